@@ -1,0 +1,35 @@
+/** Outcome of one fixture case. A kind that isn't built is `skipped` with its reason, never passed. */
+export type ParityOutcome =
+  | { readonly status: 'passed' }
+  | { readonly status: 'failed'; readonly detail: string }
+  | { readonly status: 'skipped'; readonly reason: string };
+
+export interface ParityCaseResult {
+  readonly file: string;
+  readonly id: string;
+  readonly outcome: ParityOutcome;
+}
+
+/** The parsed JSON of a fixture file; `cases` have at least an id. */
+export interface FixtureFile {
+  readonly [key: string]: unknown;
+  readonly cases: readonly FixtureCase[];
+}
+export interface FixtureCase {
+  readonly id: string;
+  readonly [key: string]: unknown;
+}
+
+/** Runs every case of one kind of fixture file. */
+export interface ParitySuite {
+  /** File names (basename) this suite takes, such as `coco_eval.json`. */
+  readonly files: readonly string[];
+  /** True when it needs a GPU adapter; the command acquires one first. */
+  readonly needsGpu?: boolean;
+  /** Called once per file; `directory` is the absolute folder of that file (for neighbours such as .pth). Never throws for one bad case. */
+  run(fixture: FixtureFile, file: string, directory: string): Promise<ParityCaseResult[]>;
+}
+
+export const passed: ParityOutcome = { status: 'passed' };
+export const failed = (detail: string): ParityOutcome => ({ status: 'failed', detail });
+export const skipped = (reason: string): ParityOutcome => ({ status: 'skipped', reason });

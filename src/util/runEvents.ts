@@ -1,0 +1,75 @@
+// What a training run tells the outside: data only, so that it crosses a worker boundary unchanged.
+// Names are `noun.pastVerb`. The command line prints them, the page draws them.
+
+import type { ErrorReport } from '../errors/trainerError.ts';
+
+export type RunPhase = 'preparing' | 'running' | 'paused' | 'stopping' | 'finished' | 'stopped' | 'failed';
+
+/** xyxy, absolute px of `PredictedImage`'s pixels. */
+export interface DrawnBox {
+  readonly bbox: readonly [number, number, number, number];
+  readonly label: number;
+  /** 1 for ground truth. */
+  readonly score: number;
+}
+
+export interface PredictedImage {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  /** uint8 [height, width, 3], RGB. */
+  readonly rgb: Uint8Array;
+  readonly detections: readonly DrawnBox[];
+  readonly groundTruth: readonly DrawnBox[];
+}
+
+export interface ClassScore {
+  readonly name: string;
+  /** COCO AP averaged over IoU 0.50:0.95, in [0, 1]; NaN without ground truth. */
+  readonly ap: number;
+  readonly ap50: number;
+}
+
+export interface RunEventMap {
+  'run.phaseChanged': { phase: RunPhase; error?: ErrorReport };
+  'run.started': {
+    workDir: string;
+    configName: string;
+    classes: readonly string[];
+    maxEpochs: number;
+    maxIters: number;
+    itersPerEpoch: number;
+    startEpoch: number;
+    startIter: number;
+    parameterCount: number;
+    trainableParameterCount: number;
+  };
+  /** After every training iteration (throttled by the host). Epochs and iterations count from 1. */
+  'run.progressed': {
+    epoch: number;
+    maxEpochs: number;
+    iter: number;
+    maxIters: number;
+    innerIter: number;
+    itersPerEpoch: number;
+    etaS: number | null;
+  };
+  /** One line of the text log, without the line break. */
+  'run.logged': { line: string };
+  /** One record of `.log.json`: losses, lr, time; or metrics when mode is 'val'. `iter` counts from 1 over the whole run. */
+  'run.measured': { mode: 'train' | 'val'; epoch: number; iter: number; values: Readonly<Record<string, number>> };
+  'run.evaluated': {
+    epoch: number;
+    iter: number;
+    metrics: Readonly<Record<string, number>>;
+    perClass: readonly ClassScore[];
+  };
+  'run.predicted': { epoch: number; images: readonly PredictedImage[] };
+  'run.checkpointed': { path: string; bytes: number; epoch: number; iter: number; removed: readonly string[] };
+  /** Something the person should know once. */
+  'run.noticed': { level: 'info' | 'warning' | 'error'; code: string; message: string; hint?: string };
+}
+
+export type RunEventName = keyof RunEventMap;
+export type RunEvent = { [N in RunEventName]: { readonly name: N } & RunEventMap[N] }[RunEventName];
+export type RunListener = (event: RunEvent) => void;
