@@ -24,7 +24,10 @@ export default ts.config(
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
     },
   },
-  { files: ['**/*.test.ts', 'e2e/**'], rules: { 'max-lines': ['error', { max: 600 }], '@typescript-eslint/no-non-null-assertion': 'off' } },
+  {
+    files: ['**/*.test.ts', 'e2e/**'],
+    rules: { 'max-lines': ['error', { max: 600 }], '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
   { files: ['*.config.{ts,js}', 'e2e/**', 'eslint.config.js'], rules: { 'no-restricted-exports': 'off' } },
   { files: ['**/*.svelte'], rules: { 'max-lines': ['error', 200] } },
 );

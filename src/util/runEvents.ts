@@ -57,7 +57,12 @@ export interface RunEventMap {
   /** One line of the text log, without the line break. */
   'run.logged': { line: string };
   /** One record of `.log.json`: losses, lr, time; or metrics when mode is 'val'. `iter` counts from 1 over the whole run. */
-  'run.measured': { mode: 'train' | 'val'; epoch: number; iter: number; values: Readonly<Record<string, number>> };
+  'run.measured': {
+    mode: 'train' | 'val';
+    epoch: number;
+    iter: number;
+    values: Readonly<Record<string, number>>;
+  };
   'run.evaluated': {
     epoch: number;
     iter: number;
@@ -65,7 +70,13 @@ export interface RunEventMap {
     perClass: readonly ClassScore[];
   };
   'run.predicted': { epoch: number; images: readonly PredictedImage[] };
-  'run.checkpointed': { path: string; bytes: number; epoch: number; iter: number; removed: readonly string[] };
+  'run.checkpointed': {
+    path: string;
+    bytes: number;
+    epoch: number;
+    iter: number;
+    removed: readonly string[];
+  };
   /** Something the person should know once. */
   'run.noticed': { level: 'info' | 'warning' | 'error'; code: string; message: string; hint?: string };
 }

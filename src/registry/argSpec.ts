@@ -1,0 +1,18 @@
+/**
+ * The arguments a registered class takes, by their config names (snake_case).
+ * A class without `static args` takes anything (a user's quick experiment); ours always declare them.
+ */
+export interface ArgSpec {
+  readonly required?: readonly string[];
+  readonly optional?: readonly string[];
+  /** True when unknown keys are handed on (`**kwargs`), still in camelCase. */
+  readonly rest?: boolean;
+}
+
+/**
+ * Turn `norm_cfg` into `normCfg`. Leading underscores and digits keep their place.
+ * @example snakeToCamel('frozen_stages') // 'frozenStages'
+ */
+export function snakeToCamel(name: string): string {
+  return name.replace(/(?<=[a-zA-Z0-9])_+([a-zA-Z0-9])/g, (_, c: string) => c.toUpperCase());
+}

@@ -1,0 +1,49 @@
+import type { FileSystem } from '../util/fileSystem.ts';
+import type { DecodeImage } from '../util/image.ts';
+import { buildFromCfg } from './buildFromCfg.ts';
+import type { Registries, RegistryKind } from './registries.ts';
+
+/** What a run lends to the objects it builds. */
+export interface RunServices {
+  readonly fs: FileSystem;
+  readonly decodeImage: DecodeImage;
+  /** The run's seed; components derive their own generators from it. */
+  readonly seed: number;
+  /** Tell the person something, once per distinct message. */
+  readonly warn: (message: string) => void;
+}
+
+/** Handed to every registered class as its second argument; builds nested configs from the run's registries. */
+export class BuildContext {
+  readonly registries: Registries;
+  readonly services: RunServices;
+  /** Path in the config of the object being built, such as `model.backbone`. */
+  readonly path: string;
+
+  constructor(registries: Registries, services: RunServices, path = '') {
+    this.registries = registries;
+    this.services = services;
+    this.path = path;
+  }
+
+  /** The same context for another place in the config. */
+  at(path: string): BuildContext {
+    return new BuildContext(this.registries, this.services, path);
+  }
+
+  /**
+   * Build a nested config.
+   * @typeParam T what the registry builds there; the registry can't know, so the caller says
+   * @param kind which registry
+   * @param key the dict's place below this context's path, such as `loss_cls` or `transforms[2]`
+   * @example this.backbone = context.build<Backbone>('MODELS', backbone, 'backbone')
+   */
+  build<T>(kind: RegistryKind, cfg: unknown, key: string, defaultArgs?: Record<string, unknown>): T {
+    const joiner = this.path === '' || key.startsWith('[') ? '' : '.';
+    return buildFromCfg<unknown>(cfg, this.registries[kind], {
+      path: `${this.path}${joiner}${key}`,
+      context: this,
+      defaultArgs,
+    }) as T;
+  }
+}

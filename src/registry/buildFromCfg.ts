@@ -1,0 +1,133 @@
+import { RegistryError, TrainerError } from '../errors/trainerError.ts';
+import { sourceOf } from '../lang/sourceMap.ts';
+import { nearest } from '../util/nearest.ts';
+import { snakeToCamel } from './argSpec.ts';
+import type { BuildContext } from './buildContext.ts';
+import { assertDict, type Registrable, type Registry } from './registry.ts';
+
+export interface BuildOptions {
+  /** Path of `cfg` in the config, such as `model.backbone`, for messages. */
+  path: string;
+  context: BuildContext;
+  /** Config-style (snake_case) arguments that `cfg` may override; may hold `type`. */
+  defaultArgs?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Build the object that a config dict describes: its `type` names the class in `registry`, its other keys
+ * are the arguments, crossing from snake_case to camelCase here and nowhere else. `cfg` is borrowed, never changed.
+ * Source: mmcv 1.7.2 `build_from_cfg`.
+ * @throws RegistryError for a missing or unknown type, an unknown or a missing argument
+ * @throws what the class itself throws, with the config path and span added
+ */
+export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: BuildOptions): T {
+  const { path, context, defaultArgs = {} } = options;
+  assertDict(cfg, path);
+  const merged: Record<string, unknown> = { ...defaultArgs, ...cfg };
+  const type = merged.type;
+  if (type === undefined) {
+    throw new RegistryError(`${path} must contain the key "type", but it has only ${listKeys(merged)}`, {
+      code: 'missing-type',
+      path,
+      span: sourceOf(cfg, null)?.span,
+      hint: `add type='…', one of the ${registry.name} registry`,
+    });
+  }
+  const module = resolveType(type, registry, cfg, path);
+  delete merged.type;
+  checkArgs(module, merged, cfg, path);
+  const args: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(merged)) args[snakeToCamel(key)] = value;
+  try {
+    return new module(args as never, context.at(path));
+  } catch (error) {
+    throw withPath(error, path, module.name, cfg);
+  }
+}
+
+function resolveType<T>(type: unknown, registry: Registry<T>, cfg: object, path: string): Registrable<T> {
+  // A class itself is as good as its name, as in MMCV.
+  if (typeof type === 'function') return type as unknown as Registrable<T>;
+  const span = sourceOf(cfg, 'type')?.span;
+  if (typeof type !== 'string') {
+    throw new RegistryError(`${path}.type must be a string, but got ${typeof type}`, {
+      code: 'bad-type',
+      path,
+      span,
+    });
+  }
+  try {
+    return registry.getOrThrow(type);
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    throw new RegistryError(error.message, {
+      code: error.code,
+      path: `${path}.type`,
+      span,
+      hint: error.hint,
+      cause: error,
+    });
+  }
+}
+
+function checkArgs(
+  module: Registrable<unknown>,
+  args: Record<string, unknown>,
+  cfg: object,
+  path: string,
+): void {
+  const spec = module.args;
+  if (!spec) return;
+  const known = [...(spec.required ?? []), ...(spec.optional ?? [])];
+  if (!spec.rest) {
+    for (const key of Object.keys(args)) {
+      if (known.includes(key)) continue;
+      const near = nearest(key, known);
+      throw new RegistryError(`${module.name} got an unexpected argument '${key}'`, {
+        code: 'unknown-argument',
+        path: `${path}.${key}`,
+        span: sourceOf(cfg, key)?.span ?? sourceOf(cfg, null)?.span,
+        hint: near ? `did you mean '${near}'?` : `it takes: ${known.join(', ') || 'no arguments'}`,
+      });
+    }
+  }
+  const missing = (spec.required ?? []).filter((key) => args[key] === undefined);
+  if (missing.length > 0) {
+    throw new RegistryError(
+      `${module.name} is missing the required argument${missing.length > 1 ? 's' : ''} ${missing.map((m) => `'${m}'`).join(', ')}`,
+      {
+        code: 'missing-argument',
+        path,
+        span: sourceOf(cfg, 'type')?.span ?? sourceOf(cfg, null)?.span,
+        hint: `write ${missing[0]}=… inside ${path}`,
+      },
+    );
+  }
+}
+
+function withPath(error: unknown, path: string, className: string, cfg: object): unknown {
+  if (error instanceof TrainerError) {
+    // A deeper build has already said where; keep the innermost place.
+    if (error.path !== undefined) return error;
+    const Same = error.constructor as typeof RegistryError;
+    return new Same(`${className}: ${error.message}`, {
+      code: error.code,
+      path,
+      span: error.span ?? sourceOf(cfg, 'type')?.span ?? sourceOf(cfg, null)?.span,
+      hint: error.hint,
+      cause: error,
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new RegistryError(`${className}: ${message}`, {
+    code: 'constructor-failed',
+    path,
+    span: sourceOf(cfg, 'type')?.span ?? sourceOf(cfg, null)?.span,
+    cause: error,
+  });
+}
+
+function listKeys(value: Record<string, unknown>): string {
+  const keys = Object.keys(value);
+  return keys.length === 0 ? 'no keys' : keys.map((k) => `'${k}'`).join(', ');
+}

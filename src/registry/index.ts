@@ -1,0 +1,5 @@
+export * from './argSpec.ts';
+export * from './buildContext.ts';
+export * from './buildFromCfg.ts';
+export * from './registries.ts';
+export * from './registry.ts';

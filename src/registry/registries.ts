@@ -1,0 +1,54 @@
+// Every registry of MMCV and MMDetection that a config can reach. The layers above fill them at import.
+
+import { Registry } from './registry.ts';
+
+/** Registry key -> the name MMCV prints for it. MMDetection's BACKBONES, NECKS, HEADS, LOSSES and DETECTORS all are MODELS. */
+const REGISTRY_NAMES = {
+  MODELS: 'models',
+  DATASETS: 'dataset',
+  PIPELINES: 'pipeline',
+  SAMPLERS: 'sampler',
+  OPTIMIZERS: 'optimizer',
+  OPTIMIZER_BUILDERS: 'optimizer builder',
+  HOOKS: 'hook',
+  RUNNERS: 'runner',
+  PRIOR_GENERATORS: 'Generator for anchors and points',
+  BBOX_ASSIGNERS: 'bbox_assigner',
+  BBOX_SAMPLERS: 'bbox_sampler',
+  BBOX_CODERS: 'bbox_coder',
+  IOU_CALCULATORS: 'IoU calculator',
+} as const;
+
+export type RegistryKind = keyof typeof REGISTRY_NAMES;
+export type Registries = Readonly<Record<RegistryKind, Registry<unknown>>>;
+
+const kinds = Object.keys(REGISTRY_NAMES) as RegistryKind[];
+
+function mapKinds(make: (kind: RegistryKind) => Registry<unknown>): Registries {
+  // Object.fromEntries forgets the key type; every kind is present by construction.
+  return Object.fromEntries(kinds.map((kind) => [kind, make(kind)])) as unknown as Registries;
+}
+
+/** The registries that tabtrain's own classes join at import. */
+export const ROOT_REGISTRIES: Registries = mapKinds((kind) => new Registry(REGISTRY_NAMES[kind]));
+
+/** Child registries for one run: what its own modules register is gone with it. */
+export function createRunRegistries(): Registries {
+  return mapKinds((kind) => ROOT_REGISTRIES[kind].child());
+}
+
+export const {
+  MODELS,
+  DATASETS,
+  PIPELINES,
+  SAMPLERS,
+  OPTIMIZERS,
+  OPTIMIZER_BUILDERS,
+  HOOKS,
+  RUNNERS,
+  PRIOR_GENERATORS,
+  BBOX_ASSIGNERS,
+  BBOX_SAMPLERS,
+  BBOX_CODERS,
+  IOU_CALCULATORS,
+} = ROOT_REGISTRIES;
