@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 // DESIGN.md section 2: a file imports only its own folder or a lower layer, type imports too.
+// (errors/ sits below util/ inside layer 0. Tests and their helpers may import anything.)
 const LAYERS = [
-  ['errors', 'util'],
+  ['errors'],
+  ['util'],
   ['lang', 'schedules', 'serialization'],
   ['config', 'registry', 'storage'],
   ['gpu'],
@@ -56,7 +58,7 @@ function breaches(file: string): string[] {
 }
 
 test('every file imports only its own folder or a lower layer', () => {
-  const product = files.filter((f) => !/\.test\.ts$/.test(f));
+  const product = files.filter((f) => !/\.test\.ts$|\/testing\//.test(f));
   expect(product.length).toBeGreaterThan(10);
   expect(product.flatMap(breaches)).toEqual([]);
 });
