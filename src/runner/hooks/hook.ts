@@ -1,0 +1,117 @@
+import type { BaseRunner } from '../baseRunner.ts';
+
+/** The ten stages, in the order of a run. Source: mmcv 1.7.2 `hooks/hook.py`. */
+export const STAGES = [
+  'beforeRun',
+  'beforeTrainEpoch',
+  'beforeTrainIter',
+  'afterTrainIter',
+  'afterTrainEpoch',
+  'beforeValEpoch',
+  'beforeValIter',
+  'afterValIter',
+  'afterValEpoch',
+  'afterRun',
+] as const;
+
+export type Stage = (typeof STAGES)[number];
+type GenericStage = 'beforeEpoch' | 'afterEpoch' | 'beforeIter' | 'afterIter';
+type Done = void | Promise<void>;
+
+/** A generic stage stands for two specific ones. */
+const GENERIC: Readonly<Record<GenericStage, readonly Stage[]>> = {
+  beforeEpoch: ['beforeTrainEpoch', 'beforeValEpoch'],
+  afterEpoch: ['afterTrainEpoch', 'afterValEpoch'],
+  beforeIter: ['beforeTrainIter', 'beforeValIter'],
+  afterIter: ['afterTrainIter', 'afterValIter'],
+};
+
+/**
+ * Base of every hook. The runner calls the stages like this:
+ *
+ *     beforeRun
+ *     while epoch < max_epochs, for each (mode, n) of the workflow:
+ *       beforeTrainEpoch                | beforeValEpoch
+ *       for each batch:                 | for each batch:
+ *         beforeTrainIter               |   beforeValIter
+ *         forward, backward             |   forward
+ *         afterTrainIter                |   afterValIter
+ *       afterTrainEpoch                 | afterValEpoch
+ *     afterRun
+ *
+ * The specific stages fall back to `beforeEpoch`, `afterEpoch`, `beforeIter`, `afterIter`. In `afterTrainIter`
+ * `runner.iter` still counts the iterations before this one; in `afterTrainEpoch` `runner.epoch` is still the
+ * 0-based current epoch.
+ */
+export abstract class Hook {
+  beforeRun(_runner: BaseRunner): Done {}
+  afterRun(_runner: BaseRunner): Done {}
+  beforeEpoch(_runner: BaseRunner): Done {}
+  afterEpoch(_runner: BaseRunner): Done {}
+  beforeIter(_runner: BaseRunner): Done {}
+  afterIter(_runner: BaseRunner): Done {}
+
+  beforeTrainEpoch(runner: BaseRunner): Done {
+    return this.beforeEpoch(runner);
+  }
+  beforeValEpoch(runner: BaseRunner): Done {
+    return this.beforeEpoch(runner);
+  }
+  afterTrainEpoch(runner: BaseRunner): Done {
+    return this.afterEpoch(runner);
+  }
+  afterValEpoch(runner: BaseRunner): Done {
+    return this.afterEpoch(runner);
+  }
+  beforeTrainIter(runner: BaseRunner): Done {
+    return this.beforeIter(runner);
+  }
+  beforeValIter(runner: BaseRunner): Done {
+    return this.beforeIter(runner);
+  }
+  afterTrainIter(runner: BaseRunner): Done {
+    return this.afterIter(runner);
+  }
+  afterValIter(runner: BaseRunner): Done {
+    return this.afterIter(runner);
+  }
+
+  /** What this hook must remember in a checkpoint; plain values. */
+  stateDict(): Record<string, unknown> | undefined {
+    return undefined;
+  }
+  loadStateDict(_state: Record<string, unknown>): void {}
+
+  /** True in every n-th epoch, counted from 1; never for n <= 0. */
+  everyNEpochs(runner: BaseRunner, n: number): boolean {
+    return n > 0 && (runner.epoch + 1) % n === 0;
+  }
+  /** True in every n-th iteration of the epoch. */
+  everyNInnerIters(runner: BaseRunner, n: number): boolean {
+    return n > 0 && (runner.innerIter + 1) % n === 0;
+  }
+  /** True in every n-th iteration of the run. */
+  everyNIters(runner: BaseRunner, n: number): boolean {
+    return n > 0 && (runner.iter + 1) % n === 0;
+  }
+  endOfEpoch(runner: BaseRunner): boolean {
+    return runner.innerIter + 1 === runner.dataLoader?.length;
+  }
+  isLastEpoch(runner: BaseRunner): boolean {
+    return runner.epoch + 1 === runner.maxEpochs;
+  }
+  isLastIter(runner: BaseRunner): boolean {
+    return runner.iter + 1 === runner.maxIters;
+  }
+
+  /** The stages in which this hook does something, in their order in a run. */
+  getTriggeredStages(): Stage[] {
+    const base = Hook.prototype;
+    const triggered = new Set<Stage>(STAGES.filter((stage) => this[stage] !== base[stage]));
+    for (const generic of Object.keys(GENERIC) as GenericStage[]) {
+      if (this[generic] === base[generic]) continue;
+      for (const stage of GENERIC[generic]) triggered.add(stage);
+    }
+    return STAGES.filter((stage) => triggered.has(stage));
+  }
+}

@@ -1,0 +1,85 @@
+import type { BaseRunner } from '../../baseRunner.ts';
+import { Hook } from '../hook.ts';
+
+export interface LoggerHookArgs {
+  /** Iterations between two records. Default 10. */
+  interval?: number;
+  /** Leave out the iterations after the last full interval of an epoch. Default true. */
+  ignoreLast?: boolean;
+  /** Clear the averages after logging; the runner's last logger always does. */
+  resetFlag?: boolean;
+  byEpoch?: boolean;
+}
+
+/** The arguments all loggers take, by their config names. */
+export const LOGGER_ARGS = ['interval', 'ignore_last', 'reset_flag', 'by_epoch'] as const;
+
+/**
+ * Base of the loggers: decides when to log. Source: mmcv 1.7.2 `hooks/logger/base.py`.
+ */
+export abstract class LoggerHook extends Hook {
+  readonly interval: number;
+  readonly ignoreLast: boolean;
+  readonly byEpoch: boolean;
+  resetFlag: boolean;
+
+  constructor(args: LoggerHookArgs = {}) {
+    super();
+    this.interval = args.interval ?? 10;
+    this.ignoreLast = args.ignoreLast ?? true;
+    this.resetFlag = args.resetFlag ?? false;
+    this.byEpoch = args.byEpoch ?? true;
+  }
+
+  /** Write one record from `runner.logBuffer.output`. */
+  abstract log(runner: BaseRunner): void | Promise<void>;
+
+  /** `train` when the timer reported, else `val`; MMCV's rule. */
+  getMode(runner: BaseRunner): 'train' | 'val' {
+    return runner.mode === 'train' && runner.logBuffer.output.has('time') ? 'train' : 'val';
+  }
+
+  /** The epoch as people count it. */
+  getEpoch(runner: BaseRunner): number {
+    // In an evaluation after a training epoch, mode is still 'train' and the epoch not yet advanced.
+    return runner.mode === 'train' ? runner.epoch + 1 : runner.epoch;
+  }
+
+  /** The iteration as people count it: inside the epoch with `inner`, else over the run. */
+  getIter(runner: BaseRunner, inner = false): number {
+    return this.byEpoch && inner ? runner.innerIter + 1 : runner.iter + 1;
+  }
+
+  override beforeRun(runner: BaseRunner): void {
+    const loggers = runner.hooks.filter((hook) => hook instanceof LoggerHook);
+    if (loggers.at(-1) === this) this.resetFlag = true;
+  }
+
+  override beforeEpoch(runner: BaseRunner): void {
+    runner.logBuffer.clear();
+  }
+
+  override async afterTrainIter(runner: BaseRunner): Promise<void> {
+    const due = this.byEpoch ? this.everyNInnerIters(runner, this.interval) : this.everyNIters(runner, this.interval);
+    if (due || (this.endOfEpoch(runner) && !this.ignoreLast)) {
+      await runner.logBuffer.resolve();
+      runner.logBuffer.average(this.interval);
+    }
+    if (!runner.logBuffer.ready) return;
+    await this.log(runner);
+    if (this.resetFlag) runner.logBuffer.clearOutput();
+  }
+
+  override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
+    if (!runner.logBuffer.ready) return;
+    await this.log(runner);
+    if (this.resetFlag) runner.logBuffer.clearOutput();
+  }
+
+  override async afterValEpoch(runner: BaseRunner): Promise<void> {
+    await runner.logBuffer.resolve();
+    runner.logBuffer.average();
+    await this.log(runner);
+    if (this.resetFlag) runner.logBuffer.clearOutput();
+  }
+}

@@ -1,0 +1,139 @@
+import { HOOKS } from '../../../registry/registries.ts';
+import type { BaseRunner } from '../../baseRunner.ts';
+import { LOGGER_ARGS, LoggerHook, type LoggerHookArgs } from './base.ts';
+
+interface TextLoggerArgs extends LoggerHookArgs {
+  /** Iterations between two `Exp name` lines. Default 1000. */
+  intervalExpName?: number;
+}
+
+type LogValue = number | string;
+
+/**
+ * Writes the lines people know from MMDetection, and one JSON object per record to `<timestamp>.log.json`.
+ * Source: mmcv 1.7.2 `hooks/logger/text.py`.
+ *
+ * @example
+ * // Epoch [1][10/37]	lr: 1.000e-03, eta: 0:00:42, time: 0.120, data_time: 0.010, loss: 1.2345
+ */
+export class TextLoggerHook extends LoggerHook {
+  static readonly args = { optional: [...LOGGER_ARGS, 'interval_exp_name', 'out_dir', 'out_suffix', 'keep_local', 'file_client_args'] };
+  readonly #intervalExpName: number;
+  #timeSecTotal = 0;
+  #startIter = 0;
+
+  constructor(args: TextLoggerArgs = {}) {
+    super(args);
+    this.#intervalExpName = args.intervalExpName ?? 1000;
+  }
+
+  /** The path of the JSON log. */
+  static jsonLogPath(runner: BaseRunner): string {
+    return `${runner.workDir}/${runner.timestamp}.log.json`;
+  }
+
+  override async beforeRun(runner: BaseRunner): Promise<void> {
+    super.beforeRun(runner);
+    this.#startIter = runner.iter;
+    const { env_info, config, seed, exp_name, mmdet_version } = runner.meta;
+    const meta = Object.fromEntries(Object.entries({ env_info, config, seed, exp_name, mmdet_version }).filter(([, v]) => v !== undefined));
+    await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${JSON.stringify(meta)}\n`);
+  }
+
+  override async log(runner: BaseRunner): Promise<void> {
+    const mode = this.getMode(runner);
+    const { output } = runner.logBuffer;
+    const evalIterNum = output.get('eval_iter_num');
+    // After an evaluation the iteration shown is the number of validation batches.
+    const iter = typeof evalIterNum === 'number' ? evalIterNum : this.getIter(runner, true);
+    output.delete('eval_iter_num');
+    const record: Record<string, LogValue> = { mode, epoch: this.getEpoch(runner), iter };
+    const lr = runner.optimizer ? runner.currentLr()[0] : undefined;
+    if (lr !== undefined) record.lr = lr;
+    for (const [key, value] of output) record[key] = value;
+    if (this.#expNameDue(runner)) runner.logger.info(`Exp name: ${String(runner.meta.exp_name)}`);
+    runner.logger.info(this.#line(runner, record));
+    const rounded = Object.fromEntries(Object.entries(record).map(([k, v]) => [k, roundFloat(v)]));
+    await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${stringifyRecord(rounded)}\n`);
+    runner.onEvent({
+      name: 'run.measured',
+      mode,
+      epoch: this.getEpoch(runner),
+      iter: Math.min(runner.iter + 1, runner.maxIters ?? Infinity),
+      values: numbersOf(record),
+    });
+  }
+
+  #expNameDue(runner: BaseRunner): boolean {
+    if (runner.meta.exp_name === undefined) return false;
+    return this.everyNIters(runner, this.#intervalExpName) || (this.byEpoch && this.endOfEpoch(runner));
+  }
+
+  #line(runner: BaseRunner, record: Readonly<Record<string, LogValue>>): string {
+    const { mode, epoch, iter, lr, ...values } = record;
+    const parts: string[] = [];
+    let head: string;
+    if (mode === 'train') {
+      head = this.byEpoch ? `Epoch [${epoch}][${iter}/${runner.dataLoader?.length}]` : `Iter [${iter}/${runner.maxIters}]`;
+      head += `\tlr: ${formatExponent(Number(lr))}, `;
+      if (typeof values.time === 'number') {
+        this.#timeSecTotal += values.time * this.interval;
+        const done = runner.iter - this.#startIter + 1;
+        const etaS = (this.#timeSecTotal / done) * ((runner.maxIters ?? 0) - runner.iter - 1);
+        head += `eta: ${formatDuration(etaS)}, time: ${values.time.toFixed(3)}, data_time: ${Number(values.data_time ?? 0).toFixed(3)}, `;
+      }
+    } else {
+      head = this.byEpoch ? `Epoch(${mode}) [${epoch}][${iter}]\t` : `Iter(${mode}) [${iter}]\t`;
+    }
+    for (const [key, value] of Object.entries(values)) {
+      if (key === 'time' || key === 'data_time') continue;
+      parts.push(`${key}: ${typeof value === 'number' ? formatFixed(value) : value}`);
+    }
+    return head + parts.join(', ');
+  }
+}
+
+HOOKS.registerModule()(TextLoggerHook);
+
+function roundFloat(value: LogValue): LogValue {
+  return typeof value === 'number' && Number.isFinite(value) ? Number(value.toFixed(5)) : value;
+}
+
+/** JSON as Python's json.dumps spells it: a NaN stays a NaN instead of becoming null. */
+function stringifyRecord(record: Record<string, LogValue>): string {
+  const fields = Object.entries(record).map(([key, value]) => {
+    const text = typeof value === 'number' && !Number.isFinite(value) ? pythonFloat(value) : JSON.stringify(value);
+    return `${JSON.stringify(key)}: ${text}`;
+  });
+  return `{${fields.join(', ')}}`;
+}
+
+function pythonFloat(value: number): string {
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
+}
+
+function formatFixed(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(4) : pythonFloat(value).toLowerCase().replace('infinity', 'inf');
+}
+
+/** `%.3e` of C: at least two digits in the exponent. */
+function formatExponent(value: number): string {
+  return value.toExponential(3).replace(/e([+-])(\d)$/, 'e$10$2');
+}
+
+/** Python's str(timedelta(seconds=int(s))). */
+function formatDuration(seconds: number): string {
+  const s = Math.max(0, Math.trunc(seconds));
+  const days = Math.floor(s / 86400);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const clock = `${Math.floor((s % 86400) / 3600)}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
+  return days === 0 ? clock : `${days} day${days > 1 ? 's' : ''}, ${clock}`;
+}
+
+function numbersOf(record: Readonly<Record<string, LogValue>>): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (const [key, value] of Object.entries(record)) {
+    if (typeof value === 'number' && key !== 'epoch' && key !== 'iter') values[key] = value;
+  }
+  return values;
+}

@@ -1,0 +1,109 @@
+import { concat, dispose, read, type Tensor } from '../gpu/index.ts';
+
+/** Values waiting on the GPU: `values[i]` belongs to `names[i]`. */
+export interface DeferredValues {
+  readonly names: readonly string[];
+  /** float32 [names.length] */
+  readonly values: Tensor;
+}
+
+interface History {
+  values: number[];
+  counts: number[];
+}
+
+interface Pending {
+  readonly values: Tensor;
+  /** Where each value of `values` goes. */
+  readonly slots: readonly { history: History; index: number }[];
+}
+
+/**
+ * Collects what each iteration reports until a logger asks for averages. Losses stay on the GPU until
+ * {@link LogBuffer.resolve}, which reads everything pending back at once, so that an iteration never waits.
+ * Source: mmcv 1.7.2 `runner/log_buffer.py`.
+ */
+export class LogBuffer {
+  /** Averages of the last {@link average}, in order of first update; strings pass through (`bbox_mAP_copypaste`). */
+  readonly output = new Map<string, number | string>();
+  ready = false;
+  readonly #histories = new Map<string, History>();
+  #pending: Pending[] = [];
+
+  /** Drop everything. */
+  clear(): void {
+    this.#discardPending();
+    this.#histories.clear();
+    this.clearOutput();
+  }
+
+  clearOutput(): void {
+    this.output.clear();
+    this.ready = false;
+  }
+
+  /** Add one value per name, weighted by `count` samples. */
+  update(values: Readonly<Record<string, number>>, count = 1): void {
+    for (const [name, value] of Object.entries(values)) {
+      const history = this.#history(name);
+      history.values.push(value);
+      history.counts.push(count);
+    }
+  }
+
+  /** Add values that are still on the GPU; takes the tensor. */
+  updateDeferred(deferred: DeferredValues, count = 1): void {
+    const slots = deferred.names.map((name) => {
+      const history = this.#history(name);
+      history.values.push(NaN);
+      history.counts.push(count);
+      return { history, index: history.values.length - 1 };
+    });
+    this.#pending.push({ values: deferred.values, slots });
+  }
+
+  /** Read all pending values back in one go. */
+  async resolve(): Promise<void> {
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    this.#pending = [];
+    const tensors = pending.map((p) => p.values);
+    const all = tensors.length === 1 ? tensors[0] : concat(tensors, 0);
+    const data = await read(all);
+    if (all !== tensors[0]) dispose(all);
+    for (const tensor of tensors) dispose(tensor);
+    let at = 0;
+    for (const { slots } of pending) {
+      for (const { history, index } of slots) history.values[index] = data[at++];
+    }
+  }
+
+  /**
+   * Average the latest `n` values of every name (0: all), weighted by their counts, into {@link output}.
+   * {@link resolve} first, or values still on the GPU count as NaN.
+   */
+  average(n = 0): void {
+    for (const [name, { values, counts }] of this.#histories) {
+      const start = n === 0 ? 0 : Math.max(0, values.length - n);
+      let sum = 0;
+      let total = 0;
+      for (let i = start; i < values.length; i++) {
+        sum += values[i] * counts[i];
+        total += counts[i];
+      }
+      this.output.set(name, sum / total);
+    }
+    this.ready = true;
+  }
+
+  #history(name: string): History {
+    let history = this.#histories.get(name);
+    if (!history) this.#histories.set(name, (history = { values: [], counts: [] }));
+    return history;
+  }
+
+  #discardPending(): void {
+    for (const { values } of this.#pending) dispose(values);
+    this.#pending = [];
+  }
+}
