@@ -1,0 +1,46 @@
+// Reverse-mode gradients over tfjs's tape.
+import { tf, type Tensor, type Variable } from './tfjs.ts';
+
+export interface LossAndAux {
+  /** float32 scalar. */
+  readonly loss: Tensor;
+  /** Tensors to hand out besides (log values, predictions). No gradient flows through them unless `loss` uses them. */
+  readonly aux?: readonly Tensor[];
+}
+
+export interface ValueAndGrads {
+  readonly loss: Tensor;
+  readonly aux: Tensor[];
+  /** One per variable, in order; null where `loss` doesn't depend on it. */
+  readonly grads: (Tensor | null)[];
+}
+
+/**
+ * Run `f` and differentiate its loss by the given variables. Everything made inside is freed but `loss`, `aux` and the
+ * gradients, which the caller disposes.
+ *
+ * @param variables those to differentiate by; other variables cost nothing in the backward pass.
+ */
+export function valueAndGrads(f: () => LossAndAux, variables: readonly Variable[]): ValueAndGrads {
+  let aux: Tensor[] = [];
+  const forward = (): Tensor => {
+    const out = f();
+    aux = (out.aux ?? []).map((t) => tf.keep(tf.clone(t)));
+    // A fresh scalar handle: a loss that is itself a variable or a constant must survive too.
+    return tf.reshape(out.loss, []);
+  };
+  if (variables.length === 0) return { loss: tf.tidy(forward), aux, grads: [] };
+  const { value, grads } = tf.engine().gradients(forward, [...variables], undefined, true);
+  return { loss: value, aux, grads: grads.map((grad: Tensor | undefined) => grad ?? null) };
+}
+
+/** Run `f` without recording: its results are constants to an enclosing {@link valueAndGrads}, and save no activations. */
+export function noGrad<T>(f: () => T): T {
+  const { state } = tf.engine();
+  state.kernelDepth += 1;
+  try {
+    return f();
+  } finally {
+    state.kernelDepth -= 1;
+  }
+}
