@@ -1,0 +1,96 @@
+import { ConfigError, DatasetError } from '../errors/trainerError.ts';
+import { type Batch, collate } from './sample.ts';
+import type { SampleSource } from './sampleSource.ts';
+import { GroupSampler, type Sampler } from './samplers/groupSampler.ts';
+import { SequentialSampler } from './samplers/sequentialSampler.ts';
+
+export interface DataLoaderOptions {
+  readonly source: SampleSource;
+  readonly dataset: { readonly length: number; readonly flag: Uint8Array };
+  /** Config `samples_per_gpu`; at least 1. */
+  readonly batchSize: number;
+  /** True for training: GroupSampler; false keeps the dataset's order. */
+  readonly shuffle: boolean;
+  readonly seed: number;
+  /** Batches kept in flight beyond the one handed out. Default 2. */
+  readonly prefetch?: number;
+}
+
+/**
+ * Batches of an epoch, made ahead so that the GPU never waits. An epoch's batches depend on (seed, epoch) only:
+ * not on timing, and not on where the epoch was entered.
+ * @example for await (const batch of loader.epoch(0)) trainStep(batch);
+ */
+export class DataLoader {
+  /** Batches per epoch. */
+  readonly length: number;
+  readonly batchSize: number;
+  readonly #source: SampleSource;
+  readonly #sampler: Sampler;
+  readonly #prefetch: number;
+
+  /** @throws ConfigError `bad-value` for a batch size below 1; DatasetError `empty-dataset` */
+  constructor({ source, dataset, batchSize, shuffle, seed, prefetch = 2 }: DataLoaderOptions) {
+    if (!Number.isInteger(batchSize) || batchSize < 1) {
+      throw new ConfigError(`samples_per_gpu must be a whole number of at least 1, but got ${batchSize}`, {
+        code: 'bad-value',
+        path: 'data.samples_per_gpu',
+      });
+    }
+    if (dataset.length === 0) {
+      throw new DatasetError('the dataset must have at least one picture, but it has none', {
+        code: 'empty-dataset',
+        path: 'data',
+        hint: 'filter_empty_gt leaves out pictures without boxes of the chosen classes; check classes and the annotation file',
+      });
+    }
+    this.#source = source;
+    this.batchSize = batchSize;
+    this.#prefetch = Math.max(0, prefetch);
+    this.#sampler = shuffle
+      ? new GroupSampler({ flag: dataset.flag, samplesPerGpu: batchSize, seed })
+      : new SequentialSampler(dataset.length);
+    this.length = Math.ceil(this.#sampler.length / batchSize);
+  }
+
+  /** The dataset indices of every batch of an epoch. */
+  batchIndices(epoch: number): number[][] {
+    const indices = this.#sampler.indices(epoch);
+    return Array.from({ length: this.length }, (_, b) =>
+      indices.slice(b * this.batchSize, (b + 1) * this.batchSize),
+    );
+  }
+
+  /**
+   * Deliver the batches of an epoch in order.
+   * @param epoch counted from 0
+   * @param startBatch a resumed run enters here; nothing before it is decoded
+   * @throws what a sample throws, at its turn
+   */
+  async *epoch(epoch: number, startBatch = 0): AsyncGenerator<Batch, void, undefined> {
+    const batches = this.batchIndices(epoch);
+    const inFlight: Promise<Batch>[] = [];
+    let next = startBatch;
+    const fill = (): void => {
+      while (next < batches.length && inFlight.length <= this.#prefetch) {
+        const batch = this.#load(batches[next++], epoch);
+        // Reported when its turn comes; a consumer that stops early must not see it as unhandled.
+        batch.catch(() => undefined);
+        inFlight.push(batch);
+      }
+    };
+    fill();
+    for (let batch = inFlight.shift(); batch; batch = inFlight.shift()) {
+      fill();
+      yield await batch;
+    }
+  }
+
+  dispose(): void {
+    this.#source.dispose?.();
+  }
+
+  async #load(indices: readonly number[], epoch: number): Promise<Batch> {
+    return collate(await Promise.all(indices.map((index) => this.#source.getSample(index, epoch))));
+  }
+}
