@@ -1,5 +1,7 @@
 // Tensors: making, keeping, counting and reading them. Reading is always asynchronous.
+import { copyInto } from './elementwise.ts';
 import { handleOrThrow, orLost } from './engine.ts';
+import { emptyTensor } from './program.ts';
 import { tf, type DType, type Tensor, type Variable } from './tfjs.ts';
 
 type Values = Float32Array | Int32Array | Uint8Array | readonly number[];
@@ -45,9 +47,14 @@ export function tensor(values: Values, shape: readonly number[], dtype?: DType):
   return tf.tensor(copy, [...shape], kind);
 }
 
-/** Make a trainable or frozen variable. Copies `initial`'s handle; the caller may dispose it. */
+/** Make a trainable or frozen variable with its own copy of `initial`'s values; `initial` stays the caller's. */
 export function variable(initial: Tensor, trainable = true, name?: string): Variable {
-  return tf.variable(initial, trainable, name, initial.dtype);
+  const copy = emptyTensor(initial.shape, initial.dtype === 'float32' ? 'float32' : 'int32');
+  copyInto(copy, initial);
+  const result = tf.variable(copy, trainable, name);
+  // The variable holds the data now; drop our handle.
+  copy.dispose();
+  return result;
 }
 
 /**

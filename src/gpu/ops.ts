@@ -1,4 +1,5 @@
 // Elementary differentiable ops: thin, typed doors to tfjs, so that no other folder imports it.
+import { copyInto } from './elementwise.ts';
 import { tf, type DType, type Tensor, type Variable } from './tfjs.ts';
 
 export const add = (a: Tensor, b: Tensor | number): Tensor => tf.add(a, b);
@@ -55,10 +56,7 @@ export const fill = (shape: readonly number[], value: number): Tensor => tf.fill
 export const zerosLike = (x: Tensor): Tensor => tf.zerosLike(x);
 export const onesLike = (x: Tensor): Tensor => tf.onesLike(x);
 
-/** Give `target` the value of `value` (same shape and dtype), which stays the caller's. */
+/** Give `target` the values of `value` (same size and dtype), in place; `value` stays the caller's and shares nothing. */
 export function assign(target: Variable, value: Tensor): void {
-  // A copy of the data, not of the handle: in-place updates of `target` must not reach `value`.
-  const copy = tf.tidy(() => tf.cast(tf.add(value, tf.scalar(0, value.dtype)), value.dtype));
-  target.assign(copy);
-  copy.dispose();
+  copyInto(target, value);
 }
