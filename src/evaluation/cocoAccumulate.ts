@@ -1,0 +1,108 @@
+// Precision and recall of one category, from the matches of all images.
+// Source: pycocotools 2.0 `COCOeval.accumulate`.
+
+import { descendingOrder, IGNORED, MATCHED, type ImageMatches } from './cocoMatch.ts';
+import { AREA_RANGES, type ResolvedCocoParams } from './cocoTypes.ts';
+
+/** Precision [T, R, K, A, M] and recall [T, K, A, M], -1 where there is no ground truth. */
+export class CocoCurves {
+  /** Sizes: thresholds, recall thresholds, categories, areas, maxDets. */
+  readonly shape: readonly [number, number, number, number, number];
+  readonly precision: Float64Array;
+  readonly recall: Float64Array;
+
+  constructor(params: ResolvedCocoParams, categories: number) {
+    const [t, r] = [params.iouThrs.length, params.recThrs.length];
+    const [a, m] = [AREA_RANGES.length, params.maxDets.length];
+    this.shape = [t, r, categories, a, m];
+    this.precision = new Float64Array(t * r * categories * a * m).fill(-1);
+    this.recall = new Float64Array(t * categories * a * m).fill(-1);
+  }
+
+  /** Index into `precision`. */
+  precisionIndex(t: number, r: number, k: number, a: number, m: number): number {
+    const [, rs, ks, as, ms] = this.shape;
+    return (((t * rs + r) * ks + k) * as + a) * ms + m;
+  }
+
+  /** Index into `recall`. */
+  recallIndex(t: number, k: number, a: number, m: number): number {
+    const [, , ks, as, ms] = this.shape;
+    return ((t * ks + k) * as + a) * ms + m;
+  }
+}
+
+/**
+ * Fill in one category's curves.
+ * @param matches of each image in image order, each with at most the largest maxDets detections
+ */
+export function accumulateCategory(
+  curves: CocoCurves,
+  k: number,
+  matches: readonly ImageMatches[],
+  params: ResolvedCocoParams,
+): void {
+  const total = matches.reduce((sum, match) => sum + match.scores.length, 0);
+  const scores = new Float64Array(total);
+  /** Place of each detection within its image, and which image it is of. */
+  const rank = new Uint32Array(total);
+  const image = new Uint32Array(total);
+  for (let i = 0, at = 0; i < matches.length; i++) {
+    scores.set(matches[i].scores, at);
+    for (let d = 0; d < matches[i].scores.length; d++, at++) {
+      rank[at] = d;
+      image[at] = i;
+    }
+  }
+  const order = descendingOrder(scores);
+  for (let m = 0; m < params.maxDets.length; m++) {
+    // A stable order restricted to a part is the part's stable order, so one sort serves every maxDets.
+    const kept = order.filter((at) => rank[at] < params.maxDets[m]);
+    for (let a = 0; a < AREA_RANGES.length; a++) {
+      const gtCount = matches.reduce((sum, match) => sum + match.gtCounts[a], 0);
+      if (gtCount === 0) continue;
+      for (let t = 0; t < params.iouThrs.length; t++) {
+        accumulateCurve(curves, [t, k, a, m], kept, rank, image, matches, gtCount, params);
+      }
+    }
+  }
+}
+
+function accumulateCurve(
+  curves: CocoCurves,
+  [t, k, a, m]: readonly [number, number, number, number],
+  kept: Uint32Array,
+  rank: Uint32Array,
+  image: Uint32Array,
+  matches: readonly ImageMatches[],
+  gtCount: number,
+  params: ResolvedCocoParams,
+): void {
+  const count = kept.length;
+  const recall = new Float64Array(count);
+  const precision = new Float64Array(count);
+  const row = a * params.iouThrs.length + t;
+  let truePositives = 0;
+  let falsePositives = 0;
+  for (let i = 0; i < count; i++) {
+    const at = kept[i];
+    const match = matches[image[at]];
+    const flag = match.flags[row * match.scores.length + rank[at]];
+    if ((flag & IGNORED) === 0) {
+      if (flag & MATCHED) truePositives += 1;
+      else falsePositives += 1;
+    }
+    recall[i] = truePositives / gtCount;
+    // numpy.spacing(1) keeps 0/0 at 0.
+    precision[i] = truePositives / (falsePositives + truePositives + Number.EPSILON);
+  }
+  curves.recall[curves.recallIndex(t, k, a, m)] = count > 0 ? recall[count - 1] : 0;
+  for (let i = count - 1; i > 0; i--) {
+    if (precision[i] > precision[i - 1]) precision[i - 1] = precision[i];
+  }
+  // searchsorted(recall, recThrs, side='left') by walking both, as both ascend.
+  for (let r = 0, i = 0; r < params.recThrs.length; r++) {
+    while (i < count && recall[i] < params.recThrs[r]) i += 1;
+    curves.precision[curves.precisionIndex(t, r, k, a, m)] = i < count ? precision[i] : 0;
+  }
+}

@@ -1,0 +1,92 @@
+// Recall of class-less proposals at several IoU thresholds and proposal counts.
+
+import { boxOverlaps, rowCount, type BoxRows } from './boxOverlaps.ts';
+
+export interface RecallOptions {
+  /** Best proposals kept per image, ascending. */
+  readonly proposalNums: readonly number[];
+  readonly iouThrs: readonly number[];
+  /** Widths and heights count both edge pixels. Default false. */
+  readonly useLegacyCoordinate?: boolean;
+}
+
+/**
+ * Recall per proposal count and IoU threshold; each ground truth takes one proposal, best pair first.
+ * @param gts per image, xyxy, absolute px
+ * @param proposals per image; rows with a score (stride 5) are sorted by it, others are taken in order
+ * @returns [proposalNums][iouThrs]; NaN when there is no ground truth at all
+ * Source: mmdet 2.28.2 `eval_recalls`.
+ */
+export function evalRecalls(
+  gts: readonly BoxRows[],
+  proposals: readonly BoxRows[],
+  { proposalNums, iouThrs, useLegacyCoordinate = false }: RecallOptions,
+): number[][] {
+  const extra = useLegacyCoordinate ? 1 : 0;
+  const most = proposalNums[proposalNums.length - 1] ?? 0;
+  const matched: number[][] = proposalNums.map(() => []);
+  gts.forEach((gt, i) => {
+    const rows = rowCount(gt);
+    if (rows === 0) return;
+    const kept = sortedByScore(proposals[i], most);
+    const columns = rowCount(kept);
+    const ious = boxOverlaps(gt, kept, extra);
+    proposalNums.forEach((count, k) => {
+      matched[k].push(...bestPairs(ious, rows, columns, Math.min(count, columns)));
+    });
+  });
+  const total = gts.reduce((sum, gt) => sum + rowCount(gt), 0);
+  // The IoUs are float32 arrays in NumPy, so the threshold is rounded to float32 before it is compared.
+  return matched.map((ious) =>
+    iouThrs.map((thr) => ious.filter((iou) => iou >= Math.fround(thr)).length / total),
+  );
+}
+
+/** The best proposals; equal scores come in reverse order, as a reversed stable sort leaves them. */
+function sortedByScore(boxes: BoxRows, limit: number): BoxRows {
+  const { data, stride } = boxes;
+  const count = rowCount(boxes);
+  if (stride === 4) return { data: data.slice(0, Math.min(limit, count) * 4), stride };
+  const order = Array.from({ length: count }, (_, i) => i).sort(
+    (a, b) => data[a * 5 + 4] - data[b * 5 + 4] || a - b,
+  );
+  order.reverse();
+  const kept = new Float32Array(Math.min(limit, count) * 5);
+  for (let i = 0; i * 5 < kept.length; i++) kept.set(data.subarray(order[i] * 5, order[i] * 5 + 5), i * 5);
+  return { data: kept, stride };
+}
+
+/** IoU of each greedily chosen pair: one per ground truth, 0 without proposals, -1 when they run out. */
+function bestPairs(ious: Float32Array, rows: number, stride: number, columns: number): number[] {
+  if (columns === 0) return new Array<number>(rows).fill(0);
+  const rowUsed = new Uint8Array(rows);
+  const columnUsed = new Uint8Array(columns);
+  const best = new Int32Array(rows).fill(-1);
+  const findBest = (row: number): void => {
+    let column = -1;
+    for (let j = 0; j < columns; j++) {
+      if (columnUsed[j]) continue;
+      if (column === -1 || ious[row * stride + j] > ious[row * stride + column]) column = j;
+    }
+    best[row] = column;
+  };
+  for (let row = 0; row < rows; row++) findBest(row);
+  const pairs: number[] = [];
+  for (let n = 0; n < rows; n++) {
+    let top = -1;
+    for (let row = 0; row < rows; row++) {
+      if (rowUsed[row] || best[row] === -1) continue;
+      if (top === -1 || ious[row * stride + best[row]] > ious[top * stride + best[top]]) top = row;
+    }
+    if (top === -1) {
+      pairs.push(-1);
+      continue;
+    }
+    const column = best[top];
+    pairs.push(ious[top * stride + column]);
+    rowUsed[top] = 1;
+    columnUsed[column] = 1;
+    for (let row = 0; row < rows; row++) if (!rowUsed[row] && best[row] === column) findBest(row);
+  }
+  return pairs;
+}
