@@ -1,0 +1,274 @@
+// The file system of the command line and of tests: one folder on disk. Node only; never imported by the page.
+
+import { constants } from 'node:fs';
+import * as fsp from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { StorageError } from '../errors/index.ts';
+import type { DirEntry, FileStat, FileSystem, FileWriter } from '../util/fileSystem.ts';
+import { toBytes, toText } from './bytes.ts';
+import { byName, normalizePath, splitPath } from './path.ts';
+import * as errors from './storageErrors.ts';
+import { isTempName, ownerOfTemp, tempName } from './tempName.ts';
+
+/** @param rootDir absolute or relative to the working directory; made on the first write. */
+export function createNodeFs(rootDir: string): FileSystem {
+  return new NodeFs(resolve(rootDir));
+}
+
+// The process id is the owner of a temporary file: a leftover may go when that process is gone.
+const OWNER = process.pid.toString(36);
+
+class NodeFs implements FileSystem {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async readFile(path: string): Promise<Uint8Array> {
+    return this.#do(path, async (full) => {
+      const buffer = await fsp.readFile(full);
+      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    });
+  }
+
+  async readText(path: string): Promise<string> {
+    return toText(await this.readFile(path));
+  }
+
+  async readRange(path: string, start: number, end: number): Promise<Uint8Array> {
+    return this.#do(path, async (full) => {
+      const handle = await fsp.open(full, constants.O_RDONLY);
+      try {
+        const { size } = await handle.stat();
+        const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
+        let at = 0;
+        while (at < bytes.length) {
+          const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
+          if (bytesRead === 0) break;
+          at += bytesRead;
+        }
+        return bytes.subarray(0, at);
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
+  async stat(path: string): Promise<FileStat | null> {
+    return this.#do(path, async (full) => {
+      try {
+        const stats = await fsp.stat(full);
+        const isDirectory = stats.isDirectory();
+        return {
+          kind: isDirectory ? 'directory' : 'file',
+          bytes: isDirectory ? 0 : stats.size,
+          modifiedMs: stats.mtimeMs,
+        };
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null;
+        throw error;
+      }
+    });
+  }
+
+  async list(path: string): Promise<DirEntry[]> {
+    return this.#do(path, async (full) => {
+      let found;
+      try {
+        found = await fsp.readdir(full, { withFileTypes: true });
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return [];
+        throw codeOf(error) === 'ENOTDIR' ? errors.notADirectory(path, error) : error;
+      }
+      const entries: DirEntry[] = [];
+      for (const item of found) {
+        if (isTempName(item.name)) {
+          if (isAbandoned(item.name)) await fsp.rm(join(full, item.name), { force: true });
+          continue;
+        }
+        const kind = await kindOf(full, item);
+        if (kind) entries.push({ name: item.name, kind });
+      }
+      return entries.sort(byName);
+    });
+  }
+
+  async makeDir(path: string): Promise<void> {
+    await this.#do(path, async (full) => {
+      await fsp.mkdir(full, { recursive: true });
+    });
+  }
+
+  async writeFile(path: string, data: Uint8Array | string): Promise<void> {
+    const writer = await this.createWriter(path);
+    try {
+      await writer.write(toBytes(data));
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    await writer.close();
+  }
+
+  async appendFile(path: string, data: Uint8Array | string): Promise<void> {
+    await this.#do(path, async (full) => {
+      await fsp.mkdir(dirname(full), { recursive: true });
+      await fsp.appendFile(full, toBytes(data));
+    });
+  }
+
+  async createWriter(path: string): Promise<FileWriter> {
+    return this.#do(path, async (full) => {
+      if ((await this.stat(path))?.kind === 'directory') throw errors.notAFile(path);
+      await fsp.mkdir(dirname(full), { recursive: true });
+      const temp = join(dirname(full), tempName(OWNER));
+      return new NodeWriter(await fsp.open(temp, 'wx'), temp, full, path);
+    });
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const target = this.#full(to);
+    await this.#do(from, async (full) => {
+      const stats = await fsp.stat(full);
+      if (full === target) return;
+      await fsp.mkdir(dirname(target), { recursive: true });
+      const old = await fsp.stat(target).catch(() => null);
+      // rename(2) replaces a file by a file at once; anything else in the way has to go first.
+      if (old && (stats.isDirectory() || old.isDirectory())) await fsp.rm(target, { recursive: true });
+      await fsp.rename(full, target);
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#do(path, async (full) => {
+      if (full !== this.#root) return fsp.rm(full, { recursive: true, force: true });
+      for (const { name } of await this.list(''))
+        await fsp.rm(join(full, name), { recursive: true, force: true });
+    });
+  }
+
+  #full(path: string): string {
+    return join(this.#root, normalizePath(path));
+  }
+
+  async #do<T>(path: string, action: (full: string) => Promise<T>): Promise<T> {
+    const full = this.#full(path);
+    try {
+      return await action(full);
+    } catch (error) {
+      throw translate(normalizePath(path), error);
+    }
+  }
+}
+
+class NodeWriter implements FileWriter {
+  readonly #temp: string;
+  readonly #full: string;
+  readonly #path: string;
+  #handle: fsp.FileHandle | null;
+
+  constructor(handle: fsp.FileHandle, temp: string, full: string, path: string) {
+    this.#handle = handle;
+    this.#temp = temp;
+    this.#full = full;
+    this.#path = path;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (!this.#handle) throw errors.closedWriter(this.#path);
+    try {
+      for (let at = 0; at < chunk.length;) {
+        const { bytesWritten } = await this.#handle.write(chunk, at, chunk.length - at);
+        at += bytesWritten;
+      }
+    } catch (error) {
+      throw translate(this.#path, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#handle) throw errors.closedWriter(this.#path);
+    const handle = this.#handle;
+    this.#handle = null;
+    try {
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await fsp.rename(this.#temp, this.#full);
+      await syncFolder(splitPath(this.#full).dir);
+    } catch (error) {
+      await fsp.rm(this.#temp, { force: true });
+      throw translate(this.#path, error);
+    }
+  }
+
+  async abort(): Promise<void> {
+    const handle = this.#handle;
+    if (!handle) return;
+    this.#handle = null;
+    await handle.close();
+    await fsp.rm(this.#temp, { force: true });
+  }
+}
+
+/** Make a rename survive a power cut. Some systems can't open a folder: then the rename is as safe as it gets. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await fsp.open(folder === '' ? '/' : folder, constants.O_RDONLY).catch(() => null);
+  try {
+    await handle?.sync().catch(() => undefined);
+  } finally {
+    await handle?.close();
+  }
+}
+
+async function kindOf(
+  dir: string,
+  item: { name: string; isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean },
+): Promise<DirEntry['kind'] | null> {
+  if (item.isDirectory()) return 'directory';
+  if (item.isFile()) return 'file';
+  if (!item.isSymbolicLink()) return null;
+  const stats = await fsp.stat(join(dir, item.name)).catch(() => null);
+  return stats?.isDirectory() ? 'directory' : stats?.isFile() ? 'file' : null;
+}
+
+function isAbandoned(name: string): boolean {
+  const pid = parseInt(ownerOfTemp(name), 36);
+  if (!Number.isInteger(pid) || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return codeOf(error) === 'ESRCH';
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+function translate(path: string, error: unknown): StorageError | Error {
+  if (error instanceof Error && error.name === 'StorageError') return error;
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return errors.notFound(path, error);
+    case 'EISDIR':
+      return errors.notAFile(path, error);
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return errors.notADirectory(path, error);
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return errors.quotaExceeded(path, error);
+    case 'EROFS':
+      return errors.readOnly(path, error);
+    case 'EACCES':
+    case 'EPERM':
+      return errors.permissionDenied(path, error);
+    default:
+      return errors.ioError(path, error);
+  }
+}
