@@ -105,7 +105,10 @@ export abstract class BaseRunner {
 
   constructor(options: RunnerOptions) {
     if (options.maxEpochs !== undefined && options.maxIters !== undefined) {
-      throw new ConfigError('only one of max_epochs and max_iters can be set, but both are', { code: 'bad-runner', path: 'runner' });
+      throw new ConfigError('only one of max_epochs and max_iters can be set, but both are', {
+        code: 'bad-runner',
+        path: 'runner',
+      });
     }
     this.model = options.model;
     this.optimizer = options.optimizer;
@@ -128,13 +131,19 @@ export abstract class BaseRunner {
 
   /** Learning rate of each parameter group. */
   currentLr(): number[] {
-    if (!this.optimizer) throw new RunError('lr is not applicable because the runner has no optimizer', { code: 'no-optimizer' });
+    if (!this.optimizer)
+      throw new RunError('lr is not applicable because the runner has no optimizer', {
+        code: 'no-optimizer',
+      });
     return this.optimizer.paramGroups.map((group) => Number(group.lr));
   }
 
   /** Momentum of each group: `momentum`, else the first of `betas`, else 0. */
   currentMomentum(): number[] {
-    if (!this.optimizer) throw new RunError('momentum is not applicable because the runner has no optimizer', { code: 'no-optimizer' });
+    if (!this.optimizer)
+      throw new RunError('momentum is not applicable because the runner has no optimizer', {
+        code: 'no-optimizer',
+      });
     return this.optimizer.paramGroups.map((group) => {
       if (typeof group.momentum === 'number') return group.momentum;
       const betas = group.betas;
@@ -148,7 +157,9 @@ export abstract class BaseRunner {
    */
   registerHook(hook: Hook, priority: unknown = 'NORMAL'): void {
     if (this.#hooks.some((h) => h.hook === hook)) {
-      throw new ConfigError(`a hook can be registered once, but this ${hook.constructor.name} already is`, { code: 'duplicate-hook' });
+      throw new ConfigError(`a hook can be registered once, but this ${hook.constructor.name} already is`, {
+        code: 'duplicate-hook',
+      });
     }
     const value = getPriority(priority);
     let at = this.#hooks.length;
@@ -167,7 +178,10 @@ export abstract class BaseRunner {
     for (const stage of STAGES) {
       const lines = this.#hooks
         .filter(({ hook }) => hook.getTriggeredStages().includes(stage))
-        .map(({ hook, priority }) => `(${priorityLabel(priority).padEnd(12)}) ${hook.constructor.name.padEnd(35)}`);
+        .map(
+          ({ hook, priority }) =>
+            `(${priorityLabel(priority).padEnd(12)}) ${hook.constructor.name.padEnd(35)}`,
+        );
       if (lines.length === 0) continue;
       sections.push(`${toSnake(stage)}:\n${lines.join('\n')}\n -------------------- `);
     }

@@ -29,7 +29,10 @@ export class EpochBasedRunner extends BaseRunner {
     const flow = checkWorkflow(workflow, loaders);
     const { maxEpochs } = this;
     if (maxEpochs === undefined) {
-      throw new ConfigError('max_epochs must be set before the runner starts, but it is None', { code: 'bad-runner', path: 'runner.max_epochs' });
+      throw new ConfigError('max_epochs must be set before the runner starts, but it is None', {
+        code: 'bad-runner',
+        path: 'runner.max_epochs',
+      });
     }
     const firstTrain = flow.findIndex(([mode]) => mode === 'train');
     this.maxIters = maxEpochs * loaders[firstTrain].length;
@@ -119,18 +122,27 @@ RUNNERS.registerModule({ name: ['EpochBasedRunner', 'Runner'] })(EpochBasedRunne
 
 function checkWorkflow(workflow: Workflow, loaders: readonly BatchLoader[]): [Mode, number][] {
   if (workflow.length !== loaders.length) {
-    throw new ConfigError(`workflow must have one entry per data loader, but has ${workflow.length} for ${loaders.length}`, {
-      code: 'bad-workflow',
-      path: 'workflow',
-      hint: "workflow = [('train', 1), ('val', 1)] needs data.train and data.val",
-    });
+    throw new ConfigError(
+      `workflow must have one entry per data loader, but has ${workflow.length} for ${loaders.length}`,
+      {
+        code: 'bad-workflow',
+        path: 'workflow',
+        hint: "workflow = [('train', 1), ('val', 1)] needs data.train and data.val",
+      },
+    );
   }
   const flow = workflow.map(([mode, times]): [Mode, number] => {
     if (mode === 'train' || mode === 'val') return [mode, times];
-    throw new ConfigError(`workflow modes must be 'train' or 'val', but got ${JSON.stringify(mode)}`, { code: 'bad-workflow', path: 'workflow' });
+    throw new ConfigError(`workflow modes must be 'train' or 'val', but got ${JSON.stringify(mode)}`, {
+      code: 'bad-workflow',
+      path: 'workflow',
+    });
   });
   if (!flow.some(([mode, times]) => mode === 'train' && times > 0)) {
-    throw new RunError('workflow must contain a train step, or the run would never end', { code: 'bad-workflow', path: 'workflow' });
+    throw new RunError('workflow must contain a train step, or the run would never end', {
+      code: 'bad-workflow',
+      path: 'workflow',
+    });
   }
   return flow;
 }

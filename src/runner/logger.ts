@@ -14,7 +14,12 @@ export interface Logger {
  * A logger whose lines look like MMDetection's: `2026-11-23 16:01:02,345 - mmdet - INFO - message`.
  * Lines are queued and appended in order; a failing disk never stops the training, it is told once.
  */
-export function createLogger(fs: FileSystem, path: string, onEvent: RunListener, now: () => Date = () => new Date()): Logger {
+export function createLogger(
+  fs: FileSystem,
+  path: string,
+  onEvent: RunListener,
+  now: () => Date = () => new Date(),
+): Logger {
   let queue = '';
   let writing: Promise<void> | null = null;
   let failed = false;
@@ -29,7 +34,12 @@ export function createLogger(fs: FileSystem, path: string, onEvent: RunListener,
         if (failed) continue;
         failed = true;
         const message = error instanceof Error ? error.message : String(error);
-        onEvent({ name: 'run.noticed', level: 'warning', code: 'log-not-written', message: `the log file can't be written: ${message}` });
+        onEvent({
+          name: 'run.noticed',
+          level: 'warning',
+          code: 'log-not-written',
+          message: `the log file can't be written: ${message}`,
+        });
       }
     }
     writing = null;

@@ -24,14 +24,19 @@ export function getPriority(priority: unknown): number {
   if (typeof priority === 'boolean') return Number(priority);
   if (typeof priority === 'number' && Number.isInteger(priority)) {
     if (priority >= 0 && priority <= 100) return priority;
-    throw new ConfigError(`priority must be between 0 and 100, but got ${priority}`, { code: 'bad-priority' });
+    throw new ConfigError(`priority must be between 0 and 100, but got ${priority}`, {
+      code: 'bad-priority',
+    });
   }
   const name = typeof priority === 'string' ? priority.toUpperCase() : '';
   if (Object.hasOwn(PRIORITIES, name)) return PRIORITIES[name as PriorityName];
-  throw new ConfigError(`priority must be an integer or a level's name, but got ${JSON.stringify(priority)}`, {
-    code: 'bad-priority',
-    hint: `the levels are ${Object.keys(PRIORITIES).join(', ')}`,
-  });
+  throw new ConfigError(
+    `priority must be an integer or a level's name, but got ${JSON.stringify(priority)}`,
+    {
+      code: 'bad-priority',
+      hint: `the levels are ${Object.keys(PRIORITIES).join(', ')}`,
+    },
+  );
 }
 
 /** The level's name, or the number itself when it has none; as MMCV prints it. */

@@ -25,7 +25,11 @@ export class LrUpdaterHook extends Hook {
     for (const group of runner.optimizer.paramGroups) group.initial_lr ??= group.lr;
     this.#baseLrs = runner.optimizer.paramGroups.map((group) => Number(group.initial_lr));
     const maxIters = runner.maxIters;
-    if (maxIters === undefined) throw new ConfigError('lr_config needs a run of known length', { code: 'bad-runner', path: 'lr_config' });
+    if (maxIters === undefined)
+      throw new ConfigError('lr_config needs a run of known length', {
+        code: 'bad-runner',
+        path: 'lr_config',
+      });
     this.#schedule = createLrSchedule(this.#config, {
       maxEpochs: runner.maxEpochs,
       maxIters,

@@ -26,7 +26,9 @@ export class NumClassCheckHook extends Hook {
     const { model } = runner;
     const classes = model.CLASSES;
     if (classes === undefined) {
-      runner.logger.warning('Please set `CLASSES` in the dataset and check if it is consistent with the `num_classes` of the head');
+      runner.logger.warning(
+        'Please set `CLASSES` in the dataset and check if it is consistent with the `num_classes` of the head',
+      );
       return;
     }
     if (!('namedModules' in model)) return;

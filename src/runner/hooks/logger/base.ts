@@ -60,7 +60,9 @@ export abstract class LoggerHook extends Hook {
   }
 
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
-    const due = this.byEpoch ? this.everyNInnerIters(runner, this.interval) : this.everyNIters(runner, this.interval);
+    const due = this.byEpoch
+      ? this.everyNInnerIters(runner, this.interval)
+      : this.everyNIters(runner, this.interval);
     if (due || (this.endOfEpoch(runner) && !this.ignoreLast)) {
       await runner.logBuffer.resolve();
       runner.logBuffer.average(this.interval);

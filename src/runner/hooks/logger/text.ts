@@ -17,7 +17,16 @@ type LogValue = number | string;
  * // Epoch [1][10/37]	lr: 1.000e-03, eta: 0:00:42, time: 0.120, data_time: 0.010, loss: 1.2345
  */
 export class TextLoggerHook extends LoggerHook {
-  static readonly args = { optional: [...LOGGER_ARGS, 'interval_exp_name', 'out_dir', 'out_suffix', 'keep_local', 'file_client_args'] };
+  static readonly args = {
+    optional: [
+      ...LOGGER_ARGS,
+      'interval_exp_name',
+      'out_dir',
+      'out_suffix',
+      'keep_local',
+      'file_client_args',
+    ],
+  };
   readonly #intervalExpName: number;
   #timeSecTotal = 0;
   #startIter = 0;
@@ -36,7 +45,9 @@ export class TextLoggerHook extends LoggerHook {
     super.beforeRun(runner);
     this.#startIter = runner.iter;
     const { env_info, config, seed, exp_name, mmdet_version } = runner.meta;
-    const meta = Object.fromEntries(Object.entries({ env_info, config, seed, exp_name, mmdet_version }).filter(([, v]) => v !== undefined));
+    const meta = Object.fromEntries(
+      Object.entries({ env_info, config, seed, exp_name, mmdet_version }).filter(([, v]) => v !== undefined),
+    );
     await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${JSON.stringify(meta)}\n`);
   }
 
@@ -74,7 +85,9 @@ export class TextLoggerHook extends LoggerHook {
     const parts: string[] = [];
     let head: string;
     if (mode === 'train') {
-      head = this.byEpoch ? `Epoch [${epoch}][${iter}/${runner.dataLoader?.length}]` : `Iter [${iter}/${runner.maxIters}]`;
+      head = this.byEpoch
+        ? `Epoch [${epoch}][${iter}/${runner.dataLoader?.length}]`
+        : `Iter [${iter}/${runner.maxIters}]`;
       head += `\tlr: ${formatExponent(Number(lr))}, `;
       if (typeof values.time === 'number') {
         this.#timeSecTotal += values.time * this.interval;
@@ -102,7 +115,8 @@ function roundFloat(value: LogValue): LogValue {
 /** JSON as Python's json.dumps spells it: a NaN stays a NaN instead of becoming null. */
 function stringifyRecord(record: Record<string, LogValue>): string {
   const fields = Object.entries(record).map(([key, value]) => {
-    const text = typeof value === 'number' && !Number.isFinite(value) ? pythonFloat(value) : JSON.stringify(value);
+    const text =
+      typeof value === 'number' && !Number.isFinite(value) ? pythonFloat(value) : JSON.stringify(value);
     return `${JSON.stringify(key)}: ${text}`;
   });
   return `{${fields.join(', ')}}`;
@@ -113,7 +127,9 @@ function pythonFloat(value: number): string {
 }
 
 function formatFixed(value: number): string {
-  return Number.isFinite(value) ? value.toFixed(4) : pythonFloat(value).toLowerCase().replace('infinity', 'inf');
+  return Number.isFinite(value)
+    ? value.toFixed(4)
+    : pythonFloat(value).toLowerCase().replace('infinity', 'inf');
 }
 
 /** `%.3e` of C: at least two digits in the exponent. */

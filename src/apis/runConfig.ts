@@ -1,0 +1,33 @@
+import {
+  compatCfg,
+  loadConfigOrThrow,
+  replaceCfgVals,
+  type Config,
+  type ConfigDict,
+} from '../config/index.ts';
+import type { FileSystem } from '../util/fileSystem.ts';
+
+/** A config as a run uses it. */
+export interface RunConfig {
+  readonly config: Config;
+  /** Resolved, with `${…}` replaced and deprecated keys moved. */
+  readonly dict: ConfigDict;
+  /** `retinanet_tiny_shapes` for `configs/shapes/retinanet_tiny_shapes.py`. */
+  readonly name: string;
+}
+
+/**
+ * Read a config and everything below it.
+ * @throws ConfigError with the place of the first mistake
+ */
+export async function readRunConfig(
+  fs: FileSystem,
+  configPath: string,
+  cfgOptions?: Record<string, unknown>,
+): Promise<RunConfig> {
+  const readText = async (path: string): Promise<string | null> =>
+    (await fs.stat(path))?.kind === 'file' ? fs.readText(path) : null;
+  const config = await loadConfigOrThrow(configPath, readText, { cfgOptions });
+  const name = (configPath.split('/').at(-1) ?? configPath).replace(/\.\w+$/, '');
+  return { config, dict: compatCfg(replaceCfgVals(config.dict)), name };
+}

@@ -1,0 +1,379 @@
+// Everything a run does, in MMDetection's order: config, model, data, optimizer, runner, hooks, run.
+
+import { ConfigError, TrainerError, toErrorReport } from '../errors/trainerError.ts';
+import { DataLoader } from '../datasets/dataLoader.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import type { SampleSource } from '../datasets/sampleSource.ts';
+import { adapterInfo, initEngine, memory, type AdapterInfo } from '../gpu/index.ts';
+import type { Detector } from '../models/index.ts';
+import { buildOptimizer } from '../optim/index.ts';
+import { BuildContext } from '../registry/buildContext.ts';
+import { createRunRegistries } from '../registry/registries.ts';
+import { describeLoad, readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.ts';
+import { EpochBasedRunner } from '../runner/epochBasedRunner.ts';
+import type { BatchLoader, Workflow } from '../runner/baseRunner.ts';
+import { createLogger, type Logger } from '../runner/logger.ts';
+import type { RunControl } from '../runner/runControl.ts';
+import type { FileSystem } from '../util/fileSystem.ts';
+import type { DecodeImage } from '../util/image.ts';
+import { Rng } from '../util/prng.ts';
+import type { RunListener } from '../util/runEvents.ts';
+import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
+import './registerAll.ts';
+import { readRunConfig, type RunConfig } from './runConfig.ts';
+import { writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
+import { registerRunHooks } from './trainingHooks.ts';
+
+export interface TrainJob {
+  /** In `fs`, such as `workspace/configs/shapes/retinanet_tiny_shapes.py`. */
+  configPath: string;
+  fs: FileSystem;
+  decodeImage: DecodeImage;
+  control: RunControl;
+  onEvent: RunListener;
+  cfgOptions?: Record<string, unknown>;
+  /** Default `work_dirs/<config>/<timestamp>`. */
+  workDir?: string;
+  /** A checkpoint to go on from; overrides the config's. */
+  resumeFrom?: string;
+  /** A checkpoint to take the weights of; overrides the config's. */
+  loadFrom?: string;
+  seed?: number;
+  /** Where samples are decoded; default: in this thread. */
+  createSampleSource?: (spec: DatasetSpec) => Promise<SampleSource>;
+}
+
+export interface TrainResult {
+  readonly workDir: string;
+  readonly end: 'finished' | 'stopped';
+}
+
+/** Acquire the GPU, once. @throws DeviceError in plain words when there is none */
+export async function prepareEngine(): Promise<AdapterInfo> {
+  return initEngine();
+}
+
+/**
+ * Train from a config. Everything the run says goes through `onEvent` and into the work dir; a failure is
+ * reported there and thrown.
+ */
+export async function train(job: TrainJob): Promise<TrainResult> {
+  const { fs, onEvent, control } = job;
+  onEvent({ name: 'run.phaseChanged', phase: 'preparing' });
+  const started = new Date();
+  const timestamp = formatTimestamp(started);
+  let record: RunRecord | null = null;
+  let workDir = '';
+  let logger: Logger | null = null;
+  const finish = async (status: RunRecordStatus, message: string | null): Promise<void> => {
+    if (record) await writeRunRecord(fs, workDir, { ...record, status, endedMs: Date.now(), message });
+    await logger?.flush();
+  };
+  let run: PreparedRun | null = null;
+  try {
+    const runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
+    await initEngine();
+    const seed = job.seed ?? readSeed(runConfig);
+    workDir = job.workDir ?? workDirOf(runConfig, timestamp);
+    logger = createLogger(fs, `${workDir}/${timestamp}.log`, onEvent);
+    run = await prepareRun({ ...job, workDir, logger, timestamp, seed, runConfig });
+    const { runner, loaders, workflow } = run;
+    record = {
+      version: 1,
+      configName: runConfig.name,
+      configPath: job.configPath,
+      status: 'running',
+      startedMs: started.getTime(),
+      endedMs: null,
+      classes: run.classes,
+      itersPerEpoch: run.itersPerEpoch,
+      maxEpochs: run.maxEpochs,
+      maxIters: run.maxEpochs * run.itersPerEpoch,
+      adapter: adapterInfo().name,
+      seed,
+      resumedFrom: run.resumeFrom,
+      message: null,
+    };
+    await writeRunRecord(fs, workDir, record);
+    onEvent({
+      name: 'run.started',
+      workDir,
+      configName: runConfig.name,
+      classes: run.classes,
+      maxEpochs: run.maxEpochs,
+      maxIters: record.maxIters,
+      itersPerEpoch: run.itersPerEpoch,
+      startEpoch: runner.epoch,
+      startIter: runner.iter,
+      parameterCount: run.parameterCount,
+      trainableParameterCount: run.trainableParameterCount,
+    });
+    onEvent({ name: 'run.phaseChanged', phase: 'running' });
+    control.onChange(() => {
+      const phase = control.isStopRequested ? 'stopping' : control.isPaused ? 'paused' : 'running';
+      onEvent({ name: 'run.phaseChanged', phase });
+    });
+    await runner.run(loaders, workflow);
+    if (runner.end === 'stopped') await saveStopped(run);
+    await finish(runner.end, null);
+    onEvent({ name: 'run.phaseChanged', phase: runner.end });
+    return { workDir, end: runner.end };
+  } catch (error) {
+    const report = toErrorReport(error);
+    logger?.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
+    // The disk itself may be what failed; the first error is the one to show.
+    await finish('failed', report.message).catch(() => undefined);
+    onEvent({ name: 'run.phaseChanged', phase: 'failed', error: report });
+    throw error;
+  } finally {
+    control.onChange(() => undefined);
+    run?.dispose();
+  }
+}
+
+interface PreparedRun {
+  readonly runner: EpochBasedRunner;
+  readonly model: Detector;
+  readonly loaders: readonly BatchLoader[];
+  readonly workflow: Workflow;
+  readonly classes: readonly string[];
+  readonly maxEpochs: number;
+  readonly itersPerEpoch: number;
+  readonly parameterCount: number;
+  readonly trainableParameterCount: number;
+  readonly resumeFrom: string | null;
+  dispose(): void;
+}
+
+interface PrepareOptions extends TrainJob {
+  workDir: string;
+  logger: Logger;
+  timestamp: string;
+  seed: number;
+  runConfig: RunConfig;
+}
+
+async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
+  const { fs, decodeImage, logger, workDir, timestamp, seed, runConfig, onEvent, control } = options;
+  const { dict, config } = runConfig;
+  const warned = new Set<string>();
+  const warn = (message: string): void => {
+    if (warned.has(message)) return;
+    warned.add(message);
+    logger.warning(message);
+  };
+  const context = new BuildContext(createRunRegistries(), { fs, decodeImage, seed, warn });
+  await fs.writeFile(`${workDir}/${runConfig.name}.py`, config.prettyText());
+  const adapter = adapterInfo();
+  logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
+  logger.info(`Config:\n${config.prettyText()}`);
+  logger.info(`Set random seed to ${seed}`);
+
+  // Data first: a missing file should be told before the model is built.
+  const workflow = readWorkflow(dict.workflow);
+  const open = openDataset(options, context);
+  const trainSet = await open('train');
+  const cleanups = [trainSet.dispose];
+  const loaders: BatchLoader[] = [];
+  for (const [mode] of workflow) {
+    const set = mode === 'val' ? await open('val_as_train') : trainSet;
+    if (set !== trainSet) cleanups.push(set.dispose);
+    loaders.push(makeLoader(set, dict, seed, true));
+  }
+  const classes = trainSet.dataset.CLASSES;
+
+  const model = buildModel(dict, context);
+  model.CLASSES = classes;
+  await initWeights(model, seed);
+  const parameters = model.parameters();
+  const count = (list: typeof parameters): number => list.reduce((sum, p) => sum + p.size, 0);
+  const optimizer = buildOptimizer(model, dict.optimizer, context);
+  const maxEpochs = readMaxEpochs(dict);
+  const runner = new EpochBasedRunner({
+    model,
+    optimizer,
+    fs,
+    workDir,
+    logger,
+    timestamp,
+    maxEpochs,
+    control,
+    onEvent,
+    meta: {
+      env_info: `tabtrain 0.1.0, adapter: ${adapter.name}`,
+      config: config.prettyText(),
+      seed,
+      exp_name: config.filename.split('/').at(-1),
+      mmdet_version: '2.28.2',
+      tabtrain: { version: '0.1.0', seed },
+    },
+  });
+  const evaluation = dict.evaluation;
+  const valSet = evaluation && isDict(dict.data) && dict.data.val !== undefined ? await open('val') : null;
+  if (valSet) cleanups.push(valSet.dispose);
+  registerRunHooks(
+    runner,
+    dict,
+    context,
+    valSet && { ...valSet, loader: makeLoader(valSet, dict, seed, false), model, fs, decodeImage },
+  );
+
+  const resumeFrom = options.resumeFrom ?? stringOrNull(dict.resume_from);
+  const loadFrom = options.loadFrom ?? stringOrNull(dict.load_from);
+  if (resumeFrom) await resumeRun(runner, model, resumeFrom);
+  else if (loadFrom) {
+    const { stateDict } = await readCheckpoint(fs, loadFrom);
+    const mismatch = describeLoad(model.loadStateDict(stateDict));
+    if (mismatch) logger.warning(mismatch);
+    logger.info(`load checkpoint from ${loadFrom}`);
+  }
+  return {
+    runner,
+    model,
+    loaders,
+    workflow,
+    classes,
+    maxEpochs,
+    itersPerEpoch: loaders[workflow.findIndex(([mode]) => mode === 'train')]?.length ?? 0,
+    parameterCount: count(parameters),
+    trainableParameterCount: count(parameters.filter((p) => p.requiresGrad)),
+    resumeFrom,
+    dispose: () => {
+      for (const cleanup of cleanups) cleanup();
+      runner.logBuffer.clear();
+      optimizer.dispose();
+      model.dispose();
+      logger.info(`GPU memory after the run: ${(memory().numBytesInGpu / 2 ** 20).toFixed(1)} MB`);
+    },
+  };
+}
+
+/** Build a config's detector; a `train_cfg` or `test_cfg` at the top level is handed to it, as MMDetection does. */
+export function buildModel(dict: Record<string, unknown>, context: BuildContext): Detector {
+  const defaults: Record<string, unknown> = {};
+  if (dict.train_cfg !== undefined && dict.train_cfg !== null) defaults.train_cfg = dict.train_cfg;
+  if (dict.test_cfg !== undefined && dict.test_cfg !== null) defaults.test_cfg = dict.test_cfg;
+  return context.build<Detector>('MODELS', dict.model, 'model', defaults);
+}
+
+export interface OpenDataset {
+  readonly dataset: Dataset;
+  readonly source: SampleSource;
+  dispose(): void;
+}
+
+function openDataset(
+  options: PrepareOptions,
+  context: BuildContext,
+): (split: DatasetSplit) => Promise<OpenDataset> {
+  const { fs, decodeImage, runConfig, configPath, cfgOptions, seed } = options;
+  const createSource =
+    options.createSampleSource ?? ((spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage }));
+  return async (split) => {
+    const dataset = await buildDataset(runConfig.dict, split, context);
+    const source = await createSource({ configPath, cfgOptions, split, seed });
+    return { dataset, source, dispose: () => source.dispose?.() };
+  };
+}
+
+/** The loader of a dataset: `samples_per_gpu` in training; one picture a batch in evaluation unless the config says more. */
+export function makeLoader(
+  set: OpenDataset,
+  dict: Record<string, unknown>,
+  seed: number,
+  training: boolean,
+): DataLoader {
+  const data = isDict(dict.data) ? dict.data : {};
+  const loaderCfg = data[training ? 'train_dataloader' : 'val_dataloader'];
+  const val = isDict(data.val) ? data.val.samples_per_gpu : undefined;
+  const own = isDict(loaderCfg) ? loaderCfg.samples_per_gpu : undefined;
+  const batchSize = Number(own ?? (training ? data.samples_per_gpu : val) ?? 1);
+  return new DataLoader({
+    source: set.source,
+    dataset: set.dataset,
+    batchSize,
+    shuffle: training,
+    seed,
+    prefetch: training ? 2 : 8,
+  });
+}
+
+async function saveStopped({ runner, model }: PreparedRun): Promise<void> {
+  const { epoch, iter, innerIter, workDir } = runner;
+  const filename = innerIter === 0 ? `epoch_${epoch}.pth` : `iter_${iter}.pth`;
+  if (innerIter === 0 && (await runner.fs.stat(`${workDir}/${filename}`))) return;
+  const saved = await saveCheckpoint(runner, model, {
+    filename,
+    outDir: workDir,
+    saveOptimizer: true,
+    epoch,
+    iter,
+    innerIter,
+  });
+  runner.logger.info(`Stopped after ${iter} iterations; saved ${saved.path}`);
+  runner.onEvent({ name: 'run.checkpointed', ...saved, epoch, iter, removed: [] });
+}
+
+async function initWeights(model: Detector, seed: number): Promise<void> {
+  await model.initWeights(Rng.derive(seed, 0x1417));
+}
+
+function readWorkflow(value: unknown): Workflow {
+  const workflow = value ?? [['train', 1]];
+  const entries = Array.isArray(workflow) ? workflow : [];
+  const valid = entries.every(
+    (e) => Array.isArray(e) && e.length === 2 && typeof e[0] === 'string' && typeof e[1] === 'number',
+  );
+  if (entries.length === 0 || !valid) {
+    throw new ConfigError("workflow must be a list of (mode, epochs) tuples such as [('train', 1)]", {
+      code: 'bad-workflow',
+      path: 'workflow',
+    });
+  }
+  return entries as Workflow;
+}
+
+function readMaxEpochs(dict: Record<string, unknown>): number {
+  const runner = isDict(dict.runner) ? dict.runner : {};
+  const type = runner.type ?? 'EpochBasedRunner';
+  if (type !== 'EpochBasedRunner' && type !== 'Runner') {
+    throw new ConfigError(`runner.type must be 'EpochBasedRunner', but got ${JSON.stringify(type)}`, {
+      code: 'unknown-type',
+      path: 'runner.type',
+    });
+  }
+  const epochs = runner.max_epochs ?? dict.total_epochs;
+  if (typeof epochs === 'number' && Number.isInteger(epochs) && epochs > 0) return epochs;
+  throw new ConfigError(
+    `runner.max_epochs must be a positive integer, but got ${JSON.stringify(epochs) ?? 'nothing'}`,
+    {
+      code: 'bad-value',
+      path: 'runner.max_epochs',
+      hint: "write runner = dict(type='EpochBasedRunner', max_epochs=12)",
+    },
+  );
+}
+
+function readSeed({ dict }: RunConfig): number {
+  return typeof dict.seed === 'number' ? dict.seed : 0;
+}
+
+function workDirOf({ dict, name }: RunConfig, timestamp: string): string {
+  const configured = stringOrNull(dict.work_dir);
+  return `${configured ?? `work_dirs/${name}`}/${timestamp}`;
+}
+
+function stringOrNull(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function isDict(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `%Y%m%d_%H%M%S` in local time. */
+function formatTimestamp(date: Date): string {
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`;
+  return `${day}_${two(date.getHours())}${two(date.getMinutes())}${two(date.getSeconds())}`;
+}

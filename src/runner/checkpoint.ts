@@ -1,0 +1,221 @@
+import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
+import type { LoadReport } from '../nn/stateDict.ts';
+import { fileSource } from '../serialization/zip/byteSource.ts';
+import { TorchTensor, readPth, verifyPth, writePth, type PthValue } from '../serialization/pth/index.ts';
+import type { FileSystem } from '../util/fileSystem.ts';
+import type { BaseRunner } from './baseRunner.ts';
+
+/** A model that can be saved and loaded; `nn/Module` is one. */
+export interface StatefulModel {
+  stateDict(): Promise<
+    ReadonlyMap<
+      string,
+      { shape: readonly number[]; dtype: string; data: ArrayLike<number> | ArrayLike<bigint> }
+    >
+  >;
+  loadStateDict(state: ReadonlyMap<string, TorchTensor>, options?: { strict?: boolean }): LoadReport;
+}
+
+export interface SaveOptions {
+  /** File name inside the work dir, such as `epoch_1.pth`. */
+  filename: string;
+  outDir: string;
+  saveOptimizer: boolean;
+  /** Finished epochs and iterations that the file stands for. */
+  epoch: number;
+  iter: number;
+  /** Iterations done of the epoch that follows; 0 at its end. */
+  innerIter: number;
+  meta?: Readonly<Record<string, unknown>>;
+}
+
+export interface SavedCheckpoint {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/**
+ * Write a PyTorch checkpoint `{meta, state_dict, optimizer}` as MMCV does. It is written under a temporary
+ * name, read back and checked, then renamed: a crash at any byte leaves the last good file.
+ * Source: mmcv 1.7.2 `runner/checkpoint.py` save_checkpoint. Differs: `last_checkpoint` (a text file with the
+ * newest path, as MMEngine writes) stands for the symlink `latest.pth`, which a browser's storage can't hold.
+ */
+export async function saveCheckpoint(
+  runner: BaseRunner,
+  model: StatefulModel,
+  options: SaveOptions,
+): Promise<SavedCheckpoint> {
+  const { filename, outDir, epoch, iter, innerIter } = options;
+  const state = new Map<string, PthValue>();
+  for (const [name, tensor] of await model.stateDict()) state.set(name, toTorch(tensor));
+  const { tabtrain: own, ...meta } = runner.meta;
+  const content: Record<string, unknown> = {
+    meta: {
+      ...meta,
+      ...options.meta,
+      epoch,
+      iter,
+      mmcv_version: '1.7.2',
+      time: asctime(new Date()),
+      ...(runner.model.CLASSES && { CLASSES: [...runner.model.CLASSES] }),
+      tabtrain: { ...(own as object | undefined), inner_iter: innerIter, hooks: hookStates(runner) },
+    },
+    state_dict: state,
+  };
+  if (options.saveOptimizer && runner.optimizer) content.optimizer = await runner.optimizer.stateDict();
+  const path = `${outDir}/${filename}`;
+  const partial = `${outDir}/.${filename}.partial`;
+  const writer = await runner.fs.createWriter(partial);
+  let bytes: number;
+  try {
+    ({ bytes } = await writePth(content as PthValue, writer));
+    await writer.close();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  await verifyPth(fileSource(runner.fs, partial, bytes));
+  await runner.fs.rename(partial, path);
+  await runner.fs.writeFile(`${outDir}/last_checkpoint`, `${path}\n`);
+  return { path, bytes };
+}
+
+/** What a checkpoint file holds, whoever wrote it. */
+export interface LoadedCheckpoint {
+  readonly meta: ReadonlyMap<string, PthValue>;
+  readonly stateDict: ReadonlyMap<string, TorchTensor>;
+  readonly optimizer: PthValue | undefined;
+}
+
+/**
+ * Read a checkpoint: `{state_dict, meta, optimizer}` or a bare state dict.
+ * @throws CheckpointError when it is missing, damaged, unsafe or holds no state dict
+ */
+export async function readCheckpoint(fs: FileSystem, path: string): Promise<LoadedCheckpoint> {
+  if (/^\w+:\/\//.test(path)) {
+    throw new CheckpointError(`checkpoints are read from files, but got the address ${path}`, {
+      code: 'remote-checkpoint',
+      path,
+      hint: 'download the file and drop it on the page (or give its path)',
+    });
+  }
+  const stat = await fs.stat(path);
+  if (stat?.kind !== 'file') {
+    throw new CheckpointError(`the checkpoint ${path} does not exist`, { code: 'not-found', path });
+  }
+  const root = await readPth(fileSource(fs, path, stat.bytes));
+  if (!(root instanceof Map)) throw noStateDict(path);
+  const inner = root.get('state_dict');
+  const dict = inner instanceof Map ? inner : root;
+  const stateDict = new Map<string, TorchTensor>();
+  for (const [name, value] of dict) {
+    if (value instanceof TorchTensor) stateDict.set(String(name), value);
+  }
+  if (stateDict.size === 0) throw noStateDict(path);
+  const meta = root.get('meta');
+  return {
+    meta: meta instanceof Map ? (meta as ReadonlyMap<string, PthValue>) : new Map(),
+    stateDict,
+    optimizer: root.get('optimizer'),
+  };
+}
+
+/** Say what did not fit, as MMCV's one warning does. */
+export function describeLoad(report: LoadReport): string | null {
+  const parts: string[] = [];
+  if (report.unexpected.length > 0)
+    parts.push(`unexpected key in source state_dict: ${report.unexpected.join(', ')}`);
+  if (report.missing.length > 0)
+    parts.push(`missing keys in source state_dict: ${report.missing.join(', ')}`);
+  for (const { name, expected, actual } of report.mismatched) {
+    parts.push(
+      `size mismatch for ${name}: the checkpoint has [${actual.join(', ')}], the model has [${expected.join(', ')}]`,
+    );
+  }
+  return parts.length === 0
+    ? null
+    : `The model and loaded state dict do not match exactly\n${parts.join('\n')}`;
+}
+
+/**
+ * Put a run back where a checkpoint left it: weights, epoch, iteration, optimizer, hooks.
+ * Source: mmcv 1.7.2 `base_runner.py` resume; mid-epoch positions are ours (`meta.tabtrain.inner_iter`).
+ */
+export async function resumeRun(runner: BaseRunner, model: StatefulModel, path: string): Promise<void> {
+  const { meta, stateDict, optimizer } = await readCheckpoint(runner.fs, path);
+  const epoch = meta.get('epoch');
+  const iter = meta.get('iter');
+  if (typeof epoch !== 'number' || typeof iter !== 'number') {
+    throw new CheckpointError(
+      `a run can only be resumed from a checkpoint with meta.epoch and meta.iter, but ${path} has neither`,
+      {
+        code: 'no-position',
+        path,
+        hint: 'to start a new run from its weights, use load_from',
+      },
+    );
+  }
+  const report = model.loadStateDict(stateDict);
+  const mismatch = describeLoad(report);
+  if (mismatch) runner.logger.warning(mismatch);
+  if (optimizer !== undefined) {
+    if (!runner.optimizer)
+      throw new ConfigError('the checkpoint has an optimizer, but the run has none', {
+        code: 'no-optimizer',
+        path: 'optimizer',
+      });
+    runner.optimizer.loadStateDict(optimizer);
+  }
+  const own = plain(meta.get('tabtrain')) as
+    { inner_iter?: number; hooks?: Record<string, Record<string, unknown>> } | undefined;
+  runner.restorePosition({ epoch, iter, innerIter: own?.inner_iter ?? 0 });
+  const messages = plain(meta.get('hook_msgs'));
+  if (messages && typeof messages === 'object') runner.meta.hook_msgs = messages as Record<string, unknown>;
+  for (const hook of runner.hooks) {
+    const state = own?.hooks?.[hook.constructor.name];
+    if (state) hook.loadStateDict(state);
+  }
+  runner.logger.info(`resumed epoch ${epoch}, iter ${iter}`);
+}
+
+function noStateDict(path: string): CheckpointError {
+  return new CheckpointError(`No state_dict found in checkpoint file ${path}`, {
+    code: 'no-state-dict',
+    path,
+  });
+}
+
+function toTorch(tensor: {
+  shape: readonly number[];
+  dtype: string;
+  data: ArrayLike<number> | ArrayLike<bigint>;
+}): TorchTensor {
+  return new TorchTensor(
+    [...tensor.shape],
+    tensor.dtype as TorchTensor['dtype'],
+    tensor.data as TorchTensor['data'],
+  );
+}
+
+function hookStates(runner: BaseRunner): Record<string, unknown> {
+  const states: Record<string, unknown> = {};
+  for (const hook of runner.hooks) {
+    const state = hook.stateDict();
+    if (state) states[hook.constructor.name] = state;
+  }
+  return states;
+}
+
+/** Maps of plain values to plain objects. */
+function plain(value: PthValue | undefined): unknown {
+  if (value instanceof Map)
+    return Object.fromEntries([...value].map(([k, v]) => [String(k), plain(v as PthValue)]));
+  if (Array.isArray(value)) return value.map((v) => plain(v as PthValue));
+  return value;
+}
+
+/** Python's time.asctime: `Mon Nov 23 16:01:02 2026`. */
+function asctime(date: Date): string {
+  const [day, month, dayOfMonth, year, time] = date.toString().split(' ');
+  return `${day} ${month} ${String(Number(dayOfMonth)).padStart(2)} ${time} ${year}`;
+}

@@ -1,0 +1,45 @@
+import { reshape } from '../../gpu/index.ts';
+import { clipGradNorm, type GradClipCfg } from '../../optim/gradClip.ts';
+import { HOOKS } from '../../registry/registries.ts';
+import type { BaseRunner } from '../baseRunner.ts';
+import { Hook } from './hook.ts';
+
+interface OptimizerHookArgs {
+  /** `dict(max_norm=35, norm_type=2)`; None: no clipping. */
+  gradClip?: GradClipCfg | null;
+}
+
+/**
+ * After each iteration: take the gradients, clip them, step. Nothing is read back; `grad_norm` (before
+ * clipping) reaches the log with the losses.
+ * Source: mmcv 1.7.2 `hooks/optimizer.py`.
+ */
+export class OptimizerHook extends Hook {
+  static readonly args = { optional: ['grad_clip'] };
+  readonly #gradClip: GradClipCfg | null;
+
+  constructor(args: OptimizerHookArgs = {}) {
+    super();
+    this.#gradClip = args.gradClip ?? null;
+  }
+
+  override afterTrainIter(runner: BaseRunner): void {
+    const { optimizer, outputs } = runner;
+    if (!optimizer || !outputs?.grads) return;
+    optimizer.zeroGrad();
+    for (const [parameter, grad] of outputs.grads) parameter.grad = grad;
+    if (this.#gradClip) {
+      const norm = clipGradNorm([...outputs.grads.keys()], this.#gradClip);
+      if (norm)
+        runner.logBuffer.updateDeferred(
+          { names: ['grad_norm'], values: reshape(norm, [1]) },
+          outputs.numSamples,
+        );
+      norm?.dispose();
+    }
+    optimizer.step();
+    optimizer.zeroGrad();
+  }
+}
+
+HOOKS.registerModule()(OptimizerHook);

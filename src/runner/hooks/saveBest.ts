@@ -1,0 +1,55 @@
+import { ConfigError } from '../../errors/trainerError.ts';
+
+export type Rule = 'greater' | 'less';
+
+const GREATER_KEYS = [
+  'acc',
+  'top',
+  'AR@',
+  'auc',
+  'precision',
+  'mAP',
+  'mDice',
+  'mIoU',
+  'mAcc',
+  'aAcc',
+  'bbox_mAP',
+  'segm_mAP',
+];
+const LESS_KEYS = ['loss'];
+
+/**
+ * Whether a larger or a smaller value of a metric is better: exact names first, then parts of names, any case.
+ * Source: mmcv 1.7.2 `hooks/evaluation.py` _init_rule.
+ * @throws ConfigError `unknown-rule`
+ * @example inferRule('bbox_mAP', {}) // 'greater'
+ */
+export function inferRule(
+  key: string,
+  options: {
+    rule?: string | null;
+    greaterKeys?: readonly string[] | null;
+    lessKeys?: readonly string[] | null;
+  },
+): Rule {
+  const { rule } = options;
+  if (rule === 'greater' || rule === 'less') return rule;
+  if (rule !== undefined && rule !== null) {
+    throw new ConfigError(`rule must be 'greater', 'less' or None, but got '${rule}'`, {
+      code: 'unknown-rule',
+      path: 'evaluation.rule',
+    });
+  }
+  const name = key.toLowerCase();
+  const greater = (options.greaterKeys ?? GREATER_KEYS).map((k) => k.toLowerCase());
+  const less = (options.lessKeys ?? LESS_KEYS).map((k) => k.toLowerCase());
+  if (greater.includes(name)) return 'greater';
+  if (less.includes(name)) return 'less';
+  if (greater.some((k) => name.includes(k))) return 'greater';
+  if (less.some((k) => name.includes(k))) return 'less';
+  throw new ConfigError(`cannot infer whether a larger ${key} is better`, {
+    code: 'unknown-rule',
+    path: 'evaluation.save_best',
+    hint: "set evaluation.rule = 'greater' or 'less'",
+  });
+}
