@@ -31,7 +31,8 @@ export interface CocoImage {
 }
 
 export interface CocoAnnotation {
-  readonly id: number | string;
+  /** Other ids are numbered by their place, from 1. */
+  readonly id: number;
   readonly image_id: number | string;
   readonly category_id: number;
   /** x, y, width, height; px. */

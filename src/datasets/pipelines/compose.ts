@@ -1,0 +1,45 @@
+import type { BuildContext } from '../../registry/buildContext.ts';
+import { PIPELINES } from '../../registry/registries.ts';
+import type { Rng } from '../../util/prng.ts';
+import { badValue } from '../checkArgs.ts';
+import type { Results, Transform } from './results.ts';
+
+interface ComposeArgs {
+  transforms: unknown;
+}
+
+/** Runs transforms one after the other; null from one of them ends it. Source: mmdet 2.28.2 `Compose`. */
+export class Compose implements Transform {
+  static readonly args = { required: ['transforms'] };
+  readonly transforms: readonly Transform[];
+
+  constructor({ transforms }: ComposeArgs, context: BuildContext) {
+    this.transforms = buildTransforms(transforms, context, 'transforms');
+  }
+
+  async call(results: Results, rng: Rng): Promise<Results | null> {
+    return runTransforms(this.transforms, results, rng);
+  }
+}
+
+/** Build a list of transform configs at `key` below the context's path. */
+export function buildTransforms(cfgs: unknown, context: BuildContext, key: string): Transform[] {
+  if (!Array.isArray(cfgs)) throw badValue(key, 'a list of transforms', cfgs);
+  return cfgs.map((cfg, i) => context.build<Transform>('PIPELINES', cfg, `${key}[${i}]`));
+}
+
+/** @returns null as soon as a transform drops the sample */
+export async function runTransforms(
+  transforms: readonly Transform[],
+  results: Results,
+  rng: Rng,
+): Promise<Results | null> {
+  let current: Results | null = results;
+  for (const transform of transforms) {
+    current = await transform.call(current, rng);
+    if (current === null) return null;
+  }
+  return current;
+}
+
+PIPELINES.registerModule()(Compose);

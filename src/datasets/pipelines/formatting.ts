@@ -1,0 +1,105 @@
+// The last steps of a pipeline: to float32, and down to what a batch takes. Source: mmdet 2.28.2 `formatting.py`.
+
+import { RunError } from '../../errors/trainerError.ts';
+import { PIPELINES } from '../../registry/registries.ts';
+import { badValue } from '../checkArgs.ts';
+import { pictureOf } from './picture.ts';
+import type { ImageArray, ImgMeta, Results, Transform } from './results.ts';
+
+/** Turns the picture into float32 and fills in the metas that no step has set. Differs: stays [H, W, C]. */
+export class DefaultFormatBundle implements Transform {
+  static readonly args = { optional: ['img_to_float', 'pad_val'] };
+
+  async call(results: Results): Promise<Results> {
+    const img = toFloat32(pictureOf(results, 'DefaultFormatBundle'));
+    results.img = img;
+    fillMetas(results, img);
+    return results;
+  }
+}
+
+/** The test pipeline's formatter: float32. Differs: stays [H, W, C]. */
+export class ImageToTensor implements Transform {
+  static readonly args = { required: ['keys'] };
+
+  constructor({ keys }: { keys: unknown }) {
+    readKeys('keys', keys);
+  }
+
+  async call(results: Results): Promise<Results> {
+    results.img = toFloat32(pictureOf(results, 'ImageToTensor'));
+    return results;
+  }
+}
+
+const DEFAULT_META_KEYS = [
+  'filename',
+  'ori_filename',
+  'ori_shape',
+  'img_shape',
+  'pad_shape',
+  'scale_factor',
+  'flip',
+  'flip_direction',
+  'img_norm_cfg',
+];
+
+/**
+ * Keeps `keys` and gathers `meta_keys` into `img_metas`, with the picture's id and index besides.
+ * @throws RunError `missing-key` naming the key that no step has set
+ */
+export class Collect implements Transform {
+  static readonly args = { required: ['keys'], optional: ['meta_keys'] };
+  readonly #keys: readonly string[];
+  readonly #metaKeys: readonly string[];
+
+  constructor({ keys, metaKeys }: { keys: unknown; metaKeys?: unknown }) {
+    this.#keys = readKeys('keys', keys);
+    this.#metaKeys = metaKeys === undefined ? DEFAULT_META_KEYS : readKeys('meta_keys', metaKeys);
+  }
+
+  async call(results: Results): Promise<Results> {
+    const { img_info, img_prefix, index, img } = results;
+    // The loader and the detectors need every default meta, also where the config asks for fewer of them.
+    if (img) fillMetas(results, img);
+    const collected: Results = { img_info, img_prefix, index, bbox_fields: [], img_fields: ['img'] };
+    const metas: Record<string, unknown> = { img_id: img_info.id, index };
+    for (const key of DEFAULT_META_KEYS) metas[key] = results[key];
+    for (const key of this.#metaKeys) metas[key] = this.#read(results, key, 'meta_keys');
+    for (const key of this.#keys) collected[key] = this.#read(results, key, 'keys');
+    // Every key of ImgMeta has just been set.
+    collected.img_metas = metas as unknown as ImgMeta;
+    return collected;
+  }
+
+  #read(results: Results, key: string, option: string): unknown {
+    const value = results[key];
+    if (value !== undefined) return value;
+    throw new RunError(`Collect's ${option} asks for '${key}', but no step before it has set that`, {
+      code: 'missing-key',
+      hint: `the results hold: ${Object.keys(results).join(', ')}`,
+    });
+  }
+}
+
+function toFloat32(img: ImageArray): ImageArray {
+  return img.data instanceof Float32Array ? img : { data: Float32Array.from(img.data), shape: img.shape };
+}
+
+function fillMetas(results: Results, img: ImageArray): void {
+  results.pad_shape ??= img.shape;
+  results.scale_factor ??= [1, 1, 1, 1];
+  results.flip ??= false;
+  results.flip_direction ??= null;
+  results.img_norm_cfg ??= { mean: [0, 0, 0], std: [1, 1, 1], to_rgb: false };
+}
+
+function readKeys(name: string, keys: unknown): string[] {
+  const isList = Array.isArray(keys) && keys.every((key) => typeof key === 'string');
+  if (!isList) throw badValue(name, 'a list of key names', keys);
+  return [...keys];
+}
+
+PIPELINES.registerModule()(DefaultFormatBundle);
+PIPELINES.registerModule()(ImageToTensor);
+PIPELINES.registerModule()(Collect);

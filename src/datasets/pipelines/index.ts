@@ -1,0 +1,12 @@
+// Importing this registers every transform.
+export * from './compose.ts';
+export * from './formatting.ts';
+export * from './imageOps.ts';
+export * from './loadAnnotations.ts';
+export * from './loadImageFromFile.ts';
+export * from './multiScaleFlipAug.ts';
+export * from './normalize.ts';
+export * from './pad.ts';
+export * from './randomFlip.ts';
+export * from './resize.ts';
+export * from './results.ts';

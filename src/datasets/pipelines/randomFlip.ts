@@ -1,0 +1,97 @@
+import { PIPELINES } from '../../registry/registries.ts';
+import type { Rng } from '../../util/prng.ts';
+import { badValue, isNumberList } from '../checkArgs.ts';
+import { flipImage } from './imageOps.ts';
+import { changeBoxes, pictureOf } from './picture.ts';
+import type { FlipDirection, ImageShape, Results, Transform } from './results.ts';
+
+interface RandomFlipArgs {
+  flipRatio?: unknown;
+  direction?: unknown;
+}
+
+/**
+ * Mirrors picture and boxes with probability `flip_ratio`: a number shared evenly by all directions, or one number
+ * per direction. `flip` and `flip_direction` already in the results win. Source: mmdet 2.28.2 `RandomFlip`.
+ */
+export class RandomFlip implements Transform {
+  static readonly args = { optional: ['flip_ratio', 'direction'] };
+  readonly #directions: readonly FlipDirection[];
+  /** One probability per direction; null where the results must say. */
+  readonly #ratios: readonly number[] | null;
+
+  constructor({ flipRatio, direction = 'horizontal' }: RandomFlipArgs) {
+    const directions = Array.isArray(direction) ? direction : [direction];
+    if (directions.length === 0 || !directions.every(isDirection)) {
+      throw badValue('direction', "'horizontal', 'vertical', 'diagonal' or a list of them", direction);
+    }
+    this.#directions = directions;
+    this.#ratios = readRatios(flipRatio, directions.length);
+  }
+
+  async call(results: Results, rng: Rng): Promise<Results> {
+    if (results.flip === undefined) {
+      const chosen = this.#choose(rng);
+      results.flip = chosen !== null;
+      if (results.flip_direction === undefined) results.flip_direction = chosen;
+    }
+    results.flip_direction ??= null;
+    if (!results.flip) return results;
+    const direction = results.flip_direction ?? 'horizontal';
+    const { img_shape } = results;
+    const img = pictureOf(results, 'RandomFlip');
+    results.img = flipImage(img, direction);
+    changeBoxes(results, (boxes) => flipBoxes(boxes, img_shape ?? img.shape, direction));
+    return results;
+  }
+
+  #choose(rng: Rng): FlipDirection | null {
+    if (!this.#ratios) {
+      throw badValue('flip_ratio', 'set where RandomFlip decides by itself', null, 'write flip_ratio=0.5');
+    }
+    let rest = rng.uniform();
+    for (const [i, ratio] of this.#ratios.entries()) {
+      if (rest < ratio) return this.#directions[i];
+      rest -= ratio;
+    }
+    return null;
+  }
+}
+
+/** Mirror boxes inside a picture of `shape`; float32 [N, 4] xyxy. */
+function flipBoxes(boxes: Float32Array, [h, w]: ImageShape, direction: FlipDirection): Float32Array {
+  const flipped = boxes.slice();
+  for (let i = 0; i < boxes.length; i += 4) {
+    if (direction !== 'vertical') {
+      flipped[i] = w - boxes[i + 2];
+      flipped[i + 2] = w - boxes[i];
+    }
+    if (direction !== 'horizontal') {
+      flipped[i + 1] = h - boxes[i + 3];
+      flipped[i + 3] = h - boxes[i + 1];
+    }
+  }
+  return flipped;
+}
+
+function isDirection(value: unknown): value is FlipDirection {
+  return value === 'horizontal' || value === 'vertical' || value === 'diagonal';
+}
+
+function readRatios(flipRatio: unknown, count: number): number[] | null {
+  if (flipRatio === undefined || flipRatio === null) return null;
+  if (typeof flipRatio === 'number' && flipRatio >= 0 && flipRatio <= 1) {
+    return Array.from({ length: count }, () => flipRatio / count);
+  }
+  if (!isNumberList(flipRatio))
+    throw badValue('flip_ratio', 'a number from 0 to 1, or a list of them', flipRatio);
+  // A hair above 1 is rounding: 0.7 + 0.2 + 0.1.
+  const sum = flipRatio.reduce((a, b) => a + b, 0);
+  if (sum > 1 + 1e-9 || flipRatio.some((r) => r < 0)) {
+    throw badValue('flip_ratio', 'probabilities with a sum of at most 1', flipRatio);
+  }
+  if (flipRatio.length !== count) throw badValue('flip_ratio', `as long as direction (${count})`, flipRatio);
+  return flipRatio;
+}
+
+PIPELINES.registerModule()(RandomFlip);
