@@ -18,6 +18,7 @@ import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { Rng } from '../util/prng.ts';
 import type { RunListener } from '../util/runEvents.ts';
+import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
 import { readRunConfig, type RunConfig } from './runConfig.ts';
@@ -246,14 +247,6 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
       logger.info(`GPU memory after the run: ${(memory().numBytesInGpu / 2 ** 20).toFixed(1)} MB`);
     },
   };
-}
-
-/** Build a config's detector; a `train_cfg` or `test_cfg` at the top level is handed to it, as MMDetection does. */
-export function buildModel(dict: Record<string, unknown>, context: BuildContext): Detector {
-  const defaults: Record<string, unknown> = {};
-  if (dict.train_cfg !== undefined && dict.train_cfg !== null) defaults.train_cfg = dict.train_cfg;
-  if (dict.test_cfg !== undefined && dict.test_cfg !== null) defaults.test_cfg = dict.test_cfg;
-  return context.build<Detector>('MODELS', dict.model, 'model', defaults);
 }
 
 export interface OpenDataset {

@@ -1,0 +1,59 @@
+// Evaluate a checkpoint on a config's test set.
+
+import { DataLoader } from '../datasets/dataLoader.ts';
+import type { EvaluationGroundTruth } from '../datasets/annotations.ts';
+import { DatasetSampleSource } from '../datasets/sampleSource.ts';
+import type { BboxResult } from '../evaluation/index.ts';
+import { initEngine } from '../gpu/index.ts';
+import { BuildContext } from '../registry/buildContext.ts';
+import { createRunRegistries } from '../registry/registries.ts';
+import { describeLoad, readCheckpoint } from '../runner/checkpoint.ts';
+import type { FileSystem } from '../util/fileSystem.ts';
+import type { DecodeImage } from '../util/image.ts';
+import { buildModel } from './buildModel.ts';
+import { buildDataset } from './datasets.ts';
+import { DetectorEvaluator } from './evaluator.ts';
+import './registerAll.ts';
+import { readRunConfig } from './runConfig.ts';
+
+export interface TestJob {
+  configPath: string;
+  checkpoint: string;
+  fs: FileSystem;
+  decodeImage: DecodeImage;
+  cfgOptions?: Record<string, unknown>;
+  /** Default: the config's `evaluation.metric`, else the dataset's own. */
+  metric?: string | readonly string[];
+  log: (line: string) => void;
+}
+
+export interface TestResult {
+  readonly metrics: Readonly<Record<string, number | string>>;
+  readonly results: readonly BboxResult[];
+  readonly groundTruth: EvaluationGroundTruth;
+}
+
+/** @throws ConfigError, DatasetError, CheckpointError, DeviceError */
+export async function testCheckpoint(job: TestJob): Promise<TestResult> {
+  const { fs, decodeImage, log } = job;
+  const { dict } = await readRunConfig(fs, job.configPath, job.cfgOptions);
+  const checkpoint = await readCheckpoint(fs, job.checkpoint);
+  await initEngine();
+  const context = new BuildContext(createRunRegistries(), { fs, decodeImage, seed: 0, warn: log });
+  const dataset = await buildDataset(dict, 'test', context);
+  const model = buildModel(dict, context);
+  try {
+    model.CLASSES = dataset.CLASSES;
+    const mismatch = describeLoad(model.loadStateDict(checkpoint.stateDict));
+    if (mismatch) log(mismatch);
+    const loader = new DataLoader({ source: new DatasetSampleSource(dataset, 0), dataset, batchSize: 1, shuffle: false, seed: 0, prefetch: 8 });
+    const evaluator = new DetectorEvaluator({ model, dataset, loader, fs, decodeImage, log });
+    const results = await evaluator.detect();
+    const configured = (dict.evaluation as { metric?: string } | null | undefined)?.metric;
+    const metric = job.metric ?? configured;
+    const { metrics } = evaluator.score(results, metric === undefined ? {} : { metric });
+    return { metrics, results, groundTruth: dataset.evaluationGroundTruth() };
+  } finally {
+    model.dispose();
+  }
+}

@@ -1,0 +1,91 @@
+import type { Arguments, OptionSpec } from './arguments.ts';
+
+/** One `tabtrain` command. Its code is loaded when it runs: `print-config` must not wait for the GPU's. */
+export interface Command {
+  readonly name: string;
+  readonly positional: readonly string[];
+  readonly summary: string;
+  readonly options: readonly OptionSpec[];
+  /** @returns the exit code */
+  run(args: Arguments): Promise<number>;
+}
+
+const CFG_OPTIONS: OptionSpec = { name: 'cfg-options', value: 'k=v …', arity: 'many', summary: 'override config values: optimizer.lr=0.01' };
+const DATA: OptionSpec = { name: 'data', value: 'NAME=PATH', summary: 'use the folder PATH as data/NAME (repeatable)' };
+const JSON_OUTPUT: OptionSpec = { name: 'json', summary: 'print JSON' };
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'train',
+    positional: ['config'],
+    summary: 'train a detector',
+    options: [
+      { name: 'work-dir', value: 'D', summary: 'where logs and checkpoints go (default work_dirs/<config>/<timestamp>)' },
+      DATA,
+      CFG_OPTIONS,
+      { name: 'resume-from', value: 'F', summary: 'go on where a checkpoint left off' },
+      { name: 'load-from', value: 'F', summary: 'start from the weights of a checkpoint' },
+      { name: 'seed', value: 'N', summary: 'seed of all random numbers (default: the config, else 0)' },
+      { name: 'eager', summary: 'one dispatch at a time, without a compiled step (the only mode so far)' },
+    ],
+    run: async (args) => (await import('./train.ts')).runTrain(args),
+  },
+  {
+    name: 'test',
+    positional: ['config', 'checkpoint'],
+    summary: "evaluate a checkpoint; the last line is the metrics' JSON",
+    options: [
+      { name: 'eval', value: 'METRIC', arity: 'many', summary: 'what to compute (default bbox)' },
+      { name: 'out', value: 'F.json', summary: 'write the detections as a COCO results file' },
+      DATA,
+      CFG_OPTIONS,
+    ],
+    run: async (args) => (await import('./test.ts')).runTest(args),
+  },
+  {
+    name: 'print-config',
+    positional: ['config'],
+    summary: 'print the resolved config',
+    options: [JSON_OUTPUT, CFG_OPTIONS],
+    run: async (args) => (await import('./printConfig.ts')).runPrintConfig(args),
+  },
+  {
+    name: 'inspect',
+    positional: ['checkpoint'],
+    summary: 'list what a .pth file holds',
+    options: [JSON_OUTPUT],
+    run: async (args) => {
+      const { inspect } = await import('./inspect.ts');
+      console.log(await inspect(args.positional[0], args.has('json')));
+      return 0;
+    },
+  },
+  {
+    name: 'parity',
+    positional: ['dir'],
+    summary: 'run every fixture file below DIR; the last line is `N passed, N failed`',
+    options: [
+      { name: 'only', value: 'TEXT', summary: 'only cases whose file or id contains TEXT' },
+      { name: 'verbose', summary: 'name the passed cases too' },
+    ],
+    run: async (args) => (await import('./parity.ts')).runParity(args),
+  },
+  {
+    name: 'coco-eval',
+    positional: ['gt.json', 'dt.json'],
+    summary: "pycocotools' 12 numbers as JSON",
+    options: [],
+    run: async (args) => {
+      const { cocoEval } = await import('./cocoEval.ts');
+      console.log(await cocoEval(args.positional[0], args.positional[1]));
+      return 0;
+    },
+  },
+  {
+    name: 'import',
+    positional: ['path'],
+    summary: 'read a data set (COCO, VOC, YOLO; folder or zip) into data/NAME',
+    options: [{ name: 'name', value: 'NAME', summary: 'what configs call it: data/NAME/' }, JSON_OUTPUT],
+    run: async (args) => (await import('./import.ts')).runImport(args),
+  },
+];

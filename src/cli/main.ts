@@ -1,0 +1,47 @@
+// `npx tabtrain <command>`: the same core as the page, in Node on Dawn.
+
+import { formatReport, toErrorReport } from '../errors/trainerError.ts';
+import { COMMANDS, type Command } from './commands.ts';
+import { parseArguments } from './arguments.ts';
+import { showPaths } from './nodeRoot.ts';
+
+/**
+ * Run one command.
+ * @param argv without `node` and the script
+ * @returns the exit code: 0 done, 1 the run failed, 2 the input is at fault
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    console.log(usage());
+    return name === undefined ? 2 : 0;
+  }
+  const command = COMMANDS.find((c) => c.name === name);
+  if (!command) {
+    console.error(`unknown command '${name}'\n\n${usage()}`);
+    return 2;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    console.log(commandUsage(command));
+    return 0;
+  }
+  try {
+    return await command.run(parseArguments(rest, command));
+  } catch (error) {
+    const report = toErrorReport(error);
+    console.error(showPaths(`${report.name}: ${formatReport(report)}`));
+    if (report.code === 'internal' && report.stack) console.error(report.stack);
+    return report.isInputError ? 2 : 1;
+  }
+}
+
+function usage(): string {
+  const rows = COMMANDS.map((c) => `  ${`${c.name} ${c.positional.map((p) => p.toUpperCase()).join(' ')}`.padEnd(28)}${c.summary}`);
+  return `usage: tabtrain COMMAND …\n\n${rows.join('\n')}\n\ntabtrain COMMAND --help tells its options.`;
+}
+
+function commandUsage(command: Command): string {
+  const options = command.options.map((o) => `  --${o.name}${o.value ? ` ${o.value}` : ''}`.padEnd(30) + o.summary);
+  const head = `usage: tabtrain ${command.name} ${command.positional.map((p) => p.toUpperCase()).join(' ')}`;
+  return [head, '', command.summary, '', ...options].join('\n');
+}

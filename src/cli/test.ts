@@ -1,0 +1,31 @@
+import { parseCfgOptions } from '../config/index.ts';
+import { sharpDecoder } from '../datasets/decoders/sharpDecoder.ts';
+import { resultsToCocoDetections } from '../evaluation/index.ts';
+import { installNodeGpu } from '../gpu/nodeGpu.ts';
+import { testCheckpoint } from '../apis/test.ts';
+import type { Arguments } from './arguments.ts';
+import { createNodeRoot } from './nodeRoot.ts';
+
+/** `tabtrain test CONFIG CHECKPOINT`: evaluates on `data.test` and prints the metrics as JSON on the last line. */
+export async function runTest(args: Arguments): Promise<number> {
+  const root = createNodeRoot(args.values('data'));
+  await installNodeGpu();
+  const metric = args.values('eval');
+  const { metrics, results, groundTruth } = await testCheckpoint({
+    configPath: root.path(args.positional[0]),
+    checkpoint: root.path(args.positional[1]),
+    fs: root.fs,
+    decodeImage: sharpDecoder,
+    cfgOptions: parseCfgOptions(args.values('cfg-options')),
+    metric: metric.length === 0 ? undefined : metric.length === 1 ? metric[0] : metric,
+    log: (line) => console.log(line),
+  });
+  const out = args.value('out');
+  if (out !== undefined) {
+    const imageIds = groundTruth.images.map((image) => image.id);
+    const categoryIds = groundTruth.categories.map((category) => category.id);
+    await root.fs.writeFile(root.path(out), JSON.stringify(resultsToCocoDetections(results, imageIds, categoryIds)));
+  }
+  console.log(JSON.stringify(metrics));
+  return 0;
+}

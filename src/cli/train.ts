@@ -1,0 +1,56 @@
+import { ConfigError } from '../errors/trainerError.ts';
+import { parseCfgOptions } from '../config/index.ts';
+import { sharpDecoder } from '../datasets/decoders/sharpDecoder.ts';
+import { installNodeGpu } from '../gpu/nodeGpu.ts';
+import { RunControl } from '../runner/runControl.ts';
+import { train } from '../apis/train.ts';
+import type { Arguments } from './arguments.ts';
+import { createNodeRoot, showPaths } from './nodeRoot.ts';
+
+/** `tabtrain train CONFIG`: MMCV's log lines on stdout, files in the work dir; Ctrl-C stops and saves. */
+export async function runTrain(args: Arguments): Promise<number> {
+  const root = createNodeRoot(args.values('data'));
+  const seed = readSeed(args.value('seed'));
+  const control = new RunControl();
+  const optionalPath = (option: string): string | undefined => {
+    const value = args.value(option);
+    return value === undefined ? undefined : root.path(value);
+  };
+  let interrupts = 0;
+  const onInterrupt = (): void => {
+    interrupts += 1;
+    if (interrupts > 1) process.exit(1);
+    console.error('stopping after this iteration (a checkpoint is saved; Ctrl-C again quits at once)');
+    control.stop();
+  };
+  process.on('SIGINT', onInterrupt);
+  try {
+    await installNodeGpu();
+    const result = await train({
+      configPath: root.path(args.positional[0]),
+      fs: root.fs,
+      decodeImage: sharpDecoder,
+      control,
+      cfgOptions: parseCfgOptions(args.values('cfg-options')),
+      workDir: optionalPath('work-dir'),
+      resumeFrom: optionalPath('resume-from'),
+      loadFrom: optionalPath('load-from'),
+      seed,
+      onEvent: (event) => {
+        if (event.name === 'run.logged') console.log(showPaths(event.line));
+        else if (event.name === 'run.noticed') console.error(`${event.level}: ${event.message}${event.hint ? ` (${event.hint})` : ''}`);
+      },
+    });
+    console.log(showPaths(`work dir: ${result.workDir}`));
+    return 0;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+function readSeed(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seed = Number(text);
+  if (Number.isInteger(seed) && seed >= 0) return seed;
+  throw new ConfigError(`--seed must be a non-negative integer, but got ${text}`, { code: 'bad-option' });
+}
