@@ -1,0 +1,14 @@
+export { datasetConfig, datasetConfigPath, type DatasetConfigTemplate } from './datasetConfig.ts';
+export { importDataset } from './importDataset.ts';
+export { filesSource, fileOf, zipSource, type DroppedFile } from './sources.ts';
+export { recoverImports, suggestName } from './staging.ts';
+export type {
+  ImportFormat,
+  ImportItem,
+  ImportOptions,
+  ImportProgress,
+  ImportReport,
+  ImportSource,
+  SourceFile,
+  SplitCounts,
+} from './types.ts';
