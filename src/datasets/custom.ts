@@ -1,0 +1,225 @@
+import { DatasetError, RunError, StorageError } from '../errors/trainerError.ts';
+import type { BuildContext } from '../registry/buildContext.ts';
+import type { Rng } from '../util/prng.ts';
+import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
+import { badValue, refuseUnsupported } from './checkArgs.ts';
+import type { Dataset } from './dataset.ts';
+import { joinPath } from './paths.ts';
+import { buildTransforms, runTransforms } from './pipelines/compose.ts';
+import type { Results, Transform } from './pipelines/results.ts';
+
+export interface CustomDatasetArgs {
+  annFile?: unknown;
+  pipeline: unknown;
+  classes?: unknown;
+  dataRoot?: unknown;
+  imgPrefix?: unknown;
+  proposalFile?: unknown;
+  testMode?: boolean;
+  filterEmptyGt?: boolean;
+  minSize?: unknown;
+}
+
+/** The arguments of every dataset with an annotation file. */
+export const CUSTOM_DATASET_ARGS = {
+  required: ['ann_file', 'pipeline'],
+  optional: [
+    'classes',
+    'data_root',
+    'img_prefix',
+    'seg_prefix',
+    'seg_suffix',
+    'proposal_file',
+    'test_mode',
+    'filter_empty_gt',
+    'file_client_args',
+  ],
+} as const;
+
+/** In training, a picture with a shorter side is left out. Source: mmdet 2.28.2 `_filter_imgs(min_size=32)`. */
+export const MIN_TRAIN_SIDE_PX = 32;
+/** Pictures tried in place of a dropped one before giving up. */
+const MAX_REFETCH = 100;
+
+/**
+ * Base of the datasets: filtering, pipeline, and picking another picture where the pipeline drops one.
+ * A subclass reads its format in `loadAnnotations` and answers `getAnnInfo`.
+ *
+ *     load():      resolve classes -> loadAnnotations() -> (training) filter -> flag
+ *     getItem(i):  results {img_info, ann_info} -> pipeline; null -> another picture of the same flag
+ *
+ * Source: mmdet 2.28.2 `CustomDataset`. Differs: files are read in `load`, not in the constructor; random
+ * numbers come with the call; proposals and semantic maps are not supported.
+ */
+export abstract class CustomDataset implements Dataset {
+  CLASSES: readonly string[] = [];
+  flag = new Uint8Array(0);
+  readonly testMode: boolean;
+  protected readonly annFile: string;
+  protected readonly imgPrefix: string;
+  protected readonly filterEmptyGt: boolean;
+  protected readonly context: BuildContext;
+  protected dataInfos: readonly ImgInfo[] = [];
+  readonly #classes: unknown;
+  readonly #dataRoot: string;
+  readonly #pipeline: readonly Transform[];
+
+  constructor(args: CustomDatasetArgs, context: BuildContext) {
+    refuseUnsupported('proposal_file', args.proposalFile);
+    this.context = context;
+    this.#dataRoot = readString('data_root', args.dataRoot ?? '');
+    this.annFile = joinPath(this.#dataRoot, readString('ann_file', args.annFile ?? ''));
+    this.imgPrefix = joinPath(this.#dataRoot, readString('img_prefix', args.imgPrefix ?? ''));
+    this.testMode = args.testMode ?? false;
+    this.filterEmptyGt = args.filterEmptyGt ?? true;
+    this.#classes = args.classes ?? null;
+    this.#pipeline = buildTransforms(args.pipeline, context, 'pipeline');
+  }
+
+  get length(): number {
+    return this.dataInfos.length;
+  }
+
+  get numClasses(): number {
+    return this.CLASSES.length;
+  }
+
+  async load(): Promise<void> {
+    const infos = await this.loadAnnotations(await this.#readClasses());
+    this.dataInfos = this.testMode
+      ? infos
+      : infos.filter((info) => this.#isLargeEnough(info) && (!this.filterEmptyGt || this.hasGt(info)));
+    this.flag = Uint8Array.from(this.dataInfos, (info) => (info.width / info.height > 1 ? 1 : 0));
+    if (infos.length > 0 && this.dataInfos.length === 0) {
+      throw new DatasetError(
+        `${this.annFile} must have a picture to train on, but all ${infos.length} were left out: none has boxes of the classes ${this.CLASSES.join(', ')} and sides of at least ${MIN_TRAIN_SIDE_PX} px`,
+        {
+          code: 'empty-dataset',
+          path: this.annFile,
+          hint: 'check classes against the names in the annotation file; filter_empty_gt=False keeps pictures without boxes',
+        },
+      );
+    }
+  }
+
+  getImgInfo(index: number): ImgInfo {
+    return this.dataInfos[index];
+  }
+
+  imagePath(index: number): string | null {
+    const info = this.dataInfos[index];
+    return info.pixels ? null : joinPath(this.imgPrefix, info.filename);
+  }
+
+  async getItem(index: number, rng: Rng): Promise<Results> {
+    if (this.testMode) return this.prepareTestImg(index, rng);
+    let current = index;
+    for (let attempt = 0; attempt < MAX_REFETCH; attempt++) {
+      const results = await this.prepareTrainImg(current, rng);
+      if (results) return results;
+      current = this.#randAnother(current, rng);
+    }
+    throw new RunError(
+      `the pipeline dropped ${MAX_REFETCH} pictures in a row, the last ${this.#nameOf(current)}`,
+      {
+        code: 'all-dropped',
+        path: this.context.path,
+      },
+    );
+  }
+
+  /** @returns null when the pipeline drops the picture */
+  async prepareTrainImg(index: number, rng: Rng): Promise<Results | null> {
+    const results = this.#prePipeline(index);
+    results.ann_info = this.getAnnInfo(index);
+    return runTransforms(this.#pipeline, results, rng);
+  }
+
+  /** @throws RunError `dropped-test-image` when the pipeline drops the picture */
+  async prepareTestImg(index: number, rng: Rng): Promise<Results> {
+    const results = await runTransforms(this.#pipeline, this.#prePipeline(index), rng);
+    if (results) return results;
+    throw new RunError(`a test pipeline must keep every picture, but it dropped ${this.#nameOf(index)}`, {
+      code: 'dropped-test-image',
+      path: this.context.path,
+    });
+  }
+
+  abstract getAnnInfo(index: number): AnnInfo;
+  abstract evaluationGroundTruth(): EvaluationGroundTruth;
+
+  /**
+   * Read all pictures' infos, and set `CLASSES`.
+   * @param classes the config's `classes`; null for the format's own
+   */
+  protected abstract loadAnnotations(classes: readonly string[] | null): Promise<ImgInfo[]>;
+  /** True when the picture has an annotation of one of the classes. */
+  protected abstract hasGt(info: ImgInfo): boolean;
+
+  /** @throws DatasetError `annotation-file-not-found` */
+  protected async readText(path: string, what: string): Promise<string> {
+    try {
+      return await this.context.services.fs.readText(path);
+    } catch (cause) {
+      if (!(cause instanceof StorageError) || cause.code !== 'not-found') throw cause;
+      throw new DatasetError(`${what} ${path} must exist, but there is no such file`, {
+        code: 'annotation-file-not-found',
+        path,
+        hint: 'import the data first, or check data_root and the path in the config',
+        cause,
+      });
+    }
+  }
+
+  #isLargeEnough(info: ImgInfo): boolean {
+    return Math.min(info.width, info.height) >= MIN_TRAIN_SIDE_PX;
+  }
+
+  #nameOf(index: number): string {
+    return this.dataInfos[index].filename;
+  }
+
+  #prePipeline(index: number): Results {
+    const img_info = this.dataInfos[index];
+    return { img_info, img_prefix: this.imgPrefix, index, bbox_fields: [], img_fields: [] };
+  }
+
+  #randAnother(index: number, rng: Rng): number {
+    const pool = [...this.flag.keys()].filter((i) => this.flag[i] === this.flag[index]);
+    return pool[rng.integer(pool.length)];
+  }
+
+  async #readClasses(): Promise<readonly string[] | null> {
+    const classes = this.#classes;
+    if (classes === null) return null;
+    if (typeof classes === 'string') {
+      const { fs } = this.context.services;
+      if ((await fs.stat(classes)) === null) {
+        throw badValue(
+          'classes',
+          'a tuple of names or the path of a text file with a name per line',
+          classes,
+          `for a single class write classes=('${classes}',) with the comma`,
+        );
+      }
+      const lines = (await fs.readText(classes)).split(/\r?\n/);
+      return checkNames(lines.at(-1) === '' ? lines.slice(0, -1) : lines);
+    }
+    if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
+      throw badValue('classes', 'a tuple or list of names, or the path of a text file', classes);
+    }
+    return checkNames(classes);
+  }
+}
+
+function checkNames(names: readonly string[]): readonly string[] {
+  if (names.length === 0) throw badValue('classes', 'at least one name', names);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw badValue('classes', `without repetition ('${twice}' comes twice)`, names);
+  return names;
+}
+
+function readString(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw badValue(name, 'a path', value);
+}

@@ -1,0 +1,141 @@
+import type { BuildContext } from '../registry/buildContext.ts';
+import { DATASETS } from '../registry/registries.ts';
+import { ConfigError } from '../errors/trainerError.ts';
+import {
+  packBoxes,
+  type AnnInfo,
+  type CocoAnnotation,
+  type EvaluationGroundTruth,
+  type ImgInfo,
+} from './annotations.ts';
+import { badValue, isNumberList } from './checkArgs.ts';
+import { CustomDataset, type CustomDatasetArgs } from './custom.ts';
+import {
+  boundsOf,
+  drawShapes,
+  layOutShapes,
+  SHAPE_KINDS,
+  type ShapeKind,
+  type ShapeScene,
+} from './shapesDrawing.ts';
+
+interface ShapesDatasetArgs extends CustomDatasetArgs {
+  numImages: unknown;
+  imgScale?: unknown;
+  maxObjects?: unknown;
+  seed?: unknown;
+}
+
+/**
+ * Generated pictures with circles, squares and triangles on textured grounds: nothing to download. Picture i of a
+ * seed is always the same one, drawn when asked for. Sizes vary from 14 to 44 % of the shorter side, colours and
+ * textures at random, so that only the outline tells the class. ours; MMDetection has no such dataset.
+ * @param num_images at least 1
+ * @param img_scale (width, height), px; default (128, 128), at least 32
+ * @param max_objects 1 to this many shapes in a picture; default 5
+ * @param seed take different ones for training and validation; default 0
+ */
+export class ShapesDataset extends CustomDataset {
+  static readonly args = {
+    required: ['num_images', 'pipeline'],
+    optional: ['img_scale', 'max_objects', 'seed', 'classes', 'test_mode', 'filter_empty_gt'],
+  };
+  readonly #numImages: number;
+  readonly #size: readonly [number, number];
+  readonly #maxObjects: number;
+  readonly #seed: number;
+  #scenes: readonly ShapeScene[] = [];
+
+  constructor(args: ShapesDatasetArgs, context: BuildContext) {
+    super(args, context);
+    const { numImages, imgScale = [128, 128], maxObjects = 5, seed = 0 } = args;
+    this.#numImages = readWhole('num_images', numImages, 1);
+    this.#maxObjects = readWhole('max_objects', maxObjects, 1);
+    this.#seed = readWhole('seed', seed, 0);
+    if (!isNumberList(imgScale, 2) || imgScale.some((side) => !Number.isInteger(side) || side < 32)) {
+      throw badValue('img_scale', 'a tuple (width, height) of whole numbers of at least 32', imgScale);
+    }
+    this.#size = [imgScale[0], imgScale[1]];
+  }
+
+  protected async loadAnnotations(classes: readonly string[] | null): Promise<ImgInfo[]> {
+    const unknown = classes?.find((name) => !isShapeKind(name));
+    if (unknown !== undefined) {
+      throw new ConfigError(
+        `classes of ShapesDataset must be among ${SHAPE_KINDS.join(', ')}, but got '${unknown}'`,
+        {
+          code: 'bad-value',
+        },
+      );
+    }
+    const kinds = classes ? classes.filter(isShapeKind) : SHAPE_KINDS;
+    this.CLASSES = kinds;
+    const [width, height] = this.#size;
+    this.#scenes = Array.from({ length: this.#numImages }, (_, index) =>
+      layOutShapes({ seed: this.#seed, index, width, height, maxObjects: this.#maxObjects, kinds }),
+    );
+    return this.#scenes.map((scene, index) => ({
+      id: index + 1,
+      filename: `shapes_${this.#seed}_${index}.png`,
+      width,
+      height,
+      pixels: () => drawShapes(scene),
+    }));
+  }
+
+  protected hasGt(): boolean {
+    return true;
+  }
+
+  getAnnInfo(index: number): AnnInfo {
+    const { shapes } = this.#sceneOf(this.dataInfos[index]);
+    return {
+      bboxes: packBoxes(shapes.map(boundsOf)),
+      labels: Int32Array.from(shapes, (shape) => this.CLASSES.indexOf(shape.kind)),
+      bboxes_ignore: new Float32Array(0),
+    };
+  }
+
+  evaluationGroundTruth(): EvaluationGroundTruth {
+    const annotations: CocoAnnotation[] = [];
+    for (const info of this.dataInfos) {
+      for (const shape of this.#sceneOf(info).shapes) {
+        const [x1, y1, x2, y2] = boundsOf(shape);
+        const [w, h] = [x2 - x1, y2 - y1];
+        annotations.push({
+          id: annotations.length + 1,
+          image_id: info.id,
+          category_id: this.CLASSES.indexOf(shape.kind) + 1,
+          bbox: [x1, y1, w, h],
+          area: w * h,
+          iscrowd: 0,
+        });
+      }
+    }
+    return {
+      images: this.dataInfos.map(({ id, filename, width, height }) => ({
+        id,
+        file_name: filename,
+        width,
+        height,
+      })),
+      annotations,
+      categories: this.CLASSES.map((name, label) => ({ id: label + 1, name })),
+    };
+  }
+
+  #sceneOf(info: ImgInfo): ShapeScene {
+    return this.#scenes[Number(info.id) - 1];
+  }
+}
+
+function isShapeKind(name: string): name is ShapeKind {
+  return SHAPE_KINDS.some((kind) => kind === name);
+}
+
+function readWhole(name: string, value: unknown, min: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min) return value;
+  throw badValue(name, `a whole number of at least ${min}`, value);
+}
+
+DATASETS.registerModule()(ShapesDataset);

@@ -1,0 +1,177 @@
+// Datasets made of other datasets. Source: mmdet 2.28.2 `dataset_wrappers.py`.
+
+import { ConfigError } from '../errors/trainerError.ts';
+import type { BuildContext } from '../registry/buildContext.ts';
+import { DATASETS } from '../registry/registries.ts';
+import type { Rng } from '../util/prng.ts';
+import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
+import { badValue } from './checkArgs.ts';
+import type { Dataset } from './dataset.ts';
+import type { Results } from './pipelines/results.ts';
+
+/** Maps its own indices to those of other datasets. */
+abstract class WrappedDataset implements Dataset {
+  protected abstract readonly parts: readonly Dataset[];
+  protected abstract locate(index: number): { readonly part: Dataset; readonly inner: number };
+  abstract readonly length: number;
+  abstract evaluationGroundTruth(): EvaluationGroundTruth;
+
+  get CLASSES(): readonly string[] {
+    return this.parts[0].CLASSES;
+  }
+
+  get numClasses(): number {
+    return this.CLASSES.length;
+  }
+
+  get testMode(): boolean {
+    return this.parts[0].testMode;
+  }
+
+  get flag(): Uint8Array {
+    return Uint8Array.from({ length: this.length }, (_, index) => {
+      const { part, inner } = this.locate(index);
+      return part.flag[inner];
+    });
+  }
+
+  async load(): Promise<void> {
+    for (const part of this.parts) await part.load();
+  }
+
+  async getItem(index: number, rng: Rng): Promise<Results> {
+    const { part, inner } = this.locate(index);
+    return part.getItem(inner, rng);
+  }
+
+  getAnnInfo(index: number): AnnInfo {
+    const { part, inner } = this.locate(index);
+    return part.getAnnInfo(inner);
+  }
+
+  getImgInfo(index: number): ImgInfo {
+    const { part, inner } = this.locate(index);
+    return part.getImgInfo(inner);
+  }
+
+  imagePath(index: number): string | null {
+    const { part, inner } = this.locate(index);
+    return part.imagePath(inner);
+  }
+}
+
+interface RepeatDatasetArgs {
+  dataset: unknown;
+  times: unknown;
+  testMode?: boolean;
+}
+
+/** A dataset `times` over, each copy with its own random numbers: fewer, longer epochs. */
+export class RepeatDataset extends WrappedDataset {
+  static readonly args = { required: ['dataset', 'times'], optional: ['test_mode'] };
+  protected readonly parts: readonly Dataset[];
+  readonly times: number;
+
+  constructor({ dataset, times, testMode }: RepeatDatasetArgs, context: BuildContext) {
+    super();
+    if (typeof times !== 'number' || !Number.isInteger(times) || times < 1) {
+      throw badValue('times', 'a whole number of at least 1', times);
+    }
+    this.times = times;
+    this.parts = [context.build<Dataset>('DATASETS', dataset, 'dataset', testModeArg(testMode))];
+  }
+
+  get length(): number {
+    return this.parts[0].length * this.times;
+  }
+
+  evaluationGroundTruth(): EvaluationGroundTruth {
+    throw new ConfigError('RepeatDataset is for training; it has no ground truth to evaluate against', {
+      code: 'unsupported',
+      hint: 'use the inner dataset in data.val and data.test',
+    });
+  }
+
+  protected locate(index: number): { part: Dataset; inner: number } {
+    return { part: this.parts[0], inner: index % this.parts[0].length };
+  }
+}
+
+interface ConcatDatasetArgs {
+  datasets: unknown;
+  separateEval?: boolean;
+  testMode?: boolean;
+}
+
+/**
+ * Datasets one after the other; all must have the same classes.
+ * Differs: evaluated together, as MMDetection does with `separate_eval=False`.
+ */
+export class ConcatDataset extends WrappedDataset {
+  static readonly args = { required: ['datasets'], optional: ['separate_eval', 'test_mode'] };
+  protected readonly parts: readonly Dataset[];
+
+  constructor({ datasets, testMode }: ConcatDatasetArgs, context: BuildContext) {
+    super();
+    if (!Array.isArray(datasets) || datasets.length === 0) {
+      throw badValue('datasets', 'a list of at least one dataset', datasets);
+    }
+    this.parts = datasets.map((cfg, i) =>
+      context.build<Dataset>('DATASETS', cfg, `datasets[${i}]`, testModeArg(testMode)),
+    );
+  }
+
+  get length(): number {
+    return this.parts.reduce((n, part) => n + part.length, 0);
+  }
+
+  override async load(): Promise<void> {
+    await super.load();
+    const first = this.CLASSES.join(', ');
+    for (const [i, part] of this.parts.entries()) {
+      if (part.CLASSES.join(', ') === first) continue;
+      throw new ConfigError(
+        `the parts of ConcatDataset must have the same classes in the same order, but datasets[${i}] has ${part.CLASSES.join(', ')} and datasets[0] ${first}`,
+        { code: 'bad-value', hint: 'give all of them the same classes=(…)' },
+      );
+    }
+  }
+
+  /** Ids are made unique by the number of the part. */
+  evaluationGroundTruth(): EvaluationGroundTruth {
+    const truths = this.parts.map((part) => part.evaluationGroundTruth());
+    const { categories } = truths[0];
+    const labelOf = truths.map((truth) => new Map(truth.categories.map((c, label) => [c.id, label])));
+    const annotations = truths.flatMap((truth, i) =>
+      truth.annotations.map((annotation) => ({
+        ...annotation,
+        image_id: `${i}:${annotation.image_id}`,
+        category_id: categories[labelOf[i].get(annotation.category_id) ?? 0].id,
+      })),
+    );
+    return {
+      images: truths.flatMap((truth, i) =>
+        truth.images.map((image) => ({ ...image, id: `${i}:${image.id}` })),
+      ),
+      annotations: annotations.map((annotation, n) => ({ ...annotation, id: n + 1 })),
+      categories,
+    };
+  }
+
+  protected locate(index: number): { part: Dataset; inner: number } {
+    let inner = index;
+    for (const part of this.parts) {
+      if (inner < part.length) return { part, inner };
+      inner -= part.length;
+    }
+    throw new Error(`internal: index ${index} beyond ${this.length}`);
+  }
+}
+
+/** What `build_dataset(cfg, default_args)` hands down to inner datasets. */
+function testModeArg(testMode: boolean | undefined): Record<string, unknown> {
+  return testMode === undefined ? {} : { test_mode: testMode };
+}
+
+DATASETS.registerModule()(RepeatDataset);
+DATASETS.registerModule()(ConcatDataset);
