@@ -1,47 +1,6 @@
 // Layer ops, NHWC activations and HWIO weights.
+import type { Activation, Pair } from './kernels/conv2d/shape.ts';
 import { tf, type Tensor } from './tfjs.ts';
-
-/** [rows, columns]. */
-export type Pair = readonly [number, number];
-export type Activation = 'relu';
-
-export interface Conv2dOptions {
-  /** Default [1, 1]. */
-  readonly stride?: Pair;
-  /** Zeros added on both sides of each axis, as in torch. Default [0, 0]. */
-  readonly padding?: Pair;
-  /** Default [1, 1]. */
-  readonly dilation?: Pair;
-  /** Default 1. */
-  readonly groups?: number;
-  readonly activation?: Activation;
-}
-
-/** Convolve x [B, H, W, C] with w [kh, kw, C / groups, F]. */
-export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null, options: Conv2dOptions = {}): Tensor {
-  const { stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 } = options;
-  const pad: [[number, number], [number, number], [number, number], [number, number]] = [
-    [0, 0],
-    [padding[0], padding[0]],
-    [padding[1], padding[1]],
-    [0, 0],
-  ];
-  const run = (input: Tensor, filter: Tensor): Tensor =>
-    tf.conv2d(input as tf.Tensor4D, filter as tf.Tensor4D, [...stride] as [number, number], pad, 'NHWC', [
-      ...dilation,
-    ] as [number, number]);
-  let y: Tensor;
-  if (groups === 1) y = run(x, w);
-  else {
-    const ws = tf.split(w, groups, 3);
-    y = tf.concat(
-      tf.split(x, groups, 3).map((part, i) => run(part, ws[i])),
-      3,
-    );
-  }
-  if (bias) y = tf.add(y, bias);
-  return options.activation === 'relu' ? tf.relu(y) : y;
-}
 
 export interface BatchNormResult {
   readonly y: Tensor;
@@ -85,11 +44,6 @@ export function groupNorm(x: Tensor, groups: number, gamma: Tensor, beta: Tensor
   const { mean, variance } = tf.moments(grouped, [1, 3], true);
   const normalised = tf.reshape(tf.mul(tf.sub(grouped, mean), tf.rsqrt(tf.add(variance, eps))), [b, h, w, c]);
   return tf.add(tf.mul(normalised, gamma), beta);
-}
-
-/** max(x, 0). */
-export function relu(x: Tensor): Tensor {
-  return tf.relu(x);
 }
 
 /** Max pooling with -inf padding, as in torch. */

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as gpu from '../../index.ts';
+import { testAdapter } from '../../testing/adapter.ts';
+import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
+import { convFilterGradCpu, convForwardCpu, convInputGradCpu } from './op.cpu.ts';
+import { conv2d } from './op.ts';
+import { convShape, type Conv2dOptions } from './shape.ts';
+
+beforeAll(testAdapter);
+afterAll(() => {
+  gpu.disposeEngine();
+});
+
+interface Case extends Conv2dOptions {
+  x: number[];
+  w: number[];
+  bias?: boolean;
+}
+
+const CASES: Case[] = [
+  { x: [1, 1, 1, 1], w: [1, 1, 1, 1] },
+  { x: [2, 5, 7, 3], w: [3, 3, 3, 5], padding: [1, 1], bias: true, activation: 'relu' },
+  { x: [2, 9, 11, 4], w: [3, 3, 4, 8], stride: [2, 2], padding: [1, 1] },
+  { x: [1, 13, 10, 3], w: [7, 7, 3, 16], stride: [2, 2], padding: [3, 3] },
+  { x: [1, 10, 9, 8], w: [1, 1, 8, 12], stride: [2, 2], bias: true },
+  { x: [1, 9, 14, 4], w: [3, 3, 4, 4], padding: [2, 2], dilation: [2, 2] },
+  { x: [1, 8, 9, 4], w: [3, 2, 4, 6], stride: [3, 2], padding: [2, 0], dilation: [1, 3] },
+  { x: [2, 6, 5, 6], w: [3, 3, 3, 4], padding: [1, 1], groups: 2, bias: true },
+  { x: [1, 7, 6, 16], w: [3, 3, 4, 16], padding: [1, 1], groups: 4 },
+  { x: [1, 6, 6, 5], w: [3, 3, 1, 5], padding: [1, 1], groups: 5, stride: [2, 1] },
+  { x: [3, 33, 2, 4], w: [2, 1, 4, 4], padding: [3, 2], stride: [1, 3] },
+];
+
+const name = (c: Case): string => JSON.stringify(c);
+
+test.each(CASES.map((c) => [name(c), c] as const))('conv2d: %s equals the reference', async (_, c) => {
+  const shape = convShape(c.x, c.w, c);
+  const size = (dims: number[]): number => dims.reduce((a, b) => a * b, 1);
+  const xv = values(size(c.x), 1);
+  const wv = values(size(c.w), 2);
+  const bv = c.bias ? values(shape.outC, 3) : null;
+  const hasRelu = c.activation === 'relu';
+  const before = gpu.memory().numTensors;
+  const x = gpu.variable(gpu.tensor(xv, c.x));
+  const w = gpu.variable(gpu.tensor(wv, c.w));
+  const bias = bv && gpu.variable(gpu.tensor(bv, [bv.length]));
+  const yv = convForwardCpu(shape, xv, wv, bv, hasRelu);
+  const dyv = values(yv.length, 4);
+  const dy = gpu.tensor(dyv, [shape.batch, shape.outH, shape.outW, shape.outC]);
+  const out = gpu.valueAndGrads(
+    () => {
+      const y = conv2d(x, w, bias, c);
+      return { loss: gpu.sum(gpu.mul(y, dy)), aux: [y] };
+    },
+    bias ? [x, w, bias] : [x, w],
+  );
+  expectClose(await gpu.read(out.aux[0]), yv);
+  const d = dyv.map((v, i) => (hasRelu && yv[i] <= 0 ? 0 : v));
+  expectClose(await gpu.read(out.grads[0]!), convInputGradCpu(shape, d, wv));
+  expectClose(await gpu.read(out.grads[1]!), convFilterGradCpu(shape, xv, d), 5e-6);
+  if (bias) {
+    const db = new Float64Array(shape.outC);
+    d.forEach((v, i) => (db[i % shape.outC] += v));
+    expectClose(await gpu.read(out.grads[2]!), db, 5e-6);
+  }
+  gpu.dispose([out.loss, ...out.aux, ...out.grads.filter((g) => g !== null), dy]);
+  for (const v of [x, w, bias]) v?.dispose();
+  // The initial tensors of the variables are not disposed above.
+  expect(gpu.memory().numTensors).toBe(before + (bias ? 3 : 2));
+});
+
+test('conv2d: the reference gradients equal finite differences', () => {
+  const c: Case = {
+    x: [1, 5, 4, 4],
+    w: [3, 2, 2, 4],
+    stride: [2, 1],
+    padding: [1, 1],
+    dilation: [1, 2],
+    groups: 2,
+  };
+  const shape = convShape(c.x, c.w, c);
+  const xv = values(80, 5);
+  const wv = values(48, 6);
+  const dy = values(shape.outH * shape.outW * shape.outC, 7);
+  const loss = (x: ArrayLike<number>, w: ArrayLike<number>): number =>
+    convForwardCpu(shape, x, w, null, false).reduce((sum, v, i) => sum + v * dy[i], 0);
+  expectClose(
+    convInputGradCpu(shape, dy, wv),
+    numericalGrad((x) => loss(x, wv), xv),
+    1e-8,
+  );
+  expectClose(
+    convFilterGradCpu(shape, xv, dy),
+    numericalGrad((w) => loss(xv, w), wv),
+    1e-8,
+  );
+});
+
+test('conv2d: repeats bit for bit, also with split rows', async () => {
+  const x = gpu.variable(gpu.tensor(values(2 * 31 * 17 * 8), [2, 31, 17, 8]));
+  const w = gpu.variable(gpu.tensor(values(9 * 8 * 8), [3, 3, 8, 8]));
+  const run = async (): Promise<ArrayLike<number>> => {
+    const { grads } = gpu.valueAndGrads(
+      () => ({ loss: gpu.sum(gpu.square(conv2d(x, w, null, { padding: [1, 1] }))) }),
+      [w],
+    );
+    return await gpu.read(grads[0]!);
+  };
+  expect(await run()).toEqual(await run());
+});
+
+test('conv2d: only what was asked for is differentiated', () => {
+  const x = gpu.variable(gpu.ones([1, 4, 4, 4]));
+  const w = gpu.variable(gpu.ones([1, 1, 4, 4]));
+  const out = gpu.valueAndGrads(() => ({ loss: gpu.sum(conv2d(x, w, null)) }), [w]);
+  expect(out.grads).toHaveLength(1);
+});
+
+test('conv2d: more than 65,535 workgroups', async () => {
+  const side = 1450;
+  const x = gpu.ones([1, side, side * 2, 1]);
+  const w = gpu.tensor([2, 0, 0, 0, 0, 3], [1, 1, 1, 6]);
+  const y = conv2d(x, w, null);
+  const last = await gpu.read(gpu.slice(y, [0, side - 1, side * 2 - 1, 0], [1, 1, 1, 6]));
+  expect([...last]).toEqual([2, 0, 0, 0, 0, 3]);
+  gpu.dispose([x, w, y]);
+}, 120_000);
+
+test('conv2d: padding next to Inf and NaN stays clean', async () => {
+  const x = gpu.tensor([1, NaN, 2, 3], [1, 1, 4, 1]);
+  const w = gpu.tensor([1, 1, 1], [1, 3, 1, 1]);
+  const y = await gpu.read(conv2d(x, w, null, { padding: [0, 1] }));
+  expect([...y]).toEqual([NaN, NaN, NaN, 5]);
+});
