@@ -1,0 +1,64 @@
+import { ConfigError } from '../errors/trainerError.ts';
+import { Tuple } from '../util/tuple.ts';
+import { ANNEAL_STRATEGIES, annealFunction } from './annealing.ts';
+import { fromCurve, type Policy } from './policy.ts';
+import type { ScheduleArgs } from './scheduleArgs.ts';
+
+/**
+ * `cyclic(target_ratio, cyclic_times, step_ratio_up, anneal_strategy, gamma)`: in each cycle of
+ * L = max_iters // cyclic_times iterations from base to ratio[0] * base in int(step_ratio_up * L), then to
+ * ratio[1] * base. gamma^cycle draws the peak towards base. Iterations left over begin another cycle.
+ * @param gammaChecked the learning rate's gamma must be in (0, 1]; the momentum's isn't checked
+ * Source: mmcv 1.7.2 `CyclicLrUpdaterHook`, `CyclicMomentumUpdaterHook`.
+ */
+export function cyclicPolicy(
+  args: ScheduleArgs,
+  maxIters: number,
+  defaultRatio: readonly [number, number],
+  gammaChecked: boolean,
+): Policy {
+  const [peak, end] = readTargetRatio(args, defaultRatio);
+  const times = args.number('cyclic_times', 1);
+  const ratioUp = args.number('step_ratio_up', 0.4);
+  if (!(ratioUp >= 0 && ratioUp < 1)) throw args.badValue('step_ratio_up', 'must be in range [0,1)');
+  const gamma = args.number('gamma', 1);
+  if (gammaChecked && !(gamma > 0 && gamma <= 1)) throw args.badValue('gamma', 'must be in range (0, 1]');
+  if (args.boolean('by_epoch', false)) throw args.badValue('by_epoch', 'must be False for this policy');
+  const anneal = annealFunction(args.choice('anneal_strategy', 'cos', ANNEAL_STRATEGIES));
+
+  const length = Math.floor(maxIters / times);
+  if (!(length > 0)) {
+    throw new ConfigError(
+      `${args.className}: cyclic_times must not exceed the run's ${maxIters} iterations, but got ${times}`,
+      { code: 'bad-value', path: `${args.kind.path}.cyclic_times` },
+    );
+  }
+  const up = Math.trunc(ratioUp * length);
+  return fromCurve((base, { progress }) => {
+    const at = progress % length;
+    const scale = gamma ** Math.floor(progress / length);
+    const isUp = at < up;
+    const [from, to] = isUp ? [0, up] : [up, length];
+    let startRatio = isUp ? 1 : peak;
+    let endRatio = isUp ? peak : end;
+    // MMCV tells the phases apart by their first iteration, so without an up phase the end is what shrinks.
+    if (from === 0) endRatio = 1 - scale + endRatio * scale;
+    else startRatio = 1 - scale + startRatio * scale;
+    return anneal(base * startRatio, base * endRatio, (at - from) / (to - from));
+  });
+}
+
+function readTargetRatio(args: ScheduleArgs, fallback: readonly [number, number]): readonly [number, number] {
+  const value = args.raw('target_ratio');
+  if (value === undefined) return fallback;
+  if (typeof value === 'number' && !args.isInt('target_ratio')) return [value, value / 1e5];
+  // MMCV refuses a list here, though it takes tuples.
+  if (!(value instanceof Tuple)) throw args.badValue('target_ratio', 'must be a float or a tuple');
+  const ratios = [...value];
+  if (!ratios.every((ratio): ratio is number => typeof ratio === 'number')) {
+    throw args.badType('target_ratio', 'must hold numbers only');
+  }
+  if (ratios.length === 1) return [ratios[0], ratios[0] / 1e5];
+  if (ratios.length !== 2) throw args.badValue('target_ratio', 'must have one or two numbers');
+  return [ratios[0], ratios[1]];
+}

@@ -1,0 +1,8 @@
+import { fromCurve, type Policy } from './policy.ts';
+import type { ScheduleArgs } from './scheduleArgs.ts';
+
+/** `exp(gamma)`: base * gamma^progress. Source: mmcv 1.7.2 `ExpLrUpdaterHook`. */
+export function expPolicy(args: ScheduleArgs): Policy {
+  const gamma = args.requiredNumber('gamma');
+  return fromCurve((base, { progress }) => base * gamma ** progress);
+}

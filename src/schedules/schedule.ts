@@ -1,0 +1,154 @@
+// When a schedule's values are set during a run: the part that learning rate and momentum share.
+
+import { ConfigError } from '../errors/trainerError.ts';
+import { nearest } from '../util/nearest.ts';
+import type { Policy } from './policy.ts';
+import { ScheduleArgs, type IsFloat, type ScheduleKind } from './scheduleArgs.ts';
+import { readWarmup, refuseEpochWarmup, warmupFactor } from './warmup.ts';
+
+/** What a schedule must know of the run. */
+export interface ScheduleRun {
+  /** Undefined in an IterBasedRunner. */
+  readonly maxEpochs?: number;
+  readonly maxIters: number;
+  /** Length of the training data loader. */
+  readonly itersPerEpoch: number;
+  readonly runnerType: 'epoch' | 'iter';
+}
+
+/** A training iteration: epochs and iterations done before it, and its number in the epoch. */
+export interface SchedulePosition {
+  readonly epoch: number;
+  readonly iter: number;
+  readonly innerIter: number;
+}
+
+export interface ScheduleOptions {
+  /**
+   * Python tells 1 from 1.0 and some policies refuse one of them; JavaScript can't. Where this isn't given,
+   * whole numbers are accepted as both. Given a config: `(key) => sourceOf(cfg, key)?.isFloat ?? false`.
+   */
+  readonly isFloat?: IsFloat;
+}
+
+/** How one policy is made, and what it takes. */
+export interface PolicySpec {
+  readonly required?: readonly string[];
+  readonly optional?: readonly string[];
+  /** Default of `by_epoch`. */
+  readonly byEpoch?: boolean;
+  readonly make: (args: ScheduleArgs, run: ScheduleRun) => Policy;
+}
+
+export interface ScheduleSpec {
+  readonly kind: ScheduleKind;
+  readonly policies: ReadonlyMap<string, PolicySpec>;
+  readonly defaultWarmupRatio: number;
+  /** The warm-up divides by its factor (momentum) instead of multiplying (learning rate). */
+  readonly warmupDivides: boolean;
+  readonly commonKeys: readonly string[];
+}
+
+/** The values of all groups, as a pure function of the place in the run. */
+export interface Schedule {
+  /** MMCV's class, such as `CosineAnnealingLrUpdaterHook`. */
+  readonly className: string;
+  /** False when the runner never calls the schedule (by_epoch in an IterBasedRunner): values stay as they are. */
+  readonly isActive: boolean;
+  /**
+   * The base values that the run starts from: the optimizer's, or the policy's own (OneCycle).
+   * @throws ConfigError when the policy's values don't fit the number of groups
+   */
+  basesFor(values: readonly number[], optimizer: string): number[];
+  /** @throws ConfigError where the policy doesn't reach */
+  valuesAt(position: SchedulePosition, bases: readonly number[], optimizer: string): number[];
+}
+
+/**
+ * Build a schedule from its config dict.
+ * @throws ConfigError with `missing-policy`, `unknown-policy`, `missing-argument`, `unknown-argument`, `bad-type` or
+ * `bad-value`, its path inside the config
+ */
+export function createSchedule(
+  cfg: Readonly<Record<string, unknown>>,
+  run: ScheduleRun,
+  spec: ScheduleSpec,
+  options: ScheduleOptions = {},
+): Schedule {
+  const { kind } = spec;
+  const name = policyName(cfg, spec);
+  const policySpec = spec.policies.get(name);
+  if (!policySpec) throw unknownPolicy(String(cfg.policy), name, spec);
+  const className = `${name}${kind.suffix}`;
+  const args = new ScheduleArgs(cfg, kind, className, options.isFloat);
+  args.checkKeys(policySpec.required ?? [], [...(policySpec.optional ?? []), ...spec.commonKeys]);
+  const warmup = readWarmup(args, spec.defaultWarmupRatio);
+  const byEpoch = args.boolean('by_epoch', policySpec.byEpoch ?? true);
+  const policy = policySpec.make(args, run);
+  if (warmup?.byEpoch && run.runnerType === 'iter') refuseEpochWarmup(args);
+
+  // The hook counts in iterations even when the warm-up is given in epochs; YOLOX's curve needs them too.
+  const unit = args.boolean('warmup_by_epoch', false) ? run.itersPerEpoch : 1;
+  const warmupIters = args.number('warmup_iters', 0) * unit;
+  // IterBasedRunner never calls before_train_epoch, the only place where a by_epoch value is computed.
+  const isActive = !(byEpoch && run.runnerType === 'iter');
+  const maxProgress = byEpoch ? (run.maxEpochs ?? NaN) : run.maxIters;
+
+  function basesFor(values: readonly number[], optimizer: string): number[] {
+    const own = policy.ownBases?.(values.length, optimizer);
+    // A short list of a dict leaves the other groups as they are, as zip() does.
+    return values.map((value, i) => own?.[i] ?? value);
+  }
+
+  return {
+    className,
+    isActive,
+    basesFor,
+    valuesAt({ epoch, iter }, bases, optimizer) {
+      if (!isActive) return [...bases];
+      const point = {
+        progress: byEpoch ? epoch : iter,
+        maxProgress,
+        itersPerEpoch: run.itersPerEpoch,
+        warmupIters,
+      };
+      const own = basesFor(bases, optimizer);
+      if (!warmup || iter >= warmupIters) return policy.values(own, point, optimizer);
+      if (policy.squareWarmup) {
+        const factor = warmup.ratio * ((iter + 1) / warmupIters) ** 2;
+        return own.map((base) => base * factor);
+      }
+      const factor = warmupFactor(warmup.type, iter, warmupIters, warmup.ratio);
+      const regular = policy.values(own, point, optimizer);
+      return regular.map((value) => (spec.warmupDivides ? value / factor : value * factor));
+    },
+  };
+}
+
+/** Policies in lower case are title-cased (`step` -> `Step`), others are taken as they are. */
+function policyName(cfg: Readonly<Record<string, unknown>>, { kind }: ScheduleSpec): string {
+  const { policy } = cfg;
+  if (typeof policy !== 'string' || policy === '') {
+    throw new ConfigError(`${kind.path} must contain the key "policy"`, {
+      code: 'missing-policy',
+      path: kind.path,
+      hint: `write policy='step' inside ${kind.path}`,
+    });
+  }
+  // Python's islower: letters, and none of them upper-case; title() capitalises behind every non-letter.
+  if (policy !== policy.toLowerCase() || policy === policy.toUpperCase()) return policy;
+  return policy.replace(/[a-z]+/g, (word) => word[0].toUpperCase() + word.slice(1));
+}
+
+function unknownPolicy(policy: string, name: string, { kind, policies }: ScheduleSpec): ConfigError {
+  const names = [...policies.keys()];
+  const sameLetters = names.find(
+    (known) => known.toLowerCase() === name.replaceAll(/[^a-zA-Z]/g, '').toLowerCase(),
+  );
+  const near = sameLetters ?? nearest(name, names);
+  return new ConfigError(`${name}${kind.suffix} is not in the hook registry (policy='${policy}')`, {
+    code: 'unknown-policy',
+    path: `${kind.path}.policy`,
+    hint: near ? `did you mean '${near}'?` : `policies are: ${names.join(', ')}`,
+  });
+}

@@ -1,0 +1,144 @@
+// Reads the arguments of a policy out of `lr_config` or `momentum_config`, with one clear error for each fault.
+
+import { ConfigError } from '../errors/trainerError.ts';
+import { nearest } from '../util/nearest.ts';
+
+/** What differs between learning-rate and momentum policies. */
+export interface ScheduleKind {
+  /** Where the arguments stand in the config. */
+  readonly path: 'lr_config' | 'momentum_config';
+  /** Appended to the policy's name to give MMCV's class. */
+  readonly suffix: 'LrUpdaterHook' | 'MomentumUpdaterHook';
+  readonly minKey: 'min_lr' | 'min_momentum';
+  readonly minRatioKey: 'min_lr_ratio' | 'min_momentum_ratio';
+}
+
+export const LR_KIND: ScheduleKind = {
+  path: 'lr_config',
+  suffix: 'LrUpdaterHook',
+  minKey: 'min_lr',
+  minRatioKey: 'min_lr_ratio',
+};
+export const MOMENTUM_KIND: ScheduleKind = {
+  path: 'momentum_config',
+  suffix: 'MomentumUpdaterHook',
+  minKey: 'min_momentum',
+  minRatioKey: 'min_momentum_ratio',
+};
+
+/** Tells whether the number under a key was written as a Python float; undefined when nobody knows. */
+export type IsFloat = (key: string) => boolean | undefined;
+
+/** The arguments of one policy. Every getter throws ConfigError `bad-type` or `bad-value`. */
+export class ScheduleArgs {
+  readonly kind: ScheduleKind;
+  /** MMCV's class name, such as `StepLrUpdaterHook`. */
+  readonly className: string;
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #isFloat: IsFloat;
+
+  constructor(
+    values: Readonly<Record<string, unknown>>,
+    kind: ScheduleKind,
+    className: string,
+    isFloat: IsFloat = () => undefined,
+  ) {
+    this.kind = kind;
+    this.className = className;
+    this.#values = values;
+    this.#isFloat = isFloat;
+  }
+
+  /** True when the key is there and not None. */
+  has(key: string): boolean {
+    return this.#values[key] !== undefined && this.#values[key] !== null;
+  }
+
+  raw(key: string): unknown {
+    return this.#values[key];
+  }
+
+  number(key: string, fallback: number): number {
+    if (this.#values[key] === undefined) return fallback;
+    return this.requiredNumber(key);
+  }
+
+  requiredNumber(key: string): number {
+    const value = this.#values[key];
+    if (typeof value === 'number') return value;
+    throw this.badType(key, 'must be a number');
+  }
+
+  /** A number that Python must see as a float; an int is refused where we know that it is one. */
+  float(key: string, fallback: number): number {
+    const value = this.number(key, fallback);
+    if (this.#values[key] !== undefined && this.isInt(key)) throw this.badValue(key, 'must be a float');
+    return value;
+  }
+
+  boolean(key: string, fallback: boolean): boolean {
+    const value = this.#values[key];
+    if (value === undefined) return fallback;
+    // Python takes anything for a flag; None and 0 are false.
+    return Boolean(value);
+  }
+
+  /** @throws when the value isn't one of the options */
+  choice<T extends string>(key: string, fallback: T, options: readonly T[]): T {
+    const value = this.#values[key];
+    if (value === undefined) return fallback;
+    const found = options.find((option) => option === value);
+    if (found === undefined)
+      throw this.badValue(key, `must be ${options.map((option) => `'${option}'`).join(' or ')}`);
+    return found;
+  }
+
+  /** True when the value is a number known to be written as an int; false for a fraction. */
+  isInt(key: string): boolean {
+    return Number.isInteger(this.#values[key]) && this.#isFloat(key) === false;
+  }
+
+  /** True when the value is a number known to be written as a float. */
+  isKnownFloat(key: string): boolean {
+    const value = this.#values[key];
+    return typeof value === 'number' && (!Number.isInteger(value) || this.#isFloat(key) === true);
+  }
+
+  badType(key: string, requirement: string): ConfigError {
+    return this.#fault('bad-type', key, requirement);
+  }
+
+  badValue(key: string, requirement: string): ConfigError {
+    return this.#fault('bad-value', key, requirement);
+  }
+
+  /** Refuse keys that the policy doesn't know, then require those it needs. */
+  checkKeys(required: readonly string[], optional: readonly string[]): void {
+    const known = [...required, ...optional];
+    for (const key of Object.keys(this.#values)) {
+      if (key === 'policy' || known.includes(key)) continue;
+      const near = nearest(key, known);
+      throw new ConfigError(`${this.className} got an unexpected argument '${key}'`, {
+        code: 'unknown-argument',
+        path: `${this.kind.path}.${key}`,
+        hint: near ? `did you mean '${near}'?` : `it takes: ${known.join(', ')}`,
+      });
+    }
+    const missing = required.find((key) => this.#values[key] === undefined);
+    if (missing !== undefined) {
+      throw new ConfigError(`${this.className} is missing the required argument '${missing}'`, {
+        code: 'missing-argument',
+        path: this.kind.path,
+        hint: `write ${missing}=… inside ${this.kind.path}`,
+      });
+    }
+  }
+
+  #fault(code: string, key: string, requirement: string): ConfigError {
+    const actual = JSON.stringify(this.#values[key]) ?? 'nothing';
+    return new ConfigError(`${this.className}: ${key} ${requirement}, but got ${actual}`, {
+      code,
+      path: `${this.kind.path}.${key}`,
+    });
+  }
+}
