@@ -1,1 +1,2 @@
+export * from './pth/index.ts';
 export * from './zip/index.ts';

@@ -1,0 +1,74 @@
+// Fixture files of `checkpoints/`: `<file>.pth.json` says what real torch.save wrote into the `.pth` beside it.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CheckpointError } from '../../errors/index.ts';
+import { crc32, readPth, type PthValue } from '../../serialization/index.ts';
+import { encodeFixture, sameValue } from './checkpointValues.ts';
+import {
+  failed,
+  passed,
+  skipped,
+  type FixtureFile,
+  type ParityCaseResult,
+  type ParityOutcome,
+  type ParitySuite,
+} from './types.ts';
+
+const CHECKPOINTS = [
+  'bare_state_dict_module_prefix',
+  'corrupt_truncated',
+  'dtypes',
+  'legacy_nonzip',
+  'malicious_reduce',
+  'mmcv_sgd_zip',
+  'mmcv_two_optimizers',
+  'python_objects',
+  'views',
+  'views_legacy',
+].map((name) => `${name}.pth.json`);
+
+/** One case per file. Whatever else lies in the folder under `*.pth.json` can be passed to `run` too. */
+export const suite: ParitySuite = {
+  files: [...CHECKPOINTS, 'load_checkpoint.json'],
+  async run(fixture, file, directory): Promise<ParityCaseResult[]> {
+    if (!file.endsWith('.pth.json'))
+      return fixture.cases.map((c) => ({
+        file,
+        id: String(c.id ?? c['description']),
+        outcome: skipped('loading into a model is checked in nn/'),
+      }));
+    return [{ file, id: file.replace(/\.json$/, ''), outcome: await check(fixture, file, directory) }];
+  },
+};
+
+async function check(fixture: FixtureFile, file: string, directory: string): Promise<ParityOutcome> {
+  try {
+    const bytes = new Uint8Array(readFileSync(join(directory, file.replace(/\.json$/, ''))));
+    const result = await attempt(bytes);
+    if ('error' in fixture) return refused(result, 'damaged', bytes);
+    if (!('content' in fixture)) return refused(result, 'unsafe-global', bytes);
+    if (result instanceof CheckpointError) return failed(result.format());
+    const difference = sameValue(encodeFixture(result), fixture['content']);
+    return difference === null ? passed : failed(difference);
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function attempt(bytes: Uint8Array): Promise<PthValue | CheckpointError> {
+  try {
+    return await readPth(bytes);
+  } catch (error) {
+    if (error instanceof CheckpointError) return error;
+    throw error;
+  }
+}
+
+function refused(result: PthValue | CheckpointError, code: string, bytes: Uint8Array): ParityOutcome {
+  if (!(result instanceof CheckpointError))
+    return failed(`must be refused (${code}), was read (CRC-32 ${crc32(bytes).toString(16)})`);
+  return result.code === code
+    ? passed
+    : failed(`must be refused with ${code}, got ${result.code}: ${result.message}`);
+}
