@@ -1,0 +1,36 @@
+// Reference of batch norm in float64, x seen as [rows, C].
+
+export interface NormParams {
+  readonly gamma: ArrayLike<number>;
+  readonly beta: ArrayLike<number>;
+  readonly eps: number;
+  readonly hasRelu: boolean;
+}
+
+/** Mean and biased variance of each column. */
+export function statisticsCpu(
+  x: ArrayLike<number>,
+  c: number,
+): { mean: Float64Array; variance: Float64Array } {
+  const rows = x.length / c;
+  const mean = new Float64Array(c);
+  const variance = new Float64Array(c);
+  for (let i = 0; i < x.length; i += 1) mean[i % c] += x[i] / rows;
+  for (let i = 0; i < x.length; i += 1) variance[i % c] += (x[i] - mean[i % c]) ** 2 / rows;
+  return { mean, variance };
+}
+
+/** y = (x - mean) / sqrt(variance + eps) * gamma + beta, then relu. */
+export function batchNormCpu(
+  x: ArrayLike<number>,
+  mean: ArrayLike<number>,
+  variance: ArrayLike<number>,
+  p: NormParams,
+): Float64Array {
+  const c = mean.length;
+  return Float64Array.from(x, (v, i) => {
+    const k = i % c;
+    const y = ((v - mean[k]) / Math.sqrt(variance[k] + p.eps)) * p.gamma[k] + p.beta[k];
+    return p.hasRelu ? Math.max(y, 0) : y;
+  });
+}

@@ -1,0 +1,28 @@
+// Reference of max pooling: value and winning input index of each output.
+import type { PoolShape } from './op.wgsl.ts';
+
+export function maxPoolCpu(s: PoolShape, x: ArrayLike<number>): { y: Float64Array; winner: Int32Array } {
+  const size = s.batch * s.outH * s.outW * s.channels;
+  const y = new Float64Array(size);
+  const winner = new Int32Array(size).fill(-1);
+  for (let o = 0; o < size; o += 1) {
+    const c = o % s.channels;
+    const ow = Math.floor(o / s.channels) % s.outW;
+    const oh = Math.floor(o / s.channels / s.outW) % s.outH;
+    const b = Math.floor(o / s.channels / s.outW / s.outH);
+    y[o] = -Infinity;
+    for (let kh = 0; kh < s.kernel[0]; kh += 1)
+      for (let kw = 0; kw < s.kernel[1]; kw += 1) {
+        const ih = oh * s.stride[0] + kh - s.padding[0];
+        const iw = ow * s.stride[1] + kw - s.padding[1];
+        if (ih < 0 || ih >= s.inH || iw < 0 || iw >= s.inW) continue;
+        const at = ((b * s.inH + ih) * s.inW + iw) * s.channels + c;
+        const isNewNaN = Number.isNaN(x[at]) && !Number.isNaN(y[o]);
+        if (winner[o] < 0 || x[at] > y[o] || isNewNaN) {
+          y[o] = x[at];
+          winner[o] = at;
+        }
+      }
+  }
+  return { y, winner };
+}

@@ -1,0 +1,64 @@
+// Max pooling with PyTorch's rules: padding counts as -inf, the gradient goes to the first maximum in row-major order,
+// NaN wins.
+import { invariant } from '../../../errors/index.ts';
+import { runOp } from '../../op.ts';
+import { emptyTensor, runProgram, spread } from '../../program.ts';
+import type { Tensor } from '../../tfjs.ts';
+import type { Pair } from '../conv2d/shape.ts';
+import { FORWARD, INPUT_GRAD, poolUniforms, type PoolShape } from './op.wgsl.ts';
+
+/**
+ * Pool x [B, H, W, C] to [B, outH, outW, C], out = floor((in + 2 padding - kernel) / stride) + 1.
+ *
+ * @param padding at most half the kernel, as torch asks.
+ */
+export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair): Tensor {
+  const shape = poolShape(x.shape, kernel, stride, padding);
+  const outShape = [shape.batch, shape.outH, shape.outW, shape.channels];
+  const [y] = runOp({
+    inputs: { x },
+    forward: (save) => {
+      const out = emptyTensor(outShape);
+      // Which tap of the window won: kh * kernelW + kw.
+      const winner = emptyTensor(outShape, 'int32');
+      runProgram(FORWARD, {
+        reads: [x],
+        writes: [out, winner],
+        uniforms: poolUniforms(shape, out.size),
+        areUniformsStatic: true,
+        grid: spread(out.size / 64),
+      });
+      save([winner]);
+      return [out];
+    },
+    backward: ([dy], [winner]) => ({
+      x: () => {
+        const dx = emptyTensor(x.shape);
+        runProgram(INPUT_GRAD, {
+          reads: [dy, winner],
+          writes: [dx],
+          uniforms: poolUniforms(shape, dx.size),
+          areUniformsStatic: true,
+          grid: spread(dx.size / 64),
+        });
+        return dx;
+      },
+    }),
+  });
+  return y;
+}
+
+/** Derive the sizes. */
+export function poolShape(x: readonly number[], kernel: Pair, stride: Pair, padding: Pair): PoolShape {
+  invariant(x.length === 4, `maxPool2d of rank ${x.length}`);
+  const out = (size: number, a: 0 | 1): number =>
+    Math.floor((size + 2 * padding[a] - kernel[a]) / stride[a]) + 1;
+  const [batch, inH, inW, channels] = x;
+  const [outH, outW] = [out(inH, 0), out(inW, 1)];
+  invariant(outH > 0 && outW > 0, `maxPool2d: ${inH}x${inW} is smaller than its kernel`);
+  invariant(
+    2 * padding[0] <= kernel[0] && 2 * padding[1] <= kernel[1],
+    `maxPool2d: padding ${padding.join()} is more than half the kernel ${kernel.join()}`,
+  );
+  return { ...{ batch, inH, inW, channels, outH, outW }, ...{ kernel, stride, padding } };
+}
