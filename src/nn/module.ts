@@ -157,7 +157,8 @@ export abstract class Module {
    * @param rng the same generator state gives the same weights
    */
   async initWeights(rng: Rng, options: InitOptions = {}): Promise<void> {
-    for (const [, module] of this.namedModules()) module.resetParameters(rng);
+    // Children first, so that a ConvModule overrules its convolution's default.
+    for (const [, module] of this.namedModules().reverse()) module.resetParameters(rng);
     await this.applyInitCfg(rng, options);
   }
 
@@ -183,10 +184,13 @@ export abstract class Module {
 
   /** Free the GPU memory of every parameter and buffer at and below this module. */
   dispose(): void {
-    for (const [, module] of this.namedModules()) {
-      for (const parameter of module.#parameters.values()) parameter.dispose();
-      for (const buffer of module.#buffers.values()) buffer.dispose();
-    }
+    for (const [, module] of this.namedModules()) module.disposeOwn();
+  }
+
+  /** Free what this module alone holds on the GPU. A class with tensors besides its parameters overrides this. */
+  disposeOwn(): void {
+    for (const parameter of this.#parameters.values()) parameter.dispose();
+    for (const buffer of this.#buffers.values()) buffer.dispose();
   }
 
   #assertFree(key: string): void {

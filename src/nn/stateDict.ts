@@ -2,7 +2,7 @@
 
 import { CheckpointError } from '../errors/index.ts';
 import type { Module } from './module.ts';
-import type { FloatBuffer, Parameter} from './parameter.ts';
+import type { FloatBuffer, Parameter } from './parameter.ts';
 import { IntBuffer, readFloats, type StateTensor } from './parameter.ts';
 
 export interface LoadOptions {

@@ -1,0 +1,140 @@
+// Boxes as offsets from anchors. Source: mmdet 2.28.2 `core/bbox/coder/delta_xywh_bbox_coder.py`.
+
+import {
+  add,
+  clip,
+  concat,
+  div,
+  exp,
+  minimum,
+  mul,
+  slice,
+  sub,
+  tensor,
+  type Tensor,
+} from '../../gpu/index.ts';
+import { ConfigError } from '../../errors/index.ts';
+import { BBOX_CODERS, type ArgSpec } from '../../registry/index.ts';
+import type { Boxes } from './iou.ts';
+
+const f = Math.fround;
+
+export interface DeltaXYWHBBoxCoderArgs {
+  targetMeans?: readonly number[];
+  targetStds?: readonly number[];
+  /** Clip decoded boxes to `maxShape`. Default true. */
+  clipBorder?: boolean;
+  /** Limit how far a centre may move (YOLOF). Default false. */
+  addCtrClamp?: boolean;
+  /** That limit, px. */
+  ctrClamp?: number;
+}
+
+/** Encodes a box as (dx, dy, dw, dh): the centre's shift in anchor sizes and the log of the size ratio. */
+export interface BBoxCoder {
+  encode(boxes: Boxes, gtBoxes: Boxes): Float32Array;
+  /** @param maxShape [height, width, …] to clip to, px; null: no clipping */
+  decode(boxes: Boxes, deltas: Float32Array, maxShape: readonly number[] | null): Boxes;
+  /** The same, differentiable, without clipping. float32 [N, 4] tensors. */
+  decodeTensor(boxes: Tensor, deltas: Tensor): Tensor;
+}
+
+// The widest and narrowest boxes relative to their anchor: 16 / 1000.
+const MAX_RATIO = f(Math.abs(Math.log(16 / 1000)));
+
+export class DeltaXYWHBBoxCoder implements BBoxCoder {
+  static readonly args: ArgSpec = {
+    optional: ['target_means', 'target_stds', 'clip_border', 'add_ctr_clamp', 'ctr_clamp'],
+  };
+  readonly #means: Float32Array;
+  readonly #stds: Float32Array;
+  readonly #clipBorder: boolean;
+  readonly #ctrClamp: number | null;
+
+  constructor(args: DeltaXYWHBBoxCoderArgs = {}) {
+    const { targetMeans = [0, 0, 0, 0], targetStds = [1, 1, 1, 1], clipBorder = true } = args;
+    for (const [name, value] of Object.entries({ target_means: targetMeans, target_stds: targetStds })) {
+      if (value.length !== 4)
+        throw new ConfigError(`${name} must have 4 numbers, but got ${value.length}`, { code: 'bad-value' });
+    }
+    this.#means = Float32Array.from(targetMeans);
+    this.#stds = Float32Array.from(targetStds);
+    this.#clipBorder = clipBorder;
+    this.#ctrClamp = args.addCtrClamp ? (args.ctrClamp ?? 32) : null;
+  }
+
+  /**
+   * dx = (gx - px) / pw, dw = log(gw / pw), then (d - mean) / std.
+   * @param boxes float32 [N, 4], xyxy, px @param gtBoxes float32 [N, 4], xyxy, px
+   * @returns float32 [N, 4]
+   */
+  encode(boxes: Boxes, gtBoxes: Boxes): Float32Array {
+    const out = new Float32Array(boxes.length);
+    const [means, stds] = [this.#means, this.#stds];
+    for (let k = 0; k < boxes.length; k += 4) {
+      for (let axis = 0; axis < 2; axis++) {
+        const [low, high] = [k + axis, k + axis + 2];
+        const p = f(f(boxes[low] + boxes[high]) * 0.5);
+        const pSize = f(boxes[high] - boxes[low]);
+        const g = f(f(gtBoxes[low] + gtBoxes[high]) * 0.5);
+        const gSize = f(gtBoxes[high] - gtBoxes[low]);
+        const shift = f(f(g - p) / pSize);
+        const grow = f(Math.log(f(gSize / pSize)));
+        out[low] = f(shift - means[axis]) / stds[axis];
+        out[high] = f(grow - means[axis + 2]) / stds[axis + 2];
+      }
+    }
+    return out;
+  }
+
+  decode(boxes: Boxes, deltas: Float32Array, maxShape: readonly number[] | null): Boxes {
+    const out = new Float32Array(boxes.length);
+    const [means, stds] = [this.#means, this.#stds];
+    const limits = this.#clipBorder && maxShape ? [maxShape[1], maxShape[0]] : null;
+    for (let k = 0; k < boxes.length; k += 4) {
+      for (let axis = 0; axis < 2; axis++) {
+        const [low, high] = [k + axis, k + axis + 2];
+        const d = f(f(deltas[low] * stds[axis]) + means[axis]);
+        let grow = f(f(deltas[high] * stds[axis + 2]) + means[axis + 2]);
+        const p = f(f(boxes[low] + boxes[high]) * 0.5);
+        const pSize = f(boxes[high] - boxes[low]);
+        let shift = f(pSize * d);
+        if (this.#ctrClamp !== null) {
+          shift = clamp(shift, -this.#ctrClamp, this.#ctrClamp);
+          grow = Math.min(grow, MAX_RATIO);
+        } else grow = clamp(grow, -MAX_RATIO, MAX_RATIO);
+        const center = f(p + shift);
+        const half = f(f(pSize * f(Math.exp(grow))) * 0.5);
+        const limit = limits?.[axis];
+        out[low] = limit === undefined ? center - half : clamp(f(center - half), 0, limit);
+        out[high] = limit === undefined ? center + half : clamp(f(center + half), 0, limit);
+      }
+    }
+    return out;
+  }
+
+  decodeTensor(boxes: Tensor, deltas: Tensor): Tensor {
+    const n = boxes.shape[0];
+    const pair = (x: Tensor, from: number): Tensor => slice(x, [0, from], [n, 2]);
+    const low = pair(boxes, 0);
+    const size = sub(pair(boxes, 2), low);
+    const center = mul(add(low, pair(boxes, 2)), 0.5);
+    const isPlain = this.#means.every((v) => v === 0) && this.#stds.every((v) => v === 1);
+    const raw = isPlain ? deltas : add(mul(deltas, tensor(this.#stds, [1, 4])), tensor(this.#means, [1, 4]));
+    let shift = mul(size, pair(raw, 0));
+    let grow = pair(raw, 2);
+    if (this.#ctrClamp !== null) {
+      shift = clip(shift, -this.#ctrClamp, this.#ctrClamp);
+      grow = minimum(grow, MAX_RATIO);
+    } else grow = clip(grow, -MAX_RATIO, MAX_RATIO);
+    const newCenter = add(center, shift);
+    const half = div(mul(size, exp(grow)), 2);
+    return concat([sub(newCenter, half), add(newCenter, half)], 1);
+  }
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(Math.max(value, low), high);
+}
+
+BBOX_CODERS.registerModule()(DeltaXYWHBBoxCoder);

@@ -1,0 +1,98 @@
+// Overlaps of boxes on the CPU, rounded to float32 after every operation as PyTorch does, so that ties fall as there.
+// Source: mmdet 2.28.2 `core/bbox/iou_calculators/iou2d_calculator.py`.
+
+import { IOU_CALCULATORS } from '../../registry/index.ts';
+import { ConfigError } from '../../errors/index.ts';
+import type { ArgSpec } from '../../registry/index.ts';
+
+const f = Math.fround;
+
+/** `iou`: intersection over union; `iof`: over the first box's area; `giou`: iou minus the empty share of the hull. */
+export type OverlapMode = 'iou' | 'iof' | 'giou';
+
+/** Boxes, flat float32 [N, 4], xyxy, absolute px. */
+export type Boxes = Float32Array;
+
+/** How two sets of boxes overlap. */
+export interface IouCalculator {
+  /** @returns float32 [N, M], row by row. */
+  overlaps(a: Boxes, b: Boxes, mode?: OverlapMode): Float32Array;
+}
+
+/**
+ * Overlap of every box of `a` with every box of `b`.
+ * @param a float32 [N, 4], xyxy @param b float32 [M, 4], xyxy
+ * @param eps smallest union and hull area
+ * @returns float32 [N, M], row by row
+ */
+export function bboxOverlaps(a: Boxes, b: Boxes, mode: OverlapMode = 'iou', eps = 1e-6): Float32Array {
+  const n = a.length / 4;
+  const m = b.length / 4;
+  const out = new Float32Array(n * m);
+  const areaB = boxAreas(b);
+  const areaA = boxAreas(a);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < m; j++) out[i * m + j] = overlap(a, i, b, j, areaA[i], areaB[j], mode, f(eps));
+  return out;
+}
+
+/** Overlap of box i of `a` with box i of `b`. @returns float32 [N] */
+export function alignedOverlaps(a: Boxes, b: Boxes, mode: OverlapMode = 'iou', eps = 1e-6): Float32Array {
+  const areaA = boxAreas(a);
+  const areaB = boxAreas(b);
+  return areaA.map((area, i) => overlap(a, i, b, i, area, areaB[i], mode, f(eps)));
+}
+
+/** (x2 - x1) (y2 - y1). @returns float32 [N] */
+export function boxAreas(boxes: Boxes): Float32Array {
+  const areas = new Float32Array(boxes.length / 4);
+  for (let i = 0, k = 0; i < areas.length; i++, k += 4)
+    areas[i] = f(boxes[k + 2] - boxes[k]) * f(boxes[k + 3] - boxes[k + 1]);
+  return areas;
+}
+
+function overlap(
+  a: Boxes,
+  i: number,
+  b: Boxes,
+  j: number,
+  areaA: number,
+  areaB: number,
+  mode: OverlapMode,
+  eps: number,
+): number {
+  const p = i * 4;
+  const q = j * 4;
+  const w = Math.max(f(Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q])), 0);
+  const h = Math.max(f(Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1])), 0);
+  const inter = f(w * h);
+  if (mode === 'iof') return f(inter / Math.max(areaA, eps));
+  const union = Math.max(f(f(areaA + areaB) - inter), eps);
+  const iou = f(inter / union);
+  if (mode === 'iou') return iou;
+  const hullW = Math.max(f(Math.max(a[p + 2], b[q + 2]) - Math.min(a[p], b[q])), 0);
+  const hullH = Math.max(f(Math.max(a[p + 3], b[q + 3]) - Math.min(a[p + 1], b[q + 1])), 0);
+  const hull = Math.max(f(hullW * hullH), eps);
+  return f(iou - f(f(hull - union) / hull));
+}
+
+/** MMDetection's IoU calculator of axis-aligned boxes. */
+export class BboxOverlaps2D implements IouCalculator {
+  static readonly args: ArgSpec = { optional: ['scale', 'dtype'] };
+
+  constructor({ dtype = null }: { scale?: number; dtype?: string | null }) {
+    if (dtype === 'fp16')
+      throw new ConfigError(
+        "dtype must be None, but got 'fp16'; overlaps are computed in float32 on the CPU",
+        {
+          code: 'bad-value',
+        },
+      );
+  }
+
+  overlaps(a: Boxes, b: Boxes, mode: OverlapMode = 'iou'): Float32Array {
+    return bboxOverlaps(a, b, mode);
+  }
+}
+
+IOU_CALCULATORS.registerModule()(BboxOverlaps2D);

@@ -1,0 +1,151 @@
+// Which ground truth each anchor answers for. Source: mmdet 2.28.2 `core/bbox/assigners/max_iou_assigner.py`.
+
+import { ConfigError } from '../../errors/index.ts';
+import { BBOX_ASSIGNERS, type ArgSpec, type BuildContext } from '../../registry/index.ts';
+import { BboxOverlaps2D, type Boxes, type IouCalculator } from './iou.ts';
+
+export interface AssignResult {
+  readonly numGts: number;
+  /** Per anchor: -1 ignored, 0 background, k > 0 ground truth k - 1. */
+  readonly gtInds: Int32Array;
+  /** float32 per anchor: its largest overlap with any ground truth. */
+  readonly maxOverlaps: Float32Array;
+  /** Per anchor: the label of its ground truth, -1 without one; null when no labels were given. */
+  readonly labels: Int32Array | null;
+}
+
+export interface Assigner {
+  assign(
+    boxes: Boxes,
+    gtBoxes: Boxes,
+    gtBoxesIgnore: Boxes | null,
+    gtLabels: Int32Array | null,
+  ): AssignResult;
+}
+
+export interface MaxIoUAssignerArgs {
+  posIouThr: number;
+  /** A number, or (low, high): background is low <= overlap < high. */
+  negIouThr: number | readonly number[];
+  minPosIou?: number;
+  gtMaxAssignAll?: boolean;
+  ignoreIofThr?: number;
+  ignoreWrtCandidates?: boolean;
+  matchLowQuality?: boolean;
+  iouCalculator?: unknown;
+}
+
+/**
+ * Assign by the largest overlap, in four steps: all ignored; background where the largest overlap is below
+ * `neg_iou_thr`; the best ground truth where it reaches `pos_iou_thr`; last, each ground truth takes the anchors
+ * nearest to it (`match_low_quality`).
+ */
+export class MaxIoUAssigner implements Assigner {
+  static readonly args: ArgSpec = {
+    required: ['pos_iou_thr', 'neg_iou_thr'],
+    optional: [
+      'min_pos_iou',
+      'gt_max_assign_all',
+      'ignore_iof_thr',
+      'ignore_wrt_candidates',
+      'match_low_quality',
+      'gpu_assign_thr',
+      'iou_calculator',
+    ],
+  };
+  readonly #args: Required<Omit<MaxIoUAssignerArgs, 'iouCalculator' | 'negIouThr'>>;
+  readonly #negRange: readonly [number, number];
+  readonly #calculator: IouCalculator;
+
+  constructor(args: MaxIoUAssignerArgs, context?: BuildContext) {
+    // PyTorch compares float32 overlaps with thresholds rounded to float32.
+    this.#args = {
+      posIouThr: Math.fround(args.posIouThr),
+      minPosIou: Math.fround(args.minPosIou ?? 0),
+      gtMaxAssignAll: args.gtMaxAssignAll ?? true,
+      ignoreIofThr: Math.fround(args.ignoreIofThr ?? -1),
+      ignoreWrtCandidates: args.ignoreWrtCandidates ?? true,
+      matchLowQuality: args.matchLowQuality ?? true,
+    };
+    const neg = args.negIouThr;
+    const range = typeof neg === 'number' ? [0, neg] : neg;
+    if (range.length !== 2)
+      throw new ConfigError(`neg_iou_thr must be a number or two of them, but got ${range.length}`, {
+        code: 'bad-value',
+      });
+    this.#negRange = [Math.fround(range[0]), Math.fround(range[1])];
+    this.#calculator =
+      args.iouCalculator && context
+        ? context.build<IouCalculator>('IOU_CALCULATORS', args.iouCalculator, 'iou_calculator')
+        : new BboxOverlaps2D({});
+  }
+
+  /**
+   * @param boxes anchors, float32 [N, 4], xyxy, px
+   * @param gtBoxes float32 [G, 4], xyxy, px
+   * @param gtBoxesIgnore float32 [I, 4], xyxy, px; anchors mostly inside them are ignored when `ignore_iof_thr` > 0
+   * @param gtLabels int32 [G]
+   */
+  assign(
+    boxes: Boxes,
+    gtBoxes: Boxes,
+    gtBoxesIgnore: Boxes | null,
+    gtLabels: Int32Array | null,
+  ): AssignResult {
+    const overlaps = this.#calculator.overlaps(gtBoxes, boxes);
+    if (gtBoxesIgnore && gtBoxesIgnore.length > 0 && boxes.length > 0 && this.#args.ignoreIofThr > 0)
+      this.#maskIgnored(overlaps, boxes, gtBoxesIgnore);
+    return this.#assignOverlaps(overlaps, gtBoxes.length / 4, boxes.length / 4, gtLabels);
+  }
+
+  #maskIgnored(overlaps: Float32Array, boxes: Boxes, ignore: Boxes): void {
+    const n = boxes.length / 4;
+    const m = ignore.length / 4;
+    const byCandidate = this.#args.ignoreWrtCandidates;
+    const iof = byCandidate
+      ? this.#calculator.overlaps(boxes, ignore, 'iof')
+      : this.#calculator.overlaps(ignore, boxes, 'iof');
+    for (let i = 0; i < n; i++) {
+      let largest = -Infinity;
+      for (let j = 0; j < m; j++) largest = Math.max(largest, byCandidate ? iof[i * m + j] : iof[j * n + i]);
+      if (largest > this.#args.ignoreIofThr) for (let g = i; g < overlaps.length; g += n) overlaps[g] = -1;
+    }
+  }
+
+  #assignOverlaps(overlaps: Float32Array, g: number, n: number, gtLabels: Int32Array | null): AssignResult {
+    const gtInds = new Int32Array(n).fill(-1);
+    const maxOverlaps = new Float32Array(n);
+    if (g === 0 || n === 0) {
+      // Without ground truth everything is background.
+      if (g === 0) gtInds.fill(0);
+      return { numGts: g, gtInds, maxOverlaps, labels: gtLabels && new Int32Array(n).fill(-1) };
+    }
+    const [negLow, negHigh] = this.#negRange;
+    for (let i = 0; i < n; i++) {
+      let best = 0;
+      for (let k = 1; k < g; k++) if (overlaps[k * n + i] > overlaps[best * n + i]) best = k;
+      const largest = overlaps[best * n + i];
+      maxOverlaps[i] = largest;
+      if (largest >= negLow && largest < negHigh) gtInds[i] = 0;
+      if (largest >= this.#args.posIouThr) gtInds[i] = best + 1;
+    }
+    if (this.#args.matchLowQuality) this.#matchLowQuality(overlaps, g, n, gtInds);
+    const labels = gtLabels && gtInds.map((k) => (k > 0 ? gtLabels[k - 1] : -1));
+    return { numGts: g, gtInds, maxOverlaps, labels };
+  }
+
+  /** A later ground truth takes an anchor from an earlier one even if it overlaps it less, as in MMDetection. */
+  #matchLowQuality(overlaps: Float32Array, g: number, n: number, gtInds: Int32Array): void {
+    for (let k = 0; k < g; k++) {
+      const row = overlaps.subarray(k * n, (k + 1) * n);
+      let best = 0;
+      for (let i = 1; i < n; i++) if (row[i] > row[best]) best = i;
+      const largest = row[best];
+      if (!(largest >= this.#args.minPosIou)) continue;
+      if (!this.#args.gtMaxAssignAll) gtInds[best] = k + 1;
+      else for (let i = 0; i < n; i++) if (row[i] === largest) gtInds[i] = k + 1;
+    }
+  }
+}
+
+BBOX_ASSIGNERS.registerModule()(MaxIoUAssigner);

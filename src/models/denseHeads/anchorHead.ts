@@ -1,0 +1,322 @@
+// The common part of anchor-based heads: anchors, targets, losses, and boxes at test time.
+// Source: mmdet 2.28.2 `models/dense_heads/{anchor_head,base_dense_head}.py`.
+
+import {
+  dispose,
+  keep,
+  read,
+  reshape,
+  sigmoid,
+  slice,
+  softmax,
+  tensor,
+  tidy,
+  type Tensor,
+} from '../../gpu/index.ts';
+import { ConfigError, invariant, RunError } from '../../errors/index.ts';
+import { Module } from '../../nn/index.ts';
+import type { ArgSpec, BuildContext } from '../../registry/index.ts';
+import { AnchorGenerator, type Size } from '../bbox/anchorGenerator.ts';
+import type { BBoxCoder } from '../bbox/deltaXYWHBBoxCoder.ts';
+import type { Boxes } from '../bbox/iou.ts';
+import type { Assigner } from '../bbox/maxIoUAssigner.ts';
+import { PseudoSampler, type Sampler } from '../bbox/pseudoSampler.ts';
+import type { Detections } from '../bbox/nms.ts';
+import type { ImageMeta, TrainBatch } from '../detectors/batch.ts';
+import type { Loss } from '../losses/reduction.ts';
+import { imageTargets, targetsByLevel, type TargetRules } from './anchorTargets.ts';
+import type { DenseHead, HeadOutputs, Losses } from './denseHead.ts';
+import { checkTestCfg, selectDetections, type LevelPredictions, type TestCfg } from './postProcess.ts';
+
+export interface AnchorHeadArgs {
+  numClasses: number;
+  inChannels: number;
+  featChannels?: number;
+  anchorGenerator?: unknown;
+  bboxCoder?: unknown;
+  /** Compute the box loss on decoded boxes (for IoU losses). */
+  regDecodedBbox?: boolean;
+  lossCls?: Readonly<Record<string, unknown>>;
+  lossBbox?: unknown;
+  trainCfg?: Readonly<Record<string, unknown>> | null;
+  testCfg?: Readonly<Record<string, unknown>> | null;
+  initCfg?: unknown;
+}
+
+/** The arguments that every anchor head takes. */
+export const ANCHOR_HEAD_ARGS = {
+  required: ['num_classes', 'in_channels'],
+  optional: [
+    'feat_channels',
+    'anchor_generator',
+    'bbox_coder',
+    'reg_decoded_bbox',
+    'loss_cls',
+    'loss_bbox',
+    'train_cfg',
+    'test_cfg',
+    'init_cfg',
+  ],
+} as const satisfies ArgSpec;
+
+interface Pyramid {
+  /** float32 [N, 4] per level. */
+  readonly levels: readonly Boxes[];
+  /** All levels in one. */
+  readonly all: Boxes;
+}
+
+export abstract class AnchorHead extends Module implements DenseHead {
+  readonly numClasses: number;
+  /** Scores per anchor: one per class, and one for background when the scores come from a softmax. */
+  readonly clsOutChannels: number;
+  protected readonly generator: AnchorGenerator;
+  readonly #useSigmoid: boolean;
+  readonly #coder: BBoxCoder;
+  readonly #lossCls: Loss;
+  readonly #lossBbox: Loss;
+  readonly #regDecodedBbox: boolean;
+  readonly #rules: TargetRules | null;
+  readonly #testCfg: TestCfg | null;
+  readonly #pyramids = new Map<string, Pyramid>();
+  readonly #anchorTensors = new Map<string, Tensor>();
+
+  protected constructor(args: AnchorHeadArgs, context: BuildContext) {
+    super();
+    const { numClasses, lossCls = { type: 'FocalLoss', use_sigmoid: true } } = args;
+    this.#useSigmoid = lossCls.use_sigmoid === true;
+    this.numClasses = numClasses;
+    this.clsOutChannels = this.#useSigmoid ? numClasses : numClasses + 1;
+    if (!Number.isInteger(numClasses) || numClasses < 1)
+      throw new ConfigError(`num_classes must be a positive integer, but got ${numClasses}`, {
+        code: 'bad-value',
+      });
+    this.initCfg = args.initCfg ?? { type: 'Normal', layer: 'Conv2d', std: 0.01 };
+    this.#regDecodedBbox = args.regDecodedBbox ?? false;
+    const defaultCoder = { type: 'DeltaXYWHBBoxCoder', target_stds: [1, 1, 1, 1] };
+    this.#coder = context.build<BBoxCoder>('BBOX_CODERS', args.bboxCoder ?? defaultCoder, 'bbox_coder');
+    this.#lossCls = context.build<Loss>('MODELS', lossCls, 'loss_cls');
+    const defaultBboxLoss = { type: 'SmoothL1Loss', beta: 1 / 9, loss_weight: 1 };
+    this.#lossBbox = context.build<Loss>('MODELS', args.lossBbox ?? defaultBboxLoss, 'loss_bbox');
+    const defaultAnchors = {
+      type: 'AnchorGenerator',
+      scales: [8, 16, 32],
+      ratios: [0.5, 1, 2],
+      strides: [4, 8, 16, 32, 64],
+    };
+    this.generator = context.build<AnchorGenerator>(
+      'PRIOR_GENERATORS',
+      args.anchorGenerator ?? defaultAnchors,
+      'anchor_generator',
+    );
+    if (!(this.generator instanceof AnchorGenerator))
+      throw new ConfigError('anchor_generator must be an AnchorGenerator', { code: 'bad-type' });
+    this.#rules = args.trainCfg ? this.#resolveRules(args.trainCfg, context) : null;
+    this.#testCfg = args.testCfg ? checkTestCfg(args.testCfg) : null;
+  }
+
+  /** Anchors per cell; the same on every level. */
+  protected get numBasePriors(): number {
+    return this.generator.numBasePriors[0];
+  }
+
+  /** @param x float32 [B, H, W, C]; borrowed @returns scores [B, H, W, A * K] and deltas [B, H, W, A * 4] */
+  protected abstract forwardSingle(x: Tensor): readonly [Tensor, Tensor];
+
+  forward(feats: readonly Tensor[]): HeadOutputs {
+    const outputs = feats.map((x) => this.forwardSingle(x));
+    return { clsScores: outputs.map(([cls]) => cls), bboxPreds: outputs.map(([, bbox]) => bbox) };
+  }
+
+  loss(outputs: HeadOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
+    const sizes = featureSizes(outputs);
+    const { targets, numTotalSamples } = this.#targets(sizes, batch);
+    const clsLosses: Tensor[] = [];
+    const bboxLosses: Tensor[] = [];
+    targets.forEach((level, i) => {
+      const n = level.labels.length;
+      const scores = reshape(outputs.clsScores[i], [n, this.clsOutChannels]);
+      clsLosses.push(
+        this.#lossCls.forward(scores, tensor(level.labels, [n], 'int32'), {
+          weight: tensor(level.labelWeights, [n]),
+          avgFactor: numTotalSamples,
+        }),
+      );
+      let boxes = reshape(outputs.bboxPreds[i], [n, 4]);
+      if (this.#regDecodedBbox)
+        boxes = this.#coder.decodeTensor(this.#anchorTensor(sizes, i, batch.imgMetas.length), boxes);
+      bboxLosses.push(
+        this.#lossBbox.forward(boxes, tensor(level.bboxTargets, [n, 4]), {
+          weight: tensor(level.bboxWeights, [n, 4]),
+          avgFactor: numTotalSamples,
+        }),
+      );
+    });
+    return new Map([
+      ['loss_cls', clsLosses],
+      ['loss_bbox', bboxLosses],
+    ]);
+  }
+
+  async getBboxes(
+    outputs: HeadOutputs,
+    metas: readonly ImageMeta[],
+    rescale: boolean,
+  ): Promise<Detections[]> {
+    const cfg = this.#testCfg;
+    if (!cfg)
+      throw new RunError('the head has no test_cfg, which says how to pick boxes', {
+        code: 'no-test-cfg',
+        hint: 'write test_cfg=dict(nms_pre=1000, score_thr=0.05, nms=dict(...), max_per_img=100) in the model',
+      });
+    const { levels } = this.#pyramid(featureSizes(outputs));
+    const scores = tidy(() => outputs.clsScores.map((level) => this.#activate(level)));
+    const [scoreValues, deltaValues] = await Promise.all([
+      Promise.all(scores.map(readFloat32)),
+      Promise.all(outputs.bboxPreds.map(readFloat32)),
+    ]);
+    dispose(scores);
+    return metas.map((meta, b) => {
+      const predictions = levels.map((anchors, i): LevelPredictions => {
+        const n = anchors.length / 4;
+        const k = this.numClasses;
+        return {
+          anchors,
+          scores: scoreValues[i].subarray(b * n * k, (b + 1) * n * k),
+          deltas: deltaValues[i].subarray(b * n * 4, (b + 1) * n * 4),
+        };
+      });
+      return selectDetections(predictions, {
+        numClasses: this.numClasses,
+        coder: this.#coder,
+        meta,
+        cfg,
+        rescale,
+      });
+    });
+  }
+
+  /** The anchors of a picture of the given feature sizes. float32 [N, 4] per level. */
+  anchors(sizes: readonly Size[]): readonly Boxes[] {
+    return this.#pyramid(sizes).levels;
+  }
+
+  override disposeOwn(): void {
+    super.disposeOwn();
+    for (const cached of this.#anchorTensors.values()) dispose(cached);
+    this.#anchorTensors.clear();
+  }
+
+  /** Scores in [0, 1] of the real classes, [B * N, K]. */
+  #activate(level: Tensor): Tensor {
+    if (this.#useSigmoid) return sigmoid(level);
+    const rows = reshape(level, [-1, this.clsOutChannels]);
+    return slice(softmax(rows), [0, 0], [rows.shape[0], this.numClasses]);
+  }
+
+  #targets(
+    sizes: readonly Size[],
+    batch: Omit<TrainBatch, 'img'>,
+  ): { targets: ReturnType<typeof targetsByLevel>; numTotalSamples: number } {
+    const rules = this.#rules;
+    if (!rules)
+      throw new RunError('the head has no train_cfg, which says how anchors are assigned', {
+        code: 'no-train-cfg',
+        hint: 'write train_cfg=dict(assigner=dict(...), allowed_border=-1, pos_weight=-1, debug=False) in the model',
+      });
+    const { levels, all } = this.#pyramid(sizes);
+    const images = batch.imgMetas.map((meta, b) => {
+      const valid = concatFlags(this.generator.validFlags(sizes, meta.pad_shape), all.length / 4);
+      const truth = {
+        meta,
+        boxes: batch.gtBboxes[b],
+        labels: batch.gtLabels[b],
+        ignore: batch.gtBboxesIgnore?.[b] ?? null,
+      };
+      return imageTargets(all, valid, truth, rules);
+    });
+    const counts = levels.map((anchors) => anchors.length / 4);
+    // A picture without a positive anchor counts as one, so that the losses stay finite.
+    const numTotalSamples = images.reduce((sum, image) => sum + Math.max(image.numPos, 1), 0);
+    return { targets: targetsByLevel(images, counts), numTotalSamples };
+  }
+
+  #pyramid(sizes: readonly Size[]): Pyramid {
+    const key = sizes.join(';');
+    let pyramid = this.#pyramids.get(key);
+    if (!pyramid) {
+      const levels = this.generator.gridPriors(sizes);
+      const all = new Float32Array(levels.reduce((sum, level) => sum + level.length, 0));
+      let at = 0;
+      for (const level of levels) {
+        all.set(level, at);
+        at += level.length;
+      }
+      this.#pyramids.set(key, (pyramid = { levels, all }));
+    }
+    return pyramid;
+  }
+
+  /** A level's anchors on the GPU, repeated for each picture. Kept until the head is disposed. */
+  #anchorTensor(sizes: readonly Size[], level: number, images: number): Tensor {
+    const key = `${sizes.join(';')}#${level}x${images}`;
+    let cached = this.#anchorTensors.get(key);
+    if (!cached) {
+      const anchors = this.#pyramid(sizes).levels[level];
+      const repeated = new Float32Array(anchors.length * images);
+      for (let b = 0; b < images; b++) repeated.set(anchors, b * anchors.length);
+      this.#anchorTensors.set(key, (cached = keep(tensor(repeated, [repeated.length / 4, 4]))));
+    }
+    return cached;
+  }
+
+  #resolveRules(trainCfg: Readonly<Record<string, unknown>>, context: BuildContext): TargetRules {
+    const number = (key: string, fallback: number): number => {
+      const value = trainCfg[key] ?? fallback;
+      if (typeof value === 'number') return value;
+      throw new ConfigError(`train_cfg.${key} must be a number, but got ${JSON.stringify(value)}`, {
+        code: 'bad-value',
+      });
+    };
+    const { sampler } = trainCfg;
+    return {
+      assigner: context.build<Assigner>('BBOX_ASSIGNERS', trainCfg.assigner, 'train_cfg.assigner'),
+      sampler: sampler ? this.#buildSampler(sampler, context) : new PseudoSampler(),
+      coder: this.#coder,
+      numClasses: this.numClasses,
+      regDecodedBbox: this.#regDecodedBbox,
+      allowedBorder: number('allowed_border', -1),
+      posWeight: number('pos_weight', -1),
+    };
+  }
+
+  #buildSampler(cfg: unknown, context: BuildContext): Sampler {
+    const sampler = context.build<Sampler>('BBOX_SAMPLERS', cfg, 'train_cfg.sampler');
+    // MMDetection too samples nothing where the loss already balances (focal loss).
+    return sampler instanceof PseudoSampler || !this.#useSigmoid ? sampler : new PseudoSampler();
+  }
+}
+
+/** [rows, columns] of every level. */
+function featureSizes(outputs: HeadOutputs): Size[] {
+  return outputs.clsScores.map((level) => {
+    const [, rows, columns]: readonly number[] = level.shape;
+    return [rows, columns];
+  });
+}
+
+function concatFlags(levels: readonly Uint8Array[], total: number): Uint8Array {
+  const flags = new Uint8Array(total);
+  let at = 0;
+  for (const level of levels) {
+    flags.set(level, at);
+    at += level.length;
+  }
+  return flags;
+}
+
+async function readFloat32(source: Tensor): Promise<Float32Array> {
+  const values = await read(source);
+  invariant(values instanceof Float32Array, 'predictions are float32');
+  return values;
+}

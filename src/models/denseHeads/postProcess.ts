@@ -1,0 +1,109 @@
+// From scores and deltas to the boxes of one picture.
+// Source: mmdet 2.28.2 `models/dense_heads/base_dense_head.py` `_get_bboxes_single`, `_bbox_post_process`.
+
+import { ConfigError } from '../../errors/index.ts';
+import type { BBoxCoder } from '../bbox/deltaXYWHBBoxCoder.ts';
+import type { Boxes } from '../bbox/iou.ts';
+import { batchedNms, takeDetections, takeRows, type Detections, type NmsCfg } from '../bbox/nms.ts';
+import type { ImageMeta } from '../detectors/batch.ts';
+
+/** The `test_cfg` of a dense head. */
+export interface TestCfg {
+  /** At most so many (box, class) pairs of each level go on; <= 0: all. */
+  readonly nmsPre: number;
+  /** Pairs must score above this. */
+  readonly scoreThr: number;
+  readonly nms: NmsCfg | null;
+  /** At most so many boxes of a picture; <= 0: all. */
+  readonly maxPerImg: number;
+}
+
+/** Read a `test_cfg` dict. @throws ConfigError for a wrong type */
+export function checkTestCfg(cfg: Readonly<Record<string, unknown>>): TestCfg {
+  const number = (key: string, fallback: number): number => {
+    const value = cfg[key] ?? fallback;
+    if (typeof value === 'number') return value;
+    throw new ConfigError(`test_cfg.${key} must be a number, but got ${JSON.stringify(value)}`, {
+      code: 'bad-value',
+    });
+  };
+  const { nms = null } = cfg;
+  if (typeof nms !== 'object' || Array.isArray(nms))
+    throw new ConfigError(`test_cfg.nms must be a dict or None, but got ${JSON.stringify(nms)}`, {
+      code: 'bad-value',
+    });
+  return {
+    nmsPre: number('nms_pre', -1),
+    scoreThr: number('score_thr', 0),
+    nms,
+    maxPerImg: number('max_per_img', -1),
+  };
+}
+
+/** One level's predictions for one picture. */
+export interface LevelPredictions {
+  /** float32 [N, 4], xyxy, px. */
+  readonly anchors: Boxes;
+  /** float32 [N, K], in [0, 1]. */
+  readonly scores: Float32Array;
+  /** float32 [N, 4]. */
+  readonly deltas: Float32Array;
+}
+
+export interface SelectOptions {
+  readonly numClasses: number;
+  readonly coder: BBoxCoder;
+  readonly meta: ImageMeta;
+  readonly cfg: TestCfg;
+  /** True: boxes in px of the original picture. */
+  readonly rescale: boolean;
+}
+
+/** Take each level's best pairs, decode their boxes, suppress overlapping ones of a class, keep the best. */
+export function selectDetections(levels: readonly LevelPredictions[], options: SelectOptions): Detections {
+  const { numClasses, coder, meta, cfg, rescale } = options;
+  const parts = levels.map(({ anchors, scores, deltas }): Detections => {
+    const picked = topPairs(scores, cfg.scoreThr, cfg.nmsPre);
+    const rows = picked.map((pair) => Math.floor(pair / numClasses));
+    return {
+      boxes: coder.decode(takeRows(anchors, rows), takeRows(deltas, rows), meta.img_shape),
+      scores: Float32Array.from(picked, (pair) => scores[pair]),
+      labels: Int32Array.from(picked, (pair) => pair % numClasses),
+    };
+  });
+  const all = concatDetections(parts);
+  if (rescale) divideByScale(all.boxes, meta.scale_factor);
+  const keep = batchedNms(all.boxes, all.scores, all.labels, cfg.nms);
+  return takeDetections(all, cfg.maxPerImg > 0 ? keep.subarray(0, cfg.maxPerImg) : keep);
+}
+
+/** Flat indices (anchor * K + class) of the best scores above the threshold, best first. */
+function topPairs(scores: Float32Array, scoreThr: number, nmsPre: number): number[] {
+  const threshold = Math.fround(scoreThr);
+  const above: number[] = [];
+  for (let i = 0; i < scores.length; i++) if (scores[i] > threshold) above.push(i);
+  above.sort((a, b) => scores[b] - scores[a] || a - b);
+  return nmsPre > 0 ? above.slice(0, nmsPre) : above;
+}
+
+function concatDetections(parts: readonly Detections[]): Detections {
+  const count = parts.reduce((sum, part) => sum + part.scores.length, 0);
+  const all: Detections = {
+    boxes: new Float32Array(count * 4),
+    scores: new Float32Array(count),
+    labels: new Int32Array(count),
+  };
+  let at = 0;
+  for (const part of parts) {
+    all.boxes.set(part.boxes, at * 4);
+    all.scores.set(part.scores, at);
+    all.labels.set(part.labels, at);
+    at += part.scores.length;
+  }
+  return all;
+}
+
+function divideByScale(boxes: Boxes, scale: number | ArrayLike<number>): void {
+  for (let k = 0; k < boxes.length; k++)
+    boxes[k] /= Math.fround(typeof scale === 'number' ? scale : scale[k % 4]);
+}

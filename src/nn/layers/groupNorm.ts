@@ -1,0 +1,45 @@
+import { groupNorm, relu, type Activation, type Tensor } from '../../gpu/index.ts';
+import { ConfigError } from '../../errors/index.ts';
+import type { Rng } from '../../util/prng.ts';
+import { fillConstant } from '../init/initializers.ts';
+import { Module } from '../module.ts';
+import { Parameter } from '../parameter.ts';
+
+export interface GroupNormArgs {
+  numGroups: number;
+  numChannels: number;
+  eps?: number;
+}
+
+/** PyTorch's `GroupNorm` (affine) on NHWC activations. */
+export class GroupNorm extends Module {
+  override readonly className = 'GroupNorm';
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly #numGroups: number;
+  readonly #eps: number;
+
+  /** @throws ConfigError when the groups don't divide the channels */
+  constructor({ numGroups, numChannels, eps = 1e-5 }: GroupNormArgs) {
+    super();
+    if (numChannels % numGroups !== 0)
+      throw new ConfigError(`num_groups must divide the ${numChannels} channels, but got ${numGroups}`, {
+        code: 'bad-value',
+      });
+    this.#numGroups = numGroups;
+    this.#eps = eps;
+    this.weight = this.addParameter('weight', new Parameter([numChannels], 'plain', 1));
+    this.bias = this.addParameter('bias', new Parameter([numChannels]));
+  }
+
+  /** @param x float32 [B, H, W, C]; borrowed @returns the same shape, new */
+  forward(x: Tensor, activation?: Activation): Tensor {
+    const y = groupNorm(x, this.#numGroups, this.weight.variable, this.bias.variable, this.#eps);
+    return activation === 'relu' ? relu(y) : y;
+  }
+
+  override resetParameters(_rng: Rng): void {
+    fillConstant(this.weight, 1);
+    fillConstant(this.bias, 0);
+  }
+}
