@@ -1,9 +1,11 @@
 #!/usr/bin/env node
-// Runs the TypeScript command line in place: no build step between an edit and `npx tabtrain`.
-import { register } from 'tsx/esm/api';
+// `npx tabtrain …` in the checkout: the command line, bundled afresh whenever a source is newer.
+import { pathToFileURL } from 'node:url';
+import { bundleCli } from '../scripts/cliBundle.mjs';
 
-register();
-const { main } = await import('../src/cli/main.ts');
-process.exitCode = await main(process.argv.slice(2));
-// Dawn keeps native threads alive; the work is done, so leave.
-process.exit(process.exitCode);
+process.setSourceMapsEnabled(true);
+const { main } = await import(pathToFileURL(await bundleCli()).href);
+const code = await main(process.argv.slice(2));
+// Dawn keeps native threads alive; the work is done, so leave once the output is out.
+process.exitCode = code;
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

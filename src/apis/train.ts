@@ -292,7 +292,7 @@ export function makeLoader(
 }
 
 async function saveStopped({ runner, model }: PreparedRun): Promise<void> {
-  const { epoch, iter, innerIter, workDir } = runner;
+  const { epoch, iter, doneInEpoch: innerIter, workDir } = runner;
   const filename = innerIter === 0 ? `epoch_${epoch}.pth` : `iter_${iter}.pth`;
   if (innerIter === 0 && (await runner.fs.stat(`${workDir}/${filename}`))) return;
   const saved = await saveCheckpoint(runner, model, {

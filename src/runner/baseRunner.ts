@@ -1,19 +1,18 @@
-import { ConfigError, RunError } from '../errors/trainerError.ts';
+import { ConfigError } from '../errors/trainerError.ts';
 import type { Parameter } from '../nn/parameter.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { RunListener } from '../util/runEvents.ts';
 import type { Tensor } from '../gpu/index.ts';
 import { type Hook, STAGES, type Stage } from './hooks/hook.ts';
-import { LogBuffer } from './logBuffer.ts';
+import { LogBuffer, type LogVars } from './logBuffer.ts';
 import type { Logger } from './logger.ts';
 import { getPriority, priorityLabel } from './priority.ts';
 import { RunControl } from './runControl.ts';
 
 /** What one iteration of a model gives. */
 export interface StepOutputs {
-  /** Log values on the GPU, float32 [names.length]; the receiver owns the tensor. */
-  readonly logVars: { readonly names: readonly string[]; readonly values: Tensor };
+  readonly logVars: LogVars;
   readonly numSamples: number;
   /** Gradients of the total loss (training only); the receiver owns the tensors. */
   readonly grads?: ReadonlyMap<Parameter, Tensor>;
@@ -92,8 +91,10 @@ export abstract class BaseRunner {
   epoch = 0;
   /** Finished training iterations of the run. */
   iter = 0;
-  /** 0-based iteration inside the epoch. */
+  /** 0-based iteration inside the epoch; between two epochs it still is the last one's, as in MMCV. */
   innerIter = 0;
+  /** Finished training iterations of the current epoch; 0 between epochs. Where a stopped run goes on. */
+  doneInEpoch = 0;
   maxEpochs: number | undefined;
   maxIters: number | undefined;
   dataLoader: BatchLoader | null = null;
@@ -129,22 +130,14 @@ export abstract class BaseRunner {
     return this.#hooks.map((h) => h.hook);
   }
 
-  /** Learning rate of each parameter group. */
+  /** Learning rate of each parameter group; empty without an optimizer. */
   currentLr(): number[] {
-    if (!this.optimizer)
-      throw new RunError('lr is not applicable because the runner has no optimizer', {
-        code: 'no-optimizer',
-      });
-    return this.optimizer.paramGroups.map((group) => Number(group.lr));
+    return (this.optimizer?.paramGroups ?? []).map((group) => Number(group.lr));
   }
 
   /** Momentum of each group: `momentum`, else the first of `betas`, else 0. */
   currentMomentum(): number[] {
-    if (!this.optimizer)
-      throw new RunError('momentum is not applicable because the runner has no optimizer', {
-        code: 'no-optimizer',
-      });
-    return this.optimizer.paramGroups.map((group) => {
+    return (this.optimizer?.paramGroups ?? []).map((group) => {
       if (typeof group.momentum === 'number') return group.momentum;
       const betas = group.betas;
       return Array.isArray(betas) ? Number(betas[0]) : 0;

@@ -61,20 +61,20 @@ export class EpochBasedRunner extends BaseRunner {
     this.mode = 'train';
     this.dataLoader = loader;
     this.maxIters = (this.maxEpochs ?? 0) * loader.length;
-    const start = this.resumeInnerIter;
+    this.doneInEpoch = this.resumeInnerIter;
     this.resumeInnerIter = 0;
-    this.innerIter = start;
     await this.callHook('beforeTrainEpoch');
-    for await (const batch of loader.epoch(this.epoch, start)) {
+    for await (const batch of loader.epoch(this.epoch, this.doneInEpoch)) {
+      this.innerIter = this.doneInEpoch;
       this.dataBatch = batch;
       await this.callHook('beforeTrainIter');
       this.outputs = this.model.trainStep(batch as never);
-      this.logBuffer.updateDeferred(this.outputs.logVars, this.outputs.numSamples);
+      this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);
       await this.callHook('afterTrainIter');
       this.outputs = null;
       this.dataBatch = null;
       this.iter += 1;
-      this.innerIter += 1;
+      this.doneInEpoch += 1;
       // A message such as "pause" can only be heard between two turns of the event loop.
       await turn();
       if (await this.control.checkpoint()) {
@@ -83,10 +83,9 @@ export class EpochBasedRunner extends BaseRunner {
       }
     }
     // Stopped with batches left: the epoch is not finished, its hooks and its number wait for the resumed run.
-    if (this.#stopped && this.innerIter < loader.length) return;
-    this.innerIter -= 1;
+    if (this.#stopped && this.doneInEpoch < loader.length) return;
     await this.callHook('afterTrainEpoch');
-    this.innerIter = 0;
+    this.doneInEpoch = 0;
     this.epoch += 1;
   }
 
@@ -95,26 +94,25 @@ export class EpochBasedRunner extends BaseRunner {
     this.model.eval();
     this.mode = 'val';
     this.dataLoader = loader;
-    this.innerIter = 0;
+    let done = 0;
     await this.callHook('beforeValEpoch');
     for await (const batch of loader.epoch(this.epoch)) {
+      this.innerIter = done;
       this.dataBatch = batch;
       await this.callHook('beforeValIter');
       this.outputs = this.model.valStep(batch as never);
-      this.logBuffer.updateDeferred(this.outputs.logVars, this.outputs.numSamples);
+      this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);
       await this.callHook('afterValIter');
       this.outputs = null;
       this.dataBatch = null;
-      this.innerIter += 1;
+      done += 1;
       await turn();
       if (await this.control.checkpoint()) {
         this.#stopped = true;
         return;
       }
     }
-    this.innerIter -= 1;
     await this.callHook('afterValEpoch');
-    this.innerIter = 0;
   }
 }
 

@@ -1,10 +1,10 @@
 import { concat, dispose, read, type Tensor } from '../gpu/index.ts';
 
-/** Values waiting on the GPU: `values[i]` belongs to `names[i]`. */
-export interface DeferredValues {
+/** What a step logs: `values[i]` belongs to `names[i]`. */
+export interface LogVars {
   readonly names: readonly string[];
-  /** float32 [names.length] */
-  readonly values: Tensor;
+  /** float32 [names.length], still on the GPU and owned by the receiver; or plain numbers. */
+  readonly values: Tensor | readonly number[];
 }
 
 interface History {
@@ -51,15 +51,19 @@ export class LogBuffer {
     }
   }
 
-  /** Add values that are still on the GPU; takes the tensor. */
-  updateDeferred(deferred: DeferredValues, count = 1): void {
-    const slots = deferred.names.map((name) => {
+  /** Add a step's values; takes the tensor when they are still on the GPU. */
+  updateLogVars({ names, values }: LogVars, count = 1): void {
+    if (isNumbers(values)) {
+      this.update(Object.fromEntries(names.map((name, i) => [name, values[i]])), count);
+      return;
+    }
+    const slots = names.map((name) => {
       const history = this.#history(name);
       history.values.push(NaN);
       history.counts.push(count);
       return { history, index: history.values.length - 1 };
     });
-    this.#pending.push({ values: deferred.values, slots });
+    this.#pending.push({ values, slots });
   }
 
   /** Read all pending values back in one go. */
@@ -106,4 +110,8 @@ export class LogBuffer {
     for (const { values } of this.#pending) dispose(values);
     this.#pending = [];
   }
+}
+
+function isNumbers(values: Tensor | readonly number[]): values is readonly number[] {
+  return Array.isArray(values);
 }

@@ -113,7 +113,7 @@ describe('EpochBasedRunner', () => {
       'beforeTrainIter train 0 1 1',
       'afterTrainIter train 0 1 1',
       'afterTrainEpoch train 0 2 1',
-      'beforeValEpoch val 1 2 0',
+      'beforeValEpoch val 1 2 1',
       'beforeValIter val 1 2 0',
       'afterValIter val 1 2 0',
       'afterValEpoch val 1 2 0',
@@ -151,7 +151,7 @@ describe('EpochBasedRunner', () => {
     };
     runner.registerHook(stopper);
     await runner.run([loaderOf(3)], [['train', 1]]);
-    expect([runner.end, runner.epoch, runner.iter, runner.innerIter]).toEqual(['stopped', 1, 4, 1]);
+    expect([runner.end, runner.epoch, runner.iter, runner.doneInEpoch]).toEqual(['stopped', 1, 4, 1]);
     expect(model.batches).toEqual(['train', 0, 1, 2, 'train', 0]);
     runner.logBuffer.clear();
 
@@ -195,8 +195,8 @@ test('getTriggeredStages expands generic stages', () => {
 test('LogBuffer averages the latest values, weighted, and reads the GPU once', async () => {
   const { runner } = makeRunner(1);
   const { logBuffer } = runner;
-  logBuffer.updateDeferred({ names: ['loss_cls', 'loss'], values: tensor([1, 10], [2]) }, 1);
-  logBuffer.updateDeferred({ names: ['loss_cls', 'loss'], values: tensor([2, 20], [2]) }, 3);
+  logBuffer.updateLogVars({ names: ['loss_cls', 'loss'], values: tensor([1, 10], [2]) }, 1);
+  logBuffer.updateLogVars({ names: ['loss_cls', 'loss'], values: tensor([2, 20], [2]) }, 3);
   logBuffer.update({ time: 0.5 });
   await logBuffer.resolve();
   logBuffer.average(2);

@@ -9,20 +9,26 @@ import { Hook } from './hook.ts';
  */
 export class IterTimerHook extends Hook {
   static readonly args = {};
-  #startMs = 0;
+  readonly #clock: () => number;
+  #startS = 0;
+
+  /** @param clock seconds; a test may bring its own */
+  constructor(_args: object = {}, _context?: unknown, clock: () => number = () => performance.now() / 1000) {
+    super();
+    this.#clock = clock;
+  }
 
   override beforeEpoch(): void {
-    this.#startMs = performance.now();
+    this.#startS = this.#clock();
   }
 
   override beforeIter(runner: BaseRunner): void {
-    runner.logBuffer.update({ data_time: (performance.now() - this.#startMs) / 1000 });
+    runner.logBuffer.update({ data_time: this.#clock() - this.#startS });
   }
 
   override afterIter(runner: BaseRunner): void {
-    const now = performance.now();
-    runner.logBuffer.update({ time: (now - this.#startMs) / 1000 });
-    this.#startMs = now;
+    runner.logBuffer.update({ time: this.#clock() - this.#startS });
+    this.#startS = this.#clock();
   }
 }
 

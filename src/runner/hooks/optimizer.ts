@@ -31,7 +31,7 @@ export class OptimizerHook extends Hook {
     if (this.#gradClip) {
       const norm = clipGradNorm([...outputs.grads.keys()], this.#gradClip);
       if (norm)
-        runner.logBuffer.updateDeferred(
+        runner.logBuffer.updateLogVars(
           { names: ['grad_norm'], values: reshape(norm, [1]) },
           outputs.numSamples,
         );

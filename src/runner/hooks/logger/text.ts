@@ -1,3 +1,4 @@
+import { pyFixed, pyRound } from '../../../evaluation/pyFormat.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { LOGGER_ARGS, LoggerHook, type LoggerHookArgs } from './base.ts';
@@ -59,7 +60,7 @@ export class TextLoggerHook extends LoggerHook {
     const iter = typeof evalIterNum === 'number' ? evalIterNum : this.getIter(runner, true);
     output.delete('eval_iter_num');
     const record: Record<string, LogValue> = { mode, epoch: this.getEpoch(runner), iter };
-    const lr = runner.optimizer ? runner.currentLr()[0] : undefined;
+    const lr = runner.currentLr().at(0);
     if (lr !== undefined) record.lr = lr;
     for (const [key, value] of output) record[key] = value;
     if (this.#expNameDue(runner)) runner.logger.info(`Exp name: ${String(runner.meta.exp_name)}`);
@@ -70,7 +71,8 @@ export class TextLoggerHook extends LoggerHook {
       name: 'run.measured',
       mode,
       epoch: this.getEpoch(runner),
-      iter: Math.min(runner.iter + 1, runner.maxIters ?? Infinity),
+      // After a training epoch the counter already stands behind its last iteration.
+      iter: mode === 'train' ? runner.iter + 1 : runner.iter,
       values: numbersOf(record),
     });
   }
@@ -93,7 +95,7 @@ export class TextLoggerHook extends LoggerHook {
         this.#timeSecTotal += values.time * this.interval;
         const done = runner.iter - this.#startIter + 1;
         const etaS = (this.#timeSecTotal / done) * ((runner.maxIters ?? 0) - runner.iter - 1);
-        head += `eta: ${formatDuration(etaS)}, time: ${values.time.toFixed(3)}, data_time: ${Number(values.data_time ?? 0).toFixed(3)}, `;
+        head += `eta: ${formatDuration(etaS)}, time: ${pyFixed(values.time, 3)}, data_time: ${pyFixed(Number(values.data_time ?? 0), 3)}, `;
       }
     } else {
       head = this.byEpoch ? `Epoch(${mode}) [${epoch}][${iter}]\t` : `Iter(${mode}) [${iter}]\t`;
@@ -109,7 +111,7 @@ export class TextLoggerHook extends LoggerHook {
 HOOKS.registerModule()(TextLoggerHook);
 
 function roundFloat(value: LogValue): LogValue {
-  return typeof value === 'number' && Number.isFinite(value) ? Number(value.toFixed(5)) : value;
+  return typeof value === 'number' && Number.isFinite(value) ? pyRound(value, 5) : value;
 }
 
 /** JSON as Python's json.dumps spells it: a NaN stays a NaN instead of becoming null. */
