@@ -25,9 +25,8 @@ export function valueAndGrads(f: () => LossAndAux, variables: readonly Variable[
   let aux: Tensor[] = [];
   const forward = (): Tensor => {
     const out = f();
-    aux = (out.aux ?? []).map((t) => tf.keep(tf.clone(t)));
-    // A fresh scalar handle: a loss that is itself a variable or a constant must survive too.
-    return tf.reshape(out.loss, []);
+    aux = (out.aux ?? []).map((t) => tf.keep(noGrad(() => tf.clone(t))));
+    return out.loss;
   };
   if (variables.length === 0) return { loss: tf.tidy(forward), aux, grads: [] };
   const { value, grads } = tf.engine().gradients(forward, [...variables], undefined, true);

@@ -11,7 +11,13 @@ export { batchNormEval, batchNormTrain, type BatchNormResult } from './kernels/b
 export { maxPool2d } from './kernels/maxPool/op.ts';
 export { upsampleNearest2d } from './kernels/upsample/op.ts';
 export { relu } from './kernels/relu/op.ts';
-export * from './losses.ts';
+export {
+  l1Loss,
+  sigmoidFocalLoss,
+  sigmoidFocalLossElementwise,
+  smoothL1Loss,
+  type FocalLossOptions,
+} from './kernels/losses/op.ts';
 export * from './elementwise.ts';
 export * from './globalNorm.ts';
 export { endProfile, startProfile, type ProfileRow } from './profiler.ts';

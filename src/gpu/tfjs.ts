@@ -1,5 +1,4 @@
 // The one door to TensorFlow.js: the rest of gpu/ imports tensors, the tape and the backend from here.
-import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import * as tf from '@tensorflow/tfjs-core';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 
