@@ -4,6 +4,6 @@ import { defineConfig } from 'vite';
 export default defineConfig({
   plugins: [svelte()],
   worker: { format: 'es' },
-  build: { target: 'es2023', chunkSizeWarningLimit: 4000 },
+  build: { target: 'es2023', chunkSizeWarningLimit: 4000, manifest: true },
   server: { headers: { 'Cache-Control': 'no-store' } },
 });

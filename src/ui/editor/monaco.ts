@@ -1,0 +1,152 @@
+// The only file that knows Monaco: the editor core, the few features a config needs, Python colouring, our themes.
+// Loaded lazily, as one chunk.
+
+import { editor, MarkerSeverity, Uri } from 'monaco-editor/editor/editor.api';
+import 'monaco-editor/features/bracketMatching/register';
+import 'monaco-editor/features/clipboard/register';
+import 'monaco-editor/features/codeEditor/register';
+import 'monaco-editor/features/comment/register';
+import 'monaco-editor/features/contextmenu/register';
+import 'monaco-editor/features/find/register';
+import 'monaco-editor/features/folding/register';
+import 'monaco-editor/features/gotoError/register';
+import 'monaco-editor/features/hover/register';
+import 'monaco-editor/features/indentation/register';
+import 'monaco-editor/features/linesOperations/register';
+import 'monaco-editor/features/multicursor/register';
+import 'monaco-editor/features/toggleTabFocusMode/register';
+import 'monaco-editor/features/wordHighlighter/register';
+import 'monaco-editor/features/wordOperations/register';
+import 'monaco-editor/languages/definitions/python/register';
+import EditorWorker from 'monaco-editor/editor/editor.worker?worker';
+import type { Diagnostic } from '../../errors/diagnostic.ts';
+import { DARK_THEME, LIGHT_THEME } from './themes.ts';
+
+export interface EditorHandle {
+  /** Show a file. Typing is kept where `text` is what the editor holds already. */
+  setText(path: string, text: string, revision: number): void;
+  /** Underline findings. */
+  setDiagnostics(diagnostics: readonly Diagnostic[]): void;
+  /** Put the cursor at a place and the focus into the editor. Both count from 1. */
+  reveal(line: number, column: number): void;
+  dispose(): void;
+}
+
+export interface EditorOptions {
+  label: string;
+  isReadOnly: boolean;
+  onedit: (text: string) => void;
+}
+
+let isSetUp = false;
+
+function setUp(): void {
+  if (isSetUp) return;
+  isSetUp = true;
+  self.MonacoEnvironment = { getWorker: () => new EditorWorker({ name: 'monaco' }) };
+  editor.defineTheme('tabtrain-light', LIGHT_THEME);
+  editor.defineTheme('tabtrain-dark', DARK_THEME);
+  const follow = (): void => editor.setTheme(isDark() ? 'tabtrain-dark' : 'tabtrain-light');
+  new MutationObserver(follow).observe(document.documentElement, { attributeFilter: ['data-theme'] });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', follow);
+  follow();
+}
+
+/** Whether the page is dark now: by choice, or by the system where nothing was chosen. */
+function isDark(): boolean {
+  const chosen = document.documentElement.dataset['theme'];
+  return chosen === undefined ? matchMedia('(prefers-color-scheme: dark)').matches : chosen === 'dark';
+}
+
+/** Make an editor inside `element`. */
+export function createEditor(
+  element: HTMLElement,
+  { label, isReadOnly, onedit }: EditorOptions,
+): EditorHandle {
+  setUp();
+  element.replaceChildren();
+  const instance = editor.create(element, {
+    model: null,
+    ariaLabel: label,
+    readOnly: isReadOnly,
+    domReadOnly: isReadOnly,
+    automaticLayout: true,
+    minimap: { enabled: false },
+    fontFamily: getComputedStyle(document.documentElement).getPropertyValue('--mono'),
+    fontSize: 13,
+    lineHeight: 19,
+    lineNumbersMinChars: 4,
+    tabSize: 4,
+    scrollBeyondLastLine: false,
+    renderLineHighlight: isReadOnly ? 'none' : 'line',
+    overviewRulerBorder: false,
+    hideCursorInOverviewRuler: true,
+    fixedOverflowWidgets: true,
+    scrollbar: { alwaysConsumeMouseWheel: false, verticalScrollbarSize: 10, horizontalScrollbarSize: 10 },
+    wordBasedSuggestions: 'off',
+    padding: { top: 8, bottom: 8 },
+  });
+  let shownPath: string | null = null;
+  let isSetting = false;
+  const subscription = instance.onDidChangeModelContent(() => {
+    if (!isSetting) onedit(instance.getValue());
+  });
+  return {
+    setText(path, text) {
+      isSetting = true;
+      if (path !== shownPath) {
+        instance.getModel()?.dispose();
+        shownPath = path;
+        const uri = Uri.parse(`tabtrain://${isReadOnly ? 'view' : 'edit'}/${encodeURI(path)}`);
+        editor.getModel(uri)?.dispose();
+        instance.setModel(editor.createModel(text, languageOf(path), uri));
+      } else if (instance.getValue() !== text) {
+        const model = instance.getModel();
+        // As an edit, so that it can be undone.
+        if (model && !isReadOnly) {
+          instance.executeEdits('tabtrain', [{ range: model.getFullModelRange(), text }]);
+        } else model?.setValue(text);
+      }
+      isSetting = false;
+    },
+    setDiagnostics(diagnostics) {
+      const model = instance.getModel();
+      if (model) editor.setModelMarkers(model, 'tabtrain', diagnostics.map(toMarker));
+    },
+    reveal(line, column) {
+      instance.setPosition({ lineNumber: line, column });
+      instance.revealPositionInCenterIfOutsideViewport({ lineNumber: line, column });
+      instance.focus();
+    },
+    dispose() {
+      subscription.dispose();
+      instance.getModel()?.dispose();
+      instance.dispose();
+    },
+  };
+}
+
+function languageOf(path: string): string {
+  return path.endsWith('.py') ? 'python' : 'plaintext';
+}
+
+const SEVERITIES = {
+  error: MarkerSeverity.Error,
+  warning: MarkerSeverity.Warning,
+  info: MarkerSeverity.Info,
+} as const;
+
+function toMarker({ severity, message, hint, span, code }: Diagnostic): editor.IMarkerData {
+  const isEmpty = span.from === span.to;
+  return {
+    severity: SEVERITIES[severity],
+    message: hint === undefined ? message : `${message}\nhint: ${hint}`,
+    code,
+    source: 'tabtrain',
+    startLineNumber: span.line,
+    startColumn: span.column,
+    endLineNumber: span.endLine,
+    // An empty range would not be underlined.
+    endColumn: isEmpty ? span.endColumn + 1 : span.endColumn,
+  };
+}

@@ -1,0 +1,34 @@
+// The root of the page's state: one object per domain, made once.
+
+import { WorkerClients } from '../../worker/client.ts';
+import { ConfigCheck } from './configCheck.svelte.ts';
+import { Datasets } from './datasets.svelte.ts';
+import { Engine } from './engine.svelte.ts';
+import { Notices } from './notices.svelte.ts';
+import { Runs } from './runs.svelte.ts';
+import { Settings } from './settings.svelte.ts';
+import { Workspace } from './workspace.svelte.ts';
+
+export class AppState {
+  readonly clients = new WorkerClients();
+  readonly settings = new Settings();
+  readonly notices = new Notices();
+  readonly engine = new Engine();
+  readonly workspace = new Workspace(this.clients, this.settings, this.notices);
+  readonly check = new ConfigCheck(this.workspace);
+  readonly runs = new Runs(this.clients, this.workspace, this.settings, this.notices);
+  readonly datasets = new Datasets(this.clients, this.workspace);
+
+  /** Load everything that is on disk; what fails is told and the rest goes on. */
+  async start(): Promise<void> {
+    const jobs = [this.workspace.load(), this.runs.load(), this.datasets.refresh(), this.engine.probe()];
+    for (const job of await Promise.allSettled(jobs)) {
+      if (job.status === 'rejected') this.notices.addError(job.reason);
+    }
+  }
+
+  /** Run an action of the person's; tell what goes wrong. */
+  readonly attempt = (action: () => Promise<unknown>): void => {
+    action().catch((error: unknown) => this.notices.addError(error));
+  };
+}

@@ -1,0 +1,111 @@
+// Everything the page shows about one run, alive or read from disk.
+
+import type { ErrorReport } from '../../errors/trainerError.ts';
+import type { ClassScore, PredictedImage, RunEvent, RunPhase } from '../../util/runEvents.ts';
+import type { CheckpointInfo, Measure, RunHistory } from '../../worker/protocol.ts';
+
+const MAX_LOG_LINES = 5000;
+
+export interface RunProgress {
+  readonly epoch: number;
+  readonly maxEpochs: number;
+  readonly iter: number;
+  readonly maxIters: number;
+  readonly innerIter: number;
+  readonly itersPerEpoch: number;
+  readonly etaS: number | null;
+}
+
+export interface RunFacts {
+  readonly configName: string;
+  readonly maxEpochs: number | null;
+  readonly maxIters: number | null;
+  readonly itersPerEpoch: number | null;
+  readonly parameterCount: number | null;
+  readonly trainableParameterCount: number | null;
+}
+
+export class RunView {
+  workDir = $state<string | null>(null);
+  /** The config file that it was started from. */
+  configPath = $state<string | null>(null);
+  phase = $state<RunPhase | 'interrupted'>('preparing');
+  error = $state.raw<ErrorReport | null>(null);
+  facts = $state.raw<RunFacts | null>(null);
+  progress = $state.raw<RunProgress | null>(null);
+  classes = $state.raw<readonly string[]>([]);
+  measures = $state.raw<readonly Measure[]>([]);
+  log = $state.raw<readonly string[]>([]);
+  predictions = $state.raw<{ epoch: number; images: readonly PredictedImage[] } | null>(null);
+  perClass = $state.raw<readonly ClassScore[]>([]);
+  checkpoints = $state.raw<readonly CheckpointInfo[]>([]);
+
+  readonly isAlive = $derived(['preparing', 'running', 'paused', 'stopping'].includes(this.phase));
+
+  /** Take a batch of events: each array is replaced once, however many events it holds. */
+  apply(events: readonly RunEvent[]): void {
+    const measures: Measure[] = [];
+    const lines: string[] = [];
+    for (const event of events) {
+      switch (event.name) {
+        case 'run.phaseChanged':
+          this.phase = event.phase;
+          this.error = event.error ?? null;
+          break;
+        case 'run.started':
+          this.workDir = event.workDir;
+          this.classes = event.classes;
+          this.facts = event;
+          break;
+        case 'run.progressed':
+          this.progress = event;
+          break;
+        case 'run.logged':
+          lines.push(event.line);
+          break;
+        case 'run.measured':
+          measures.push(event);
+          break;
+        case 'run.evaluated':
+          this.perClass = event.perClass;
+          break;
+        case 'run.predicted':
+          this.predictions = event;
+          break;
+        case 'run.checkpointed':
+          this.#addCheckpoint(event);
+          break;
+        case 'run.noticed':
+          break;
+      }
+    }
+    if (measures.length > 0) this.measures = [...this.measures, ...measures];
+    if (lines.length > 0) this.log = [...this.log, ...lines].slice(-MAX_LOG_LINES);
+  }
+
+  /** Show what is on disk. */
+  applyHistory(history: RunHistory): void {
+    const { summary } = history;
+    this.workDir = summary.workDir;
+    this.configPath = summary.configPath;
+    this.phase = summary.status;
+    this.classes = history.classes;
+    this.measures = history.measures;
+    this.log = history.log;
+    this.checkpoints = summary.checkpoints;
+    this.facts = {
+      configName: summary.configName,
+      maxEpochs: history.maxEpochs,
+      maxIters: history.maxIters,
+      itersPerEpoch: history.itersPerEpoch,
+      parameterCount: null,
+      trainableParameterCount: null,
+    };
+  }
+
+  #addCheckpoint(event: Extract<RunEvent, { name: 'run.checkpointed' }>): void {
+    const { path, bytes, epoch, iter, removed } = event;
+    const kept = this.checkpoints.filter((c) => c.path !== path && !removed.includes(c.path));
+    this.checkpoints = [...kept, { path, bytes, epoch, iter, modifiedMs: Date.now() }];
+  }
+}

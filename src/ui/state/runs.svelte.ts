@@ -1,0 +1,181 @@
+// Training from the page: starts, pauses and stops the run, follows its events, lists earlier runs.
+
+import { RunError, toErrorReport } from '../../errors/trainerError.ts';
+import type { RunEvent } from '../../util/runEvents.ts';
+import type { WorkerClients } from '../../worker/client.ts';
+import type { RunSummary } from '../../worker/protocol.ts';
+import { keepStorage, RunGuard } from '../runGuard.ts';
+import type { Notices } from './notices.svelte.ts';
+import { RunView } from './runView.svelte.ts';
+import type { Settings } from './settings.svelte.ts';
+import type { Workspace } from './workspace.svelte.ts';
+
+export class Runs {
+  /** Newest first. */
+  list = $state.raw<readonly RunSummary[]>([]);
+  /** The run in the tabs: the live one or an earlier one. */
+  shown = $state.raw<RunView>(new RunView());
+  /** The live run. */
+  active = $state.raw<RunView | null>(null);
+
+  readonly #clients: WorkerClients;
+  readonly #workspace: Workspace;
+  readonly #settings: Settings;
+  readonly #notices: Notices;
+  readonly #guard = new RunGuard();
+  #runId = 0;
+
+  constructor(clients: WorkerClients, workspace: Workspace, settings: Settings, notices: Notices) {
+    this.#clients = clients;
+    this.#workspace = workspace;
+    this.#settings = settings;
+    this.#notices = notices;
+  }
+
+  /** The newest run of the open config that was cut off, if nothing runs now. */
+  readonly interrupted = $derived.by(() =>
+    this.active ? null : (this.list.find((run) => run.status === 'interrupted' && resumable(run)) ?? null),
+  );
+
+  /** List the runs on disk and show the one that was shown last. */
+  async load(): Promise<void> {
+    await this.refresh();
+    const wanted = this.list.find((run) => run.workDir === this.#settings.values.shownRun) ?? this.list[0];
+    if (wanted) await this.show(wanted.workDir);
+  }
+
+  async refresh(): Promise<void> {
+    // A run that another tab of ours holds is alive too.
+    const activeWorkDir = this.active?.workDir ?? null;
+    const isHeldElsewhere = !this.active && (await RunGuard.isHeld());
+    const list = await this.#clients.data.call('runs.list', { activeWorkDir });
+    this.list = isHeldElsewhere ? list.map(aliveElsewhere) : list;
+  }
+
+  async show(workDir: string): Promise<void> {
+    this.#settings.set({ shownRun: workDir });
+    if (this.active?.workDir === workDir) {
+      this.shown = this.active;
+      return;
+    }
+    const activeWorkDir = this.active?.workDir ?? null;
+    const history = await this.#clients.data.call('runs.read', { workDir, activeWorkDir });
+    const view = new RunView();
+    view.applyHistory(history);
+    this.shown = view;
+  }
+
+  /** Train the open config. */
+  async train(): Promise<void> {
+    const path = this.#workspace.openPath;
+    if (path === null) return;
+    await this.#run(path, {});
+  }
+
+  /** Go on from a checkpoint of an earlier run, in its folder. */
+  async resumeFrom(checkpointPath: string, configPath: string, workDir: string): Promise<void> {
+    await this.#run(configPath, { resumeFrom: checkpointPath, workDir });
+  }
+
+  /** Go on where a run was cut off. */
+  async resumeRun(run: RunSummary): Promise<void> {
+    const last = newestCheckpoint(run);
+    if (last) await this.resumeFrom(last.path, run.configPath, run.workDir);
+  }
+
+  async pause(): Promise<void> {
+    await this.#control('run.pause');
+  }
+
+  async resume(): Promise<void> {
+    await this.#control('run.resume');
+  }
+
+  async stop(): Promise<void> {
+    await this.#control('run.stop');
+  }
+
+  async remove(workDir: string): Promise<void> {
+    await this.#clients.data.call('files.remove', { path: workDir });
+    await this.refresh();
+    if (this.shown.workDir !== workDir) return;
+    this.shown = new RunView();
+    const next = this.list[0];
+    if (next) await this.show(next.workDir);
+  }
+
+  async #control(name: 'run.pause' | 'run.resume' | 'run.stop'): Promise<void> {
+    if (!this.active) return;
+    try {
+      await this.#clients.train.call(name, { runId: this.#runId });
+    } catch (error) {
+      this.#notices.addError(error);
+    }
+  }
+
+  async #run(configPath: string, from: { resumeFrom?: string; workDir?: string }): Promise<void> {
+    if (this.active) return;
+    const view = new RunView();
+    view.configPath = configPath;
+    this.active = view;
+    this.shown = view;
+    const runId = ++this.#runId;
+    let unsubscribe = (): void => undefined;
+    try {
+      await this.#workspace.flush();
+      void keepStorage();
+      if (!(await this.#guard.acquire())) {
+        throw new RunError('one run at a time: another tab of tabtrain is training', {
+          code: 'run-busy',
+          hint: 'Stop it there, or wait until it is done.',
+        });
+      }
+      const samplePort = await this.#clients.startSampleWorker(runId);
+      unsubscribe = this.#follow(runId, view);
+      const request = { runId, configPath, samplePort, ...from };
+      await this.#clients.train.call('run.train', request, { transfer: [samplePort] });
+      if (view.isAlive) view.phase = 'finished';
+    } catch (error) {
+      view.error = toErrorReport(error);
+      view.phase = 'failed';
+      this.#notices.addError(error);
+    } finally {
+      unsubscribe();
+      this.#clients.endSampleWorker();
+      this.#guard.release();
+      this.active = null;
+      await this.refresh().catch((error: unknown) => this.#notices.addError(error));
+    }
+  }
+
+  #follow(runId: number, view: RunView): () => void {
+    let nextSeq = 0;
+    return this.#clients.train.on('run.batch', (batch) => {
+      // Stale batches of an earlier run, or ones seen already, change nothing.
+      if (batch.runId !== runId || batch.seq < nextSeq) return;
+      nextSeq = batch.seq + 1;
+      view.apply(batch.events);
+      for (const event of batch.events) this.#tell(event);
+    });
+  }
+
+  #tell(event: RunEvent): void {
+    if (event.name === 'run.noticed') this.#notices.add(event.level, event.message, event.hint);
+    if (event.name !== 'run.started') return;
+    this.#settings.set({ shownRun: event.workDir });
+    void this.refresh().catch((error: unknown) => this.#notices.addError(error));
+  }
+}
+
+function aliveElsewhere(run: RunSummary): RunSummary {
+  return run.status === 'interrupted' ? { ...run, status: 'running' } : run;
+}
+
+function resumable(run: RunSummary): boolean {
+  return newestCheckpoint(run) !== undefined;
+}
+
+/** The checkpoint with the most iterations behind it. */
+export function newestCheckpoint(run: RunSummary): RunSummary['checkpoints'][number] | undefined {
+  return run.checkpoints.toSorted((a, b) => b.modifiedMs - a.modifiedMs)[0];
+}

@@ -1,0 +1,57 @@
+// The data worker's side of the protocol, without the worker: storage and decoding are handed in.
+
+import type { DatasetSpec } from '../apis/datasets.ts';
+import type { SampleSource } from '../datasets/sampleSource.ts';
+import type { FileSystem } from '../util/fileSystem.ts';
+import type { DecodeImage } from '../util/image.ts';
+import { serve, type Endpoint, type Server } from './channel.ts';
+import { importInto, listDatasets, previewDataset, removeDataset } from './datasetCalls.ts';
+import { copyFile, fileTree, seedWorkspace } from './files.ts';
+import type { DataCalls, DataEvents, ParameterRow } from './protocol.ts';
+import { listRuns, readRun } from './runHistory.ts';
+import { serveSamples } from './samples.ts';
+
+export interface DataHostParts {
+  readonly fs: () => Promise<FileSystem>;
+  readonly decodeImage: DecodeImage;
+  /** The stored file itself, not a copy of its bytes. */
+  readonly openFile: (path: string) => Promise<File>;
+  readonly inspectCheckpoint: (fs: FileSystem, path: string) => Promise<ParameterRow[]>;
+  readonly createSampleSource: (spec: DatasetSpec, fs: FileSystem) => Promise<SampleSource>;
+}
+
+/** Answer DataCalls on `endpoint`. */
+export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server<DataEvents> {
+  const { fs, openFile, decodeImage } = parts;
+  return serve<DataCalls, DataEvents>(endpoint, {
+    'files.tree': async ({ path }) => fileTree(await fs(), path),
+    'files.readText': async ({ path }) => (await fs()).readText(path),
+    'files.writeText': async ({ path, text }) => {
+      await (await fs()).writeFile(path, text);
+    },
+    'files.rename': async ({ from, to }) => {
+      await (await fs()).rename(from, to);
+    },
+    'files.copy': async ({ from, to }) => {
+      await copyFile(await fs(), from, to);
+    },
+    'files.remove': async ({ path }) => {
+      await (await fs()).remove(path);
+    },
+    'files.open': ({ path }) => openFile(path),
+    'workspace.seed': async ({ files }) => ({ written: await seedWorkspace(await fs(), files) }),
+    'runs.list': async ({ activeWorkDir }) => listRuns(await fs(), activeWorkDir),
+    'runs.read': async ({ workDir, activeWorkDir }) => readRun(await fs(), workDir, activeWorkDir),
+    'datasets.list': async () => listDatasets(await fs()),
+    'datasets.import': async (request, context) => importInto(await fs(), decodeImage, request, context),
+    'datasets.remove': async ({ name }) => {
+      await removeDataset(await fs(), name);
+    },
+    'datasets.preview': async ({ name, count }) => previewDataset(await fs(), openFile, name, count),
+    'checkpoint.inspect': async ({ path }) => parts.inspectCheckpoint(await fs(), path),
+    'samples.attach': async ({ port }) => {
+      const storage = await fs();
+      serveSamples(port, (spec) => parts.createSampleSource(spec, storage));
+    },
+  });
+}

@@ -1,0 +1,67 @@
+// The data worker's file calls, over any file system.
+
+import { StorageError } from '../errors/trainerError.ts';
+import type { FileSystem } from '../util/fileSystem.ts';
+import type { FileInfo, SeedFile } from './protocol.ts';
+
+/** Which text was seeded under which path, so that later versions of the page can tell edited files apart. */
+const SEEDS_FILE = 'workspace/.seeds.json';
+
+/** All files below a folder, sorted by path; hidden ones are left out. */
+export async function fileTree(fs: FileSystem, path: string): Promise<FileInfo[]> {
+  const found: FileInfo[] = [];
+  for (const { name, kind } of await fs.list(path)) {
+    if (name.startsWith('.')) continue;
+    const child = `${path}/${name}`;
+    if (kind === 'directory') found.push(...(await fileTree(fs, child)));
+    else {
+      const stat = await fs.stat(child);
+      if (stat) found.push({ path: child, bytes: stat.bytes, modifiedMs: stat.modifiedMs });
+    }
+  }
+  return found;
+}
+
+/** @throws StorageError `not-found` or `file-exists` */
+export async function copyFile(fs: FileSystem, from: string, to: string): Promise<void> {
+  if (await fs.stat(to)) {
+    throw new StorageError(`the name must be free: ${to} exists already`, { code: 'file-exists', path: to });
+  }
+  await fs.writeFile(to, await fs.readFile(from));
+}
+
+/**
+ * Bring the shipped files into the workspace: new ones are written, unedited ones get the newest text; edited and
+ * deleted ones stay as the person left them.
+ * @returns the paths that were written
+ */
+export async function seedWorkspace(fs: FileSystem, files: readonly SeedFile[]): Promise<string[]> {
+  const seeded = await readSeeds(fs);
+  const written: string[] = [];
+  const next: Record<string, string> = {};
+  for (const { path, text } of files) {
+    next[path] = text;
+    const before = seeded[path];
+    if (before === text) continue;
+    const isThere = (await fs.stat(path)) !== null;
+    const isUntouched = before === undefined ? !isThere : isThere && (await fs.readText(path)) === before;
+    if (!isUntouched) continue;
+    await fs.writeFile(path, text);
+    written.push(path);
+  }
+  if (files.some(({ path, text }) => seeded[path] !== text)) {
+    await fs.writeFile(SEEDS_FILE, JSON.stringify({ ...seeded, ...next }));
+  }
+  return written;
+}
+
+async function readSeeds(fs: FileSystem): Promise<Record<string, string>> {
+  if (!(await fs.stat(SEEDS_FILE))) return {};
+  try {
+    const seeds: unknown = JSON.parse(await fs.readText(SEEDS_FILE));
+    return typeof seeds === 'object' && seeds !== null ? (seeds as Record<string, string>) : {};
+  } catch {
+    // Damaged: files that exist then count as edited, which loses nothing.
+    return {};
+  }
+}

@@ -1,0 +1,60 @@
+// The training worker's side of the protocol, without the worker: what trains is handed in, so that node can test it.
+
+import { RunError } from '../errors/trainerError.ts';
+import { RunControl } from '../runner/runControl.ts';
+import type { RunListener } from '../util/runEvents.ts';
+import { serve, type Endpoint, type Server } from './channel.ts';
+import { createEventBatcher } from './eventBatcher.ts';
+import type { EngineInfo, RunRequest, TrainCalls, TrainEvents } from './protocol.ts';
+
+export interface TrainHostParts {
+  probe(): Promise<EngineInfo>;
+  train(request: RunRequest, control: RunControl, onEvent: RunListener): Promise<{ workDir: string }>;
+  /** The worker that decodes samples died. */
+  loseSamples(why: string): void;
+}
+
+/** Answer TrainCalls on `endpoint`; one run at a time. */
+export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Server<TrainEvents> {
+  let current: { runId: number; control: RunControl } | null = null;
+
+  /** Requests for a run that is over are stale: they change nothing. */
+  const controlOf = (runId: number): RunControl | null => (current?.runId === runId ? current.control : null);
+
+  const server = serve<TrainCalls, TrainEvents>(endpoint, {
+    'engine.probe': () => parts.probe(),
+    'run.train': async (request) => {
+      if (current) {
+        throw new RunError('one run at a time: a run is already going', {
+          code: 'run-busy',
+          hint: 'Stop it first, or wait until it is done.',
+        });
+      }
+      const control = new RunControl();
+      current = { runId: request.runId, control };
+      let seq = 0;
+      const batcher = createEventBatcher((events) =>
+        server.emit('run.batch', { runId: request.runId, seq: seq++, events }),
+      );
+      try {
+        return await parts.train(request, control, (event) => batcher.push(event));
+      } finally {
+        batcher.flush();
+        current = null;
+      }
+    },
+    'run.pause': async ({ runId }) => {
+      controlOf(runId)?.pause();
+    },
+    'run.resume': async ({ runId }) => {
+      controlOf(runId)?.resume();
+    },
+    'run.stop': async ({ runId }) => {
+      controlOf(runId)?.stop();
+    },
+    'run.loseSamples': async ({ runId, why }) => {
+      if (controlOf(runId)) parts.loseSamples(why);
+    },
+  });
+  return server;
+}

@@ -1,0 +1,170 @@
+// Every message between the page and its two workers, by name. Types only, from layers 0 to 2.
+
+import type { RunEvent } from '../util/runEvents.ts';
+
+export interface FileInfo {
+  /** From the root of the tab's file system: `workspace/configs/a.py`. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
+/** A file that ships with the page. */
+export interface SeedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export type RunStatus = 'running' | 'interrupted' | 'finished' | 'stopped' | 'failed';
+
+export interface CheckpointInfo extends FileInfo {
+  /** Null for names that don't say, such as `latest.pth`. */
+  readonly epoch: number | null;
+  readonly iter: number | null;
+}
+
+/** One folder of work_dirs that holds a `run.json`. */
+export interface RunSummary {
+  readonly workDir: string;
+  readonly configName: string;
+  readonly configPath: string;
+  readonly status: RunStatus;
+  readonly startedMs: number;
+  readonly endedMs: number | null;
+  readonly checkpoints: readonly CheckpointInfo[];
+  /** Why it failed. */
+  readonly message: string | null;
+}
+
+/** One record of `.log.json`. */
+export interface Measure {
+  readonly mode: 'train' | 'val';
+  readonly epoch: number;
+  /** Over the whole run, from 1. */
+  readonly iter: number;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** What is left of a run on disk. */
+export interface RunHistory {
+  readonly summary: RunSummary;
+  readonly measures: readonly Measure[];
+  /** The end of the text log. */
+  readonly log: readonly string[];
+  readonly itersPerEpoch: number | null;
+  readonly maxEpochs: number | null;
+  readonly maxIters: number | null;
+  readonly classes: readonly string[];
+}
+
+export interface DatasetIssue {
+  readonly severity: 'skipped' | 'warning' | 'note';
+  /** The picture, annotation or file it is about. */
+  readonly item: string;
+  readonly message: string;
+}
+
+export interface DatasetSummary {
+  readonly name: string;
+  readonly format: string;
+  readonly imageCount: number;
+  readonly boxCount: number;
+  readonly classes: readonly { readonly name: string; readonly boxes: number }[];
+  readonly splits: readonly { readonly name: string; readonly images: number; readonly boxes: number }[];
+  readonly issues: readonly DatasetIssue[];
+  /** Text of a config that trains on it; null without a class to learn. */
+  readonly configText: string | null;
+}
+
+export type ImportSource =
+  | { readonly kind: 'zip'; readonly file: File }
+  | { readonly kind: 'files'; readonly files: readonly { readonly path: string; readonly file: File }[] };
+
+export interface ImportProgress {
+  readonly done: number;
+  /** Null while it is not known. */
+  readonly total: number | null;
+  readonly what: string;
+}
+
+export interface PreviewPicture {
+  readonly name: string;
+  readonly file: File;
+  readonly width: number;
+  readonly height: number;
+  /** x, y, width, height in px of the picture. */
+  readonly boxes: readonly {
+    readonly label: string;
+    readonly bbox: readonly [number, number, number, number];
+  }[];
+}
+
+export interface ParameterRow {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+}
+
+/** Answered by dataWorker.ts. */
+export interface DataCalls {
+  'files.tree': { req: { path: string }; res: FileInfo[] };
+  'files.readText': { req: { path: string }; res: string };
+  'files.writeText': { req: { path: string; text: string }; res: undefined };
+  'files.rename': { req: { from: string; to: string }; res: undefined };
+  'files.copy': { req: { from: string; to: string }; res: undefined };
+  'files.remove': { req: { path: string }; res: undefined };
+  /** A handle on the stored bytes, for downloads and pictures. */
+  'files.open': { req: { path: string }; res: File };
+  'workspace.seed': { req: { files: readonly SeedFile[] }; res: { written: string[] } };
+  /** `activeWorkDir` is the run that is alive now: any other `running` one was interrupted. */
+  'runs.list': { req: { activeWorkDir: string | null }; res: RunSummary[] };
+  'runs.read': { req: { workDir: string; activeWorkDir: string | null }; res: RunHistory };
+  'datasets.list': { req: Record<string, never>; res: DatasetSummary[] };
+  'datasets.import': {
+    req: { source: ImportSource; name: string; replace: boolean };
+    res: DatasetSummary;
+    progress: ImportProgress;
+  };
+  'datasets.remove': { req: { name: string }; res: undefined };
+  'datasets.preview': { req: { name: string; count: number }; res: PreviewPicture[] };
+  'checkpoint.inspect': { req: { path: string }; res: ParameterRow[] };
+  /** Serve decoded samples on a port until it closes. */
+  'samples.attach': { req: { port: MessagePort }; res: undefined };
+}
+
+/** Nothing is told unasked by the data worker. */
+export type DataEvents = Record<never, never>;
+
+export interface EngineInfo {
+  /** `NVIDIA GeForce RTX 4070`, `SwiftShader`... */
+  readonly name: string;
+  readonly isSoftware: boolean;
+}
+
+export interface RunRequest {
+  readonly runId: number;
+  readonly configPath: string;
+  readonly cfgOptions?: Record<string, unknown>;
+  readonly workDir?: string;
+  readonly resumeFrom?: string;
+  readonly loadFrom?: string;
+  /** The other end is attached to a data worker; without it samples are decoded in the training worker. */
+  readonly samplePort?: MessagePort;
+}
+
+/** Answered by trainWorker.ts. */
+export interface TrainCalls {
+  'engine.probe': { req: Record<string, never>; res: EngineInfo };
+  /** Answers when the run has ended. One run at a time. */
+  'run.train': { req: RunRequest; res: { workDir: string } };
+  'run.pause': { req: { runId: number }; res: undefined };
+  'run.resume': { req: { runId: number }; res: undefined };
+  'run.stop': { req: { runId: number }; res: undefined };
+  /** The data worker of the run is gone. */
+  'run.loseSamples': { req: { runId: number; why: string }; res: undefined };
+}
+
+export interface TrainEvents {
+  /** About ten a second at most; `seq` counts from 0 within a run. */
+  'run.batch': { runId: number; seq: number; events: readonly RunEvent[] };
+}

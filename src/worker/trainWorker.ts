@@ -1,0 +1,35 @@
+// Entry of the training worker: the engine, the runner and everything a config can name.
+
+import { prepareEngine, train } from '../apis/train.ts';
+import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
+import { createOpfs } from '../storage/opfs.ts';
+import { createTrainHost } from './host.ts';
+import { RemoteSamples } from './samples.ts';
+
+let samples: RemoteSamples | null = null;
+
+createTrainHost(self as DedicatedWorkerGlobalScope, {
+  async probe() {
+    const { name, isSoftware } = await prepareEngine();
+    return { name, isSoftware };
+  },
+  async train({ samplePort, runId: _runId, ...request }, control, onEvent) {
+    const fs = await createOpfs();
+    samples = samplePort ? new RemoteSamples(samplePort) : null;
+    const createSampleSource = samples?.open;
+    try {
+      return await train({
+        ...request,
+        fs,
+        decodeImage: decodeInBrowser,
+        control,
+        onEvent,
+        createSampleSource,
+      });
+    } finally {
+      samplePort?.close();
+      samples = null;
+    }
+  },
+  loseSamples: (why) => samples?.lose(why),
+});
