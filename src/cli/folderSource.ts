@@ -61,8 +61,9 @@ async function* walk(
   for await (const entry of await opendir(folder)) names.push(entry.name);
   for (const name of names.sort()) {
     const path = inside === '' ? name : `${inside}/${name}`;
-    // A dangling link has no target to look at.
     const info = await stat(join(root, path)).catch(() => null);
+    // A dangling link, or a name that is no valid text: reading it says so, if anything needs it.
+    if (!info) yield fileOf(path, diskBytes(join(root, path), 1));
     if (info?.isDirectory()) yield* walk(root, path, [...above, real]);
     else if (info?.isFile()) yield fileOf(path, diskBytes(join(root, path), info.size));
   }

@@ -41,6 +41,12 @@ export async function collectFiles(source: ImportSource, context: CollectContext
     files.filter((f) => !archives.includes(f)),
     context.findings,
   );
+  const deeper = context.findings.list('skipped').find((f) => f.code === 'zip-in-zip');
+  if (deeper && !index.files.some((f) => isPicturePath(f.path)))
+    throw new DatasetError(`no pictures were found: ${deeper.message}`, {
+      code: 'zip-in-zip',
+      path: deeper.item,
+    });
   if (index.files.length === 0)
     throw new DatasetError(`${source.name} must hold pictures and annotations, it has no usable file`, {
       code: 'no-pictures',

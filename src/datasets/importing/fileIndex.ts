@@ -36,7 +36,10 @@ export class FileIndex {
         pick(named, written.normalize('NFC'), nfc, from) ?? pick(named, fold(written), fold, from, 'case');
       if (found) return found;
     }
-    const sameStem = nearest(this.picturesByStem(stem(baseName(clean(reference)))), from);
+    const written = baseName(clean(reference));
+    // VOC files often name the picture without its extension, and then a dot is part of the name.
+    const pictures = this.picturesByStem(written);
+    const sameStem = nearest(pictures.length > 0 ? pictures : this.picturesByStem(stem(written)), from);
     if (sameStem.length === 1) return { file: sameStem[0], kind: 'extension' };
     return { candidates: sameStem };
   }
@@ -58,6 +61,11 @@ export function nearest(files: readonly IndexedFile[], from: string): readonly I
   };
   const best = Math.max(...files.map(level));
   return files.filter((f) => level(f) === best);
+}
+
+function foldersOf(path: string): string[] {
+  const parts = path.split('/');
+  return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join('/'));
 }
 
 /** Group in order of appearance. */
@@ -133,17 +141,27 @@ export function indexFiles(sources: readonly SourceFile[], findings: Findings): 
     }
     const safe = safePath(source.path);
     if ('reason' in safe) {
-      findings.skip('unsafe-path', source.path, `${source.path} is not imported: ${safe.reason}`);
+      findings.warn('unsafe-path', source.path, `${source.path} was skipped: ${safe.reason}`);
       continue;
     }
-    if (source.nameWarning !== undefined) findings.warn('name-encoding', safe.path, source.nameWarning);
+    if (source.nameWarning !== undefined)
+      findings.warn('name-encoding', safe.path, `${safe.path}: ${source.nameWarning}`);
     kept.push({ source, path: safe.path });
   }
   const depth = wrapperDepth(kept.map((f) => f.path));
+  const folders = new Set(kept.flatMap((f) => foldersOf(f.path)));
   const taken = new Set<string>();
   const files: IndexedFile[] = [];
   for (const { source, path: full } of kept.sort(byPath)) {
     const path = full.split('/').slice(depth).join('/');
+    if (folders.has(full)) {
+      findings.skip(
+        'same-path',
+        path,
+        `${path} is a file and a folder in this drop; the file is not imported`,
+      );
+      continue;
+    }
     if (taken.has(path)) {
       findings.skip('same-path', path, `${path} is in the drop more than once; only the first is imported`);
       continue;

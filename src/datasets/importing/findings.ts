@@ -2,6 +2,9 @@ import type { ImportItem } from './types.ts';
 
 type Kind = 'warnings' | 'skipped' | 'notes';
 
+// A file with a thousand broken lines needs no thousand entries: after this many, one entry counts the rest.
+const MAX_MESSAGES_PER_ITEM = 20;
+
 /** Collects what an import finds. Equal findings about one item become one entry with a count. */
 export class Findings {
   readonly #items = new Map<
@@ -9,7 +12,9 @@ export class Findings {
     { kind: Kind; code: string; item: string; message: string; count: number }
   >();
 
-  /** Something was repaired or may be wrong. The first message about an item stays. */
+  readonly #messages = new Map<string, number>();
+
+  /** Something was repaired or may be wrong. */
   warn(code: string, item: string, message: string): void {
     this.#add('warnings', code, item, message);
   }
@@ -32,9 +37,17 @@ export class Findings {
   }
 
   #add(kind: Kind, code: string, item: string, message: string): void {
-    const key = `${kind}\0${code}\0${item}`;
+    const about = `${kind}\0${code}\0${item}`;
+    const used = this.#messages.get(about) ?? 0;
+    let key = `${about}\0${message}`;
+    if (!this.#items.has(key) && used >= MAX_MESSAGES_PER_ITEM) key = about;
     const known = this.#items.get(key);
-    if (known) known.count += 1;
-    else this.#items.set(key, { kind, code, item, message, count: 1 });
+    if (known) {
+      known.count += 1;
+      return;
+    }
+    if (key !== about) this.#messages.set(about, used + 1);
+    const shown = key === about ? `${item}: more findings of this kind` : message;
+    this.#items.set(key, { kind, code, item, message: shown, count: 1 });
   }
 }

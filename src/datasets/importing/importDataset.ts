@@ -9,6 +9,7 @@ import type { FileIndex } from './fileIndex.ts';
 import { Findings } from './findings.ts';
 import { commonFolder, isPicturePath } from './paths.ts';
 import { checkPicture, type PictureFacts } from './pictures.ts';
+import { isFileFault } from './readers.ts';
 import { readDataset } from './readDataset.ts';
 import { splitImages, type Splits } from './split.ts';
 import { openStaging } from './staging.ts';
@@ -162,7 +163,9 @@ class Import {
         await this.#step(source.size);
       } catch (error) {
         await writer.abort();
-        throw error;
+        if (!isFileFault(error)) throw error;
+        this.#findings.skip(error.code, path, `${path} can't be read: ${error.message}`);
+        continue;
       }
       await writer.close();
     }

@@ -4,6 +4,7 @@ import { TrainerError } from '../../errors/index.ts';
 import type { DecodeImage } from '../../util/image.ts';
 import { sniffImage, type SniffedImage } from '../decoders/sniff.ts';
 import type { Findings } from './findings.ts';
+import { isFileFault } from './readers.ts';
 import type { IndexedFile } from './types.ts';
 
 /** Facts of a usable picture. */
@@ -58,6 +59,12 @@ export async function checkPicture(
       return undefined;
     }
     await checkWhole(bytes, sniffed, path, decodeImage);
+    if (!sniffed.isComplete)
+      findings.warn(
+        'end-mark-missing',
+        path,
+        `${path} decodes, but its end mark is missing: it may be cut off`,
+      );
     for (const warning of sniffed.warnings) findings.warn(codeOf(warning), path, `${path}: ${warning}`);
     return { bytes, facts: { width, height, orientation, digest: await digest(bytes) } };
   } catch (error) {
@@ -91,7 +98,7 @@ async function checkWhole(
 
 /** Faults of one picture; a full disk, a cancelled import or a bug are not. */
 function isPictureFault(error: unknown): error is TrainerError {
-  return error instanceof TrainerError && /image|^zip-/.test(error.code);
+  return isFileFault(error) || (error instanceof TrainerError && error.code.includes('image'));
 }
 
 function codeOf(warning: string): string {

@@ -71,7 +71,9 @@ function withoutAnnotations({ index, findings }: ReadContext): RawDataset {
       `a dataset must have pictures and annotations, found only ${seen.join(', ')}${index.files.length > 3 ? ', …' : ''}`,
       {
         code: 'no-pictures',
-        hint: 'drop a zip or a folder with pictures and COCO json, Pascal VOC xml or YOLO txt files',
+        hint: index.files.some((f) => /\.(?:rar|7z|tar|t?gz|bz2|xz|zst)$/i.test(f.path))
+          ? 'unpack the archive first, or pack it as .zip'
+          : 'drop a zip or a folder with pictures and COCO json, Pascal VOC xml or YOLO txt files',
       },
     );
   }

@@ -1,6 +1,6 @@
 // What the readers of the three formats share.
 
-import { DatasetError } from '../../errors/index.ts';
+import { DatasetError, TrainerError } from '../../errors/index.ts';
 import type { FileIndex } from './fileIndex.ts';
 import type { Findings } from './findings.ts';
 import { decodeText } from './text.ts';
@@ -41,7 +41,23 @@ export async function readText(file: IndexedFile, context: ReadContext): Promise
   return text;
 }
 
-/** True when a failure concerns one file only, so that the import goes on without it. */
+/** Like {@link readText}; a file that is damaged or can't be read is skipped by name. */
+export async function readTextOrSkip(file: IndexedFile, context: ReadContext): Promise<string | undefined> {
+  try {
+    return await readText(file, context);
+  } catch (error) {
+    if (!isFileFault(error)) throw error;
+    context.findings.skip(error.code, file.path, `${file.path} can't be read: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** True when a failure concerns one file of the drop, so that the import can go on without it. */
+export function isFileFault(error: unknown): error is TrainerError {
+  return error instanceof TrainerError && /^zip-|^unreadable-file$|^file-too-large$/.test(error.code);
+}
+
+/** The message of anything that was thrown. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,9 +1,12 @@
 // Where datasets come from in a tab: a zip, and files or folders that were dropped.
 
+import { DatasetError } from '../../errors/index.ts';
 import { blobSource, openZip, type ByteSource } from '../../serialization/zip/index.ts';
 import type { ImportSource, SourceFile } from './types.ts';
 
 const READ_BYTES = 1 << 20;
+const SMALL_ZIP_BYTES = 1 << 26;
+const MAX_TOTAL_RATIO = 250;
 
 /**
  * A zip archive.
@@ -14,7 +17,9 @@ export function zipSource(bytes: ByteSource, name: string): ImportSource {
   return {
     name,
     async *files() {
-      const archive = await openZip(bytes);
+      // Entries that overlap are each modest and together a bomb.
+      const maxTotalBytes = Math.max(SMALL_ZIP_BYTES, MAX_TOTAL_RATIO * bytes.size);
+      const archive = await openZip(bytes, { maxTotalBytes });
       for (const entry of archive.entries) {
         if (entry.isDirectory) continue;
         const stream = (): AsyncIterable<Uint8Array> => archive.stream(entry, { maxBytes: entry.size });
@@ -50,12 +55,21 @@ export function filesSource(dropped: readonly DroppedFile[], name: string): Impo
 
 /** A file of a drop out of anything that can be read at random. */
 export function fileOf(path: string, bytes: ByteSource): SourceFile {
+  const read = async (start: number, end: number): Promise<Uint8Array> => {
+    try {
+      return await bytes.read(start, end);
+    } catch (cause) {
+      // The file was moved, changed or protected after it was dropped.
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new DatasetError(`${path} can't be read: ${reason}`, { code: 'unreadable-file', path, cause });
+    }
+  };
   return {
     path,
     size: bytes.size,
-    read: (start, end) => bytes.read(start, end),
+    read,
     async *stream() {
-      for (let at = 0; at < bytes.size; at += READ_BYTES) yield await bytes.read(at, at + READ_BYTES);
+      for (let at = 0; at < bytes.size; at += READ_BYTES) yield await read(at, at + READ_BYTES);
     },
   };
 }

@@ -6,7 +6,7 @@
 import { CategoryList, cleanName } from './categories.ts';
 import { nearest } from './fileIndex.ts';
 import { extension, splitOfFolder, stem } from './paths.ts';
-import { readText, reasonOf, type ReadContext } from './readers.ts';
+import { readTextOrSkip, reasonOf, type ReadContext } from './readers.ts';
 import type { IndexedFile, RawBox, RawDataset, RawImage } from './types.ts';
 import { readImageSets } from './vocImageSets.ts';
 import { child, parseXml, XmlSyntaxError, type XmlElement } from './xml.ts';
@@ -84,7 +84,9 @@ async function readOne(file: IndexedFile, context: ReadContext): Promise<VocFile
     return undefined;
   }
   try {
-    const root = parseXml(await readText(file, context));
+    const text = await readTextOrSkip(file, context);
+    if (text === undefined) return undefined;
+    const root = parseXml(text);
     if (root.tag === 'annotation') return { file, root };
     findings.note('other-xml', file.path, `${file.path} is no VOC annotation: its root is <${root.tag}>`);
   } catch (error) {

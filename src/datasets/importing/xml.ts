@@ -24,7 +24,14 @@ export function parseXml(text: string): XmlElement {
   while (token.lastIndex < text.length) {
     const at = token.lastIndex;
     const match = token.exec(text);
-    if (!match) throw new XmlSyntaxError(`unreadable mark at ${place(text, at)}`);
+    if (!match) {
+      const isCut = !text.slice(at).includes('>');
+      throw new XmlSyntaxError(
+        isCut
+          ? `it ends inside a tag at ${place(text, at)} (is the file cut off?)`
+          : `unreadable mark at ${place(text, at)}`,
+      );
+    }
     const [, cdata, closing, opening, , selfClosing, plain] = match;
     const current = open[open.length - 1];
     if (closing !== undefined) {

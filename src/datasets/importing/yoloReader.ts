@@ -3,7 +3,7 @@
 import { CategoryList } from './categories.ts';
 import { nearest } from './fileIndex.ts';
 import { baseName, extension, isPicturePath, splitOfFolder, stem } from './paths.ts';
-import { readText, type ReadContext } from './readers.ts';
+import { readTextOrSkip, type ReadContext } from './readers.ts';
 import type { IndexedFile, RawBox, RawDataset, RawImage } from './types.ts';
 import { isNamesFile, readYoloConfig } from './yoloConfig.ts';
 import { parseYoloLabels, type YoloBox } from './yoloLabels.ts';
@@ -47,20 +47,13 @@ export async function readYolo(pairs: YoloPairs, context: ReadContext): Promise<
     findings.warn(
       'ambiguous-label',
       label.path,
-      `${label.path} is ambiguous: it could belong to ${pictures.map((p) => p.path).join(' or ')}; the first is used`,
+      `${label.path} is ambiguous: it could belong to ${pictures.map((p) => p.path).join(' or ')}; ${pictures[0].path} gets it, the others are left out`,
     );
   for (const orphan of pairs.orphans)
     findings.warn('image-not-found', orphan.path, `no picture found for ${orphan.path}`);
   const images: RawImage[] = [];
   for (const file of index.files.filter((f) => isPicturePath(f.path))) {
-    if (pairs.ambiguous.has(file)) {
-      findings.skip(
-        'ambiguous-label',
-        file.path,
-        `${file.path} is left out: another picture of that name got its label`,
-      );
-      continue;
-    }
+    if (pairs.ambiguous.has(file)) continue;
     const split = config.hasSplits ? config.splitOf(file.path) : splitOfFolder(file.path);
     const label = pairs.labelOf.get(file);
     if (!label)
@@ -114,7 +107,9 @@ async function readBoxes(
   context: ReadContext,
 ): Promise<RawBox[] | undefined> {
   const { findings } = context;
-  const labels = parseYoloLabels(await readText(label, context));
+  const text = await readTextOrSkip(label, context);
+  if (text === undefined) return undefined;
+  const labels = parseYoloLabels(text);
   if (labels.refusal !== undefined) {
     findings.skip(
       'bad-label-file',
