@@ -1,6 +1,6 @@
 // What leaves a dataset: plain arrays that can be transferred between workers.
 
-import { RunError } from '../errors/trainerError.ts';
+import { ConfigError } from '../errors/trainerError.ts';
 import type { ImageShape, ImgMeta, Results } from './pipelines/results.ts';
 
 /** One picture, ready to be batched. */
@@ -30,12 +30,12 @@ export interface Batch {
 
 /**
  * Take the sample out of a finished pipeline's results.
- * @throws RunError `no-collect` when the pipeline did not end with Collect(keys=['img', …])
+ * @throws ConfigError `no-collect` when the pipeline did not end with Collect(keys=['img', …])
  */
 export function toSample(results: Results): Sample {
   const { img, img_metas } = results;
   if (!img || !img_metas) {
-    throw new RunError(
+    throw new ConfigError(
       "the pipeline must end with Collect(keys=['img', …]), but it gave no picture with metas",
       {
         code: 'no-collect',

@@ -29,7 +29,7 @@ interface ShapesDatasetArgs extends CustomDatasetArgs {
 /**
  * Generated pictures with circles, squares and triangles on textured grounds: nothing to download. Picture i of a
  * seed is always the same one, drawn when asked for. Sizes vary from 14 to 44 % of the shorter side, colours and
- * textures at random, so that only the outline tells the class. ours; MMDetection has no such dataset.
+ * textures at random, so that only the outline tells the class. Ours; MMDetection has none of the kind.
  * @param num_images at least 1
  * @param img_scale (width, height), px; default (128, 128), at least 32
  * @param max_objects 1 to this many shapes in a picture; default 5

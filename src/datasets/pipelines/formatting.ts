@@ -1,6 +1,6 @@
 // The last steps of a pipeline: to float32, and down to what a batch takes. Source: mmdet 2.28.2 `formatting.py`.
 
-import { RunError } from '../../errors/trainerError.ts';
+import { ConfigError } from '../../errors/trainerError.ts';
 import { PIPELINES } from '../../registry/registries.ts';
 import { badValue } from '../checkArgs.ts';
 import { pictureOf } from './picture.ts';
@@ -46,7 +46,7 @@ const DEFAULT_META_KEYS = [
 
 /**
  * Keeps `keys` and gathers `meta_keys` into `img_metas`, with the picture's id and index besides.
- * @throws RunError `missing-key` naming the key that no step has set
+ * @throws ConfigError `missing-key` naming the key that no step has set
  */
 export class Collect implements Transform {
   static readonly args = { required: ['keys'], optional: ['meta_keys'] };
@@ -64,9 +64,9 @@ export class Collect implements Transform {
     if (img) fillMetas(results, img);
     const collected: Results = { img_info, img_prefix, index, bbox_fields: [], img_fields: ['img'] };
     const metas: Record<string, unknown> = { img_id: img_info.id, index };
+    for (const key of this.#keys) collected[key] = this.#read(results, key, 'keys');
     for (const key of DEFAULT_META_KEYS) metas[key] = results[key];
     for (const key of this.#metaKeys) metas[key] = this.#read(results, key, 'meta_keys');
-    for (const key of this.#keys) collected[key] = this.#read(results, key, 'keys');
     // Every key of ImgMeta has just been set.
     collected.img_metas = metas as unknown as ImgMeta;
     return collected;
@@ -75,7 +75,7 @@ export class Collect implements Transform {
   #read(results: Results, key: string, option: string): unknown {
     const value = results[key];
     if (value !== undefined) return value;
-    throw new RunError(`Collect's ${option} asks for '${key}', but no step before it has set that`, {
+    throw new ConfigError(`Collect's ${option} asks for '${key}', but no step before it has set that`, {
       code: 'missing-key',
       hint: `the results hold: ${Object.keys(results).join(', ')}`,
     });

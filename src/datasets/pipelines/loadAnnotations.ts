@@ -1,4 +1,4 @@
-import { RunError } from '../../errors/trainerError.ts';
+import { ConfigError } from '../../errors/trainerError.ts';
 import { PIPELINES } from '../../registry/registries.ts';
 import { refuseUnsupported } from '../checkArgs.ts';
 import type { Results, Transform } from './results.ts';
@@ -48,7 +48,7 @@ export class LoadAnnotations implements Transform {
   async call(results: Results): Promise<Results> {
     const { ann_info, img_info } = results;
     if (!ann_info) {
-      throw new RunError('LoadAnnotations needs annotations, but the dataset gave none', {
+      throw new ConfigError('LoadAnnotations needs annotations, but the dataset gave none', {
         code: 'no-annotations',
         hint: 'a dataset in test_mode has none; leave LoadAnnotations out of the test pipeline',
       });

@@ -1,10 +1,10 @@
-import { RunError } from '../../errors/trainerError.ts';
+import { ConfigError } from '../../errors/trainerError.ts';
 import type { ImageArray, Results } from './results.ts';
 
-/** The picture in the results. @throws RunError `no-image` when no loading step came before */
+/** The picture in the results. @throws ConfigError `no-image` when no loading step came before */
 export function pictureOf(results: Results, step: string): ImageArray {
   if (results.img) return results.img;
-  throw new RunError(`${step} needs a picture, but no step before it loaded one`, {
+  throw new ConfigError(`${step} needs a picture, but no step before it loaded one`, {
     code: 'no-image',
     hint: "begin the pipeline with dict(type='LoadImageFromFile')",
   });

@@ -1,4 +1,4 @@
-import { DatasetError, RunError } from '../../errors/trainerError.ts';
+import { ConfigError, DatasetError } from '../../errors/trainerError.ts';
 import { PIPELINES } from '../../registry/registries.ts';
 import type { Rng } from '../../util/prng.ts';
 import { badValue, isNumberList, refuseUnsupported, toImgScales } from '../checkArgs.ts';
@@ -105,7 +105,7 @@ export class Resize implements Transform {
   #chooseScale(results: Results, rng: Rng): { scale: ImgScale; scaleIdx?: number | null } {
     if (results.scale && !this.#overrides) {
       if (results.scale_factor === undefined) return { scale: results.scale };
-      throw new RunError('Resize got both scale and scale_factor, but they cannot be both set', {
+      throw new ConfigError('Resize got both scale and scale_factor, but they cannot be both set', {
         code: 'resized-twice',
         hint: 'the pipeline resizes twice; give the second Resize override=True',
       });
@@ -122,7 +122,7 @@ export class Resize implements Transform {
   #randomScale(rng: Rng): { scale: ImgScale; scaleIdx: number | null } {
     const scales = this.#scales;
     if (!scales) {
-      throw new RunError('Resize has no img_scale, and no step before it set one', {
+      throw new ConfigError('Resize has no img_scale, and no step before it set one', {
         code: 'no-scale',
         hint: 'write img_scale=(width, height), or put Resize into MultiScaleFlipAug',
       });
