@@ -46,7 +46,7 @@ const MAX_RADIUS = 0.22;
 const MAX_OVERLAP = 0.15;
 const PLACING_TRIES = 30;
 /** A shape differs from the ground by at least this in the sum over the channels, of 765. */
-const MIN_CONTRAST = 150;
+const MIN_CONTRAST = 180;
 /** Corners are drawn smooth: samples per pixel and axis. */
 const SUBSAMPLES = 3;
 
