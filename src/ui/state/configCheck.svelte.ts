@@ -62,7 +62,7 @@ const CONFIG_FILE = /\.(py|json|ya?ml)$/;
 async function check(
   path: string,
   text: string,
-  readText: (path: string) => Promise<string>,
+  readText: (path: string) => Promise<string | null>,
 ): Promise<CheckResult> {
   if (!CONFIG_FILE.test(path)) return { diagnostics: [], resolved: null, values: null };
   try {

@@ -98,9 +98,10 @@ export class Workspace {
     await this.#saving;
   }
 
-  /** @returns the file's text as the person sees it: the open file's may be newer than the stored one. */
-  async readText(path: string): Promise<string> {
+  /** @returns the file's text as the person sees it (the open file's may be newer than the stored one); null without one. */
+  async readText(path: string): Promise<string | null> {
     if (path === this.openPath) return this.text;
+    if (!this.has(path)) return null;
     return this.#clients.data.call('files.readText', { path });
   }
 

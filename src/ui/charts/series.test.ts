@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import type { Measure } from '../../worker/protocol.ts';
+import { smooth, toChartData, type SeriesOptions } from './series.ts';
+
+const MEASURES: Measure[] = [
+  { mode: 'train', epoch: 1, iter: 10, values: { loss_cls: 1, loss: 2, lr: 0.1 } },
+  { mode: 'train', epoch: 1, iter: 20, values: { loss_cls: NaN, loss: 1, lr: 0.1 } },
+  { mode: 'val', epoch: 1, iter: 20, values: { bbox_mAP: 0.5 } },
+  { mode: 'train', epoch: 2, iter: 30, values: { loss: 0.5, lr: 0.01 } },
+];
+const LOSSES: SeriesOptions = {
+  mode: 'train',
+  axis: 'iterations',
+  itersPerEpoch: 20,
+  smoothing: 0,
+  include: (key) => key.includes('loss'),
+};
+
+test('each key becomes a line; a missing or not finite value is a gap', () => {
+  expect(toChartData(MEASURES, LOSSES)).toEqual({
+    x: [10, 20, 30],
+    lines: [
+      { label: 'loss_cls', values: [1, null, null] },
+      { label: 'loss', values: [2, 1, 0.5] },
+    ],
+  });
+});
+
+test('the epoch axis counts parts of epochs in training and whole ones in validation', () => {
+  expect(toChartData(MEASURES, { ...LOSSES, axis: 'epochs' }).x).toEqual([0.5, 1, 1.5]);
+  const val = { ...LOSSES, mode: 'val', axis: 'epochs', include: () => true } as const;
+  expect(toChartData(MEASURES, val).x).toEqual([1]);
+});
+
+test('smoothing starts at the first value and passes over gaps', () => {
+  // w = 0.5: means 0.5, 0.75, 2.375 over weights 0.5, 0.75, 0.875.
+  expect(smooth([1, 1, null, 4], 0.5)).toEqual([1, 1, null, 2.375 / 0.875]);
+});

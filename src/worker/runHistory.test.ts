@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { writeRunRecord, type RunRecord } from '../apis/runRecord.ts';
+import { createMemoryFs } from '../storage/memoryFs.ts';
+import { listRuns, parseLogJson, readRun } from './runHistory.ts';
+
+const RECORD: RunRecord = {
+  version: 1,
+  configName: 'tiny',
+  configPath: 'workspace/configs/tiny.py',
+  status: 'finished',
+  startedMs: 1000,
+  endedMs: 2000,
+  classes: ['circle'],
+  itersPerEpoch: 50,
+  maxEpochs: 4,
+  maxIters: 200,
+  adapter: 'Test GPU',
+  seed: 0,
+  resumedFrom: null,
+  message: null,
+};
+const DIR = 'work_dirs/tiny/20261123_160000';
+
+test('.log.json: iterations are counted over the run, the head and broken lines are left out', () => {
+  const text = [
+    '{"env_info": "tabtrain", "seed": 0}',
+    '{"mode": "train", "epoch": 1, "iter": 10, "lr": 0.01, "loss": 1.5}',
+    '{"mode": "train", "epoch": 2, "iter": 10, "lr": 0.01, "loss": NaN, "note": "x"}',
+    '{"mode": "val", "epoch": 2, "iter": 7, "lr": 0.01, "bbox_mAP": 0.25}',
+    '{"mode": "train", "epoch": 3, "it',
+  ].join('\n');
+  expect(parseLogJson(text, 50)).toEqual([
+    { mode: 'train', epoch: 1, iter: 10, values: { lr: 0.01, loss: 1.5 } },
+    { mode: 'train', epoch: 2, iter: 60, values: { lr: 0.01 } },
+    { mode: 'val', epoch: 2, iter: 100, values: { lr: 0.01, bbox_mAP: 0.25 } },
+  ]);
+});
+
+test('runs are found at any depth, newest first; one cut off is interrupted, the live one is not', async () => {
+  const fs = createMemoryFs();
+  await writeRunRecord(fs, DIR, { ...RECORD, status: 'running', startedMs: 10 });
+  await writeRunRecord(fs, 'work_dirs/exp/a/20261123_170000', {
+    ...RECORD,
+    status: 'running',
+    startedMs: 30,
+  });
+  await writeRunRecord(fs, 'work_dirs/tiny/20261123_150000', { ...RECORD, startedMs: 20 });
+  await fs.writeFile('work_dirs/tiny/broken/run.json', '{"version": 1, "st');
+  const runs = await listRuns(fs, DIR);
+  expect(runs.map((run) => [run.workDir, run.status])).toEqual([
+    ['work_dirs/exp/a/20261123_170000', 'interrupted'],
+    ['work_dirs/tiny/20261123_150000', 'finished'],
+    [DIR, 'running'],
+  ]);
+});
+
+test('a run is read back: curves, log, checkpoints; a resumed part takes the place of what it went over again', async () => {
+  const fs = createMemoryFs();
+  await writeRunRecord(fs, DIR, RECORD);
+  await fs.writeFile(`${DIR}/20261123_160000.log.json`, train(1, 10, 3) + train(1, 50, 2) + train(2, 10, 9));
+  await fs.writeFile(`${DIR}/20261123_163000.log.json`, train(2, 10, 1) + train(2, 50, 0.5));
+  await fs.writeFile(`${DIR}/20261123_160000.log`, 'one\ntwo\n');
+  await fs.writeFile(`${DIR}/20261123_163000.log`, 'three\n');
+  await fs.writeFile(`${DIR}/epoch_2.pth`, 'xx');
+  await fs.writeFile(`${DIR}/iter_120.pth`, 'xxx');
+  await fs.writeFile(`${DIR}/latest.pth`, 'xxx');
+  const history = await readRun(fs, DIR, null);
+  expect(history.measures.map((m) => [m.iter, m.values.loss])).toEqual([
+    [10, 3],
+    [50, 2],
+    [60, 1],
+    [100, 0.5],
+  ]);
+  expect(history.log).toEqual(['one', 'two', 'three']);
+  const { checkpoints } = history.summary;
+  expect(checkpoints.map((c) => [c.path, c.bytes, c.epoch, c.iter])).toEqual([
+    [`${DIR}/epoch_2.pth`, 2, 2, 100],
+    [`${DIR}/iter_120.pth`, 3, null, 120],
+  ]);
+  expect(history.classes).toEqual(['circle']);
+});
+
+test('a folder without a run is told by its path', async () => {
+  await expect(readRun(createMemoryFs(), 'work_dirs/none', null)).rejects.toMatchObject({
+    code: 'not-found',
+    path: 'work_dirs/none',
+  });
+});
+
+function train(epoch: number, iter: number, loss: number): string {
+  return `${JSON.stringify({ mode: 'train', epoch, iter, loss })}\n`;
+}

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import type { Sample } from '../datasets/sample.ts';
+import { DatasetError } from '../errors/trainerError.ts';
+import { RemoteSamples, serveSamples } from './samples.ts';
+
+function makeSample(index: number, epoch: number): Sample {
+  // Only the arrays matter here; the metas of a real pipeline are plain data as well.
+  const imgMeta = { filename: `${index}.jpg` } as unknown as Sample['imgMeta'];
+  return {
+    img: new Float32Array([index, epoch, 0]),
+    imgShape: [1, 1, 3] as unknown as Sample['imgShape'],
+    gtBboxes: new Float32Array([0, 0, 1, 1]),
+    gtLabels: new Int32Array([index]),
+    imgMeta,
+  };
+}
+
+const SPEC = { configPath: 'a.py', split: 'train', seed: 3 } as const;
+
+test('samples arrive whole, by index and epoch, from the source of their spec', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const opened: unknown[] = [];
+  let isDisposed = false;
+  serveSamples(port2, async (spec) => {
+    opened.push(spec);
+    return {
+      getSample: async (index, epoch) => makeSample(index, epoch),
+      dispose: () => {
+        isDisposed = true;
+      },
+    };
+  });
+  const source = await new RemoteSamples(port1).open(SPEC);
+  const samples = await Promise.all([source.getSample(4, 1), source.getSample(2, 0)]);
+  expect(opened).toEqual([SPEC]);
+  expect(samples.map((s) => [...s.img])).toEqual([
+    [4, 1, 0],
+    [2, 0, 0],
+  ]);
+  expect(samples[0].gtLabels).toEqual(new Int32Array([4]));
+  source.dispose?.();
+  await expect(source.getSample(0, 0)).rejects.toThrow(/is closed/);
+  expect(isDisposed).toBe(true);
+  port1.close();
+});
+
+test('what building the dataset throws crosses with its path', async () => {
+  const { port1, port2 } = new MessageChannel();
+  serveSamples(port2, async () => {
+    throw new DatasetError('the annotation file is missing', { code: 'not-found', path: 'data/x.json' });
+  });
+  await expect(new RemoteSamples(port1).open(SPEC)).rejects.toMatchObject({
+    name: 'DatasetError',
+    path: 'data/x.json',
+  });
+  port1.close();
+});
+
+test('who waits for a sample is told when the data worker is gone', async () => {
+  const { port1, port2 } = new MessageChannel();
+  serveSamples(port2, async () => ({ getSample: () => new Promise<Sample>(() => undefined) }));
+  const remote = new RemoteSamples(port1);
+  const source = await remote.open(SPEC);
+  const waiting = source.getSample(0, 0);
+  remote.lose('out of memory');
+  await expect(waiting).rejects.toMatchObject({ code: 'worker-crashed' });
+  port1.close();
+});
