@@ -146,11 +146,8 @@ class Import {
   /** Keep annotation files, lists, licences as they are. */
   async #storeOthers(index: FileIndex, report: ImportReport): Promise<void> {
     const { fs, name } = this.#options;
-    const generated = new Set(
-      [report.trainAnnFile, report.valAnnFile, report.testAnnFile].map((p) =>
-        p?.slice(`data/${name}/`.length),
-      ),
-    );
+    const files = [report.trainAnnFile, report.valAnnFile, report.testAnnFile].filter((f) => f !== undefined);
+    const generated = new Set(files.map((f) => f.slice(`data/${name}/`.length)));
     const others = index.files.filter(
       (f) => !isPicturePath(f.path) && KEPT_OTHERS.test(f.path) && f.source.size <= MAX_OTHER_BYTES,
     );

@@ -34,7 +34,7 @@ export async function picture(
 export function coco(
   names: readonly string[],
   size: readonly [number, number],
-  boxes: readonly unknown[] = [[10, 20, 30, 40]],
+  boxes: readonly unknown[] = [[10, 20, 30, 20]],
 ): string {
   const images = names.map((file_name, i) => ({ id: i + 1, file_name, width: size[0], height: size[1] }));
   const annotations = images.flatMap(({ id }) =>

@@ -1,0 +1,112 @@
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { formatImport, importData } from './importData.ts';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'tabtrain-import-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const annotations = {
+  images: [
+    { id: 1, file_name: '1.png', width: 64, height: 48 },
+    { id: 2, file_name: '2.png', width: 64, height: 48 },
+    { id: 3, file_name: 'gone.png', width: 64, height: 48 },
+  ],
+  annotations: [
+    { image_id: 1, category_id: 1, bbox: [1, 2, 30, 40] },
+    { image_id: 2, category_id: 1, bbox: [5, 5, 0, 10] },
+  ],
+  categories: [{ id: 1, name: 'red\u001b[31m' }],
+};
+
+/** A folder with two pictures and a COCO file. */
+async function makeDrop(): Promise<string> {
+  const folder = join(root, 'my drop');
+  await mkdir(join(folder, 'images'), { recursive: true });
+  for (const [i, r] of [10, 200].entries())
+    await sharp({ create: { width: 64, height: 48, channels: 3, background: { r, g: 0, b: 0 } } })
+      .png()
+      .toFile(join(folder, 'images', `${i + 1}.png`));
+  await writeFile(join(folder, 'ann.json'), JSON.stringify(annotations));
+  return folder;
+}
+
+describe('tabtrain import', () => {
+  test('imports a folder and prints counts and every warning, without control characters', async () => {
+    const { exitCode, text } = await importData(await makeDrop(), { name: 'a', root });
+    expect(exitCode).toBe(0);
+    expect(text.replaceAll('\ufffd', '?')).toMatchInlineSnapshot(`
+      "imported data/a (coco): 2 images, 1 boxes, 1 classes
+        train: 1 images, 0 boxes  data/a/annotations/instances_train.json
+        val:   1 images, 1 boxes  data/a/annotations/instances_val.json
+        img_prefix: data/a/images/
+        class red?[31m: 1 boxes
+      warning [image-not-found] listed image not found: gone.png (in ann.json)
+      warning [empty-box] images/2.png: a box with zero width or height was dropped
+      note [split-made] the source has no train and val split: 1 of 2 pictures are kept for validation
+      2 warnings, 0 skipped"
+    `);
+    expect((await readdir(join(root, 'data'))).sort()).toEqual(['a']);
+  });
+
+  test('a name is made from the path; an annotation file brings the pictures of its folder', async () => {
+    const folder = await makeDrop();
+    const { exitCode, text } = await importData(join(folder, 'ann.json'), { root, json: true });
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(text)).toMatchObject({
+      name: 'ann',
+      images: { train: 1, val: 1 },
+      boxes: { train: 0, val: 1 },
+    });
+    expect((await importData(folder, { root, json: true })).text).toContain('"name":"my_drop"');
+  });
+
+  test('links that lead in circles or nowhere do not stop it', async () => {
+    const folder = await makeDrop();
+    await symlink(folder, join(folder, 'images', 'loop'));
+    await symlink(join(root, 'nowhere'), join(folder, 'images', 'gone.png'));
+    const { exitCode, text } = await importData(folder, { name: 'a', root });
+    expect(exitCode).toBe(0);
+    expect(text).toContain('skipped [unreadable-file]');
+  });
+
+  test('exit code 2 and a message when the input is at fault', async () => {
+    expect(await importData(join(root, 'none'), { name: 'a', root })).toMatchObject({
+      exitCode: 2,
+      text: expect.stringContaining('does not exist'),
+    });
+    await writeFile(join(root, 'x.zip'), 'Rar!\u001a\u0007');
+    const { exitCode, text } = await importData(join(root, 'x.zip'), { name: 'a', root, json: true });
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(text).error).toMatchObject({
+      code: 'zip-not-a-zip',
+      message: 'this is a RAR archive, not a zip',
+    });
+    expect(await readdir(join(root, 'data')).catch(() => [])).toEqual([]);
+  });
+
+  test('many notes of a kind are cut after the first', () => {
+    const item = (i: number) => ({ code: 'no-label', item: `${i}`, message: `${i} has no label`, count: 1 });
+    const text = formatImport({
+      name: 'a',
+      format: 'yolo',
+      imgPrefix: '',
+      trainAnnFile: 't',
+      valAnnFile: 'v',
+      classes: [],
+      images: { train: 0, val: 0 },
+      boxes: { train: 0, val: 0 },
+      boxesPerClass: [],
+      medianSize: [0, 0],
+      warnings: [],
+      skipped: [],
+      notes: Array.from({ length: 50 }, (_, i) => item(i)),
+    });
+    expect(text).toContain('and 45 more like these');
+  });
+});
