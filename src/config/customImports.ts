@@ -1,0 +1,70 @@
+// The shape of `custom_imports`, and whether the modules it names exist. Importing them is the run's work.
+// Source: mmcv 1.7.2 import_modules_from_strings.
+
+import type { Diagnostic } from '../errors/diagnostic.ts';
+import type { Span } from '../errors/span.ts';
+import { MODULE_NAMES } from '../lang/modules.ts';
+import { dictKeys, isDict, KeyedDict, type PlainDict, plainTypeName } from '../lang/plain.ts';
+import { sourceOf } from '../lang/sourceMap.ts';
+import { Tuple } from '../util/tuple.ts';
+import type { ReadText } from './fileLoader.ts';
+import { isTruthyPlain } from './merge.ts';
+
+const KEYS = ['imports', 'allow_failed_imports'];
+
+/** Packages whose modules are part of tabtrain itself, so importing them changes nothing. */
+const OWN_PACKAGES = ['tabtrain', 'mmcv', 'mmcv.runner', 'mmcv.cnn', 'mmcv.utils', 'mmdet', 'mmdet.core', 'mmdet.models', 'mmdet.datasets', 'mmdet.apis', 'torch', 'torch.optim']; // prettier-ignore
+
+/** Files that a dotted module name may stand for, in the order they are tried. */
+export function moduleCandidates(name: string): string[] {
+  const path = name.replaceAll('.', '/');
+  return [`${path}.ts`, `${path}.js`, `${path}/index.ts`, `${path}/index.js`];
+}
+
+/** Check `custom_imports` of a resolved config. */
+export async function checkCustomImports(config: PlainDict, readText: ReadText, fallback: Span): Promise<Diagnostic[]> {
+  const custom = config.custom_imports;
+  if (!Object.hasOwn(config, 'custom_imports') || !isTruthyPlain(custom)) return [];
+  const span = sourceOf(config, 'custom_imports')?.span ?? fallback;
+  const error = (code: string, message: string, at: Span, hint?: string): Diagnostic => ({ severity: 'error', code, message, span: at, hint }); // prettier-ignore
+  const example = "write custom_imports = dict(imports=['my_module'], allow_failed_imports=False)";
+  if (!isDict(custom) || custom instanceof KeyedDict) {
+    return [error('bad-custom-imports', `custom_imports must be a dict, but got a ${plainTypeName(custom)}`, span, example)];
+  }
+  const wrong = dictKeys(custom).find((key) => !KEYS.includes(key));
+  if (wrong !== undefined) {
+    return [error('bad-custom-imports', `custom_imports takes imports and allow_failed_imports, but got '${wrong}'`, sourceOf(custom, wrong)?.span ?? span)]; // prettier-ignore
+  }
+  if (!Object.hasOwn(custom, 'imports')) {
+    return [error('bad-custom-imports', 'custom_imports must have imports, but it is missing', span, example)];
+  }
+  const { imports } = custom;
+  if (!isTruthyPlain(imports)) return [];
+  const at = sourceOf(custom, 'imports')?.span ?? span;
+  if (typeof imports !== 'string' && (!Array.isArray(imports) || imports instanceof Tuple)) {
+    return [error('bad-custom-imports', `custom_imports.imports must be a list of str, but got a ${plainTypeName(imports)}`, at, example)]; // prettier-ignore
+  }
+  const names: unknown[] = typeof imports === 'string' ? [imports] : (imports as unknown[]);
+  const found: Diagnostic[] = [];
+  for (const [i, name] of names.entries()) {
+    const place = (typeof imports === 'object' ? sourceOf(imports as object, i)?.span : undefined) ?? at;
+    if (typeof name !== 'string') {
+      found.push(error('bad-custom-imports', `custom_imports.imports must hold str only, but entry ${i} is a ${plainTypeName(name)}`, place)); // prettier-ignore
+      continue;
+    }
+    if (OWN_PACKAGES.includes(name) || MODULE_NAMES.includes(name)) continue;
+    const candidates = moduleCandidates(name);
+    let exists = false;
+    for (const path of candidates) exists ||= (await readText(path)) !== null;
+    if (exists) continue;
+    const isAllowed = isTruthyPlain(custom.allow_failed_imports);
+    found.push({
+      severity: isAllowed ? 'warning' : 'error',
+      code: 'import-failed',
+      message: `the module '${name}' of custom_imports must be in the workspace, but there is no ${candidates[0]}`,
+      span: place,
+      hint: `make ${candidates[0]} (or .js, or a folder with index.ts); name the module, not the class in it`,
+    });
+  }
+  return found;
+}
