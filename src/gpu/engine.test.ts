@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { DeviceError } from '../errors/index.ts';
+import { handleOrThrow } from './engine.ts';
 import * as gpu from './index.ts';
 import { testAdapter } from './testing/adapter.ts';
 
@@ -60,4 +62,49 @@ test('noGrad: its result is a constant', async () => {
   expect([...(await gpu.read(out.grads[0]!))]).toEqual([9]);
   gpu.dispose([x, out.loss, out.grads[0]!]);
   w.dispose();
+});
+
+test('a tensor beyond the device limits is refused by name', () => {
+  const { maxStorageBindingBytes, maxBufferBytes } = gpu.adapterInfo().limits;
+  const size = Math.min(maxStorageBindingBytes, maxBufferBytes) / 4 + 1;
+  const small = gpu.ones([4]);
+  expect(() => gpu.upsampleNearest2d(gpu.reshape(small, [1, 2, 2, 1]), [1, size])).toThrow(
+    expect.objectContaining({ code: 'out-of-memory', message: expect.stringContaining('at most') }),
+  );
+});
+
+test('a lost device: waiting calls reject, onLost is told once, and a new engine starts', async () => {
+  gpu.disposeEngine();
+  const onLost = vi.fn<(error: DeviceError) => void>();
+  await gpu.initEngine({ onLost });
+  const t = gpu.square(gpu.ones([64]));
+  handleOrThrow().device.destroy();
+  await expect(gpu.read(t)).rejects.toMatchObject({ code: 'device-lost', name: 'DeviceError' });
+  expect(onLost).toHaveBeenCalledTimes(1);
+  expect(() => gpu.checkDevice()).toThrow(DeviceError);
+  await expect(gpu.onIdle()).rejects.toMatchObject({ code: 'device-lost' });
+  await gpu.initEngine();
+  expect([...(await gpu.read(gpu.square(gpu.fill([2], 3))))]).toEqual([9, 9]);
+});
+
+test('errors of the GPU reach the next wait', async () => {
+  const { device } = handleOrThrow();
+  device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
+  await expect(gpu.onIdle().then(() => gpu.onIdle())).rejects.toMatchObject({
+    code: 'gpu-error',
+    message: expect.stringContaining('refused'),
+  });
+  await gpu.initEngine();
+});
+
+test('missing WebGPU and missing adapters are told in plain words', async () => {
+  gpu.disposeEngine();
+  const none = { requestAdapter: () => Promise.resolve(null) } as unknown as GPU;
+  await expect(gpu.initEngine({ gpu: none })).rejects.toMatchObject({ code: 'no-adapter' });
+  const real = Object.getOwnPropertyDescriptor(navigator, 'gpu');
+  Object.defineProperty(navigator, 'gpu', { value: undefined, configurable: true });
+  await expect(gpu.initEngine()).rejects.toMatchObject({ code: 'webgpu-missing' });
+  if (real) Object.defineProperty(navigator, 'gpu', real);
+  expect(() => gpu.adapterInfo()).toThrow('has not been started');
+  await gpu.initEngine();
 });

@@ -1,6 +1,7 @@
 // Runs our own WGSL programs on tfjs's device, inside tfjs's own command encoder, so that they are ordered with its ops.
 // Every dispatch of ours goes through `runProgram`: the one place where a step can be recorded or timed.
 import { invariant } from '../errors/index.ts';
+import { outOfMemory } from './deviceErrors.ts';
 import { handleOrThrow } from './engine.ts';
 import { beginTimedPass, isProfiling } from './profiler.ts';
 import { tf, type DType, type Tensor, type TensorInfo, type WebGPUBackend } from './tfjs.ts';
@@ -61,9 +62,9 @@ export function runProgram(program: Program, run: Run): void {
   const compiled = compile(device, program, run);
   const entries: GPUBindGroupEntry[] = [];
   for (const info of run.reads)
-    entries.push({ binding: entries.length, resource: { buffer: bufferOf(backend, info) } });
+    entries.push({ binding: entries.length, resource: { buffer: bufferOf(device, backend, info) } });
   for (const info of run.writes) {
-    entries.push({ binding: entries.length, resource: { buffer: bufferOf(backend, info) } });
+    entries.push({ binding: entries.length, resource: { buffer: bufferOf(device, backend, info) } });
     // A copy of the old values on the CPU would be stale from now on.
     backend.tensorMap.get(info.dataId).values = null as never;
   }
@@ -146,9 +147,19 @@ ${body}
 }`;
 }
 
-function bufferOf(backend: WebGPUBackend, info: TensorInfo): GPUBuffer {
-  backend.uploadToGPU(info.dataId);
-  return backend.tensorMap.get(info.dataId).resource as GPUBuffer;
+function bufferOf(device: GPUDevice, backend: WebGPUBackend, info: TensorInfo): GPUBuffer {
+  const data = backend.tensorMap.get(info.dataId);
+  if (!data.resource) {
+    const bytes = 4 * info.shape.reduce((a, b) => a * b, 1);
+    const limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+    // Told here by name: WebGPU would only report a validation error, later.
+    if (bytes > limit)
+      throw outOfMemory(
+        `a tensor [${info.shape.join(', ')}] takes ${bytes} bytes, one buffer holds at most ${limit}`,
+      );
+    backend.uploadToGPU(info.dataId);
+  }
+  return data.resource as GPUBuffer;
 }
 
 function compile(device: GPUDevice, program: Program, run: Run): Compiled {

@@ -3,12 +3,12 @@ import { invariant } from '../../../errors/index.ts';
 import { runOp } from '../../op.ts';
 import { emptyTensor, runProgram, spread, type Program } from '../../program.ts';
 import { tf, type Tensor } from '../../tfjs.ts';
-import { columnSum } from '../columnSum/op.ts';
 import type { Activation } from '../conv2d/shape.ts';
 import {
   gradSumsProgram,
   inputGradProgram,
   joinStatsProgram,
+  joinSumsProgram,
   normaliseProgram,
   normUniforms,
   statsProgram,
@@ -153,8 +153,9 @@ function gradients(
   const sumParts = emptyTensor([chunks, channels]);
   const dotParts = emptyTensor([chunks, channels]);
   run(plan, gradSumsProgram(isVec, hasRelu), rowsPerChunk, [dy, ...saved], [sumParts, dotParts]);
-  const dbeta = columnSum(sumParts, chunks, channels, [channels]);
-  const dgamma = columnSum(dotParts, chunks, channels, [channels]);
+  const dbeta = emptyTensor([channels]);
+  const dgamma = emptyTensor([channels]);
+  run({ ...plan, rows: chunks }, joinSumsProgram(isVec), chunks, [sumParts, dotParts], [dbeta, dgamma]);
   tf.dispose([sumParts, dotParts]);
   return {
     x: () => {

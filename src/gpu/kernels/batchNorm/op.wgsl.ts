@@ -136,6 +136,24 @@ ${main(`
   };
 }
 
+/** Join the chunk sums of {@link gradSumsProgram}. Reads sums, dots of `rows` chunks; writes dbeta, dgamma [C]. */
+export function joinSumsProgram(isVec: boolean): Program {
+  const T = type(isVec);
+  return {
+    key: `batchNormJoinSums${suffix(isVec)}`,
+    source: () => `${bindings({ sums: T, dots: T }, { dbeta: T, dgamma: T }, UNIFORMS)}
+${main(`
+  var sum = ${T}();
+  var dot = ${T}();
+  for (var row = start; row < end; row++) {
+    sum += sums[row * u.columns + c];
+    dot += dots[row * u.columns + c];
+  }
+  dbeta[c] = sum;
+  dgamma[c] = dot;`)}`,
+  };
+}
+
 /**
  * dx = gamma / std * (dy - mean(dy) - xhat * mean(dy * xhat)), or gamma / std * dy where the statistics are constants.
  * Reads dy, x, mean, variance, gamma, beta, and for training dbeta = sum(dy), dgamma = sum(dy * xhat).

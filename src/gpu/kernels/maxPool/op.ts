@@ -5,7 +5,7 @@ import { runOp } from '../../op.ts';
 import { emptyTensor, runProgram, spread } from '../../program.ts';
 import type { Tensor } from '../../tfjs.ts';
 import type { Pair } from '../conv2d/shape.ts';
-import { FORWARD, INPUT_GRAD, poolUniforms, type PoolShape } from './op.wgsl.ts';
+import { forwardProgram, inputGradProgram, poolUniforms, type PoolShape } from './op.wgsl.ts';
 
 /**
  * Pool x [B, H, W, C] to [B, outH, outW, C], out = floor((in + 2 padding - kernel) / stride) + 1.
@@ -14,6 +14,7 @@ import { FORWARD, INPUT_GRAD, poolUniforms, type PoolShape } from './op.wgsl.ts'
  */
 export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair): Tensor {
   const shape = poolShape(x.shape, kernel, stride, padding);
+  const width = shape.channels % 4 === 0 ? 4 : 1;
   const outShape = [shape.batch, shape.outH, shape.outW, shape.channels];
   const [y] = runOp({
     inputs: { x },
@@ -21,12 +22,12 @@ export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair):
       const out = emptyTensor(outShape);
       // Which tap of the window won: kh * kernelW + kw.
       const winner = emptyTensor(outShape, 'int32');
-      runProgram(FORWARD, {
+      runProgram(forwardProgram(width), {
         reads: [x],
         writes: [out, winner],
-        uniforms: poolUniforms(shape, out.size),
+        uniforms: poolUniforms(shape, out.size / width, width),
         areUniformsStatic: true,
-        grid: spread(out.size / 64),
+        grid: spread(out.size / width / 64),
       });
       save([winner]);
       return [out];
@@ -34,12 +35,12 @@ export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair):
     backward: ([dy], [winner]) => ({
       x: () => {
         const dx = emptyTensor(x.shape);
-        runProgram(INPUT_GRAD, {
+        runProgram(inputGradProgram(width), {
           reads: [dy, winner],
           writes: [dx],
-          uniforms: poolUniforms(shape, dx.size),
+          uniforms: poolUniforms(shape, dx.size / width, width),
           areUniformsStatic: true,
-          grid: spread(dx.size / 64),
+          grid: spread(dx.size / width / 64),
         });
         return dx;
       },
