@@ -1,0 +1,44 @@
+import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
+import { adamDefaults, adamRule, type AdamArgs } from './adamRule.ts';
+import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import type { ParamGroup } from './optimizer.ts';
+
+/**
+ * Adam; weight decay (default 0) is added to the gradient. See {@link adamRule} for the update.
+ * Source: torch 1.13 `optim/adam.py`.
+ */
+export class Adam extends ElementwiseOptimizer {
+  static readonly args: ArgSpec = {
+    required: ['params'],
+    optional: [
+      'lr',
+      'betas',
+      'eps',
+      'weight_decay',
+      'amsgrad',
+      'maximize',
+      'foreach',
+      'capturable',
+      'differentiable',
+      'fused',
+    ],
+  };
+
+  /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
+  constructor(args: AdamArgs) {
+    super(args.params, {
+      ...adamDefaults(args, 0),
+      maximize: args.maximize ?? false,
+      foreach: args.foreach ?? null,
+      capturable: args.capturable ?? false,
+      differentiable: args.differentiable ?? false,
+      fused: args.fused ?? false,
+    });
+  }
+
+  override ruleFor(group: ParamGroup): ElementwiseRule {
+    return adamRule('coupled', Boolean(group.amsgrad));
+  }
+}
+
+OPTIMIZERS.registerModule()(Adam);

@@ -1,0 +1,96 @@
+// The update that Adam and AdamW share; they differ in how weight decay enters.
+
+import { checkBetas, checkNonNegative } from './checks.ts';
+import type { Element, ElementwiseRule } from './elementwiseRule.ts';
+import type { GroupInput, ParamGroup } from './optimizer.ts';
+import type { Parameter } from '../nn/index.ts';
+
+export interface AdamArgs {
+  params: readonly Parameter[] | readonly GroupInput[];
+  /** Default 1e-3. */
+  lr?: number;
+  /** Decay rates of the running averages, in [0, 1). Default (0.9, 0.999). */
+  betas?: readonly number[];
+  /** Default 1e-8. */
+  eps?: number;
+  weightDecay?: number;
+  /** Divide by the largest second moment so far. */
+  amsgrad?: boolean;
+  /** Climb instead of descend. */
+  maximize?: boolean;
+  /** Kept for PyTorch's sake; no effect here. */
+  foreach?: boolean | null;
+  capturable?: boolean;
+  differentiable?: boolean;
+  fused?: boolean;
+}
+
+/** Check the arguments and give the groups' defaults that Adam and AdamW share. @throws ConfigError `bad-value` */
+export function adamDefaults(args: AdamArgs, defaultDecay: number): Record<string, unknown> {
+  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = defaultDecay } = args;
+  checkNonNegative('lr', lr);
+  checkNonNegative('eps', eps);
+  checkBetas(betas);
+  checkNonNegative('weight_decay', weightDecay);
+  return { lr, betas: [...betas], eps, weight_decay: weightDecay, amsgrad: args.amsgrad ?? false };
+}
+
+/** How weight decay enters: added to the gradient (Adam), or shrinking the parameter (AdamW). */
+export type DecayKind = 'coupled' | 'decoupled';
+
+/**
+ * m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps).
+ * Source: torch 1.13 `optim/adam.py` and `adamw.py`; Kingma & Ba, 2015; Loshchilov & Hutter, 2019; Reddi et al., 2018.
+ */
+export function adamRule(kind: DecayKind, amsgrad: boolean): ElementwiseRule {
+  return RULES[kind][amsgrad ? 1 : 0];
+}
+
+function makeRule(kind: DecayKind, amsgrad: boolean): ElementwiseRule {
+  const isCoupled = kind === 'coupled';
+  return {
+    name: `${isCoupled ? 'adam' : 'adamw'}${amsgrad ? 'Amsgrad' : ''}`,
+    stateNames: ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])],
+    countsSteps: true,
+    hyper,
+    wgsl: `
+  ${isCoupled ? 'let d = u.sign * g + u.weightDecay * p;' : 'p = p * u.shrink; let d = u.sign * g;'}
+  exp_avg = u.beta1 * exp_avg + u.oneMinusBeta1 * d;
+  exp_avg_sq = u.beta2 * exp_avg_sq + u.oneMinusBeta2 * d * d;
+  ${amsgrad ? 'max_exp_avg_sq = max(max_exp_avg_sq, exp_avg_sq);' : ''}
+  p = p - u.stepSize * exp_avg / (sqrt(${amsgrad ? 'max_exp_avg_sq' : 'exp_avg_sq'}) / u.correction + u.eps);`,
+    reference(x: Element, u) {
+      let d = u.sign * x.g;
+      if (isCoupled) d += u.weightDecay * x.p;
+      else x.p *= u.shrink;
+      x.exp_avg = u.beta1 * x.exp_avg + u.oneMinusBeta1 * d;
+      x.exp_avg_sq = u.beta2 * x.exp_avg_sq + u.oneMinusBeta2 * d * d;
+      if (amsgrad) x.max_exp_avg_sq = Math.max(x.max_exp_avg_sq, x.exp_avg_sq);
+      const second = amsgrad ? x.max_exp_avg_sq : x.exp_avg_sq;
+      x.p -= (u.stepSize * x.exp_avg) / (Math.sqrt(second) / u.correction + u.eps);
+    },
+  };
+}
+
+function hyper(group: ParamGroup, step: number): Readonly<Record<string, number>> {
+  const { lr, betas = [0.9, 0.999], weight_decay: weightDecay = 0 } = group;
+  const [beta1, beta2] = betas;
+  return {
+    sign: group.maximize ? -1 : 1,
+    weightDecay,
+    shrink: 1 - lr * weightDecay,
+    beta1,
+    beta2,
+    oneMinusBeta1: 1 - beta1,
+    oneMinusBeta2: 1 - beta2,
+    stepSize: lr / (1 - beta1 ** step),
+    // The square root of the second moment's bias correction.
+    correction: Math.sqrt(1 - beta2 ** step),
+    eps: Number(group.eps ?? 1e-8),
+  };
+}
+
+const RULES: Readonly<Record<DecayKind, readonly ElementwiseRule[]>> = {
+  coupled: [makeRule('coupled', false), makeRule('coupled', true)],
+  decoupled: [makeRule('decoupled', false), makeRule('decoupled', true)],
+};

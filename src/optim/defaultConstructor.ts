@@ -1,0 +1,119 @@
+// Turns `optimizer = dict(type=…, paramwise_cfg=…)` and a model into an optimizer.
+
+import { ConfigError } from '../errors/trainerError.ts';
+import type { Module, Parameter } from '../nn/index.ts';
+import {
+  buildFromCfg,
+  OPTIMIZER_BUILDERS,
+  assertDict,
+  type ArgSpec,
+  type BuildContext,
+} from '../registry/index.ts';
+import type { Optimizer } from './optimizer.ts';
+import { checkParamwiseCfg, groupPerParameter, type GroupCfg, type ParamwiseCfg } from './paramGroups.ts';
+import { asParamModule, type ParamModule, type TrainableParam } from './paramModule.ts';
+
+/** What a constructor registered in OPTIMIZER_BUILDERS does. */
+export interface OptimizerConstructor {
+  /** @param model borrowed; the optimizer holds its parameters */
+  build(model: Module): Optimizer;
+}
+
+export interface OptimizerConstructorArgs {
+  /** The optimizer's config with `type`, without `constructor` and `paramwise_cfg`. */
+  optimizerCfg: unknown;
+  paramwiseCfg?: unknown;
+}
+
+/**
+ * MMCV's default constructor: without `paramwise_cfg` one group of all parameters; with it one group per parameter
+ * with its own lr and weight_decay.
+ * Source: mmcv 1.7.2 `runner/optimizer/default_constructor.py`.
+ */
+export class DefaultOptimizerConstructor implements OptimizerConstructor {
+  static readonly args: ArgSpec = { required: ['optimizer_cfg'], optional: ['paramwise_cfg'] };
+  readonly #optimizerCfg: Readonly<Record<string, unknown>>;
+  readonly #paramwiseCfg: ParamwiseCfg;
+  readonly #base: { lr?: number; weightDecay?: number };
+  readonly #context: BuildContext;
+
+  /** @throws ConfigError `bad-type`, `no-weight-decay` */
+  constructor({ optimizerCfg, paramwiseCfg }: OptimizerConstructorArgs, context: BuildContext) {
+    assertDict(optimizerCfg, 'optimizer');
+    this.#optimizerCfg = optimizerCfg;
+    this.#base = {
+      lr: optionalNumber(optimizerCfg, 'lr'),
+      weightDecay: optionalNumber(optimizerCfg, 'weight_decay'),
+    };
+    this.#paramwiseCfg = checkParamwiseCfg(paramwiseCfg, this.#base);
+    this.#context = context;
+  }
+
+  /** @throws ConfigError `no-lr`; what the optimizer's class throws, with its path */
+  build(model: Module): Optimizer {
+    const params = this.groups(asParamModule(model));
+    return buildFromCfg(this.#optimizerCfg, this.#context.registries.OPTIMIZERS, {
+      path: 'optimizer',
+      context: this.#context,
+      defaultArgs: { params },
+    }) as Optimizer;
+  }
+
+  /** The groups of any module tree, before the optimizer's defaults. */
+  groups<P extends TrainableParam>(model: ParamModule<P>): GroupCfg<P>[] {
+    const root = unwrap(model);
+    if (Object.keys(this.#paramwiseCfg).length === 0) return [{ params: allParameters(root) }];
+    const { warn } = this.#context.services;
+    return groupPerParameter(root, this.#paramwiseCfg, this.#base, warn);
+  }
+}
+
+OPTIMIZER_BUILDERS.registerModule()(DefaultOptimizerConstructor);
+
+/**
+ * Build the optimizer of a config's `optimizer` dict; its `constructor` names the class that does it.
+ * @param cfg borrowed
+ * @throws ConfigError or RegistryError with the path inside the config
+ * Source: mmcv 1.7.2 `build_optimizer`.
+ */
+export function buildOptimizer(model: Module, cfg: unknown, context: BuildContext): Optimizer {
+  assertDict(cfg, 'optimizer');
+  const { constructor = 'DefaultOptimizerConstructor', paramwise_cfg, ...optimizerCfg } = cfg;
+  // `constructor` of a plain object is inherited; only an own key is the person's.
+  const type = Object.hasOwn(cfg, 'constructor') ? constructor : 'DefaultOptimizerConstructor';
+  const builderCfg = { type, optimizer_cfg: optimizerCfg, paramwise_cfg };
+  const builder = buildFromCfg(builderCfg, context.registries.OPTIMIZER_BUILDERS, {
+    path: 'optimizer',
+    context,
+  }) as OptimizerConstructor;
+  return builder.build(model);
+}
+
+function optionalNumber(cfg: Readonly<Record<string, unknown>>, key: string): number | undefined {
+  const value = cfg[key];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number') return value;
+  throw new ConfigError(`optimizer.${key} must be a number, but got ${JSON.stringify(value)}`, {
+    code: 'bad-type',
+    path: `optimizer.${key}`,
+  });
+}
+
+/** A model with an attribute `module` is a parallel wrapper around the real one. */
+function unwrap<P extends TrainableParam>(model: ParamModule<P>): ParamModule<P> {
+  for (const [name, child] of model.children()) if (name === 'module') return child;
+  return model;
+}
+
+function allParameters<P extends TrainableParam>(root: ParamModule<P>): P[] {
+  const params = new Set<P>();
+  const visit = (module: ParamModule<P>): void => {
+    for (const [, param] of module.ownParameters()) params.add(param);
+    for (const [, child] of module.children()) visit(child);
+  };
+  visit(root);
+  return [...params];
+}
+
+/** What an optimizer's `params` argument holds: parameters, or groups of them. */
+export type OptimizerParams = readonly Parameter[] | readonly GroupCfg<Parameter>[];

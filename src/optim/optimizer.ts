@@ -1,0 +1,308 @@
+// Base of every optimizer: parameter groups, state per parameter, and both in PyTorch's state-dict layout.
+
+import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
+import { dispose, read, tensor, variable, type Tensor, type Variable } from '../gpu/index.ts';
+import { gpuShape, gpuToTorch, torchToGpu, type Parameter, type StateTensor } from '../nn/index.ts';
+import { Tuple } from '../util/tuple.ts';
+
+/** A parameter group: PyTorch's keys, of which schedules change `lr`, `momentum` and `betas` between steps. */
+export interface ParamGroup {
+  readonly params: readonly Parameter[];
+  lr: number;
+  initial_lr?: number;
+  momentum?: number;
+  betas?: readonly number[];
+  weight_decay?: number;
+  [option: string]: unknown;
+}
+
+/**
+ * State of one parameter by PyTorch's keys: tensors in the parameter's shape and GPU layout (owned by the optimizer),
+ * numbers (`step`), or null.
+ */
+export type ParamState = Map<string, Variable | number | null>;
+
+/** An optimizer's state as PyTorch's `state_dict()` has it; tensors in PyTorch's axes. */
+export interface OptimizerStateDict {
+  /** By parameter index; parameters that never had a gradient are missing. */
+  state: Map<number, Map<string, StateTensor | number | null>>;
+  /** The groups' options, with parameter indices under `params`. */
+  param_groups: Record<string, unknown>[];
+}
+
+/** Groups as a config or an optimizer constructor gives them. */
+export type GroupInput = { readonly params: readonly Parameter[] } & Readonly<Record<string, unknown>>;
+
+/** PyTorch's number of each parameter: shared ones keep one index. */
+export function parameterIndices(groups: readonly ParamGroup[]): Map<Parameter, number> {
+  const indices = new Map<Parameter, number>();
+  let start = 0;
+  for (const { params } of groups) {
+    const fresh = new Map<Parameter, number>();
+    // PyTorch builds the group's map in one go, so a parameter that is listed twice gets its last place.
+    params.forEach((param, i) => {
+      if (!indices.has(param)) fresh.set(param, start + i);
+    });
+    for (const [param, index] of fresh) indices.set(param, index);
+    start += params.length;
+  }
+  return indices;
+}
+
+/**
+ * Base class of optimizers. A user's own one extends it and overrides `step`:
+ *
+ * @example
+ * class MyOptimizer extends Optimizer {
+ *   constructor({ params, lr }: { params: OptimizerParams; lr: number }) {
+ *     super(params, { lr });
+ *   }
+ *   override step(): void {
+ *     for (const group of this.paramGroups)
+ *       for (const p of group.params) if (p.grad) this.updateEach(p, p.grad, group);
+ *   }
+ * }
+ *
+ * Source: torch 1.13 `optim/optimizer.py`.
+ */
+export abstract class Optimizer {
+  readonly paramGroups: ParamGroup[] = [];
+  /** Options of a group that doesn't set them; undefined marks a required one. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly state = new Map<Parameter, ParamState>();
+
+  /**
+   * @param params parameters, or groups of them with options of their own (snake_case)
+   * @throws ConfigError `no-parameters`, `duplicate-parameter`, `missing-argument`
+   */
+  constructor(
+    params: readonly Parameter[] | readonly GroupInput[],
+    defaults: Readonly<Record<string, unknown>>,
+  ) {
+    this.defaults = defaults;
+    if (params.length === 0) {
+      throw new ConfigError('the optimizer must have parameters, but its list is empty', {
+        code: 'no-parameters',
+      });
+    }
+    for (const group of asGroups(params)) this.addParamGroup(group);
+  }
+
+  /** Update every parameter that has a gradient, in place. Gradients are borrowed. */
+  abstract step(): void;
+
+  /**
+   * Add parameters with options of their own; the rest comes from the defaults.
+   * @throws ConfigError as the constructor
+   */
+  addParamGroup(group: GroupInput): void {
+    const { params, ...options } = group;
+    const complete: Record<string, unknown> = { ...options };
+    for (const [key, value] of Object.entries(this.defaults)) {
+      if (complete[key] !== undefined) continue;
+      if (value === undefined) {
+        throw new ConfigError(
+          `a parameter group must have ${key}, but neither it nor the optimizer sets it`,
+          {
+            code: 'missing-argument',
+            hint: `write ${key}=… inside optimizer`,
+          },
+        );
+      }
+      complete[key] = value;
+    }
+    const taken = new Set(this.paramGroups.flatMap((other) => other.params));
+    const double = params.find((param) => taken.has(param));
+    if (double) {
+      throw new ConfigError(`each parameter must be in one group only, but '${double.name}' is in several`, {
+        code: 'duplicate-parameter',
+        hint: 'set paramwise_cfg=dict(bypass_duplicate=True)',
+      });
+    }
+    // Every optimizer has an lr: either a default or checked above.
+    this.paramGroups.push({ ...complete, params: [...params] } as unknown as ParamGroup);
+  }
+
+  /** Free all gradients. */
+  zeroGrad(): void {
+    for (const { params } of this.paramGroups) {
+      for (const param of params) {
+        if (param.grad) dispose(param.grad);
+        param.grad = null;
+      }
+    }
+  }
+
+  /** The parameter's state, empty at first. */
+  stateOf(param: Parameter): ParamState {
+    let state = this.state.get(param);
+    if (!state) this.state.set(param, (state = new Map()));
+    return state;
+  }
+
+  /** A state tensor of the parameter's size, all zero at first; the optimizer owns it. */
+  stateTensor(param: Parameter, key: string): Variable {
+    const state = this.stateOf(param);
+    const existing = state.get(key);
+    if (existing && typeof existing !== 'number') return existing;
+    const shape = [...gpuShape(param.shape, param.layout)];
+    const created = makeVariable(new Float32Array(param.size), shape);
+    state.set(key, created);
+    return created;
+  }
+
+  /** Copy the whole state out; all readbacks are queued before it first waits, so it is of one moment. */
+  async stateDict(): Promise<OptimizerStateDict> {
+    const indices = parameterIndices(this.paramGroups);
+    const pending: {
+      entries: Map<string, StateTensor | number | null>;
+      key: string;
+      param: Parameter;
+      data: ReturnType<typeof read>;
+    }[] = [];
+    const state: OptimizerStateDict['state'] = new Map();
+    for (const [param, index] of indices) {
+      const values = this.state.get(param);
+      if (!values) continue;
+      const entries = new Map<string, StateTensor | number | null>();
+      for (const [key, value] of values) {
+        if (value === null) entries.set(key, null);
+        else if (typeof value === 'number') entries.set(key, scalarState(key, value));
+        else {
+          // Reserves the key's place in PyTorch's order.
+          entries.set(key, null);
+          pending.push({ entries, key, param, data: read(value) });
+        }
+      }
+      state.set(index, entries);
+    }
+    const groups = this.paramGroups.map(({ params, ...options }) => ({
+      ...cloneOptions(options),
+      params: params.map((param) => indices.get(param)),
+    }));
+    for (const { entries, key, param, data } of pending) {
+      const values = gpuToTorch(Float32Array.from(await data), param.shape, param.layout);
+      entries.set(key, { shape: [...param.shape], dtype: 'float32', data: values });
+    }
+    return { state, param_groups: groups };
+  }
+
+  /**
+   * Restore what {@link stateDict} gave; options come from the file, the parameters stay.
+   * @param dict borrowed
+   * @throws CheckpointError `optimizer-mismatch` when groups or shapes don't fit; nothing is changed then
+   */
+  loadStateDict(dict: OptimizerStateDict): void {
+    const indices = parameterIndices(this.paramGroups);
+    const ofSaved = matchGroups(this.paramGroups, dict, indices);
+    for (const [index, entries] of dict.state) checkShapes(ofSaved.get(index), index, entries);
+    this.disposeState();
+    for (const [index, entries] of dict.state) {
+      const param = ofSaved.get(index);
+      if (!param) continue;
+      const state = this.stateOf(param);
+      for (const [key, value] of entries) state.set(key, restoreValue(value, param));
+    }
+    this.paramGroups.forEach((group, i) => {
+      const { params: _, ...options } = dict.param_groups[i];
+      for (const key of Object.keys(group)) if (key !== 'params') delete group[key];
+      Object.assign(group, cloneOptions(options));
+    });
+  }
+
+  /** Free the state's GPU memory; parameters and gradients aren't the optimizer's. */
+  dispose(): void {
+    this.disposeState();
+  }
+
+  private disposeState(): void {
+    for (const state of this.state.values()) {
+      for (const value of state.values()) if (value && typeof value !== 'number') dispose(value);
+    }
+    this.state.clear();
+  }
+}
+
+function asGroups(params: readonly Parameter[] | readonly GroupInput[]): readonly GroupInput[] {
+  const isGroup = (item: Parameter | GroupInput): item is GroupInput => 'params' in item;
+  const groups = [...params].filter(isGroup);
+  if (groups.length === params.length) return groups;
+  return [{ params: [...params].filter((item): item is Parameter => !isGroup(item)) }];
+}
+
+function makeVariable(data: Float32Array, shape: number[]): Variable {
+  const initial: Tensor = tensor(data, shape, 'float32');
+  const result = variable(initial, false);
+  dispose(initial);
+  return result;
+}
+
+/** PyTorch keeps the step count as a float32 tensor without axes; other numbers stay plain. */
+function scalarState(key: string, value: number): StateTensor | number {
+  return key === 'step' ? { shape: [], dtype: 'float32', data: Float32Array.of(value) } : value;
+}
+
+function cloneOptions(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([key, value]) => {
+      // PyTorch's betas are a tuple, whatever the config wrote.
+      if (Array.isArray(value)) return [key, Tuple.of<unknown>(...(value as unknown[]))];
+      return [key, value];
+    }),
+  );
+}
+
+/** Saved index -> our parameter, group by group. */
+function matchGroups(
+  groups: readonly ParamGroup[],
+  dict: OptimizerStateDict,
+  indices: ReadonlyMap<Parameter, number>,
+): Map<number, Parameter> {
+  const saved = dict.param_groups;
+  if (saved.length !== groups.length) {
+    throw mismatch(`${groups.length} parameter groups, but the checkpoint has ${saved.length}`);
+  }
+  const ofSaved = new Map<number, Parameter>();
+  groups.forEach(({ params }, g) => {
+    const list: unknown = saved[g].params;
+    const count = Array.isArray(list) ? list.length : 0;
+    if (!Array.isArray(list) || count !== params.length) {
+      throw mismatch(`${params.length} parameters in group ${g}, but the checkpoint has ${count}`);
+    }
+    params.forEach((param, i) => {
+      if (indices.has(param)) ofSaved.set(Number(list[i]), param);
+    });
+  });
+  return ofSaved;
+}
+
+function checkShapes(
+  param: Parameter | undefined,
+  index: number,
+  entries: ReadonlyMap<string, StateTensor | number | null>,
+): void {
+  if (!param) throw mismatch(`no parameter ${index}, but the checkpoint has state for it`);
+  for (const [key, value] of entries) {
+    if (value === null || typeof value === 'number' || value.shape.length === 0) continue;
+    if (value.shape.join() === param.shape.join()) continue;
+    throw mismatch(
+      `${key} of '${param.name}' in shape [${param.shape.join(', ')}], but the checkpoint has [${value.shape.join(', ')}]`,
+    );
+  }
+}
+
+function mismatch(rest: string): CheckpointError {
+  return new CheckpointError(`the optimizer must find ${rest}`, {
+    code: 'optimizer-mismatch',
+    hint: 'was the checkpoint saved with another model or another paramwise_cfg? load_from takes the weights only',
+  });
+}
+
+function restoreValue(value: StateTensor | number | null, param: Parameter): Variable | number | null {
+  if (value === null || typeof value === 'number') return value;
+  const data = Float32Array.from(value.data as ArrayLike<number | bigint>, Number);
+  // A tensor without axes is a count, except where the parameter itself has none.
+  if (value.shape.length === 0 && (param.shape.length > 0 || data.length !== param.size)) return data[0];
+  const shape = [...gpuShape(param.shape, param.layout)];
+  return makeVariable(torchToGpu(data, param.shape, param.layout), shape);
+}

@@ -1,0 +1,200 @@
+// DefaultOptimizerConstructor's rules: which parameter gets which learning rate and weight decay.
+
+import { ConfigError } from '../errors/trainerError.ts';
+import type { ParamModule, TrainableParam } from './paramModule.ts';
+
+/** A parameter group before an optimizer has filled in its defaults. */
+export interface GroupCfg<P> {
+  readonly params: readonly P[];
+  readonly lr?: number;
+  readonly weight_decay?: number;
+  readonly [option: string]: unknown;
+}
+
+/** `paramwise_cfg` after its checks. */
+export interface ParamwiseCfg {
+  readonly custom_keys?: Readonly<Record<string, unknown>>;
+  readonly bias_lr_mult?: number;
+  readonly bias_decay_mult?: number;
+  readonly norm_decay_mult?: number;
+  readonly dwconv_decay_mult?: number;
+  readonly dcn_offset_lr_mult?: number;
+  readonly bypass_duplicate?: boolean;
+}
+
+/** What the multipliers multiply: the optimizer's lr and weight_decay, where its config has them. */
+export interface BaseValues {
+  readonly lr?: number;
+  readonly weightDecay?: number;
+}
+
+const PATH = 'optimizer.paramwise_cfg';
+
+/**
+ * Check `paramwise_cfg`. Keys it doesn't know are ignored, as in MMCV.
+ * @throws ConfigError `bad-type` for a wrong type, `no-weight-decay` for a decay multiplier without weight_decay
+ */
+export function checkParamwiseCfg(value: unknown, base: BaseValues): ParamwiseCfg {
+  if (value === undefined || value === null) return {};
+  if (!isDict(value)) throw badType(PATH, 'must be None or a dict', value);
+  const customKeys = value.custom_keys;
+  if (customKeys !== undefined) {
+    if (!isDict(customKeys)) throw badType(`${PATH}.custom_keys`, 'must be a dict', customKeys);
+    for (const [key, rule] of Object.entries(customKeys)) {
+      if (!isDict(rule)) throw badType(`${PATH}.custom_keys.${key}`, 'must be a dict', rule);
+      if ('decay_mult' in rule) requireDecay(base, `custom_keys.${key}.decay_mult`);
+    }
+  }
+  for (const key of ['bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult']) {
+    if (key in value) requireDecay(base, key);
+  }
+  return value as ParamwiseCfg;
+}
+
+/**
+ * Make one group per parameter, in the module's order.
+ * @param warn told about each duplicate that `bypass_duplicate` skips
+ * @throws ConfigError `no-lr` when a rule multiplies an lr that the optimizer's config doesn't have
+ * Source: mmcv 1.7.2 `DefaultOptimizerConstructor.add_params`.
+ */
+export function groupPerParameter<P extends TrainableParam>(
+  root: ParamModule<P>,
+  cfg: ParamwiseCfg,
+  base: BaseValues,
+  warn: (message: string) => void,
+): GroupCfg<P>[] {
+  const rules = sortedRules(cfg);
+  const groups: GroupCfg<P>[] = [];
+  const seen = new Set<P>();
+
+  const visit = (module: ParamModule<P>, prefix: string, isInDcn: boolean): void => {
+    const kind = moduleKind(module);
+    // named_parameters() names a parameter once, even if the module holds it twice.
+    for (const [name, param] of uniqueValues(module.ownParameters())) {
+      // Frozen parameters are listed, so that indices match the model, but no rule applies to them.
+      if (!param.requiresGrad) {
+        groups.push({ params: [param] });
+        seen.add(param);
+        continue;
+      }
+      if (cfg.bypass_duplicate && seen.has(param)) {
+        warn(`${prefix} is duplicate. It is skipped since bypass_duplicate=True`);
+        continue;
+      }
+      seen.add(param);
+      const fullName = `${prefix}.${name}`;
+      const rule = rules.find(([key]) => fullName.includes(key))?.[1];
+      const options = rule
+        ? customOptions(rule, base)
+        : defaultOptions({ name, prefix, isInDcn, ...kind }, cfg, base);
+      groups.push({ params: [param], ...options });
+    }
+    for (const [name, child] of uniqueValues(module.children())) {
+      visit(child, prefix === '' ? name : `${prefix}.${name}`, kind.isDcn);
+    }
+  };
+  visit(root, '', false);
+  return groups;
+}
+
+interface CustomRule {
+  readonly lr_mult?: number;
+  readonly decay_mult?: number;
+}
+interface GroupOptions {
+  lr?: number;
+  weight_decay?: number;
+}
+
+/** The longest key first, ties in alphabetical order. */
+function sortedRules(cfg: ParamwiseCfg): [string, CustomRule][] {
+  const entries = Object.entries(cfg.custom_keys ?? {}) as [string, CustomRule][];
+  return entries.sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1));
+}
+
+function customOptions(rule: CustomRule, base: BaseValues): GroupOptions {
+  const options: GroupOptions = { lr: multiply(base.lr, rule.lr_mult ?? 1) };
+  if (base.weightDecay !== undefined) options.weight_decay = base.weightDecay * (rule.decay_mult ?? 1);
+  return options;
+}
+
+interface ParamFacts {
+  readonly name: string;
+  readonly prefix: string;
+  readonly isInDcn: boolean;
+  readonly isNorm: boolean;
+  readonly isDepthwise: boolean;
+  readonly isConv2d: boolean;
+}
+
+function defaultOptions(facts: ParamFacts, cfg: ParamwiseCfg, base: BaseValues): GroupOptions {
+  const { name, prefix, isInDcn, isNorm, isDepthwise, isConv2d } = facts;
+  const options: GroupOptions = {};
+  // Biases get their lr even with a multiplier of 1, so that without an lr in the config this fails, as in MMCV.
+  if (name === 'bias' && !isNorm && !isInDcn) options.lr = multiply(base.lr, cfg.bias_lr_mult ?? 1);
+  if (prefix.includes('conv_offset') && isInDcn && isConv2d) {
+    options.lr = multiply(base.lr, cfg.dcn_offset_lr_mult ?? 1);
+  }
+  const decay = base.weightDecay;
+  if (decay === undefined) return options;
+  if (isNorm) options.weight_decay = decay * (cfg.norm_decay_mult ?? 1);
+  else if (isDepthwise) options.weight_decay = decay * (cfg.dwconv_decay_mult ?? 1);
+  else if (name === 'bias' && !isInDcn) options.weight_decay = decay * (cfg.bias_decay_mult ?? 1);
+  return options;
+}
+
+const NORM_CLASSES = ['_BatchNorm', '_InstanceNorm', 'GroupNorm', 'LayerNorm'];
+const DCN_CLASSES = ['DeformConv2d', 'ModulatedDeformConv2d'];
+
+function moduleKind<P extends TrainableParam>(
+  module: ParamModule<P>,
+): { isNorm: boolean; isDepthwise: boolean; isConv2d: boolean; isDcn: boolean } {
+  const classes = [module.className, ...module.baseNames];
+  const isConv2d = classes.includes('Conv2d');
+  return {
+    isNorm: classes.some((name) => NORM_CLASSES.includes(name)),
+    isDepthwise: isConv2d && module.inChannels !== undefined && module.inChannels === module.groups,
+    isConv2d,
+    isDcn: classes.some((name) => DCN_CLASSES.includes(name)),
+  };
+}
+
+function multiply(lr: number | undefined, factor: number): number {
+  if (lr !== undefined) return lr * factor;
+  throw new ConfigError('the optimizer must have lr when paramwise_cfg is used, but it has none', {
+    code: 'no-lr',
+    path: 'optimizer.lr',
+    hint: 'write lr=… inside optimizer',
+  });
+}
+
+function requireDecay(base: BaseValues, key: string): void {
+  if (base.weightDecay !== undefined) return;
+  throw new ConfigError(`the optimizer must have weight_decay when ${key} is used, but it has none`, {
+    code: 'no-weight-decay',
+    path: `${PATH}.${key}`,
+    hint: 'write weight_decay=… inside optimizer',
+  });
+}
+
+function uniqueValues<V>(entries: Iterable<readonly [string, V]>): [string, V][] {
+  const seen = new Set<V>();
+  const unique: [string, V][] = [];
+  for (const [name, value] of entries) {
+    if (seen.has(value)) continue;
+    seen.add(value);
+    unique.push([name, value]);
+  }
+  return unique;
+}
+
+function isDict(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function badType(path: string, requirement: string, value: unknown): ConfigError {
+  return new ConfigError(`${path} ${requirement}, but got ${JSON.stringify(value)}`, {
+    code: 'bad-type',
+    path,
+  });
+}

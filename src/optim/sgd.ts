@@ -1,0 +1,123 @@
+import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
+import { badValue, checkNonNegative } from './checks.ts';
+import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import type { GroupInput, ParamGroup } from './optimizer.ts';
+import type { Parameter } from '../nn/index.ts';
+
+export interface SgdArgs {
+  params: readonly Parameter[] | readonly GroupInput[];
+  /** Required, here or in every group. */
+  lr?: number;
+  /** Default 0. */
+  momentum?: number;
+  /** Default 0. */
+  dampening?: number;
+  /** L2 penalty, added to the gradient. Default 0. */
+  weightDecay?: number;
+  nesterov?: boolean;
+  /** Climb instead of descend. */
+  maximize?: boolean;
+  /** Kept for PyTorch's sake; no effect here. */
+  foreach?: boolean | null;
+  differentiable?: boolean;
+}
+
+/**
+ * Stochastic gradient descent with momentum.
+ * d = g + weight_decay p; b = momentum b + (1 - dampening) d (first step: b = d); p -= lr b, or with nesterov
+ * p -= lr (d + momentum b).
+ * Source: torch 1.13 `optim/sgd.py`; Sutskever et al., "On the importance of initialization and momentum", 2013.
+ */
+export class SGD extends ElementwiseOptimizer {
+  static readonly args: ArgSpec = {
+    required: ['params'],
+    optional: [
+      'lr',
+      'momentum',
+      'dampening',
+      'weight_decay',
+      'nesterov',
+      'maximize',
+      'foreach',
+      'differentiable',
+    ],
+  };
+
+  /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
+  constructor(args: SgdArgs) {
+    const { params, lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = args;
+    if (lr !== undefined) checkNonNegative('lr', lr);
+    checkNonNegative('momentum', momentum);
+    checkNonNegative('weight_decay', weightDecay);
+    if (nesterov && (momentum <= 0 || dampening !== 0)) {
+      throw badValue('nesterov', 'needs a momentum and zero dampening', { momentum, dampening });
+    }
+    super(params, {
+      lr,
+      momentum,
+      dampening,
+      weight_decay: weightDecay,
+      nesterov,
+      maximize: args.maximize ?? false,
+      foreach: args.foreach ?? null,
+      differentiable: args.differentiable ?? false,
+    });
+  }
+
+  override ruleFor(group: ParamGroup): ElementwiseRule {
+    if (!group.momentum) return PLAIN;
+    return group.nesterov ? NESTEROV : MOMENTUM;
+  }
+}
+
+const DECAYED = 'let d = u.sign * g + u.weightDecay * p;';
+
+function hyper(group: ParamGroup, step: number): Readonly<Record<string, number>> {
+  const { lr, momentum = 0, weight_decay: weightDecay = 0 } = group;
+  const dampening = Number(group.dampening ?? 0);
+  const sign = group.maximize ? -1 : 1;
+  // The first buffer is the gradient itself, undamped; the buffer before it is zero.
+  return { lr, sign, weightDecay, momentum, keep: step === 1 ? 1 : 1 - dampening };
+}
+
+const PLAIN: ElementwiseRule = {
+  name: 'sgd',
+  stateNames: [],
+  emptyStates: ['momentum_buffer'],
+  countsSteps: false,
+  hyper,
+  wgsl: `${DECAYED} p = p - u.lr * d;`,
+  reference(x, u) {
+    x.p -= u.lr * (u.sign * x.g + u.weightDecay * x.p);
+  },
+};
+
+const MOMENTUM: ElementwiseRule = {
+  name: 'sgdMomentum',
+  stateNames: ['momentum_buffer'],
+  countsSteps: false,
+  hyper,
+  wgsl: `${DECAYED}
+  momentum_buffer = u.momentum * momentum_buffer + u.keep * d;
+  p = p - u.lr * momentum_buffer;`,
+  reference(x, u) {
+    const d = u.sign * x.g + u.weightDecay * x.p;
+    x.momentum_buffer = u.momentum * x.momentum_buffer + u.keep * d;
+    x.p -= u.lr * x.momentum_buffer;
+  },
+};
+
+const NESTEROV: ElementwiseRule = {
+  ...MOMENTUM,
+  name: 'sgdNesterov',
+  wgsl: `${DECAYED}
+  momentum_buffer = u.momentum * momentum_buffer + u.keep * d;
+  p = p - u.lr * (d + u.momentum * momentum_buffer);`,
+  reference(x, u) {
+    const d = u.sign * x.g + u.weightDecay * x.p;
+    x.momentum_buffer = u.momentum * x.momentum_buffer + u.keep * d;
+    x.p -= u.lr * (d + u.momentum * x.momentum_buffer);
+  },
+};
+
+OPTIMIZERS.registerModule()(SGD);
