@@ -3,7 +3,7 @@ import { TrainerError } from '../errors/trainerError.ts';
 import type { DecodedImage } from '../util/image.ts';
 import { Rng } from '../util/prng.ts';
 import type { Dataset } from './dataset.ts';
-import './index.ts';
+import { expandDatasetCfg } from './index.ts';
 import { boundsOf, drawShapes, layOutShapes, SHAPE_KINDS } from './shapesDrawing.ts';
 import { DatasetSampleSource } from './sampleSource.ts';
 import { testContext } from './testing/context.ts';
@@ -338,6 +338,15 @@ describe('wrappers', () => {
       '1:2',
       '1:3',
     ]);
+  });
+
+  test('a list of configs, and a list of ann_files, are short for ConcatDataset', () => {
+    const voc = { type: 'VOCDataset', ann_file: ['a', 'b'], img_prefix: ['x', 'y'], classes: ['cat'] };
+    const part = (ann_file: string, img_prefix: string): object => ({ ...voc, ann_file, img_prefix });
+    const long = { type: 'ConcatDataset', datasets: [part('a', 'x'), part('b', 'y')] };
+    expect(expandDatasetCfg(voc)).toEqual(long);
+    expect(expandDatasetCfg(long.datasets)).toEqual(long);
+    expect(expandDatasetCfg(long)).toBe(long);
   });
 
   async function build(cfg: object): Promise<Dataset> {

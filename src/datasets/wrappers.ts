@@ -7,6 +7,7 @@ import type { Rng } from '../util/prng.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
 import { badValue } from './checkArgs.ts';
 import type { Dataset } from './dataset.ts';
+import { expandDatasetCfg } from './expandCfg.ts';
 import type { Results } from './pipelines/results.ts';
 
 /** Maps its own indices to those of other datasets. */
@@ -78,7 +79,9 @@ export class RepeatDataset extends WrappedDataset {
       throw badValue('times', 'a whole number of at least 1', times);
     }
     this.times = times;
-    this.parts = [context.build<Dataset>('DATASETS', dataset, 'dataset', testModeArg(testMode))];
+    this.parts = [
+      context.build<Dataset>('DATASETS', expandDatasetCfg(dataset), 'dataset', testModeArg(testMode)),
+    ];
   }
 
   get length(): number {
@@ -117,7 +120,7 @@ export class ConcatDataset extends WrappedDataset {
       throw badValue('datasets', 'a list of at least one dataset', datasets);
     }
     this.parts = datasets.map((cfg, i) =>
-      context.build<Dataset>('DATASETS', cfg, `datasets[${i}]`, testModeArg(testMode)),
+      context.build<Dataset>('DATASETS', expandDatasetCfg(cfg), `datasets[${i}]`, testModeArg(testMode)),
     );
   }
 
