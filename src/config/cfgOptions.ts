@@ -54,10 +54,13 @@ function parseOption(text: string): Parsed {
     const element = inner.slice(0, comma);
     if (element === whole && !isTuple && !isList) {
       // MMCV recurses for ever on such a value.
-      throw new ConfigError(`an option must not hold several bracketed values side by side, but got '${text}'`, {
-        code: 'ambiguous-list',
-        hint: `put another pair of brackets around it: [${text}]`,
-      });
+      throw new ConfigError(
+        `an option must not hold several bracketed values side by side, but got '${text}'`,
+        {
+          code: 'ambiguous-list',
+          hint: `put another pair of brackets around it: [${text}]`,
+        },
+      );
     }
     const { value, isFloat } = parseOption(element);
     if (isFloat) {
@@ -77,7 +80,9 @@ function count(text: string, char: string): number {
 /** The first comma outside brackets, or the length. */
 function nextComma(text: string): number {
   if (count(text, '(') !== count(text, ')') || count(text, '[') !== count(text, ']')) {
-    throw new ConfigError(`brackets must be balanced, but they are not in '${text}'`, { code: 'unbalanced-brackets' });
+    throw new ConfigError(`brackets must be balanced, but they are not in '${text}'`, {
+      code: 'unbalanced-brackets',
+    });
   }
   let round = 0;
   let square = 0;
@@ -119,11 +124,14 @@ export function nestOptions(options: PlainDict): PlainDict {
     for (const key of keys) {
       const old = Object.hasOwn(target, key) ? target[key] : undefined;
       if (old !== undefined && !isDict(old)) {
-        throw new ConfigError(`the option '${fullKey}' must go into a dict, but another option sets '${key}' to a value`, {
-          code: 'option-conflict',
-          path: fullKey,
-          span: source?.span,
-        });
+        throw new ConfigError(
+          `the option '${fullKey}' must go into a dict, but another option sets '${key}' to a value`,
+          {
+            code: 'option-conflict',
+            path: fullKey,
+            span: source?.span,
+          },
+        );
       }
       const next: PlainDict = isDict(old) ? old : {};
       if (old === undefined) {

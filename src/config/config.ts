@@ -61,7 +61,8 @@ export class Config {
     let value: unknown = this.dict;
     for (const key of path.split('.')) {
       if (Array.isArray(value)) value = /^\d+$/.test(key) ? (value as unknown[])[Number(key)] : undefined;
-      else if (value instanceof KeyedDict) value = value.get(/^-?\d+$/.test(key) && !value.has(key) ? Number(key) : key);
+      else if (value instanceof KeyedDict)
+        value = value.get(/^-?\d+$/.test(key) && !value.has(key) ? Number(key) : key);
       else if (isDict(value)) value = Object.hasOwn(value, key) ? value[key] : undefined;
       else return undefined;
     }
@@ -97,7 +98,11 @@ export class Config {
 }
 
 /** Load a config with its bases and options. Never throws for bad text: see the diagnostics. */
-export async function loadConfig(main: string, readText: ReadText, options: LoadOptions = {}): Promise<LoadedConfig> {
+export async function loadConfig(
+  main: string,
+  readText: ReadText,
+  options: LoadOptions = {},
+): Promise<LoadedConfig> {
   const cache = new Map<string, Promise<string | null>>();
   const readOnce: ReadText = (path) => {
     const known = cache.get(path);
@@ -116,7 +121,8 @@ export async function loadConfig(main: string, readText: ReadText, options: Load
   let config: Config | null = null;
   try {
     config = new Config(deepCopy(loaded.dict), main, loaded.text);
-    if (options.cfgOptions && dictKeys(options.cfgOptions).length > 0) config = config.mergeFromDict(options.cfgOptions);
+    if (options.cfgOptions && dictKeys(options.cfgOptions).length > 0)
+      config = config.mergeFromDict(options.cfgOptions);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     diagnostics.push(toDiagnostic(error, start));
@@ -125,7 +131,11 @@ export async function loadConfig(main: string, readText: ReadText, options: Load
 }
 
 /** @throws ConfigError carrying the first error of {@link loadConfig} */
-export async function loadConfigOrThrow(main: string, readText: ReadText, options: LoadOptions = {}): Promise<Config> {
+export async function loadConfigOrThrow(
+  main: string,
+  readText: ReadText,
+  options: LoadOptions = {},
+): Promise<Config> {
   const { config, diagnostics } = await loadConfig(main, readText, options);
   const first = diagnostics.find((d) => d.severity === 'error');
   if (first) throw new ConfigError(first.message, { code: first.code, span: first.span, hint: first.hint });
@@ -137,13 +147,23 @@ export async function loadConfigOrThrow(main: string, readText: ReadText, option
  * Load a config from text alone, such as one typed into the page.
  * @param format the kind of text; `.py`, `.json`, `.yaml` or `.yml`
  */
-export function loadConfigText(text: string, format: string, options: LoadOptions = {}): Promise<LoadedConfig> {
+export function loadConfigText(
+  text: string,
+  format: string,
+  options: LoadOptions = {},
+): Promise<LoadedConfig> {
   const name = `text${format}`;
   return loadConfig(name, (path) => Promise.resolve(path === name ? text : null), options);
 }
 
 function toDiagnostic(error: ConfigError, fallback: Span): Diagnostic {
-  return { severity: 'error', code: error.code, message: error.message, span: error.span ?? fallback, hint: error.hint };
+  return {
+    severity: 'error',
+    code: error.code,
+    message: error.message,
+    span: error.span ?? fallback,
+    hint: error.hint,
+  };
 }
 
 /** A config made by a program rather than from a file. */

@@ -22,21 +22,34 @@ export function moduleCandidates(name: string): string[] {
 }
 
 /** Check `custom_imports` of a resolved config. */
-export async function checkCustomImports(config: PlainDict, readText: ReadText, fallback: Span): Promise<Diagnostic[]> {
+export async function checkCustomImports(
+  config: PlainDict,
+  readText: ReadText,
+  fallback: Span,
+): Promise<Diagnostic[]> {
   const custom = config.custom_imports;
   if (!Object.hasOwn(config, 'custom_imports') || !isTruthyPlain(custom)) return [];
   const span = sourceOf(config, 'custom_imports')?.span ?? fallback;
   const error = (code: string, message: string, at: Span, hint?: string): Diagnostic => ({ severity: 'error', code, message, span: at, hint }); // prettier-ignore
   const example = "write custom_imports = dict(imports=['my_module'], allow_failed_imports=False)";
   if (!isDict(custom) || custom instanceof KeyedDict) {
-    return [error('bad-custom-imports', `custom_imports must be a dict, but got a ${plainTypeName(custom)}`, span, example)];
+    return [
+      error(
+        'bad-custom-imports',
+        `custom_imports must be a dict, but got a ${plainTypeName(custom)}`,
+        span,
+        example,
+      ),
+    ];
   }
   const wrong = dictKeys(custom).find((key) => !KEYS.includes(key));
   if (wrong !== undefined) {
     return [error('bad-custom-imports', `custom_imports takes imports and allow_failed_imports, but got '${wrong}'`, sourceOf(custom, wrong)?.span ?? span)]; // prettier-ignore
   }
   if (!Object.hasOwn(custom, 'imports')) {
-    return [error('bad-custom-imports', 'custom_imports must have imports, but it is missing', span, example)];
+    return [
+      error('bad-custom-imports', 'custom_imports must have imports, but it is missing', span, example),
+    ];
   }
   const { imports } = custom;
   if (!isTruthyPlain(imports)) return [];

@@ -9,8 +9,10 @@ import { Tuple } from '../util/tuple.ts';
 import { type Doc, layOut } from './layout.ts';
 
 const KEYWORDS = new Set(
-  ('False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda ' +
-    'nonlocal not or pass raise return try while with yield').split(' '),
+  (
+    'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda ' +
+    'nonlocal not or pass raise return try while with yield'
+  ).split(' '),
 );
 
 const isName = (key: string): boolean => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(key) && !KEYWORDS.has(key);
@@ -30,10 +32,18 @@ function docOf(value: unknown, isFloat: boolean): Doc {
   if (isDict(value)) return dictDoc(value);
   if (value instanceof KeyedDict) {
     if (value.size === 0) return 'dict()';
-    const items = [...value].map(([k, v]) => ({ prefix: `${plainRepr(k, false, true)}: `, doc: docOf(v, false) }));
+    const items = [...value].map(([k, v]) => ({
+      prefix: `${plainRepr(k, false, true)}: `,
+      doc: docOf(v, false),
+    }));
     return { open: 'dict({', items, close: '})' };
   }
-  if (Array.isArray(value) && !(value instanceof Tuple) && value.length > 0 && value.every((v) => isDict(v))) {
+  if (
+    Array.isArray(value) &&
+    !(value instanceof Tuple) &&
+    value.length > 0 &&
+    value.every((v) => isDict(v))
+  ) {
     return { open: '[', items: value.map((v: PlainDict) => ({ prefix: '', doc: dictDoc(v) })), close: ']' };
   }
   return reprDoc(value, isFloat);

@@ -4,7 +4,8 @@
 import { dictEntries, isDict, KeyedDict, Opaque, type PlainDict, setEntry } from '../lang/plain.ts';
 import { Tuple } from '../util/tuple.ts';
 
-export type EncodedValue = null | boolean | number | string | EncodedValue[] | { [key: string]: EncodedValue };
+export type EncodedValue =
+  null | boolean | number | string | EncodedValue[] | { [key: string]: EncodedValue };
 
 /** To JSON data. */
 export function encodeValue(value: unknown): EncodedValue {
@@ -40,7 +41,9 @@ export function decodeValue(value: unknown): unknown {
   if (typeof __int__ === 'string') return BigInt(__int__);
   if (Array.isArray(__set__)) return new Set(__set__.map(decodeValue));
   if (Array.isArray(__items__)) {
-    return new KeyedDict((__items__ as [unknown, unknown][]).map(([k, v]) => [decodeValue(k), decodeValue(v)]));
+    return new KeyedDict(
+      (__items__ as [unknown, unknown][]).map(([k, v]) => [decodeValue(k), decodeValue(v)]),
+    );
   }
   if (typeof value.__repr__ === 'string') return new Opaque(value.__repr__, value.__repr__);
   if (typeof value.__class__ === 'string') return new Opaque('type', value.__class__);

@@ -5,7 +5,15 @@ import type { Span } from '../errors/span.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { checkSyntax, evaluateText, type LangDiagnostic } from '../lang/evaluate.ts';
 import { LineIndex } from '../lang/lineIndex.ts';
-import { deleteEntry, dictEntries, dictKeys, isDict, type PlainDict, plainTypeName, setEntry } from '../lang/plain.ts';
+import {
+  deleteEntry,
+  dictEntries,
+  dictKeys,
+  isDict,
+  type PlainDict,
+  plainTypeName,
+  setEntry,
+} from '../lang/plain.ts';
 import { setSource, sourceOf } from '../lang/sourceMap.ts';
 import { nearest } from '../util/nearest.ts';
 import { Tuple } from '../util/tuple.ts';
@@ -44,13 +52,21 @@ export class FileLoader {
    * @param via where an other config names this file, and the chain of files being read
    * @returns null when the file can't be read at all
    */
-  async load(path: string, usePredefinedVariables: boolean, via: { span: Span; chain: readonly string[] } | null): Promise<LoadedFile | null> {
+  async load(
+    path: string,
+    usePredefinedVariables: boolean,
+    via: { span: Span; chain: readonly string[] } | null,
+  ): Promise<LoadedFile | null> {
     const start: Span = { file: path, from: 0, to: 0, line: 1, column: 1, endLine: 1, endColumn: 1 };
     const place = via?.span ?? start;
     const extension = extensionOf(path);
     const text = this.files.length >= MAX_FILES ? null : await this.#readText(path);
     if (this.files.length >= MAX_FILES) {
-      this.#error('too-many-files', `a config must have at most ${MAX_FILES} files, but it names more`, place);
+      this.#error(
+        'too-many-files',
+        `a config must have at most ${MAX_FILES} files, but it names more`,
+        place,
+      );
       return null;
     }
     if (text === null) {
@@ -59,12 +75,17 @@ export class FileLoader {
     }
     if (!this.files.includes(path)) this.files.push(path);
     if (!['.py', '.json', '.yaml', '.yml'].includes(extension)) {
-      this.#error('file-type', `a config must be a .py, .json, .yaml or .yml file, but this is '${baseName(path)}'`, place);
+      this.#error(
+        'file-type',
+        `a config must be a .py, .json, .yaml or .yml file, but this is '${baseName(path)}'`,
+        place,
+      );
       return null;
     }
     const { source, markers } = substitute(text, path, usePredefinedVariables);
     const lines = new LineIndex(path, text);
-    const spanOf = (from: number, to: number): Span => lines.span(source.toOriginal(from), source.toOriginal(to));
+    const spanOf = (from: number, to: number): Span =>
+      lines.span(source.toOriginal(from), source.toOriginal(to));
     const originalSpan = (from: number, to: number): Span => lines.span(from, to);
     const before = this.diagnostics.length;
     let unknownNames: LangDiagnostic[] = [];
@@ -114,7 +135,11 @@ export class FileLoader {
     this.diagnostics.push({ severity: 'error', code, message, span, hint });
   }
 
-  async #parseData(text: string, extension: string, spanOf: (from: number, to: number) => Span): Promise<unknown> {
+  async #parseData(
+    text: string,
+    extension: string,
+    spanOf: (from: number, to: number) => Span,
+  ): Promise<unknown> {
     if (extension === '.json') {
       const parsed = parseJson(text, spanOf);
       if ('value' in parsed) return parsed.value;
@@ -148,7 +173,9 @@ export class FileLoader {
       'file-not-found',
       `${what}, but there is no such file`,
       span,
-      found ? `there is '${found}'; a base is found relative to the folder of the file that names it` : undefined,
+      found
+        ? `there is '${found}'; a base is found relative to the folder of the file that names it`
+        : undefined,
     );
   }
 
@@ -158,8 +185,10 @@ export class FileLoader {
     const span = sourceOf(dict, DEPRECATION_KEY)?.span;
     deleteEntry(dict, DEPRECATION_KEY);
     let message = `The config file ${path} will be deprecated in the future.`;
-    if (isDict(info) && info.expected !== undefined) message += ` Please use ${String(info.expected)} instead.`;
-    if (isDict(info) && info.reference !== undefined) message += ` More information can be found at ${String(info.reference)}`;
+    if (isDict(info) && info.expected !== undefined)
+      message += ` Please use ${String(info.expected)} instead.`;
+    if (isDict(info) && info.reference !== undefined)
+      message += ` More information can be found at ${String(info.reference)}`;
     this.diagnostics.push({
       severity: 'warning',
       code: 'deprecated-config',
@@ -169,10 +198,22 @@ export class FileLoader {
   }
 
   /** Load what `_base_` names and put the bases side by side; the key leaves the dict. Null without `_base_`. */
-  async #bases(dict: PlainDict, path: string, chain: readonly string[]): Promise<{ dict: PlainDict; texts: string[] } | null> {
+  async #bases(
+    dict: PlainDict,
+    path: string,
+    chain: readonly string[],
+  ): Promise<{ dict: PlainDict; texts: string[] } | null> {
     if (!Object.hasOwn(dict, BASE_KEY)) return null;
     const named = dict[BASE_KEY];
-    const span = sourceOf(dict, BASE_KEY)?.span ?? { file: path, from: 0, to: 0, line: 1, column: 1, endLine: 1, endColumn: 1 };
+    const span = sourceOf(dict, BASE_KEY)?.span ?? {
+      file: path,
+      from: 0,
+      to: 0,
+      line: 1,
+      column: 1,
+      endLine: 1,
+      endColumn: 1,
+    };
     deleteEntry(dict, BASE_KEY);
     const isList = Array.isArray(named) && !(named instanceof Tuple);
     const names: unknown[] = isList ? (named as unknown[]) : [named];

@@ -26,7 +26,12 @@ export function parseJson(
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     return {
-      error: { severity: 'error', code: 'bad-json', message: error.message, span: spanOf(error.at, error.at + 1) },
+      error: {
+        severity: 'error',
+        code: 'bad-json',
+        message: error.message,
+        span: spanOf(error.at, error.at + 1),
+      },
     };
   }
 }
@@ -74,7 +79,8 @@ class Reader {
     const from = this.#at;
     const done = (value: unknown, isFloat = false): Entry => {
       const to = this.#at;
-      if (typeof value === 'object' && value !== null) setSource(value, null, { span: this.#spanOf(from, to) });
+      if (typeof value === 'object' && value !== null)
+        setSource(value, null, { span: this.#spanOf(from, to) });
       return { value, from, to, isFloat };
     };
     const char = this.#text[from];
@@ -108,7 +114,8 @@ class Reader {
     const dict: PlainDict = {};
     this.#list('}', () => {
       this.#space();
-      if (this.#text[this.#at] !== '"') this.#fail(`a key in double quotes is expected here, but found ${this.#found()}`);
+      if (this.#text[this.#at] !== '"')
+        this.#fail(`a key in double quotes is expected here, but found ${this.#found()}`);
       const key = this.#string();
       this.#space();
       if (this.#text[this.#at] !== ':') this.#fail(`':' is expected after a key, but found ${this.#found()}`);
@@ -141,7 +148,8 @@ class Reader {
       item();
       this.#space();
       const char = this.#text[this.#at];
-      if (char !== ',' && char !== close) this.#fail(`',' or '${close}' is expected here, but found ${this.#found()}`);
+      if (char !== ',' && char !== close)
+        this.#fail(`',' or '${close}' is expected here, but found ${this.#found()}`);
       this.#at += 1;
       if (char === close) return;
     }

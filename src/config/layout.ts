@@ -40,7 +40,8 @@ function write(doc: Doc, indent: number, column: number, tail: number): string {
   const isSimple = doc.items.every((item) => typeof item.doc === 'string' && item.prefix === '');
   const joined = entries.join(', ');
   const isDictCall = doc.open === 'dict(' || isSimple;
-  if (isDictCall && inner + joined.length + closeWidth <= COLUMN_LIMIT) return `${doc.open}\n${pad}${joined}${close}`;
+  if (isDictCall && inner + joined.length + closeWidth <= COLUMN_LIMIT)
+    return `${doc.open}\n${pad}${joined}${close}`;
   if (isSimple) return fill(doc, entries, inner, close, closeWidth);
   const lines = doc.items.map((item, i) => {
     const isLast = i === doc.items.length - 1;
@@ -51,7 +52,13 @@ function write(doc: Doc, indent: number, column: number, tail: number): string {
 }
 
 /** Plain entries, as many on each line as fit. */
-function fill(doc: DocGroup, entries: readonly string[], inner: number, close: string, closeWidth: number): string {
+function fill(
+  doc: DocGroup,
+  entries: readonly string[],
+  inner: number,
+  close: string,
+  closeWidth: number,
+): string {
   const pad = ' '.repeat(inner);
   const lines: string[] = [];
   let line = '';

@@ -1,7 +1,17 @@
 // Merging a child config into its base. Source: mmcv 1.7.2 Config._merge_a_into_b.
 
 import { ConfigError } from '../errors/trainerError.ts';
-import { dictKeys, dictEntries, deleteEntry, isDict, isFloatEntry, KeyedDict, type PlainDict, plainTypeName, setEntry } from '../lang/plain.ts';
+import {
+  dictKeys,
+  dictEntries,
+  deleteEntry,
+  isDict,
+  isFloatEntry,
+  KeyedDict,
+  type PlainDict,
+  plainTypeName,
+  setEntry,
+} from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { copySources, setSource, sourceOf } from '../lang/sourceMap.ts';
 import { Tuple } from '../util/tuple.ts';
@@ -33,7 +43,8 @@ export function deepCopy(value: unknown): unknown {
 function shallowCopy<T extends PlainDict | unknown[]>(value: T): T;
 function shallowCopy(value: PlainDict | unknown[]): PlainDict | unknown[] {
   if (Array.isArray(value)) {
-    const copy: unknown[] = value instanceof Tuple ? Tuple.of(...(value as unknown[])) : [...(value as unknown[])];
+    const copy: unknown[] =
+      value instanceof Tuple ? Tuple.of(...(value as unknown[])) : [...(value as unknown[])];
     copySources(value, copy);
     return copy;
   }
@@ -56,7 +67,12 @@ function moveSource(from: object, fromKey: string, to: object, toKey: string | n
  * @throws ConfigError `merge-clash` for a dict over something that isn't one; `list-index` for an index out of range;
  *   `merge-list-element` for an element that can't take a merge
  */
-export function mergeAIntoB<T extends PlainDict | unknown[]>(a: PlainDict, b: T, allowListKeys?: boolean, path?: string): T;
+export function mergeAIntoB<T extends PlainDict | unknown[]>(
+  a: PlainDict,
+  b: T,
+  allowListKeys?: boolean,
+  path?: string,
+): T;
 export function mergeAIntoB(
   a: PlainDict,
   b: PlainDict | unknown[],
@@ -90,26 +106,34 @@ interface Place {
   readonly at: string;
   readonly span: ReturnType<typeof spanOfEntry>;
 }
-const spanOfEntry = (container: object, key: string): NonNullable<ReturnType<typeof sourceOf>>['span'] | undefined =>
-  sourceOf(container, key)?.span;
+const spanOfEntry = (
+  container: object,
+  key: string,
+): NonNullable<ReturnType<typeof sourceOf>>['span'] | undefined => sourceOf(container, key)?.span;
 
 function mergeIntoList(a: PlainDict, key: string, value: unknown, list: unknown[], place: Place): void {
   const { allowListKeys, at, span } = place;
   if (!allowListKeys || !/^\d+$/.test(key)) {
-    throw new ConfigError(`${at} must be an index of a list, a number from 0 to ${list.length - 1}, but it is '${key}'`, {
-      code: 'bad-list-index',
-      path: at,
-      span,
-      hint: 'count from 0; negative indices are not supported',
-    });
+    throw new ConfigError(
+      `${at} must be an index of a list, a number from 0 to ${list.length - 1}, but it is '${key}'`,
+      {
+        code: 'bad-list-index',
+        path: at,
+        span,
+        hint: 'count from 0; negative indices are not supported',
+      },
+    );
   }
   const index = Number(key);
   if (index >= list.length) {
-    throw new ConfigError(`${at} must be an index below ${list.length}, the length of the list, but it is ${index}`, {
-      code: 'list-index',
-      path: at,
-      span,
-    });
+    throw new ConfigError(
+      `${at} must be an index below ${list.length}, the length of the list, but it is ${index}`,
+      {
+        code: 'list-index',
+        path: at,
+        span,
+      },
+    );
   }
   const old = list[index];
   if (!isDict(value) || !(isDict(old) || (Array.isArray(old) && !(old instanceof Tuple)))) {

@@ -2,7 +2,15 @@
 
 import type { Diagnostic } from '../errors/diagnostic.ts';
 import type { Span } from '../errors/span.ts';
-import { dictKeys, getEntry, isDict, isFloatEntry, KeyedDict, type PlainDict, setEntry } from '../lang/plain.ts';
+import {
+  dictKeys,
+  getEntry,
+  isDict,
+  isFloatEntry,
+  KeyedDict,
+  type PlainDict,
+  setEntry,
+} from '../lang/plain.ts';
 import { setSource, sourceOf } from '../lang/sourceMap.ts';
 import { nearest } from '../util/nearest.ts';
 import { deepCopy } from './merge.ts';
@@ -41,7 +49,8 @@ export function substitute(text: string, file: string, usePredefinedVariables: b
     const [whole, name, path] = match;
     if (name !== undefined) return usePredefinedVariables ? predefined[name] : null;
     const marker = markerFor(path, text);
-    if (!markers.has(marker)) markers.set(marker, { path, from: match.index, to: match.index + whole.length });
+    if (!markers.has(marker))
+      markers.set(marker, { path, from: match.index, to: match.index + whole.length });
     return `"${marker}"`;
   });
   return { source, markers };

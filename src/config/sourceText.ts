@@ -24,7 +24,11 @@ export class SourceText {
   }
 
   /** Replace every match of `pattern` (global) in one pass; null keeps a match as it is. */
-  static replace(original: string, pattern: RegExp, by: (match: RegExpExecArray) => string | null): SourceText {
+  static replace(
+    original: string,
+    pattern: RegExp,
+    by: (match: RegExpExecArray) => string | null,
+  ): SourceText {
     const pieces: Piece[] = [];
     let text = '';
     let position = 0;
@@ -33,7 +37,12 @@ export class SourceText {
       if (fresh === null) continue;
       text += original.slice(position, match.index);
       position = match.index + match[0].length;
-      pieces.push({ from: text.length, to: text.length + fresh.length, originalFrom: match.index, originalTo: position });
+      pieces.push({
+        from: text.length,
+        to: text.length + fresh.length,
+        originalFrom: match.index,
+        originalTo: position,
+      });
       text += fresh;
     }
     return new SourceText(original, text + original.slice(position), pieces);

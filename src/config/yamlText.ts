@@ -19,7 +19,12 @@ export async function parseYaml(
 ): Promise<{ readonly value: unknown } | { readonly errors: Diagnostic[] }> {
   const { parseDocument, isAlias, isMap, isScalar, isSeq } = await import('yaml');
   // Only the structure is taken from the library; plain scalars are resolved below.
-  const document = parseDocument(text, { schema: 'failsafe', version: '1.1', uniqueKeys: false, merge: false });
+  const document = parseDocument(text, {
+    schema: 'failsafe',
+    version: '1.1',
+    uniqueKeys: false,
+    merge: false,
+  });
   const fail = (message: string, from: number, to: number): Diagnostic => ({
     severity: 'error',
     code: 'bad-yaml',
@@ -57,12 +62,16 @@ export async function parseYaml(
       return done(array);
     }
     if (isMap(node)) {
-      const pairs = node.items.map((p) => ({ key: convert(p.key, depth + 1), entry: convert(p.value, depth + 1) }));
+      const pairs = node.items.map((p) => ({
+        key: convert(p.key, depth + 1),
+        entry: convert(p.value, depth + 1),
+      }));
       return done(dictOf(pairs));
     }
     if (!isScalar(node)) return done(null);
     const raw = node.source ?? String(node.value ?? '');
-    if (node.type !== 'PLAIN' || node.tag !== undefined) return done(tagged(node.tag, String(node.value ?? '')));
+    if (node.type !== 'PLAIN' || node.tag !== undefined)
+      return done(tagged(node.tag, String(node.value ?? '')));
     const plain = resolvePlain(raw);
     return done(plain.value, plain.isFloat);
   };
@@ -80,14 +89,17 @@ interface Resolved {
   readonly isFloat: boolean;
 }
 
-function dictOf(pairs: readonly { readonly key: Resolved; readonly entry: Resolved & { readonly span: Span } }[]): unknown {
+function dictOf(
+  pairs: readonly { readonly key: Resolved; readonly entry: Resolved & { readonly span: Span } }[],
+): unknown {
   const merged: [unknown, Resolved & { readonly span: Span }][] = [];
   for (const { key, entry } of pairs) {
     // `<<: *base` merges another dict; its entries never override those written here.
     if (key.value === '<<' && typeof entry.value === 'object' && entry.value !== null) {
       const sources: unknown[] = Array.isArray(entry.value) ? entry.value : [entry.value];
       for (const source of sources.reverse()) {
-        for (const [k, v] of Object.entries(source as PlainDict)) merged.unshift([k, { ...entry, value: v, isFloat: false }]);
+        for (const [k, v] of Object.entries(source as PlainDict))
+          merged.unshift([k, { ...entry, value: v, isFloat: false }]);
       }
     } else merged.push([key.value, entry]);
   }

@@ -33,7 +33,8 @@ import {
 } from './values.ts';
 
 const noKeywords = (args: CallArgs, name: string): void => {
-  for (const key of args.kw.keys()) throw new PyError('TypeError', `${name}() does not take the argument '${key}'`);
+  for (const key of args.kw.keys())
+    throw new PyError('TypeError', `${name}() does not take the argument '${key}'`);
 };
 
 function cellsFrom(args: CallArgs, name: string): Cell[] {
@@ -46,11 +47,13 @@ const toInt: BuiltinBody = (args) => {
   const [value = 0, base] = bind(args, 'int', ['x', 'base'], 0);
   if (typeof value === 'string') return intOfText(value, base === undefined ? 10 : indexOf(base, 'the base'));
   if (value instanceof PyFloat) {
-    if (!Number.isFinite(value.n)) throw new PyError('ValueError', `int() needs a finite number, but got ${repr(value)}`);
+    if (!Number.isFinite(value.n))
+      throw new PyError('ValueError', `int() needs a finite number, but got ${repr(value)}`);
     return smallest(BigInt(Math.trunc(value.n)));
   }
   const int = asInt(value);
-  if (int === undefined) throw new PyError('TypeError', `int() needs a number or a str, but got ${typeName(value)}`);
+  if (int === undefined)
+    throw new PyError('TypeError', `int() needs a number or a str, but got ${typeName(value)}`);
   return int;
 };
 
@@ -60,7 +63,8 @@ function intOfText(text: string, base: number): Value {
   const body = { 16: /^0x/, 8: /^0o/, 2: /^0b/ }[base];
   const plain = body ? digits.replace(body, '') : digits;
   const isGood = plain !== '' && [...plain].every((c) => parseInt(c, 36) < base) && /^[0-9a-z]+$/.test(plain);
-  if (!isGood || plain.length > 4300) throw new PyError('ValueError', `int() needs a whole number, but got ${repr(text)}`);
+  if (!isGood || plain.length > 4300)
+    throw new PyError('ValueError', `int() needs a whole number, but got ${repr(text)}`);
   let value = 0n;
   for (const c of plain) value = value * BigInt(base) + BigInt(parseInt(c, 36));
   return smallest(clean.startsWith('-') ? -value : value);
@@ -79,7 +83,10 @@ const toFloat: BuiltinBody = (args) => {
   const n = typeof value === 'string' ? floatOfText(value) : asNumber(value);
   if (n !== undefined) return new PyFloat(n);
   const got = typeof value === 'string' ? repr(value) : typeName(value);
-  throw new PyError(typeof value === 'string' ? 'ValueError' : 'TypeError', `float() needs a number, but got ${got}`);
+  throw new PyError(
+    typeof value === 'string' ? 'ValueError' : 'TypeError',
+    `float() needs a number, but got ${got}`,
+  );
 };
 
 const toRange: BuiltinBody = (args) => {
@@ -88,7 +95,9 @@ const toRange: BuiltinBody = (args) => {
   const step = c === undefined ? 1 : indexOf(c, 'the step of range()');
   if (step === 0) throw new PyError('ValueError', 'the step of range() must not be 0');
   const first = indexOf(a, 'the argument of range()');
-  return b === undefined ? new PyRange(0, first, step) : new PyRange(first, indexOf(b, 'the end of range()'), step);
+  return b === undefined
+    ? new PyRange(0, first, step)
+    : new PyRange(first, indexOf(b, 'the end of range()'), step);
 };
 
 const extreme =
@@ -116,9 +125,11 @@ const round: BuiltinBody = (args) => {
   const int = asInt(value);
   const digits = places === null ? 0 : indexOf(places, 'ndigits');
   if (int !== undefined) return roundInt(int, digits);
-  if (!(value instanceof PyFloat)) throw new PyError('TypeError', `round() needs a number, but got ${typeName(value)}`);
+  if (!(value instanceof PyFloat))
+    throw new PyError('TypeError', `round() needs a number, but got ${typeName(value)}`);
   if (!Number.isFinite(value.n)) {
-    if (places === null) throw new PyError('ValueError', `round() needs a finite number, but got ${repr(value)}`);
+    if (places === null)
+      throw new PyError('ValueError', `round() needs a finite number, but got ${repr(value)}`);
     return value;
   }
   if (places === null) return smallest(BigInt(fixed(value.n, 0)));
@@ -132,9 +143,14 @@ const isInstance: BuiltinBody = (args) => {
   return types.some((t) => {
     if (!(t instanceof PyBuiltin) || t.kind !== 'type') {
       if (t instanceof PyClass || t instanceof PyException) return false;
-      throw new PyError('TypeError', 'the second argument of isinstance() must be a type or a tuple of types');
+      throw new PyError(
+        'TypeError',
+        'the second argument of isinstance() must be a type or a tuple of types',
+      );
     }
-    return typeName(value) === t.name || (t.name === 'int' && typeof value === 'boolean') || t.name === 'object';
+    return (
+      typeName(value) === t.name || (t.name === 'int' && typeof value === 'boolean') || t.name === 'object'
+    );
   });
 };
 
@@ -179,7 +195,12 @@ const functions: Readonly<Record<string, BuiltinBody>> = {
     return new PyTuple(made(args, [pair[0] ?? null, pair[1] ?? null]));
   },
   sorted: (args) => {
-    const [source = null, key = null, reverse = false] = bind(args, 'sorted', ['iterable', '*', 'key', 'reverse'], 1);
+    const [source = null, key = null, reverse = false] = bind(
+      args,
+      'sorted',
+      ['iterable', '*', 'key', 'reverse'],
+      1,
+    );
     return new PyList(sortCells(iterate(source), key, reverse, args));
   },
   any: (args) => iterate(bind(args, 'any', ['iterable'], 1)[0] ?? null).some((c) => isTruthy(c.v)),
@@ -198,12 +219,16 @@ const functions: Readonly<Record<string, BuiltinBody>> = {
   print: () => null,
   hash: (args) => {
     hashKey(bind(args, 'hash', ['object'], 1)[0] ?? null);
-    throw new PyError('NotImplementedError', 'hash() is not supported in a config: it would differ from run to run');
+    throw new PyError(
+      'NotImplementedError',
+      'hash() is not supported in a config: it would differ from run to run',
+    );
   },
   ord: (args) => textOf(bind(args, 'ord', ['character'], 1)[0], 'the argument of ord()').codePointAt(0) ?? 0,
   chr: (args) => {
     const code = indexOf(bind(args, 'chr', ['code'], 1)[0] ?? null, 'the argument of chr()');
-    if (code < 0 || code > 0x10ffff) throw new PyError('ValueError', `chr() needs a code point up to 1114111, but got ${code}`);
+    if (code < 0 || code > 0x10ffff)
+      throw new PyError('ValueError', `chr() needs a code point up to 1114111, but got ${code}`);
     return String.fromCodePoint(code);
   },
   hex: (args) => formatValue(bind(args, 'hex', ['x'], 1)[0] ?? null, '#x'),
@@ -241,23 +266,36 @@ const types: Readonly<Record<string, BuiltinBody>> = {
   bytes: (args) => {
     const [value = ''] = bind(args, 'bytes', ['source', 'encoding'], 0);
     if (value instanceof PyBytes) return value;
-    return new PyBytes(iterate(value).map((c) => String.fromCharCode(indexOf(c.v, 'a byte') & 0xff)).join(''));
+    return new PyBytes(
+      iterate(value)
+        .map((c) => String.fromCharCode(indexOf(c.v, 'a byte') & 0xff))
+        .join(''),
+    );
   },
   range: toRange,
   zip,
   enumerate,
-  reversed: (args) => new PyIterator('reversed', iterate(bind(args, 'reversed', ['sequence'], 1)[0] ?? null).reverse()),
+  reversed: (args) =>
+    new PyIterator('reversed', iterate(bind(args, 'reversed', ['sequence'], 1)[0] ?? null).reverse()),
   map: (args) => {
     const [fn, ...sources] = args.pos;
     const columns = sources.map((s) => iterate(s.v));
     const n = Math.min(...columns.map((c) => c.length));
-    const values = Array.from({ length: n }, (_, i) => args.call(fn.v, columns.map((c) => c[i].v)));
+    const values = Array.from({ length: n }, (_, i) =>
+      args.call(
+        fn.v,
+        columns.map((c) => c[i].v),
+      ),
+    );
     return new PyIterator('map', made(args, values));
   },
   filter: (args) => {
     const [fn = null, source = null] = bind(args, 'filter', ['function', 'iterable'], 2);
     const keep = (v: Value): boolean => isTruthy(fn === null ? v : args.call(fn, [v]));
-    return new PyIterator('filter', iterate(source).filter((c) => keep(c.v)));
+    return new PyIterator(
+      'filter',
+      iterate(source).filter((c) => keep(c.v)),
+    );
   },
   slice: () => {
     throw new PyError('NotImplementedError', 'slice() is not supported in a config, write a[start:stop]');
@@ -274,7 +312,14 @@ const types: Readonly<Record<string, BuiltinBody>> = {
 };
 
 function exceptions(): [string, Value][] {
-  const names = [...Object.keys(CODE_OF_EXCEPTION), 'BaseException', 'LookupError', 'ArithmeticError', 'OSError', 'FileNotFoundError'];
+  const names = [
+    ...Object.keys(CODE_OF_EXCEPTION),
+    'BaseException',
+    'LookupError',
+    'ArithmeticError',
+    'OSError',
+    'FileNotFoundError',
+  ];
   return names.map((name) => [name, new PyException(name, null)]);
 }
 

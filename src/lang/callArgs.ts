@@ -20,17 +20,22 @@ export function bind(
   const names = params.filter((p) => p !== '*');
   const maxPositional = star === -1 ? names.length : star;
   if (args.pos.length > maxPositional) {
-    throw new PyError('TypeError', `${fnName}() takes at most ${maxPositional} values, but got ${args.pos.length}`);
+    throw new PyError(
+      'TypeError',
+      `${fnName}() takes at most ${maxPositional} values, but got ${args.pos.length}`,
+    );
   }
   const bound: (Value | undefined)[] = names.map((_, i) => args.pos[i]?.v);
   for (const [name, cell] of args.kw) {
     const at = names.indexOf(name);
     if (at === -1) throw new PyError('TypeError', `${fnName}() does not take the argument '${name}'`);
-    if (bound[at] !== undefined) throw new PyError('TypeError', `${fnName}() got the argument '${name}' twice`);
+    if (bound[at] !== undefined)
+      throw new PyError('TypeError', `${fnName}() got the argument '${name}' twice`);
     bound[at] = cell.v;
   }
   for (let i = 0; i < required; i++) {
-    if (bound[i] === undefined) throw new PyError('TypeError', `${fnName}() needs the argument '${names[i]}'`);
+    if (bound[i] === undefined)
+      throw new PyError('TypeError', `${fnName}() needs the argument '${names[i]}'`);
   }
   return bound;
 }

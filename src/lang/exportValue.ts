@@ -40,7 +40,8 @@ export class Exporter {
     const dict: PlainDict = {};
     for (const [name, cell] of scope.cells) {
       const { v } = cell;
-      const isDropped = v instanceof PyModule || v instanceof PyFunction || (v instanceof PyBuiltin && v.kind === 'python');
+      const isDropped =
+        v instanceof PyModule || v instanceof PyFunction || (v instanceof PyBuiltin && v.kind === 'python');
       if (isDropped || name.startsWith('__')) continue;
       this.#put(dict, name, cell, 0);
     }
@@ -94,7 +95,8 @@ export class Exporter {
     if (value instanceof PyDict) return this.#dict(value, depth);
     if (value instanceof PySet) return new Set(this.#items([...value.map.values()], [], depth));
     if (value instanceof PyClass) return new Opaque('type', value.name);
-    if (value instanceof PyFunction || value instanceof PyBuiltin) return new Opaque(typeName(value), value.name);
+    if (value instanceof PyFunction || value instanceof PyBuiltin)
+      return new Opaque(typeName(value), value.name);
     return new Opaque(typeName(value), typeName(value));
   }
 

@@ -70,7 +70,9 @@ export abstract class ExpressionEvaluator {
     spend(1);
     if (++this.#depth > MAX_DEPTH) {
       this.#depth -= 1;
-      throw new PyError('RecursionError', `calls and expressions must be nested at most ${MAX_DEPTH} deep`, { range: expr });
+      throw new PyError('RecursionError', `calls and expressions must be nested at most ${MAX_DEPTH} deep`, {
+        range: expr,
+      });
     }
     try {
       return this.#value(expr, scope);
@@ -124,7 +126,13 @@ export abstract class ExpressionEvaluator {
       case 'conditional':
         return this.evaluate(isTruthy(this.evaluate(expr.test, scope)) ? expr.then : expr.otherwise, scope);
       case 'lambda':
-        return new PyFunction('<lambda>', expr.params, this.defaults(expr.params, scope), { expr: expr.body }, scope);
+        return new PyFunction(
+          '<lambda>',
+          expr.params,
+          this.defaults(expr.params, scope),
+          { expr: expr.body },
+          scope,
+        );
       case 'call':
         return this.#call(expr, scope);
       case 'attribute':
@@ -207,7 +215,8 @@ export abstract class ExpressionEvaluator {
       const [clause, ...rest] = clauses;
       if (!clause) {
         spend(1);
-        if (expr.key) dict.set(this.evaluate(expr.key, inner), this.evaluate(expr.element, inner), expr.element);
+        if (expr.key)
+          dict.set(this.evaluate(expr.key, inner), this.evaluate(expr.element, inner), expr.element);
         else cells.push(this.cell(expr.element, inner));
         return;
       }
@@ -236,7 +245,8 @@ export abstract class ExpressionEvaluator {
       if ('text' in part) out += part.text;
       else {
         const value = this.evaluate(part.expr, scope);
-        const shown: Value = part.conversion === '' ? value : part.conversion === 's' ? str(value) : repr(value);
+        const shown: Value =
+          part.conversion === '' ? value : part.conversion === 's' ? str(value) : repr(value);
         const spec = this.#format(part.spec, scope);
         out += formatValue(shown, spec);
       }
@@ -294,7 +304,11 @@ export abstract class ExpressionEvaluator {
     const isKey = object instanceof PyDict && object.get(name) !== undefined;
     throw new PyError('AttributeError', `a ${typeName(object)} has no attribute '${name}'`, {
       range,
-      hint: isKey ? `while a config is read its dicts are plain: write ['${name}']` : near ? `did you mean '${near}'?` : undefined,
+      hint: isKey
+        ? `while a config is read its dicts are plain: write ['${name}']`
+        : near
+          ? `did you mean '${near}'?`
+          : undefined,
     });
   }
 
@@ -317,18 +331,26 @@ export abstract class ExpressionEvaluator {
     else if (arg.kind === '*') for (const c of iterate(cell.v)) pos.push({ v: c.v, r: c.r ?? arg.value });
     else {
       if (!(cell.v instanceof PyDict)) {
-        throw new PyError('TypeError', `'**' needs a dict, but got a ${typeName(cell.v)}`, { range: arg.value });
+        throw new PyError('TypeError', `'**' needs a dict, but got a ${typeName(cell.v)}`, {
+          range: arg.value,
+        });
       }
       for (const e of cell.v.entries()) {
         if (typeof e.key !== 'string') {
-          throw new PyError('TypeError', `'**' needs keys that are text, but got ${repr(e.key)}`, { range: arg.value });
+          throw new PyError('TypeError', `'**' needs keys that are text, but got ${repr(e.key)}`, {
+            range: arg.value,
+          });
         }
         if (kw.has(e.key)) {
           const name = fn.kind === 'name' ? fn.name : 'the call';
-          throw new PyError('TypeError', `${name}() must get '${e.key}' once, but it got it again from '**'`, {
-            range: arg.value,
-            hint: `write dict(a, ${e.key}=…) to override an entry, or remove one of the two`,
-          });
+          throw new PyError(
+            'TypeError',
+            `${name}() must get '${e.key}' once, but it got it again from '**'`,
+            {
+              range: arg.value,
+              hint: `write dict(a, ${e.key}=…) to override an entry, or remove one of the two`,
+            },
+          );
         }
         kw.set(e.key, { v: e.v, r: e.r ?? arg.value });
       }
@@ -383,11 +405,17 @@ export abstract class ExpressionEvaluator {
       }
     }
     const extra = rest.keys().next();
-    if (!extra.done) throw new PyError('TypeError', `${fn.name}() does not take the argument '${extra.value}', or got it twice`);
-    if (used < pos.length) throw new PyError('TypeError', `${fn.name}() takes ${used} values, but got ${pos.length}`);
+    if (!extra.done)
+      throw new PyError(
+        'TypeError',
+        `${fn.name}() does not take the argument '${extra.value}', or got it twice`,
+      );
+    if (used < pos.length)
+      throw new PyError('TypeError', `${fn.name}() takes ${used} values, but got ${pos.length}`);
     const wasCollecting = this.isCollecting;
     this.isCollecting = false;
-    const result = 'expr' in fn.body ? this.evaluate(fn.body.expr, scope) : this.runBody(fn.body.stmts, scope);
+    const result =
+      'expr' in fn.body ? this.evaluate(fn.body.expr, scope) : this.runBody(fn.body.stmts, scope);
     this.isCollecting = wasCollecting;
     return result;
   }
@@ -416,10 +444,14 @@ export abstract class ExpressionEvaluator {
         const object = this.evaluate(target.object, scope);
         if (object instanceof PyClass) object.attributes.cells.set(target.name, cell);
         else {
-          throw new PyError('AttributeError', `the attribute '${target.name}' of a ${typeName(object)} can not be set`, {
-            range: target.nameRange,
-            hint: object instanceof PyDict ? `write ['${target.name}'] = …` : undefined,
-          });
+          throw new PyError(
+            'AttributeError',
+            `the attribute '${target.name}' of a ${typeName(object)} can not be set`,
+            {
+              range: target.nameRange,
+              hint: object instanceof PyDict ? `write ['${target.name}'] = …` : undefined,
+            },
+          );
         }
         return;
       }
@@ -437,12 +469,25 @@ export abstract class ExpressionEvaluator {
     const star = targets.findIndex((t) => t.kind === 'star');
     const tail = targets.length - star - 1;
     if (star === -1 ? cells.length !== targets.length : cells.length < targets.length - 1) {
-      throw new PyError('ValueError', `${targets.length} names need as many values, but got ${cells.length}`, { range });
+      throw new PyError(
+        'ValueError',
+        `${targets.length} names need as many values, but got ${cells.length}`,
+        { range },
+      );
     }
     targets.forEach((target, i) => {
       if (target.kind === 'star') {
-        this.assign(target.value, { v: new PyList(cells.slice(star, cells.length - tail)), r: cell.r }, scope);
-      } else this.assign(target, star !== -1 && i > star ? cells[cells.length - targets.length + i] : cells[i], scope);
+        this.assign(
+          target.value,
+          { v: new PyList(cells.slice(star, cells.length - tail)), r: cell.r },
+          scope,
+        );
+      } else
+        this.assign(
+          target,
+          star !== -1 && i > star ? cells[cells.length - targets.length + i] : cells[i],
+          scope,
+        );
     });
   }
 
@@ -457,14 +502,17 @@ export abstract class ExpressionEvaluator {
       for (const item of target.items) this.remove(item, scope);
       return;
     }
-    if (target.kind !== 'subscript') throw new PyError('SyntaxError', 'this can not be deleted', { range: target });
+    if (target.kind !== 'subscript')
+      throw new PyError('SyntaxError', 'this can not be deleted', { range: target });
     const object = this.evaluate(target.object, scope);
     const index = this.evaluate(target.index, scope);
     if (object instanceof PyDict) {
       if (!object.delete(index)) throw missingKey(object, index);
     } else if (object instanceof PyList) {
       const gone = new Set(
-        index instanceof PySlice ? slicePositions(object.items.length, index) : [position(object.items.length, index, 'list')],
+        index instanceof PySlice
+          ? slicePositions(object.items.length, index)
+          : [position(object.items.length, index, 'list')],
       );
       object.items = object.items.filter((_, i) => !gone.has(i));
     } else throw new PyError('TypeError', `entries of a ${typeName(object)} can not be deleted`);
@@ -498,7 +546,8 @@ function unary(op: '+' | '-' | '~' | 'not', value: Value): Value {
   if (op === 'not') return !isTruthy(value);
   if (value instanceof PyFloat && op !== '~') return op === '-' ? new PyFloat(-value.n) : value;
   const int = asInt(value);
-  if (int === undefined) throw new PyError('TypeError', `'${op}' needs a number, but got a ${typeName(value)}`);
+  if (int === undefined)
+    throw new PyError('TypeError', `'${op}' needs a number, but got a ${typeName(value)}`);
   if (op === '+') return int;
   return op === '-' ? smallest(-BigInt(int)) : smallest(~BigInt(int));
 }
@@ -507,12 +556,16 @@ function assignSlice(list: PyList, by: PySlice, cell: Cell): void {
   const positions = slicePositions(list.items.length, by);
   const fresh = iterate(cell.v).map((c) => ({ v: c.v, r: c.r ?? cell.r }));
   if (by.step === null || by.step === 1) {
-    const clamped = by.start === null ? 0 : slicePositions(list.items.length + 1, new PySlice(by.start, null, null))[0];
+    const clamped =
+      by.start === null ? 0 : slicePositions(list.items.length + 1, new PySlice(by.start, null, null))[0];
     list.items.splice(positions[0] ?? clamped ?? list.items.length, positions.length, ...fresh);
     return;
   }
   if (fresh.length !== positions.length) {
-    throw new PyError('ValueError', `a slice of ${positions.length} entries needs as many values, but got ${fresh.length}`);
+    throw new PyError(
+      'ValueError',
+      `a slice of ${positions.length} entries needs as many values, but got ${fresh.length}`,
+    );
   }
   positions.forEach((at, i) => {
     list.items[at] = fresh[i];

@@ -14,14 +14,16 @@ const MAX_DIGITS = 1000;
 export function formatValue(value: Value, spec: string): string {
   if (spec === '') return str(value);
   const match = SPEC.exec(spec);
-  if (!match) throw new PyError('ValueError', `'${spec}' is not a format that ${typeName(value)} understands`);
+  if (!match)
+    throw new PyError('ValueError', `'${spec}' is not a format that ${typeName(value)} understands`);
   const [, fillText, alignText, sign, , alternate, zero, widthText, grouping, precisionText, type] = match;
   const width = limited(widthText);
   const precision = precisionText === undefined ? undefined : limited(precisionText);
   const int = asInt(value);
   const isNumber = value instanceof PyFloat || (int !== undefined && type !== 's');
   let body: string;
-  if (typeof value === 'boolean' && type === '') body = precision === undefined ? str(value) : str(value).slice(0, precision);
+  if (typeof value === 'boolean' && type === '')
+    body = precision === undefined ? str(value) : str(value).slice(0, precision);
   else if (isNumber) {
     body = formatNumber(value, int, { sign, isAlternate: alternate !== '', grouping, precision, type });
   } else {
@@ -38,7 +40,8 @@ export function formatValue(value: Value, spec: string): string {
 
 function limited(digits: string): number {
   const n = Number(digits || '0');
-  if (n > MAX_DIGITS) throw new PyError('ValueError', `a format width must be at most ${MAX_DIGITS}, got ${n}`);
+  if (n > MAX_DIGITS)
+    throw new PyError('ValueError', `a format width must be at most ${MAX_DIGITS}, got ${n}`);
   return n;
 }
 
@@ -124,7 +127,8 @@ function general(x: number, precision: number, keepZeros: boolean, limitShift = 
   const p = Math.min(Math.max(precision, 1), 100);
   const exponent = x === 0 ? 0 : Number(x.toExponential(p - 1).split('e')[1]);
   const isPlain = exponent >= -4 && exponent < p - limitShift + (limitShift && p === 1 ? 1 : 0);
-  const strip = (text: string): string => (keepZeros || !text.includes('.') ? text : text.replace(/\.?0+$/, ''));
+  const strip = (text: string): string =>
+    keepZeros || !text.includes('.') ? text : text.replace(/\.?0+$/, '');
   if (isPlain) return strip(fixed(x, Math.max(0, p - 1 - exponent)));
   const [mantissa, tail] = exponential(x, p - 1).split('e');
   return `${strip(mantissa)}e${tail}`;
@@ -142,18 +146,32 @@ export function formatPercent(template: string, values: Value): string {
   const items: readonly Cell[] = values instanceof PyTuple ? values.items : [{ v: values, r: null }];
   let used = 0;
   const next = (): Value => {
-    if (used >= items.length) throw new PyError('TypeError', `'%' needs more values than the ${items.length} given`);
+    if (used >= items.length)
+      throw new PyError('TypeError', `'%' needs more values than the ${items.length} given`);
     return items[used++].v;
   };
   let usesKeys = false;
   const out = template.replace(
     /%(?:\(([^)]*)\))?([#0\- +]*)(\*|\d+)?(?:\.(\*|\d+))?([\s\S]?)/g,
-    (_whole, key: string | undefined, flags: string, width: string | undefined, precision: string | undefined, type: string) => {
+    (
+      _whole,
+      key: string | undefined,
+      flags: string,
+      width: string | undefined,
+      precision: string | undefined,
+      type: string,
+    ) => {
       if (type === '%') return '%';
       const w = width === '*' ? indexOf(next(), 'the width *') : limited(width ?? '0');
-      const p = precision === '*' ? indexOf(next(), 'the precision *') : precision === undefined ? undefined : limited(precision);
+      const p =
+        precision === '*'
+          ? indexOf(next(), 'the precision *')
+          : precision === undefined
+            ? undefined
+            : limited(precision);
       if (key !== undefined) usesKeys = true;
-      if (key !== undefined && !(values instanceof PyDict)) throw new PyError('TypeError', `'%(${key})' needs a dict`);
+      if (key !== undefined && !(values instanceof PyDict))
+        throw new PyError('TypeError', `'%(${key})' needs a dict`);
       const value = key === undefined ? next() : getItem(values, key);
       return percentItem(value, flags, w, p, type);
     },
@@ -165,16 +183,29 @@ export function formatPercent(template: string, values: Value): string {
   return out;
 }
 
-function percentItem(value: Value, flags: string, width: number, precision: number | undefined, type: string): string {
+function percentItem(
+  value: Value,
+  flags: string,
+  width: number,
+  precision: number | undefined,
+  type: string,
+): string {
   const align = flags.includes('-') ? '<' : '>';
   if (type === 's' || type === 'r' || type === 'a') {
     const text = type === 's' ? str(value) : repr(value);
     return pad(precision === undefined ? text : text.slice(0, precision), width, ' ', align);
   }
-  if (type === 'c') return pad(typeof value === 'string' ? value : String.fromCodePoint(indexOf(value, "'%c'")), width, ' ', align);
+  if (type === 'c')
+    return pad(
+      typeof value === 'string' ? value : String.fromCodePoint(indexOf(value, "'%c'")),
+      width,
+      ' ',
+      align,
+    );
   if (!/[diouxXeEfFgG]/.test(type)) throw new PyError('ValueError', `'%${type}' is not a format`);
   const number = asNumber(value);
-  if (number === undefined) throw new PyError('TypeError', `'%${type}' needs a number, but got ${typeName(value)}`);
+  if (number === undefined)
+    throw new PyError('TypeError', `'%${type}' needs a number, but got ${typeName(value)}`);
   const isInt = 'diouxX'.includes(type);
   if (isInt && value instanceof PyFloat && 'oxX'.includes(type)) {
     throw new PyError('TypeError', `'%${type}' needs an int, but got float`);
@@ -188,8 +219,11 @@ function percentItem(value: Value, flags: string, width: number, precision: numb
     precision: isInt ? undefined : precision,
     type: 'iu'.includes(type) ? 'd' : type,
   });
-  const minDigits = isInt && precision !== undefined ? body.replace(/\d+$/, (d) => d.padStart(precision, '0')) : body;
-  return flags.includes('0') && align === '>' ? pad(minDigits, width, '0', '=') : pad(minDigits, width, ' ', align);
+  const minDigits =
+    isInt && precision !== undefined ? body.replace(/\d+$/, (d) => d.padStart(precision, '0')) : body;
+  return flags.includes('0') && align === '>'
+    ? pad(minDigits, width, '0', '=')
+    : pad(minDigits, width, ' ', align);
 }
 
 /** `template.format(…)`: `look` finds a field's value by position or name. */
@@ -200,7 +234,8 @@ export function formatTemplate(template: string, look: (field: string) => Value)
     let out = '';
     for (let i = 0; i < text.length; i++) {
       const char = text[i];
-      if (char === '}' && text[i + 1] !== '}') throw new PyError('ValueError', "a single '}' is not allowed in a format text");
+      if (char === '}' && text[i + 1] !== '}')
+        throw new PyError('ValueError', "a single '}' is not allowed in a format text");
       if ((char === '{' || char === '}') && text[i + 1] === char) {
         out += char;
         i += 1;
@@ -219,10 +254,12 @@ export function formatTemplate(template: string, look: (field: string) => Value)
     const [, name, path, conversion, spec] = match;
     let value = look(name === '' ? String(automatic++) : name);
     for (const step of path.matchAll(/\.(\w+)|\[([^\]]*)\]/g)) {
-      if (step[1] !== undefined) throw new PyError('NotImplementedError', `'.${step[1]}' is not supported in a format field`);
+      if (step[1] !== undefined)
+        throw new PyError('NotImplementedError', `'.${step[1]}' is not supported in a format field`);
       value = getItem(value, /^\d+$/.test(step[2]) ? Number(step[2]) : step[2]);
     }
-    const shown: Value = conversion === 'r' || conversion === 'a' ? repr(value) : conversion === 's' ? str(value) : value;
+    const shown: Value =
+      conversion === 'r' || conversion === 'a' ? repr(value) : conversion === 's' ? str(value) : value;
     return formatValue(shown, spec ? run(spec, depth + 1) : '');
   };
   return run(template, 0);

@@ -93,7 +93,13 @@ export class Interpreter extends ExpressionEvaluator {
         for (const target of stmt.targets) this.remove(target, scope);
         return 'next';
       case 'def': {
-        const fn = new PyFunction(stmt.name, stmt.params, this.defaults(stmt.params, scope), { stmts: stmt.body }, scope);
+        const fn = new PyFunction(
+          stmt.name,
+          stmt.params,
+          this.defaults(stmt.params, scope),
+          { stmts: stmt.body },
+          scope,
+        );
         this.define(stmt.name, { v: fn, r: stmt }, scope);
         return 'next';
       }
@@ -166,7 +172,9 @@ export class Interpreter extends ExpressionEvaluator {
     } catch (error) {
       if (!(error instanceof PyError)) throw error;
       for (const handler of stmt.handlers) {
-        const types = handler.type ? this.evaluate(handler.type, scope) : new PyException('BaseException', null);
+        const types = handler.type
+          ? this.evaluate(handler.type, scope)
+          : new PyException('BaseException', null);
         const list = types instanceof PyTuple ? types.items.map((c) => c.v) : [types];
         if (!list.some((t) => t instanceof PyException && isCaughtBy(error.exception, t.name))) continue;
         if (handler.name) {
@@ -197,11 +205,14 @@ export class Interpreter extends ExpressionEvaluator {
   }
 
   #raise(value: Expr | null, scope: Scope): never {
-    const raised = value ? this.evaluate(value, scope) : new PyException('RuntimeError', 'nothing to raise again');
+    const raised = value
+      ? this.evaluate(value, scope)
+      : new PyException('RuntimeError', 'nothing to raise again');
     if (!(raised instanceof PyException)) {
       throw new PyError('TypeError', `only an exception can be raised, but this is a ${typeName(raised)}`);
     }
-    const name: ExceptionName = raised.name in CODE_OF_EXCEPTION ? (raised.name as ExceptionName) : 'Exception';
+    const name: ExceptionName =
+      raised.name in CODE_OF_EXCEPTION ? (raised.name as ExceptionName) : 'Exception';
     throw new PyError(name, raised.message ?? raised.name);
   }
 
@@ -228,7 +239,9 @@ export class Interpreter extends ExpressionEvaluator {
     for (const { name, alias, range } of names) {
       const member = module?.members.get(name) ?? findModule(`${moduleName}.${name}`);
       if (member === undefined || module === undefined) {
-        throw new PyError('ImportError', `'${name}' can not be imported from '${moduleName}' by a config`, { range });
+        throw new PyError('ImportError', `'${name}' can not be imported from '${moduleName}' by a config`, {
+          range,
+        });
       }
       this.define(alias ?? name, { v: member, r: range }, scope);
     }
@@ -256,7 +269,12 @@ function namesSetBy(stmt: Stmt): string[] {
     case 'while':
       return [...stmt.body, ...stmt.otherwise].flatMap(namesSetBy);
     case 'try':
-      return [...stmt.body, ...stmt.handlers.flatMap((h) => h.body), ...stmt.otherwise, ...stmt.final].flatMap(namesSetBy);
+      return [
+        ...stmt.body,
+        ...stmt.handlers.flatMap((h) => h.body),
+        ...stmt.otherwise,
+        ...stmt.final,
+      ].flatMap(namesSetBy);
     default:
       return [];
   }
@@ -275,4 +293,3 @@ function namesOfTarget(target: Expr): string[] {
       return [];
   }
 }
-

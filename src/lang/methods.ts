@@ -98,14 +98,18 @@ const TUPLE: Readonly<Record<string, Method<PyTuple>>> = {
 
 /** Put the entries of a dict, of pairs and of keywords into a dict, as `dict(…)` and `.update(…)` do. */
 export function updateDict(dict: PyDict, args: CallArgs, fnName: string): void {
-  if (args.pos.length > 1) throw new PyError('TypeError', `${fnName}() takes one value and keywords, but got ${args.pos.length}`);
+  if (args.pos.length > 1)
+    throw new PyError('TypeError', `${fnName}() takes one value and keywords, but got ${args.pos.length}`);
   const source = args.pos[0]?.v;
   if (source instanceof PyDict) for (const e of source.entries()) dict.set(e.key, e.v, e.r);
   else if (source !== undefined) {
     for (const cell of iterate(source)) {
       const pair = iterate(cell.v);
       if (pair.length !== 2) {
-        throw new PyError('ValueError', `${fnName}() needs pairs of a key and a value, but got ${pair.length} values`);
+        throw new PyError(
+          'ValueError',
+          `${fnName}() needs pairs of a key and a value, but got ${pair.length} values`,
+        );
       }
       dict.set(pair[0].v, pair[1].v, pair[1].r ?? cell.r ?? args.range);
     }
@@ -182,14 +186,21 @@ const SET: Readonly<Record<string, Method<PySet>>> = {
     return null;
   },
   copy: (self) => shallowCopy(self),
-  union: (self, args) => new PySet([...self.map.values(), ...args.pos.flatMap((a) => iterate(a.v))], self.isFrozen),
+  union: (self, args) =>
+    new PySet([...self.map.values(), ...args.pos.flatMap((a) => iterate(a.v))], self.isFrozen),
   intersection: (self, args) => {
     const others = args.pos.map((a) => new PySet(iterate(a.v)));
-    return new PySet([...self.map.values()].filter((c) => others.every((o) => o.has(c.v))), self.isFrozen);
+    return new PySet(
+      [...self.map.values()].filter((c) => others.every((o) => o.has(c.v))),
+      self.isFrozen,
+    );
   },
   difference: (self, args) => {
     const others = args.pos.map((a) => new PySet(iterate(a.v)));
-    return new PySet([...self.map.values()].filter((c) => !others.some((o) => o.has(c.v))), self.isFrozen);
+    return new PySet(
+      [...self.map.values()].filter((c) => !others.some((o) => o.has(c.v))),
+      self.isFrozen,
+    );
   },
   issubset: (self, args) => {
     const other = new PySet(iterate(args.pos[0]?.v ?? null));
@@ -215,7 +226,10 @@ const INT: Readonly<Record<string, Method<Value>>> = {
   },
 };
 
-function lookUp<T>(table: Readonly<Record<string, Method<T>>>, self: T): (name: string) => Method<null> | undefined {
+function lookUp<T>(
+  table: Readonly<Record<string, Method<T>>>,
+  self: T,
+): (name: string) => Method<null> | undefined {
   return (name) => {
     const method = Object.hasOwn(table, name) ? table[name] : undefined;
     return method && ((_none, args) => method(self, args));

@@ -5,7 +5,17 @@ import { shallowCopy } from './methods.ts';
 import { spend } from './limits.ts';
 import { asInt, asNumber, smallest } from './numbers.ts';
 import { PyError } from './pyError.ts';
-import { type BuiltinBody, PyBuiltin, PyDict, PyFloat, PyList, PyModule, PyTuple, typeName, type Value } from './values.ts';
+import {
+  type BuiltinBody,
+  PyBuiltin,
+  PyDict,
+  PyFloat,
+  PyList,
+  PyModule,
+  PyTuple,
+  typeName,
+  type Value,
+} from './values.ts';
 
 const text = (name: string, run: (path: string) => Value): [string, Value] => [
   name,
@@ -15,7 +25,9 @@ const text = (name: string, run: (path: string) => Value): [string, Value] => [
 const splitExt = (path: string): [string, string] => {
   const dot = path.lastIndexOf('.');
   const nameStart = path.lastIndexOf('/') + 1;
-  return dot > nameStart && !/^\.+$/.test(path.slice(nameStart, dot)) ? [path.slice(0, dot), path.slice(dot)] : [path, ''];
+  return dot > nameStart && !/^\.+$/.test(path.slice(nameStart, dot))
+    ? [path.slice(0, dot), path.slice(dot)]
+    : [path, ''];
 };
 const splitPath = (path: string): [string, string] => {
   const at = path.lastIndexOf('/') + 1;
@@ -83,10 +95,13 @@ const real =
   (args) => {
     const [value = null] = bind(args, name, ['x'], 1);
     const x = asNumber(value);
-    if (x === undefined) throw new PyError('TypeError', `math.${name}() needs a number, but got ${typeName(value)}`);
+    if (x === undefined)
+      throw new PyError('TypeError', `math.${name}() needs a number, but got ${typeName(value)}`);
     const y = run(x);
-    if (Number.isNaN(y) && !Number.isNaN(x)) throw new PyError('ValueError', `math.${name}() is not defined for ${x}`);
-    if (!Number.isFinite(y) && Number.isFinite(x)) throw new PyError(x === 0 ? 'ValueError' : 'OverflowError', `math.${name}() is not defined for ${x}`);
+    if (Number.isNaN(y) && !Number.isNaN(x))
+      throw new PyError('ValueError', `math.${name}() is not defined for ${x}`);
+    if (!Number.isFinite(y) && Number.isFinite(x))
+      throw new PyError(x === 0 ? 'ValueError' : 'OverflowError', `math.${name}() is not defined for ${x}`);
     return new PyFloat(y);
   };
 
@@ -97,8 +112,10 @@ const whole =
     const int = asInt(value);
     if (int !== undefined) return int;
     const x = asNumber(value);
-    if (x === undefined) throw new PyError('TypeError', `math.${name}() needs a number, but got ${typeName(value)}`);
-    if (!Number.isFinite(x)) throw new PyError('ValueError', `math.${name}() needs a finite number, but got ${x}`);
+    if (x === undefined)
+      throw new PyError('TypeError', `math.${name}() needs a number, but got ${typeName(value)}`);
+    if (!Number.isFinite(x))
+      throw new PyError('ValueError', `math.${name}() needs a finite number, but got ${x}`);
     return smallest(BigInt(run(x)));
   };
 
@@ -114,8 +131,20 @@ const math = new PyModule(
     ['nan', new PyFloat(NaN)],
     ...REAL.map((name): [string, Value] => [name, new PyBuiltin(name, real(name, Math[name]))]),
     ['fabs', new PyBuiltin('fabs', real('fabs', Math.abs))],
-    ['radians', new PyBuiltin('radians', real('radians', (x) => (x * Math.PI) / 180))],
-    ['degrees', new PyBuiltin('degrees', real('degrees', (x) => (x * 180) / Math.PI))],
+    [
+      'radians',
+      new PyBuiltin(
+        'radians',
+        real('radians', (x) => (x * Math.PI) / 180),
+      ),
+    ],
+    [
+      'degrees',
+      new PyBuiltin(
+        'degrees',
+        real('degrees', (x) => (x * 180) / Math.PI),
+      ),
+    ],
     ['ceil', new PyBuiltin('ceil', whole('ceil', Math.ceil))],
     ['floor', new PyBuiltin('floor', whole('floor', Math.floor))],
     ['trunc', new PyBuiltin('trunc', whole('trunc', Math.trunc))],
@@ -147,7 +176,8 @@ function deepCopy(value: Value, seen: Map<Value, Value>): Value {
     for (const c of value.items) copy.items.push({ v: deepCopy(c.v, seen), r: c.r });
     return copy;
   }
-  if (value instanceof PyTuple) return new PyTuple(value.items.map((c) => ({ v: deepCopy(c.v, seen), r: c.r })));
+  if (value instanceof PyTuple)
+    return new PyTuple(value.items.map((c) => ({ v: deepCopy(c.v, seen), r: c.r })));
   if (value instanceof PyDict) {
     const copy = new PyDict();
     seen.set(value, copy);
@@ -161,7 +191,14 @@ const copy = new PyModule(
   'copy',
   new Map<string, Value>([
     ['copy', new PyBuiltin('copy', (args) => shallowCopy(bind(args, 'copy', ['x'], 1)[0] ?? null), 'python')],
-    ['deepcopy', new PyBuiltin('deepcopy', (args) => deepCopy(bind(args, 'deepcopy', ['x'], 1)[0] ?? null, new Map()), 'python')],
+    [
+      'deepcopy',
+      new PyBuiltin(
+        'deepcopy',
+        (args) => deepCopy(bind(args, 'deepcopy', ['x'], 1)[0] ?? null, new Map()),
+        'python',
+      ),
+    ],
   ]),
 );
 

@@ -110,7 +110,9 @@ function intPower(a: Int, b: Int): Value {
     return new PyFloat(Number(a) ** Number(b));
   }
   if (Math.abs(Number(a)) > 1) checkBits(bitLength(a) * Number(b));
-  return smallest(BigInt(a) ** (Math.abs(Number(a)) > 1 ? BigInt(b) : BigInt(Number(b) % 2 === 0 && Number(b) > 0 ? 2 : b)));
+  return smallest(
+    BigInt(a) ** (Math.abs(Number(a)) > 1 ? BigInt(b) : BigInt(Number(b) % 2 === 0 && Number(b) > 0 ? 2 : b)),
+  );
 }
 
 function bitLength(a: Int): number {
@@ -120,7 +122,10 @@ function bitLength(a: Int): number {
 
 function checkBits(bits: number): void {
   if (bits > MAX_INT_BITS) {
-    throw new PyError('MemoryError', `an int must have at most ${MAX_INT_BITS} bits, but this one needs about ${bits}`);
+    throw new PyError(
+      'MemoryError',
+      `an int must have at most ${MAX_INT_BITS} bits, but this one needs about ${bits}`,
+    );
   }
 }
 
@@ -147,9 +152,13 @@ function floatArithmetic(op: BinaryOp, x: number, y: number): Value | undefined 
       return new PyFloat(quotient - floor > 0.5 ? floor + 1 : floor);
     }
     case '**':
-      if (x === 0 && y < 0) throw new PyError('ZeroDivisionError', '0.0 can not be raised to a negative power');
+      if (x === 0 && y < 0)
+        throw new PyError('ZeroDivisionError', '0.0 can not be raised to a negative power');
       if (x < 0 && Number.isFinite(y) && !Number.isInteger(y)) {
-        throw new PyError('ValueError', 'a negative number raised to a fraction is complex, which is not supported');
+        throw new PyError(
+          'ValueError',
+          'a negative number raised to a fraction is complex, which is not supported',
+        );
       }
       return new PyFloat(x === 1 || y === 0 ? 1 : x ** y);
     default:

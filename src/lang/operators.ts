@@ -35,7 +35,8 @@ export function binary(op: BinaryOp, left: Value, right: Value): Value {
 }
 
 function joinHint(op: BinaryOp, left: Value, right: Value): string | undefined {
-  if (op === '+' && (typeof left === 'string') !== (typeof right === 'string')) return 'turn the other into text with str(…)';
+  if (op === '+' && (typeof left === 'string') !== (typeof right === 'string'))
+    return 'turn the other into text with str(…)';
   if (op === '+' && left instanceof PyDict && right instanceof PyDict) return 'join dicts with dict(a, **b)';
   const pair = [typeName(left), typeName(right)].sort().join();
   if (op === '+' && pair === 'list,tuple') return 'turn one into the other with list(…) or tuple(…)';
@@ -49,8 +50,10 @@ function sequenceOperation(op: BinaryOp, left: Value, right: Value): Value | und
         checkStringChars(left.length + right.length);
         return left + right;
       }
-      if (left instanceof PyList && right instanceof PyList) return new PyList(concat(left.items, right.items));
-      if (left instanceof PyTuple && right instanceof PyTuple) return new PyTuple(concat(left.items, right.items));
+      if (left instanceof PyList && right instanceof PyList)
+        return new PyList(concat(left.items, right.items));
+      if (left instanceof PyTuple && right instanceof PyTuple)
+        return new PyTuple(concat(left.items, right.items));
       if (left instanceof PyBytes && right instanceof PyBytes) return new PyBytes(left.latin1 + right.latin1);
       return undefined;
     case '*': {
@@ -132,14 +135,16 @@ export function compare(op: CompareOp, left: Value, right: Value): boolean {
 }
 
 function isSame(left: Value, right: Value): boolean {
-  if (left instanceof PyTuple && right instanceof PyTuple && left.items.length + right.items.length === 0) return true;
+  if (left instanceof PyTuple && right instanceof PyTuple && left.items.length + right.items.length === 0)
+    return true;
   return left === right;
 }
 
 /** Python's `==`. */
 export function equals(left: Value, right: Value, depth = 0): boolean {
   spend(1);
-  if (depth > MAX_COMPARE_DEPTH) throw new PyError('RecursionError', 'values are nested too deeply to be compared');
+  if (depth > MAX_COMPARE_DEPTH)
+    throw new PyError('RecursionError', 'values are nested too deeply to be compared');
   const x = asNumber(left);
   const y = asNumber(right);
   if (x !== undefined && y !== undefined) {
@@ -192,7 +197,10 @@ function ordered(op: '<' | '>' | '<=' | '>=', left: Value, right: Value): boolea
     const isSubset = [...small.map.keys()].every((key) => large.map.has(key));
     return isSubset && (op.length === 2 || small.map.size < large.map.size);
   }
-  if ((left instanceof PyFloat && Number.isNaN(left.n)) || (right instanceof PyFloat && Number.isNaN(right.n))) {
+  if (
+    (left instanceof PyFloat && Number.isNaN(left.n)) ||
+    (right instanceof PyFloat && Number.isNaN(right.n))
+  ) {
     return false;
   }
   const sign = order(left, right, op);
@@ -242,4 +250,3 @@ function orderText(a: string, b: string): number {
   }
   return left.length - right.length;
 }
-

@@ -79,7 +79,13 @@ class StatementParser {
         const at = children.findIndex((c) => c.name === 'UpdateOp');
         const op = this.#source(children[at]).slice(0, -1) as BinaryOp;
         const target = this.#target(parser.expressionList(children.slice(0, at), range), false);
-        return { kind: 'update', target, op, value: parser.expressionList(children.slice(at + 1), range), ...range };
+        return {
+          kind: 'update',
+          target,
+          op,
+          value: parser.expressionList(children.slice(at + 1), range),
+          ...range,
+        };
       }
       case 'ExpressionStatement':
         return { kind: 'expr', value: parser.expressionList(children, range), ...range };
@@ -225,12 +231,15 @@ class StatementParser {
 
   #if(children: readonly SyntaxNode[], range: Range): Stmt {
     const branches: { test: Expr | null; body: Stmt[] }[] = [];
-    for (let i = 0; i < children.length; ) {
+    for (let i = 0; i < children.length;) {
       if (children[i].name === 'else') {
         branches.push({ test: null, body: this.#body(children[i + 1]) });
         i += 2;
       } else {
-        branches.push({ test: this.#expressions.expression(children[i + 1]), body: this.#body(children[i + 2]) });
+        branches.push({
+          test: this.#expressions.expression(children[i + 1]),
+          body: this.#body(children[i + 2]),
+        });
         i += 3;
       }
     }

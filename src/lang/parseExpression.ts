@@ -25,8 +25,7 @@ const isCompareNode = (name: string): boolean =>
   name === 'CompareOp' || name === 'in' || name === 'not' || name === 'is';
 
 type Token =
-  | { readonly operand: Expr }
-  | { readonly op: 'and' | 'or' | 'not' | CompareOp; readonly range: Range };
+  { readonly operand: Expr } | { readonly op: 'and' | 'or' | 'not' | CompareOp; readonly range: Range };
 
 export class ExpressionParser {
   readonly text: string;
@@ -120,7 +119,8 @@ export class ExpressionParser {
         return this.#strings(children);
       case 'ParenthesizedExpression': {
         const inner = children[1];
-        if (inner.name === '*') return this.fail('a starred value needs a comma after it to be a tuple', node);
+        if (inner.name === '*')
+          return this.fail('a starred value needs a comma after it to be a tuple', node);
         // Keep the range of the inside: that is the value.
         return this.expression(inner);
       }
@@ -337,7 +337,8 @@ export class ExpressionParser {
       };
       return [{ kind: 'pos', name: '', value }];
     }
-    if (generatorAt !== -1) return this.fail('a generator among other arguments needs its own parentheses', node);
+    if (generatorAt !== -1)
+      return this.fail('a generator among other arguments needs its own parentheses', node);
     const args: Argument[] = [];
     for (const part of splitBy(inner, ',')) {
       if (part.length === 0) continue;
@@ -357,11 +358,21 @@ export class ExpressionParser {
         args.push({
           kind: 'pos',
           name: '',
-          value: { kind: 'walrus', name: this.source(first), value: this.expression(third), from: first.from, to: third.to },
+          value: {
+            kind: 'walrus',
+            name: this.source(first),
+            value: this.expression(third),
+            from: first.from,
+            to: third.to,
+          },
         });
       } else {
         if (args.some((arg) => arg.kind === 'kw' || arg.kind === '**')) {
-          return this.fail('a value without a name must come before the named ones', first, 'write name=… before it');
+          return this.fail(
+            'a value without a name must come before the named ones',
+            first,
+            'write name=… before it',
+          );
         }
         args.push({ kind: 'pos', name: '', value: this.expression(first) });
       }

@@ -16,7 +16,9 @@ export function plainRepr(value: unknown, isFloat = false, isCode = false): stri
     return value.size === 0 ? 'set()' : `{${[...value].map((v) => plainRepr(v, false, isCode)).join(', ')}}`;
   }
   if (value instanceof KeyedDict) {
-    const entries = [...value].map(([k, v]) => `${plainRepr(k, false, isCode)}: ${plainRepr(v, false, isCode)}`);
+    const entries = [...value].map(
+      ([k, v]) => `${plainRepr(k, false, isCode)}: ${plainRepr(v, false, isCode)}`,
+    );
     return `{${entries.join(', ')}}`;
   }
   if (Array.isArray(value)) {
@@ -25,7 +27,9 @@ export function plainRepr(value: unknown, isFloat = false, isCode = false): stri
     return `[${items.join(', ')}]`;
   }
   if (isDict(value)) {
-    const entries = dictKeys(value).map((k) => `${strRepr(k)}: ${plainRepr(value[k], isFloatEntry(value, k), isCode)}`);
+    const entries = dictKeys(value).map(
+      (k) => `${strRepr(k)}: ${plainRepr(value[k], isFloatEntry(value, k), isCode)}`,
+    );
     return `{${entries.join(', ')}}`;
   }
   return String(value);

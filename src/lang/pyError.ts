@@ -71,7 +71,8 @@ const PARENTS: Partial<Record<ExceptionName, readonly string[]>> = {
 
 /** Tell whether `except name:` catches an exception. Limits of the evaluator can't be caught. */
 export function isCaughtBy(exception: ExceptionName, name: string): boolean {
-  if (exception === 'TimeoutError' || exception === 'MemoryError' || exception === 'RecursionError') return false;
+  if (exception === 'TimeoutError' || exception === 'MemoryError' || exception === 'RecursionError')
+    return false;
   if (name === 'Exception' || name === 'BaseException' || name === exception) return true;
   return PARENTS[exception]?.includes(name) ?? false;
 }

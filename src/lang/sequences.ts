@@ -75,7 +75,8 @@ export function getItem(object: Value, index: Value): Value {
     return object.items[position(object.items.length, index, typeName(object))].v;
   }
   if (object instanceof PyRange) return object.start + position(object.length, index, 'range') * object.step;
-  if (object instanceof PyBytes) return object.latin1.charCodeAt(position(object.latin1.length, index, 'bytes'));
+  if (object instanceof PyBytes)
+    return object.latin1.charCodeAt(position(object.latin1.length, index, 'bytes'));
   throw new PyError('TypeError', `a ${typeName(object)} can not be indexed with [ ]`);
 }
 
@@ -84,9 +85,13 @@ export function missingKey(dict: PyDict, key: Value): PyError {
   const keys = dict.entries().flatMap((e) => (typeof e.key === 'string' ? [e.key] : []));
   const near = typeof key === 'string' ? nearest(key, keys) : undefined;
   const listed = keys.slice(0, 12).map((k) => `'${k}'`);
-  return new PyError('KeyError', `the key ${repr(key)} must be in the dict, but it has ${listed.join(', ') || 'no keys'}`, {
-    hint: near ? `did you mean '${near}'?` : undefined,
-  });
+  return new PyError(
+    'KeyError',
+    `the key ${repr(key)} must be in the dict, but it has ${listed.join(', ') || 'no keys'}`,
+    {
+      hint: near ? `did you mean '${near}'?` : undefined,
+    },
+  );
 }
 
 /** A checked, non-negative index. */
@@ -94,7 +99,10 @@ export function position(length: number, index: Value, what: string): number {
   const i = indexOf(index, `the index of a ${what}`);
   const at = i < 0 ? i + length : i;
   if (at < 0 || at >= length) {
-    throw new PyError('IndexError', `the index must lie within the ${length} entries of the ${what}, but it is ${i}`);
+    throw new PyError(
+      'IndexError',
+      `the index must lie within the ${length} entries of the ${what}, but it is ${i}`,
+    );
   }
   return at;
 }
@@ -136,7 +144,11 @@ function slice(object: Value, by: PySlice): Value {
     return new PyRange(start, start + at.length * step, step);
   }
   if (object instanceof PyBytes) {
-    return new PyBytes(slicePositions(object.latin1.length, by).map((i) => object.latin1[i]).join(''));
+    return new PyBytes(
+      slicePositions(object.latin1.length, by)
+        .map((i) => object.latin1[i])
+        .join(''),
+    );
   }
   throw new PyError('TypeError', `a ${typeName(object)} can not be sliced`);
 }

@@ -71,7 +71,8 @@ export function decodeEscapes(body: string, isBytes: boolean): string {
           hint: "write a backslash twice, or put r before the string: r'…'",
         });
       }
-      if (kind === 'N') throw new PyError('SyntaxError', "'\\N{…}' is not supported here, write the character itself");
+      if (kind === 'N')
+        throw new PyError('SyntaxError', "'\\N{…}' is not supported here, write the character itself");
       return whole;
     },
   );

@@ -45,7 +45,11 @@ function checkString(node: SyntaxNode, text: string, add: Add): void {
       ? `add ${token.quote} at its end, or use ${token.quote.repeat(3)} for several lines`
       : `add ${token.quote} at its end`;
   const end = Math.min(node.to, node.from + 40);
-  add(`a string opened with ${token.quote} must be closed, but it never is`, { from: node.from, to: end }, hint);
+  add(
+    `a string opened with ${token.quote} must be closed, but it never is`,
+    { from: node.from, to: end },
+    hint,
+  );
 }
 
 /** The opening bracket of the construct an error node stands in, when its closing bracket is missing. */
@@ -57,7 +61,8 @@ function unclosedBracket(error: SyntaxNode): SyntaxNode | null {
   for (let child = parent.firstChild; child; child = child.nextSibling) {
     if (BRACKETS[child.name] !== undefined) opener = child;
     else if (opener && child.name === BRACKETS[opener.name]) opener = null;
-    if (child.from === error.from && child.to === error.to && child.type.isError && child.nextSibling) isStray = true;
+    if (child.from === error.from && child.to === error.to && child.type.isError && child.nextSibling)
+      isStray = true;
   }
   return isStray && opener && error.to > error.from ? null : opener;
 }
@@ -84,7 +89,7 @@ function describe(error: SyntaxNode, text: string, add: Add): void {
 
 function strayHint(token: string): string | undefined {
   if (token === ')' || token === ']' || token === '}') return 'it closes a bracket that was never opened';
-  if (/^[“”‘’]/.test(token)) return "use straight quotes, ' or \"";
+  if (/^[“”‘’]/.test(token)) return 'use straight quotes, \' or "';
   if (token === '&&') return "write 'and'";
   if (token === '||') return "write 'or'";
   if (token === '!') return "write 'not'";

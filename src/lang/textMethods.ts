@@ -21,7 +21,8 @@ const strip =
   (name: string, left: boolean, right: boolean): TextMethod =>
   (self, args) => {
     const [set = null] = bind(args, name, ['chars'], 0);
-    const isStripped = (c: string): boolean => (set === null ? /\s/.test(c) : textOf(set, 'chars').includes(c));
+    const isStripped = (c: string): boolean =>
+      set === null ? /\s/.test(c) : textOf(set, 'chars').includes(c);
     const chars = charsOf(self);
     let from = 0;
     let to = chars.length;
@@ -54,7 +55,8 @@ const split =
   (self, args) => {
     const [separator = null, max = -1] = bind(args, name, ['sep', 'maxsplit'], 0);
     const limit = indexOf(max, 'maxsplit');
-    const parts = separator === null ? self.trim().split(/\s+/).filter(Boolean) : splitAt(self, textOf(separator, 'sep'));
+    const parts =
+      separator === null ? self.trim().split(/\s+/).filter(Boolean) : splitAt(self, textOf(separator, 'sep'));
     if (limit < 0 || parts.length - 1 <= limit) return new PyList(made(args, parts));
     const glue = separator === null ? null : textOf(separator, 'sep');
     return new PyList(made(args, limited(self, parts, limit, glue, fromRight)));
@@ -65,7 +67,13 @@ function splitAt(self: string, separator: string): string[] {
   return self.split(separator);
 }
 
-function limited(self: string, parts: string[], limit: number, glue: string | null, fromRight: boolean): string[] {
+function limited(
+  self: string,
+  parts: string[],
+  limit: number,
+  glue: string | null,
+  fromRight: boolean,
+): string[] {
   if (glue !== null) {
     return fromRight
       ? [parts.slice(0, parts.length - limit).join(glue), ...parts.slice(parts.length - limit)]
@@ -86,7 +94,8 @@ const find =
     const [part = null] = bind(args, name, ['sub'], 1);
     const text = textOf(part, 'the searched text');
     const at = fromRight ? self.lastIndexOf(text) : self.indexOf(text);
-    if (at === -1 && isStrict) throw new PyError('ValueError', `'${text}' must occur in the text, but it does not`);
+    if (at === -1 && isStrict)
+      throw new PyError('ValueError', `'${text}' must occur in the text, but it does not`);
     return at === -1 ? -1 : charsOf(self.slice(0, at)).length;
   };
 
@@ -105,7 +114,10 @@ const partition =
     return new PyTuple(made(args, parts));
   };
 
-const isAll = (test: RegExp) => (self: string): boolean => test.test(self);
+const isAll =
+  (test: RegExp) =>
+  (self: string): boolean =>
+    test.test(self);
 
 export const TEXT_METHODS: Readonly<Record<string, TextMethod>> = {
   upper: plain('upper', (s) => s.toUpperCase()),
@@ -113,7 +125,9 @@ export const TEXT_METHODS: Readonly<Record<string, TextMethod>> = {
   casefold: plain('casefold', (s) => s.toLowerCase()),
   title: plain('title', (s) => s.replace(/\p{L}+/gu, (w) => w[0].toUpperCase() + w.slice(1).toLowerCase())),
   capitalize: plain('capitalize', (s) => s.slice(0, 1).toUpperCase() + s.slice(1).toLowerCase()),
-  swapcase: plain('swapcase', (s) => s.replace(/\p{L}/gu, (c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase()))),
+  swapcase: plain('swapcase', (s) =>
+    s.replace(/\p{L}/gu, (c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())),
+  ),
   isdigit: plain('isdigit', isAll(/^\p{Nd}+$/u)),
   isnumeric: plain('isnumeric', isAll(/^\p{N}+$/u)),
   isalpha: plain('isalpha', isAll(/^\p{L}+$/u)),
@@ -171,7 +185,10 @@ export const TEXT_METHODS: Readonly<Record<string, TextMethod>> = {
     if (limit < 0 || limit >= parts.length - 1) {
       return from === '' ? ['', ...charsOf(s), ''].join(to) : parts.join(to);
     }
-    return parts.slice(0, limit + 1).join(to) + (limit + 1 < parts.length ? from + parts.slice(limit + 1).join(from) : '');
+    return (
+      parts.slice(0, limit + 1).join(to) +
+      (limit + 1 < parts.length ? from + parts.slice(limit + 1).join(from) : '')
+    );
   },
   join: (s, args) => {
     const [items = null] = bind(args, 'join', ['iterable'], 1);
@@ -188,7 +205,10 @@ export const TEXT_METHODS: Readonly<Record<string, TextMethod>> = {
     formatTemplate(s, (field) => {
       const cell = /^\d+$/.test(field) ? args.pos[Number(field)] : args.kw.get(field);
       if (cell) return cell.v;
-      throw new PyError(/^\d+$/.test(field) ? 'IndexError' : 'KeyError', `format() got no value for '{${field}}'`);
+      throw new PyError(
+        /^\d+$/.test(field) ? 'IndexError' : 'KeyError',
+        `format() got no value for '{${field}}'`,
+      );
     }),
   format_map: (s, args) => {
     const [dict = null] = bind(args, 'format_map', ['mapping'], 1);

@@ -244,7 +244,11 @@ export function typeName(value: Value): string {
   if (value instanceof PySlice) return 'slice';
   if (value instanceof PyFunction) return 'function';
   if (value instanceof PyBuiltin) {
-    return value.kind === 'type' ? 'type' : value.kind === 'python' ? 'function' : 'builtin_function_or_method';
+    return value.kind === 'type'
+      ? 'type'
+      : value.kind === 'python'
+        ? 'function'
+        : 'builtin_function_or_method';
   }
   if (value instanceof PyModule) return 'module';
   if (value instanceof PyEllipsis) return 'ellipsis';
