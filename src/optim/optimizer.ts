@@ -54,12 +54,13 @@ export function parameterIndices(groups: readonly ParamGroup[]): Map<Parameter, 
  *
  * @example
  * class MyOptimizer extends Optimizer {
- *   constructor({ params, lr }: { params: OptimizerParams; lr: number }) {
+ *   constructor({ params, lr }: { params: Parameter[]; lr: number }) {
  *     super(params, { lr });
  *   }
  *   override step(): void {
- *     for (const group of this.paramGroups)
- *       for (const p of group.params) if (p.grad) this.updateEach(p, p.grad, group);
+ *     for (const { params, lr } of this.paramGroups)
+ *       for (const { variable: p, grad: g } of params)
+ *         if (g) runElementwise({ name: 'mine', body: 'p = p - u.lr * g;', reads: { g }, writes: { p }, uniforms: { lr } });
  *   }
  * }
  *

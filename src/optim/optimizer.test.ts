@@ -1,0 +1,207 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { memory, read, tensor } from '../gpu/index.ts';
+import { testAdapter } from '../gpu/testing/adapter.ts';
+import { Parameter } from '../nn/index.ts';
+import { Rng } from '../util/prng.ts';
+import { Adam } from './adam.ts';
+import { AdamW } from './adamw.ts';
+import { referenceStep, type ElementwiseOptimizer, type ReferenceState } from './elementwiseRule.ts';
+import { clipGradNorm, clipGradNormReference, gradClipOptions } from './gradClip.ts';
+import { SGD } from './sgd.ts';
+
+beforeAll(async () => {
+  await testAdapter();
+});
+
+const SHAPES: readonly [readonly number[], 'conv' | 'plain'][] = [
+  [[3, 2, 3, 3], 'conv'],
+  [[5], 'plain'],
+];
+
+function random(rng: Rng, size: number): Float32Array {
+  return Float32Array.from({ length: size }, () => rng.normal());
+}
+
+function makeParameters(): Parameter[] {
+  const rng = new Rng(1);
+  return SHAPES.map(([shape, layout]) => {
+    const parameter = new Parameter(shape, layout);
+    parameter.fromTorch(random(rng, parameter.size));
+    return parameter;
+  });
+}
+
+/** Gradients in GPU layout, the same for the same step. */
+function setGrads(parameters: readonly Parameter[], step: number): void {
+  const rng = Rng.derive(2, step);
+  for (const p of parameters) {
+    const { shape } = p.variable;
+    p.grad = tensor(random(rng, p.size), shape);
+  }
+}
+
+async function run(optimizer: ElementwiseOptimizer, parameters: Parameter[], steps: number[]): Promise<void> {
+  for (const step of steps) {
+    setGrads(parameters, step);
+    optimizer.step();
+    optimizer.zeroGrad();
+  }
+  await Promise.all(parameters.map((p) => p.toTorch()));
+}
+
+const KINDS: readonly [string, (params: Parameter[]) => ElementwiseOptimizer][] = [
+  ['SGD', (params) => new SGD({ params, lr: 0.1, weightDecay: 0.01 })],
+  ['SGD momentum', (params) => new SGD({ params, lr: 0.1, momentum: 0.9, dampening: 0.2 })],
+  ['SGD nesterov', (params) => new SGD({ params, lr: 0.1, momentum: 0.9, nesterov: true })],
+  ['Adam', (params) => new Adam({ params, lr: 0.05, weightDecay: 0.1 })],
+  ['AdamW amsgrad', (params) => new AdamW({ params, lr: 0.05, amsgrad: true, maximize: true })],
+];
+
+describe.each(KINDS)('%s', (_, make) => {
+  test('the GPU follows the specification, convolution weights too', async () => {
+    const parameters = makeParameters();
+    const optimizer = make(parameters);
+    const values = new Map(await Promise.all(parameters.map(async (p) => [p, await gpuOrder(p)] as const)));
+    const states = new Map<Parameter, ReferenceState>();
+    for (const step of [0, 1, 2]) {
+      setGrads(parameters, step);
+      const grads = new Map(
+        await Promise.all(parameters.map(async (p) => [p, p.grad && (await read(p.grad))] as const)),
+      );
+      referenceStep(optimizer, values, grads, states);
+      optimizer.step();
+      optimizer.zeroGrad();
+    }
+    for (const p of parameters) {
+      const got = await gpuOrder(p);
+      const wanted = values.get(p) ?? [];
+      // Float32 rounds after each operation; the specification only when it stores.
+      got.forEach((value, i) => expect(value).toBeCloseTo(wanted[i], 5));
+    }
+  });
+
+  test('saving and loading continues with the same bits', async () => {
+    const straight = makeParameters();
+    await run(make(straight), straight, [0, 1, 2, 3]);
+
+    const first = makeParameters();
+    const optimizer = make(first);
+    await run(optimizer, first, [0, 1]);
+    const saved = await optimizer.stateDict();
+    const second = makeParameters();
+    await Promise.all(second.map(async (p, i) => p.fromTorch(await first[i].toTorch())));
+    const resumed = make(second);
+    resumed.loadStateDict(saved);
+    await run(resumed, second, [2, 3]);
+    for (const [i, p] of second.entries()) expect(await p.toTorch()).toEqual(await straight[i].toTorch());
+  });
+
+  test('steps leak no tensors, and disposing frees the state', async () => {
+    const parameters = makeParameters();
+    const optimizer = make(parameters);
+    await run(optimizer, parameters, [0]);
+    const after = memory().numTensors;
+    await run(optimizer, parameters, [1, 2]);
+    expect(memory().numTensors).toBe(after);
+    const states = [...optimizer.state.values()].flatMap((state) =>
+      [...state.values()].filter((value) => value !== null && typeof value !== 'number'),
+    );
+    optimizer.dispose();
+    expect(memory().numTensors).toBe(after - states.length);
+  });
+});
+
+async function gpuOrder(parameter: Parameter): Promise<Float32Array> {
+  return Float32Array.from(await read(parameter.variable));
+}
+
+describe('state dict', () => {
+  test('has PyTorch’s keys, shapes and indices', async () => {
+    const [weight, bias] = makeParameters();
+    const optimizer = new Adam({ params: [{ params: [weight] }, { params: [bias], lr: 0.5 }] });
+    setGrads([weight], 0);
+    optimizer.step();
+    const { state, param_groups } = await optimizer.stateDict();
+    // The bias had no gradient yet, so it has no state.
+    expect([...state.keys()]).toEqual([0]);
+    const entries = [...(state.get(0) ?? [])].map(([key, value]) => [
+      key,
+      value && typeof value !== 'number' ? value.shape : value,
+    ]);
+    expect(entries).toEqual([
+      ['step', []],
+      ['exp_avg', [3, 2, 3, 3]],
+      ['exp_avg_sq', [3, 2, 3, 3]],
+    ]);
+    expect(param_groups.map((group) => [group.lr, group.params])).toEqual([
+      [0.001, [0]],
+      [0.5, [1]],
+    ]);
+  });
+
+  test('a momentum switched on by a schedule starts from its first gradient', async () => {
+    const [, bias] = makeParameters();
+    const optimizer = new SGD({ params: [bias], lr: 1, dampening: 0.5 });
+    await run(optimizer, [bias], [0]);
+    const before = await bias.toTorch();
+    optimizer.paramGroups[0].momentum = 0.9;
+    bias.grad = tensor([1, 1, 1, 1, 1], [5]);
+    optimizer.step();
+    const after = await bias.toTorch();
+    after.forEach((value, i) => expect(value).toBeCloseTo(before[i] - 1, 6));
+  });
+
+  test('one that doesn’t fit is refused and changes nothing', async () => {
+    const parameters = makeParameters();
+    const saved = await new SGD({ params: parameters, lr: 1 }).stateDict();
+    const other = new SGD({ params: [parameters[0]], lr: 0.5 });
+    expect(() => other.loadStateDict(saved)).toThrowErrorMatchingInlineSnapshot(
+      `[CheckpointError: the optimizer must find 1 parameters in group 0, but the checkpoint has 2]`,
+    );
+    expect(other.paramGroups[0].lr).toBe(0.5);
+  });
+});
+
+describe('arguments', () => {
+  const params = makeParameters();
+  test.each<[string, () => unknown]>([
+    ['lr must be a number of at least 0, but got -1', () => new SGD({ params, lr: -1 })],
+    ['must have lr, but neither', () => new SGD({ params })],
+    ['nesterov needs a momentum', () => new SGD({ params, lr: 1, nesterov: true })],
+    ['betas[1] must be in [0, 1), but got 1', () => new Adam({ params, betas: [0.9, 1] })],
+    ['eps must be a number', () => new AdamW({ params, eps: -1 })],
+    ['must have parameters', () => new AdamW({ params: [] })],
+    ['in one group only', () => new SGD({ params: [{ params }, { params }], lr: 1 })],
+  ])('%s', (message, make) => {
+    expect(make).toThrow(message);
+  });
+});
+
+describe('clipGradNorm', () => {
+  test.each([0.5, 1000, NaN])('max_norm %d: the GPU follows the specification', async (maxNorm) => {
+    const parameters = makeParameters();
+    setGrads(parameters, 0);
+    if (Number.isNaN(maxNorm)) parameters[1].grad = tensor([1, NaN, 1, 1, 1], [5]);
+    const options = { maxNorm: Number.isNaN(maxNorm) ? 1 : maxNorm, normType: 2 };
+    const grads = await Promise.all(parameters.map(async ({ grad }) => grad && (await read(grad))));
+    const wanted = clipGradNormReference(grads, options, Math.fround);
+    const norm = clipGradNorm(parameters, options);
+    const same = (got: number, value: number): void =>
+      Number.isNaN(value) ? expect(got).toBeNaN() : expect(got).toBeCloseTo(value, 5);
+    same((await read(norm!))[0], wanted.totalNorm);
+    for (const [i, { grad }] of parameters.entries()) {
+      const got = await read(grad!);
+      wanted.clipped[i]?.forEach((value, j) => same(got[j], value));
+    }
+  });
+
+  test('without gradients there is no norm', () => {
+    expect(clipGradNorm(makeParameters(), { maxNorm: 1 })).toBeNull();
+  });
+
+  test('the config’s dict is checked', () => {
+    expect(gradClipOptions({ max_norm: 35, norm_type: 'inf' }).normType).toBe(Infinity);
+    expect(() => gradClipOptions({ norm_type: 2 })).toThrow('max_norm must be a number, but got nothing');
+    expect(() => gradClipOptions({ max_norm: 1, clip: 2 })).toThrow("unexpected argument 'clip'");
+  });
+});
