@@ -10,6 +10,9 @@ import { byName, isInside, normalizePath, splitPath } from './path.ts';
 import * as errors from './storageErrors.ts';
 import { isTempName, tempName } from './tempName.ts';
 
+// Chromium keeps what a writable stream holds in a file of this suffix until the stream is closed.
+const SWAP_SUFFIX = '.crswap';
+
 /**
  * Open the tab's private file system.
  * @param subdir folder of it that becomes the root; default the whole of it.
@@ -69,7 +72,7 @@ class Opfs implements FileSystem {
       const leftovers: string[] = [];
       for await (const handle of dir.values()) {
         if (isTempName(handle.name)) leftovers.push(handle.name);
-        else entries.push({ name: handle.name, kind: handle.kind });
+        else if (!handle.name.endsWith(SWAP_SUFFIX)) entries.push({ name: handle.name, kind: handle.kind });
       }
       for (const name of leftovers) await removeAbandoned(dir, name);
       return entries.sort(byName);
@@ -350,7 +353,8 @@ async function holdLock(name: string): Promise<() => void> {
 }
 
 async function removeAbandoned(dir: FileSystemDirectoryHandle, name: string): Promise<void> {
-  await navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
+  const owner = name.endsWith(SWAP_SUFFIX) ? name.slice(0, -SWAP_SUFFIX.length) : name;
+  await navigator.locks.request(owner, { ifAvailable: true }, async (lock) => {
     if (lock) await dir.removeEntry(name).catch(() => undefined);
   });
 }

@@ -129,7 +129,7 @@ import json, sys, zipfile, pickletools
 ops = list(pickletools.genops(zipfile.ZipFile(sys.argv[1]).read('archive/data.pkl')))
 print(json.dumps([sorted({o.name for o, a, p in ops}), sorted({a for o, a, p in ops if o.name == 'GLOBAL'})]))`;
     const [ops, globals] = JSON.parse(runPython(python, script, file('ours.pth'))) as [string[], string[]];
-    // torch/_weights_only_unpickler.py of PyTorch 2.5
+    // torch/_weights_only_unpickler.py, commit 00f730b of PyTorch (2026)
     const known =
       'APPEND APPENDS BINFLOAT BINGET BININT BININT1 BININT2 BINPERSID BINPUT BINUNICODE BUILD EMPTY_DICT EMPTY_LIST ' +
       'EMPTY_SET EMPTY_TUPLE GLOBAL LONG1 LONG_BINGET LONG_BINPUT MARK NEWFALSE NEWOBJ NEWTRUE NONE PROTO REDUCE ' +
