@@ -2,7 +2,7 @@
 
 import { DatasetError } from '../../errors/index.ts';
 import { CategoryList, cleanName } from './categories.ts';
-import { isPlainObject, readAnnotations, readId, type CocoImages } from './cocoRecords.ts';
+import { isPlainObject, readAnnotations, readOwnId, type CocoImages } from './cocoRecords.ts';
 import { baseName, extension, splitOfPath } from './paths.ts';
 import { readText, reasonOf, type ReadContext } from './readers.ts';
 import { parseTolerantJson } from './tolerantJson.ts';
@@ -130,7 +130,7 @@ function resolveImages(coco: CocoFile, context: ReadContext): CocoImages {
       findings.skip('bad-image-entry', listed, `an entry of "images" in ${listed} has no "file_name"`);
       continue;
     }
-    const key = readId(entry.id, `id of ${reference}`, listed);
+    const key = readOwnId(entry.id, `id of ${reference}`, listed);
     if (key === undefined) {
       findings.skip('bad-image-entry', reference, `${reference} has no "id" in ${listed}`);
       continue;
@@ -217,7 +217,7 @@ function categoryMap(coco: CocoFile, categories: CategoryList, context: ReadCont
   const map = new Map<string, number>();
   const usedIds = new Set(categories.items.map((c) => c.id));
   for (const entry of coco.categories) {
-    const key = isPlainObject(entry) ? readId(entry.id, 'category id', coco.file.path) : undefined;
+    const key = isPlainObject(entry) ? readOwnId(entry.id, 'category id', coco.file.path) : undefined;
     if (!isPlainObject(entry) || key === undefined) {
       context.findings.warn('bad-category', coco.file.path, `a category in ${coco.file.path} has no "id"`);
       continue;

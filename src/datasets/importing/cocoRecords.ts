@@ -18,9 +18,18 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 /**
  * An id as a key that compares exactly: 1, 1.0 and "1" are the same.
  * @returns undefined when there is none
+ */
+export function readId(value: unknown): string | undefined {
+  if (typeof value === 'bigint' || (typeof value === 'number' && Number.isFinite(value)))
+    return String(value);
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
+
+/**
+ * The id of a picture or a class, which everything else refers to. See {@link readId}.
  * @throws DatasetError `id-too-large` beyond 2^53, where two ids can become one in every JavaScript program
  */
-export function readId(value: unknown, what: string, file: string): string | undefined {
+export function readOwnId(value: unknown, what: string, file: string): string | undefined {
   const isTooLarge =
     typeof value === 'bigint' ||
     (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value));
@@ -29,8 +38,7 @@ export function readId(value: unknown, what: string, file: string): string | und
       `${file}: ${what} must be at most 9007199254740991 (2^53 - 1) to be told apart from its neighbours, got ${value}`,
       { code: 'id-too-large', path: file, hint: 'number the images again, from 1' },
     );
-  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
-  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+  return readId(value);
 }
 
 /** Put each annotation's box onto its image. What can't be placed is dropped with a warning. */
@@ -45,7 +53,7 @@ export function readAnnotations(
   const joined = new Set(images.aliases.values());
   const seen = new Map<RawImage, Set<string>>();
   for (const entry of annotations) {
-    const imageKey = isPlainObject(entry) ? readId(entry.image_id, 'image_id', file) : undefined;
+    const imageKey = isPlainObject(entry) ? readId(entry.image_id) : undefined;
     if (!isPlainObject(entry) || imageKey === undefined) {
       findings.warn('unknown-image', file, `an annotation without "image_id" in ${file} was dropped`);
       continue;
@@ -59,7 +67,7 @@ export function readAnnotations(
         `annotation of unknown image ${imageKey} was dropped`,
       );
     if (!image) continue;
-    const box = readBox(entry, image.file.path, categories, file, context);
+    const box = readBox(entry, image.file.path, categories, context);
     if (!box) continue;
     if (joined.has(key)) {
       const boxes = seen.get(image) ?? new Set();
@@ -76,11 +84,10 @@ function readBox(
   entry: Record<string, unknown>,
   image: string,
   categories: ReadonlyMap<string, number>,
-  file: string,
   context: ReadContext,
 ): RawBox | undefined {
   const { findings } = context;
-  const categoryKey = readId(entry.category_id, 'category_id', file);
+  const categoryKey = readId(entry.category_id);
   const category = categoryKey === undefined ? undefined : categories.get(categoryKey);
   if (category === undefined) {
     const shown = categoryKey ?? 'missing';
