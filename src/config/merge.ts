@@ -1,5 +1,6 @@
 // Merging a child config into its base. Source: mmcv 1.7.2 Config._merge_a_into_b.
 
+import type { Span } from '../errors/span.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import {
   dictKeys,
@@ -104,13 +105,8 @@ export function mergeAIntoB(
 interface Place {
   readonly allowListKeys: boolean;
   readonly at: string;
-  readonly span: ReturnType<typeof spanOfEntry>;
+  readonly span: Span | undefined;
 }
-const spanOfEntry = (
-  container: object,
-  key: string,
-): NonNullable<ReturnType<typeof sourceOf>>['span'] | undefined => sourceOf(container, key)?.span;
-
 function mergeIntoList(a: PlainDict, key: string, value: unknown, list: unknown[], place: Place): void {
   const { allowListKeys, at, span } = place;
   if (!allowListKeys || !/^\d+$/.test(key)) {
@@ -174,7 +170,7 @@ function clash(
   value: PlainDict,
   old: unknown,
   isFloat: boolean,
-  span: ReturnType<typeof spanOfEntry>,
+  span: Span | undefined,
 ): ConfigError {
   const shown = plainRepr(value);
   const short = shown.length > 120 ? `${shown.slice(0, 117)}...` : shown;

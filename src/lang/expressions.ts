@@ -10,6 +10,7 @@ import { binary, compare } from './operators.ts';
 import { Poisoned, PyError, type Range } from './pyError.ts';
 import { repr, str } from './repr.ts';
 import { getItem, iterate, missingKey, position, slicePositions } from './sequences.ts';
+import { assignTarget, bindParameters, defineName, removeTarget } from './targets.ts';
 import { nearest } from '../util/nearest.ts';
 import {
   type CallArgs,
@@ -382,36 +383,7 @@ export abstract class ExpressionEvaluator {
   }
 
   #callFunction(fn: PyFunction, pos: readonly Cell[], kw: ReadonlyMap<string, Cell>): Value {
-    const scope = new Scope(fn.scope);
-    const rest = new Map(kw);
-    let used = 0;
-    for (const param of fn.params) {
-      if (param.kind === '*') {
-        if (param.name) scope.cells.set(param.name, { v: new PyTuple(pos.slice(used)), r: null });
-        if (param.name) used = pos.length;
-      } else if (param.kind === '**') {
-        const dict = new PyDict();
-        for (const [key, cell] of rest) dict.set(key, cell.v, cell.r);
-        rest.clear();
-        scope.cells.set(param.name, { v: dict, r: null });
-      } else {
-        const given = param.kind === 'normal' && used < pos.length ? pos[used++] : rest.get(param.name);
-        if (given && given === rest.get(param.name)) rest.delete(param.name);
-        const fallback = fn.defaults.get(param.name);
-        if (!given && fallback === undefined) {
-          throw new PyError('TypeError', `${fn.name}() needs the argument '${param.name}'`);
-        }
-        scope.cells.set(param.name, given ?? { v: fallback ?? null, r: null });
-      }
-    }
-    const extra = rest.keys().next();
-    if (!extra.done)
-      throw new PyError(
-        'TypeError',
-        `${fn.name}() does not take the argument '${extra.value}', or got it twice`,
-      );
-    if (used < pos.length)
-      throw new PyError('TypeError', `${fn.name}() takes ${used} values, but got ${pos.length}`);
+    const scope = bindParameters(fn, pos, kw);
     const wasCollecting = this.isCollecting;
     this.isCollecting = false;
     const result =
@@ -422,100 +394,17 @@ export abstract class ExpressionEvaluator {
 
   /** Set a name. */
   protected define(name: string, cell: Cell, scope: Scope): void {
-    const owner = scope.globals.has(name) ? scope.root : scope;
-    owner.poisoned.delete(name);
-    owner.cells.set(name, cell);
+    defineName(name, cell, scope);
   }
 
   /** Assign to a name, an entry, or several at once. */
   protected assign(target: Expr, cell: Cell, scope: Scope): void {
-    switch (target.kind) {
-      case 'name':
-        this.define(target.name, cell, scope);
-        return;
-      case 'subscript': {
-        const object = this.evaluate(target.object, scope);
-        const index = this.evaluate(target.index, scope);
-        if (object instanceof PyList && index instanceof PySlice) assignSlice(object, index, cell);
-        else setItem(object, index, cell);
-        return;
-      }
-      case 'attribute': {
-        const object = this.evaluate(target.object, scope);
-        if (object instanceof PyClass) object.attributes.cells.set(target.name, cell);
-        else {
-          throw new PyError(
-            'AttributeError',
-            `the attribute '${target.name}' of a ${typeName(object)} can not be set`,
-            {
-              range: target.nameRange,
-              hint: object instanceof PyDict ? `write ['${target.name}'] = …` : undefined,
-            },
-          );
-        }
-        return;
-      }
-      case 'list':
-      case 'tuple':
-        this.#unpack(target.items, cell, scope, target);
-        return;
-      default:
-        throw new PyError('SyntaxError', 'this can not be assigned to', { range: target });
-    }
-  }
-
-  #unpack(targets: readonly Expr[], cell: Cell, scope: Scope, range: Range): void {
-    const cells = iterate(cell.v).map((c) => ({ v: c.v, r: c.r ?? cell.r }));
-    const star = targets.findIndex((t) => t.kind === 'star');
-    const tail = targets.length - star - 1;
-    if (star === -1 ? cells.length !== targets.length : cells.length < targets.length - 1) {
-      throw new PyError(
-        'ValueError',
-        `${targets.length} names need as many values, but got ${cells.length}`,
-        { range },
-      );
-    }
-    targets.forEach((target, i) => {
-      if (target.kind === 'star') {
-        this.assign(
-          target.value,
-          { v: new PyList(cells.slice(star, cells.length - tail)), r: cell.r },
-          scope,
-        );
-      } else
-        this.assign(
-          target,
-          star !== -1 && i > star ? cells[cells.length - targets.length + i] : cells[i],
-          scope,
-        );
-    });
+    assignTarget(target, cell, scope, (expr) => this.evaluate(expr, scope));
   }
 
   /** `del target`. */
   protected remove(target: Expr, scope: Scope): void {
-    if (target.kind === 'name') {
-      if (!scope.cells.has(target.name)) this.#name(target.name, scope);
-      scope.cells.delete(target.name);
-      return;
-    }
-    if (target.kind === 'tuple' || target.kind === 'list') {
-      for (const item of target.items) this.remove(item, scope);
-      return;
-    }
-    if (target.kind !== 'subscript')
-      throw new PyError('SyntaxError', 'this can not be deleted', { range: target });
-    const object = this.evaluate(target.object, scope);
-    const index = this.evaluate(target.index, scope);
-    if (object instanceof PyDict) {
-      if (!object.delete(index)) throw missingKey(object, index);
-    } else if (object instanceof PyList) {
-      const gone = new Set(
-        index instanceof PySlice
-          ? slicePositions(object.items.length, index)
-          : [position(object.items.length, index, 'list')],
-      );
-      object.items = object.items.filter((_, i) => !gone.has(i));
-    } else throw new PyError('TypeError', `entries of a ${typeName(object)} can not be deleted`);
+    removeTarget(target, scope, (expr) => this.evaluate(expr, scope));
   }
 
   /** The entries of a value for a `for` loop: a list that grows meanwhile is followed. */
@@ -550,24 +439,4 @@ function unary(op: '+' | '-' | '~' | 'not', value: Value): Value {
     throw new PyError('TypeError', `'${op}' needs a number, but got a ${typeName(value)}`);
   if (op === '+') return int;
   return op === '-' ? smallest(-BigInt(int)) : smallest(~BigInt(int));
-}
-
-function assignSlice(list: PyList, by: PySlice, cell: Cell): void {
-  const positions = slicePositions(list.items.length, by);
-  const fresh = iterate(cell.v).map((c) => ({ v: c.v, r: c.r ?? cell.r }));
-  if (by.step === null || by.step === 1) {
-    const clamped =
-      by.start === null ? 0 : slicePositions(list.items.length + 1, new PySlice(by.start, null, null))[0];
-    list.items.splice(positions[0] ?? clamped ?? list.items.length, positions.length, ...fresh);
-    return;
-  }
-  if (fresh.length !== positions.length) {
-    throw new PyError(
-      'ValueError',
-      `a slice of ${positions.length} entries needs as many values, but got ${fresh.length}`,
-    );
-  }
-  positions.forEach((at, i) => {
-    list.items[at] = fresh[i];
-  });
 }

@@ -3,7 +3,8 @@
 import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@lezer/python';
 import type { BinaryOp, Expr, Handler, ImportedName, Stmt } from './ast.ts';
-import { childrenOf, ExpressionParser, splitBy } from './parseExpression.ts';
+import { childrenOf, splitBy } from './nodes.ts';
+import { ExpressionParser } from './parseExpression.ts';
 import { PyError, type Range } from './pyError.ts';
 import { findSyntaxErrors } from './syntaxErrors.ts';
 

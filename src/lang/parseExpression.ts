@@ -7,25 +7,15 @@ import type { Argument, BinaryOp, CompareOp, CompClause, Expr, FormatPart, Liter
 import { MAX_DEPTH } from './limits.ts';
 import { smallest } from './numbers.ts';
 import { PyError, type Range } from './pyError.ts';
+import { childrenOf, splitBy } from './nodes.ts';
 import { decodeEscapes, decodeString, isClosed, readStringToken } from './stringLiteral.ts';
+import { TestGrouper, type TestToken } from './testGrouper.ts';
 
 type Distribute<T> = T extends unknown ? Omit<T, 'from' | 'to'> : never;
 type BareExpr = Distribute<Expr>;
 
-/** Children of a node without comments. */
-export function childrenOf(node: SyntaxNode): SyntaxNode[] {
-  const children: SyntaxNode[] = [];
-  for (let child = node.firstChild; child; child = child.nextSibling) {
-    if (child.name !== 'Comment') children.push(child);
-  }
-  return children;
-}
-
 const isCompareNode = (name: string): boolean =>
   name === 'CompareOp' || name === 'in' || name === 'not' || name === 'is';
-
-type Token =
-  { readonly operand: Expr } | { readonly op: 'and' | 'or' | 'not' | CompareOp; readonly range: Range };
 
 export class ExpressionParser {
   readonly text: string;
@@ -419,13 +409,13 @@ export class ExpressionParser {
 
   /** Group `not`, comparisons, `and`, `or` by Python's precedence. */
   #test(node: SyntaxNode): BareExpr {
-    const tokens: Token[] = [];
+    const tokens: TestToken[] = [];
     this.#flatten(node, tokens);
     const { from: _from, to: _to, ...bare } = new TestGrouper(tokens).or();
     return bare as BareExpr;
   }
 
-  #flatten(node: SyntaxNode, tokens: Token[]): void {
+  #flatten(node: SyntaxNode, tokens: TestToken[]): void {
     const children = childrenOf(node);
     if (node.name === 'UnaryExpression' && children[0].name === 'not') {
       tokens.push({ op: 'not', range: children[0] });
@@ -448,72 +438,6 @@ export class ExpressionParser {
 function isTestOperator(children: readonly SyntaxNode[]): boolean {
   const name = children[1].name;
   return name === 'and' || name === 'or' || isCompareNode(name);
-}
-
-class TestGrouper {
-  #at = 0;
-  readonly #tokens: readonly Token[];
-  constructor(tokens: readonly Token[]) {
-    this.#tokens = tokens;
-  }
-
-  or(): Expr {
-    return this.#joined('or', () => this.#joined('and', () => this.#not()));
-  }
-
-  #op(): string | undefined {
-    const token = this.#tokens[this.#at];
-    return token && 'op' in token ? token.op : undefined;
-  }
-
-  #joined(op: 'and' | 'or', next: () => Expr): Expr {
-    let left = next();
-    while (this.#op() === op) {
-      this.#at += 1;
-      const right = next();
-      left = { kind: 'bool', op, left, right, from: left.from, to: right.to };
-    }
-    return left;
-  }
-
-  #not(): Expr {
-    const token = this.#tokens[this.#at];
-    if ('op' in token && token.op === 'not') {
-      this.#at += 1;
-      const operand = this.#not();
-      return { kind: 'unary', op: 'not', operand, from: token.range.from, to: operand.to };
-    }
-    const left = this.#operand();
-    const rest: { op: CompareOp; right: Expr }[] = [];
-    for (let op = this.#op(); op !== undefined && op !== 'and' && op !== 'or'; op = this.#op()) {
-      this.#at += 1;
-      rest.push({ op: op as CompareOp, right: this.#operand() });
-    }
-    if (rest.length === 0) return left;
-    return { kind: 'compare', left, rest, from: left.from, to: rest[rest.length - 1].right.to };
-  }
-
-  #operand(): Expr {
-    const token = this.#tokens[this.#at];
-    if ('op' in token) {
-      throw new PyError('SyntaxError', `'${token.op}' can not stand here`, {
-        range: { from: token.range.from, to: token.range.to },
-        hint: 'put parentheses around it',
-      });
-    }
-    this.#at += 1;
-    return token.operand;
-  }
-}
-
-/** Split a run of nodes at separators; `a, b,` gives [[a], [b], []]. */
-export function splitBy(nodes: readonly SyntaxNode[], separator: string): SyntaxNode[][] {
-  const parts: SyntaxNode[][] = [[]];
-  for (const node of nodes) {
-    if (node.name === separator) parts.push([]);
-    else parts[parts.length - 1].push(node);
-  }
-  return parts;
 }
 
 function withRange<T>(range: Range, read: () => T): T {

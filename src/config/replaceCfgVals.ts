@@ -1,0 +1,114 @@
+// `${key.sub}` inside text values. Source: mmdet 2.28.2 replace_cfg_vals.
+
+import { ConfigError } from '../errors/trainerError.ts';
+import {
+  deleteEntry,
+  dictEntries,
+  isDict,
+  isFloatEntry,
+  type PlainDict,
+  plainTypeName,
+  setEntry,
+} from '../lang/plain.ts';
+import { plainStr } from '../lang/plainRepr.ts';
+import { copySources, setSource, sourceOf } from '../lang/sourceMap.ts';
+import { Tuple } from '../util/tuple.ts';
+import { deepCopy } from './merge.ts';
+
+const PLACE = /\$\{[a-zA-Z\d_.]*\}/g;
+
+interface Found {
+  readonly value: unknown;
+  readonly isFloat: boolean;
+}
+
+/**
+ * Replace `${a.b}` by the config's own values, in one pass: a bare one keeps the value's type, one inside longer text must be a
+ * scalar. When `model_wrapper` is set it becomes the model. Returns a new dict.
+ * @throws ConfigError `missing-key` for an unknown path, `bad-replacement` for a dict or list inside longer text
+ */
+export function replaceCfgVals(config: PlainDict): PlainDict {
+  const replaced = replaceIn(config, config) as PlainDict;
+  if (!Object.hasOwn(replaced, 'model_wrapper')) return replaced;
+  const wrapper = replaced.model_wrapper;
+  setEntry(replaced, 'model', wrapper);
+  deleteEntry(replaced, 'model_wrapper');
+  return replaced;
+}
+
+function replaceIn(value: unknown, config: PlainDict): unknown {
+  if (typeof value === 'string') return replaceText(value, config, undefined).value;
+  if (isDict(value)) {
+    const out: PlainDict = {};
+    copySources(value, out);
+    for (const [key, item] of dictEntries(value))
+      put(out, key, item, value, config, (v) => setEntry(out, key, v));
+    return out;
+  }
+  if (Array.isArray(value)) {
+    const out: unknown[] = value instanceof Tuple ? new Tuple() : [];
+    copySources(value, out);
+    value.forEach((item: unknown, i) => put(out, i, item, value, config, (v) => out.push(v)));
+    return out;
+  }
+  return value;
+}
+
+function put(
+  out: object,
+  key: string | number,
+  item: unknown,
+  container: object,
+  config: PlainDict,
+  store: (value: unknown) => void,
+): void {
+  if (typeof item !== 'string') {
+    store(replaceIn(item, config));
+    return;
+  }
+  const source = sourceOf(container, key);
+  const found = replaceText(item, config, source?.span);
+  store(found.value);
+  if (source && found.isFloat) setSource(out, key, { span: source.span, isFloat: true });
+}
+
+function replaceText(text: string, config: PlainDict, span: ConfigError['span']): Found {
+  const places = text.match(PLACE);
+  if (!places) return { value: text, isFloat: false };
+  if (places.length === 1 && places[0] === text) {
+    const found = lookUp(text.slice(2, -1), config, span);
+    return { value: deepCopy(found.value), isFloat: found.isFloat };
+  }
+  const value = text.replace(PLACE, (place) => {
+    const found = lookUp(place.slice(2, -1), config, span);
+    if (typeof found.value === 'object' && found.value !== null && !(found.value instanceof Tuple)) {
+      throw new ConfigError(
+        `'${place}' inside longer text must be a plain value, but it is a ${plainTypeName(found.value)}`,
+        {
+          code: 'bad-replacement',
+          span,
+          hint: 'only a text that is nothing but ${…} can take a dict or list',
+        },
+      );
+    }
+    return plainStr(found.value, found.isFloat);
+  });
+  return { value, isFloat: false };
+}
+
+function lookUp(path: string, config: PlainDict, span: ConfigError['span']): Found {
+  let container: unknown = config;
+  let value: unknown = config;
+  let key = '';
+  for (key of path.split('.')) {
+    container = value;
+    if (isDict(container) && Object.hasOwn(container, key)) value = container[key];
+    else {
+      throw new ConfigError(`'\${${path}}' must name a value of the config, but there is no '${key}'`, {
+        code: 'missing-key',
+        span,
+      });
+    }
+  }
+  return { value, isFloat: isDict(container) && isFloatEntry(container, key) };
+}
