@@ -215,6 +215,26 @@ describe('samples', () => {
     expect(await flips(new DatasetSampleSource(dataset, 2), epochs)).not.toEqual(forwards);
   });
 
+  test('at most four pictures are decoded at once, and a failure frees its place', async () => {
+    let [running, most] = [0, 0];
+    const context = testContext(files, {
+      decodeImage: async () => {
+        most = Math.max(most, ++running);
+        for (let i = 0; i < 10; i++) await Promise.resolve();
+        running -= 1;
+        throw new Error('broken');
+      },
+    });
+    const dataset = context.build<Dataset>('DATASETS', { ...cfg, pipeline }, 'd');
+    await dataset.load();
+    const source = new DatasetSampleSource(dataset, 0);
+    const settled = await Promise.allSettled(
+      Array.from({ length: 11 }, (_, i) => source.getSample(i % 2, i)),
+    );
+    expect(settled.map((s) => s.status)).toEqual(Array.from({ length: 11 }, () => 'rejected'));
+    expect(most).toBe(4);
+  });
+
   test('a dropped picture is replaced by another one of the same shape group', async () => {
     const context = testContext(files);
     class DropFirst {

@@ -9,10 +9,15 @@ export interface SampleSource {
   dispose?(): void;
 }
 
+/** Pictures decoded at the same time: enough for the decoder's threads, and a bound on memory (36 MB per 12 MP). */
+const MAX_PARALLEL = 4;
+
 /** Reads a dataset in this thread. Each sample has its own random numbers, from (seed, epoch, index). */
 export class DatasetSampleSource implements SampleSource {
   readonly #dataset: Dataset;
   readonly #seed: number;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
 
   constructor(dataset: Dataset, seed: number) {
     this.#dataset = dataset;
@@ -20,6 +25,24 @@ export class DatasetSampleSource implements SampleSource {
   }
 
   async getSample(index: number, epoch: number): Promise<Sample> {
-    return toSample(await this.#dataset.getItem(index, Rng.derive(this.#seed, epoch, index)));
+    await this.#enter();
+    try {
+      return toSample(await this.#dataset.getItem(index, Rng.derive(this.#seed, epoch, index)));
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Wait for a free place; first come, first served. */
+  async #enter(): Promise<void> {
+    if (this.#running < MAX_PARALLEL) this.#running += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Hand the place on, or free it. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#running -= 1;
   }
 }

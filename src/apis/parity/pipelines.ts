@@ -9,6 +9,7 @@ import {
 import { toErrorReport } from '../../errors/trainerError.ts';
 import { BuildContext } from '../../registry/buildContext.ts';
 import { createRunRegistries } from '../../registry/registries.ts';
+import { createMemoryFs } from '../../storage/memoryFs.ts';
 import { Rng } from '../../util/prng.ts';
 import { Tuple } from '../../util/tuple.ts';
 import { failed, passed, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';
@@ -127,6 +128,6 @@ function context(): BuildContext {
   const unused = (): never => {
     throw new Error('internal: pipelines.json reads no files');
   };
-  const fs = new Proxy({}, { get: unused }) as never;
-  return new BuildContext(createRunRegistries(), { fs, decodeImage: unused, seed: 0, warn: () => undefined });
+  const services = { fs: createMemoryFs(), decodeImage: unused, seed: 0, warn: () => undefined };
+  return new BuildContext(createRunRegistries(), services);
 }
