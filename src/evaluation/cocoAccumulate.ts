@@ -42,29 +42,53 @@ export function accumulateCategory(
   matches: readonly ImageMatches[],
   params: ResolvedCocoParams,
 ): void {
+  const rows = AREA_RANGES.length * params.iouThrs.length;
   const total = matches.reduce((sum, match) => sum + match.scores.length, 0);
-  const scores = new Float64Array(total);
-  /** Place of each detection within its image, and which image it is of. */
-  const rank = new Uint32Array(total);
-  const image = new Uint32Array(total);
-  for (let i = 0, at = 0; i < matches.length; i++) {
-    scores.set(matches[i].scores, at);
-    for (let d = 0; d < matches[i].scores.length; d++, at++) {
-      rank[at] = d;
-      image[at] = i;
-    }
+  const detections: CategoryDetections = {
+    scores: new Float64Array(total),
+    rank: new Uint32Array(total),
+    flags: new Uint8Array(rows * total),
+  };
+  let start = 0;
+  for (const match of matches) {
+    appendMatches(detections, match, start, rows);
+    start += match.scores.length;
   }
-  const order = descendingOrder(scores);
+  const order = descendingOrder(detections.scores);
+  const buffers = { recall: new Float64Array(total), precision: new Float64Array(total) };
   for (let m = 0; m < params.maxDets.length; m++) {
     // A stable order restricted to a part is the part's stable order, so one sort serves every maxDets.
-    const kept = order.filter((at) => rank[at] < params.maxDets[m]);
+    const kept = order.filter((at) => detections.rank[at] < params.maxDets[m]);
     for (let a = 0; a < AREA_RANGES.length; a++) {
       const gtCount = matches.reduce((sum, match) => sum + match.gtCounts[a], 0);
       if (gtCount === 0) continue;
       for (let t = 0; t < params.iouThrs.length; t++) {
-        accumulateCurve(curves, [t, k, a, m], kept, rank, image, matches, gtCount, params);
+        const row = (a * params.iouThrs.length + t) * total;
+        const flags = detections.flags.subarray(row, row + total);
+        accumulateCurve(curves, [t, k, a, m], kept, flags, gtCount, params, buffers);
       }
     }
+  }
+}
+
+/** All detections of a category, image after image. */
+interface CategoryDetections {
+  readonly scores: Float64Array;
+  /** Place of each detection within its image. */
+  readonly rank: Uint32Array;
+  /** [areas * thresholds, N]: bits MATCHED and IGNORED. */
+  readonly flags: Uint8Array;
+}
+
+function appendMatches(target: CategoryDetections, match: ImageMatches, start: number, rows: number): void {
+  const count = match.scores.length;
+  const total = target.scores.length;
+  for (let d = 0; d < count; d++) {
+    target.scores[start + d] = match.scores[d];
+    target.rank[start + d] = d;
+  }
+  for (let row = 0; row < rows; row++) {
+    for (let d = 0; d < count; d++) target.flags[row * total + start + d] = match.flags[row * count + d];
   }
 }
 
@@ -72,22 +96,16 @@ function accumulateCurve(
   curves: CocoCurves,
   [t, k, a, m]: readonly [number, number, number, number],
   kept: Uint32Array,
-  rank: Uint32Array,
-  image: Uint32Array,
-  matches: readonly ImageMatches[],
+  flags: Uint8Array,
   gtCount: number,
   params: ResolvedCocoParams,
+  { recall, precision }: { recall: Float64Array; precision: Float64Array },
 ): void {
   const count = kept.length;
-  const recall = new Float64Array(count);
-  const precision = new Float64Array(count);
-  const row = a * params.iouThrs.length + t;
   let truePositives = 0;
   let falsePositives = 0;
   for (let i = 0; i < count; i++) {
-    const at = kept[i];
-    const match = matches[image[at]];
-    const flag = match.flags[row * match.scores.length + rank[at]];
+    const flag = flags[kept[i]];
     if ((flag & IGNORED) === 0) {
       if (flag & MATCHED) truePositives += 1;
       else falsePositives += 1;

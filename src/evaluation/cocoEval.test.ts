@@ -89,10 +89,13 @@ describe('evaluateCocoBbox', () => {
       bbox: box(),
       score: random(),
     }));
-    const started = performance.now();
-    evaluateCocoBbox({ ...gt, categories }, dt);
-    // About 4 s on two busy cores; the bound only catches a quadratic blow-up.
-    expect(performance.now() - started).toBeLessThan(40_000);
+    const started = process.cpuUsage().user;
+    const { stats } = evaluateCocoBbox({ ...gt, categories }, dt);
+    // About 3 s of processor time; the bound only catches a quadratic blow-up.
+    expect((process.cpuUsage().user - started) / 1e6).toBeLessThan(20);
+    // Random boxes rarely meet.
+    expect(stats[0]).toBeGreaterThanOrEqual(0);
+    expect(stats[0]).toBeLessThan(0.01);
   });
 });
 
