@@ -12,6 +12,8 @@ export interface RunConfig {
   readonly config: Config;
   /** Resolved, with `${…}` replaced and deprecated keys moved. */
   readonly dict: ConfigDict;
+  /** Old spellings that were read as the current ones. */
+  readonly warnings: readonly string[];
   /** `retinanet_tiny_shapes` for `configs/shapes/retinanet_tiny_shapes.py`. */
   readonly name: string;
 }
@@ -29,5 +31,6 @@ export async function readRunConfig(
     (await fs.stat(path))?.kind === 'file' ? fs.readText(path) : null;
   const config = await loadConfigOrThrow(configPath, readText, { cfgOptions });
   const name = (configPath.split('/').at(-1) ?? configPath).replace(/\.\w+$/, '');
-  return { config, dict: compatCfg(replaceCfgVals(config.dict)), name };
+  const { dict, warnings } = compatCfg(replaceCfgVals(config.dict));
+  return { config, dict, warnings: warnings.map((w) => w.message), name };
 }

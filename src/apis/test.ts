@@ -7,7 +7,7 @@ import type { BboxResult } from '../evaluation/index.ts';
 import { initEngine } from '../gpu/index.ts';
 import { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries } from '../registry/registries.ts';
-import { describeLoad, readCheckpoint } from '../runner/checkpoint.ts';
+import { readCheckpoint } from '../runner/checkpoint.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { buildModel } from './buildModel.ts';
@@ -44,9 +44,16 @@ export async function testCheckpoint(job: TestJob): Promise<TestResult> {
   const model = buildModel(dict, context);
   try {
     model.CLASSES = dataset.CLASSES;
-    const mismatch = describeLoad(model.loadStateDict(checkpoint.stateDict));
-    if (mismatch) log(mismatch);
-    const loader = new DataLoader({ source: new DatasetSampleSource(dataset, 0), dataset, batchSize: 1, shuffle: false, seed: 0, prefetch: 8 });
+    const { message } = model.loadStateDict(checkpoint.stateDict);
+    if (message) log(message);
+    const loader = new DataLoader({
+      source: new DatasetSampleSource(dataset, 0),
+      dataset,
+      batchSize: 1,
+      shuffle: false,
+      seed: 0,
+      prefetch: 8,
+    });
     const evaluator = new DetectorEvaluator({ model, dataset, loader, fs, decodeImage, log });
     const results = await evaluator.detect();
     const configured = (dict.evaluation as { metric?: string } | null | undefined)?.metric;

@@ -9,7 +9,7 @@ import type { Detector } from '../models/index.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries } from '../registry/registries.ts';
-import { describeLoad, readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.ts';
+import { readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.ts';
 import { EpochBasedRunner } from '../runner/epochBasedRunner.ts';
 import type { BatchLoader, Workflow } from '../runner/baseRunner.ts';
 import { createLogger, type Logger } from '../runner/logger.ts';
@@ -169,6 +169,7 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
   logger.info(`Config:\n${config.prettyText()}`);
   logger.info(`Set random seed to ${seed}`);
+  for (const warning of runConfig.warnings) logger.warning(warning);
 
   // Data first: a missing file should be told before the model is built.
   const workflow = readWorkflow(dict.workflow);
@@ -224,8 +225,8 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   if (resumeFrom) await resumeRun(runner, model, resumeFrom);
   else if (loadFrom) {
     const { stateDict } = await readCheckpoint(fs, loadFrom);
-    const mismatch = describeLoad(model.loadStateDict(stateDict));
-    if (mismatch) logger.warning(mismatch);
+    const { message } = model.loadStateDict(stateDict);
+    if (message) logger.warning(message);
     logger.info(`load checkpoint from ${loadFrom}`);
   }
   return {

@@ -25,7 +25,11 @@ export interface Arguments {
  */
 export function parseArguments(
   words: readonly string[],
-  command: { readonly name: string; readonly positional: readonly string[]; readonly options: readonly OptionSpec[] },
+  command: {
+    readonly name: string;
+    readonly positional: readonly string[];
+    readonly options: readonly OptionSpec[];
+  },
 ): Arguments {
   const positional: string[] = [];
   const found = new Map<string, string[]>();
@@ -39,7 +43,10 @@ export function parseArguments(
     const name = word.slice(2, equals === -1 ? undefined : equals);
     const option = command.options.find((o) => o.name === name);
     if (!option) {
-      const near = nearest(name, command.options.map((o) => o.name));
+      const near = nearest(
+        name,
+        command.options.map((o) => o.name),
+      );
       throw new ConfigError(`tabtrain ${command.name} has no option --${name}`, {
         code: 'unknown-option',
         hint: near ? `did you mean --${near}?` : `tabtrain ${command.name} --help lists them`,
@@ -52,7 +59,8 @@ export function parseArguments(
     if (equals !== -1) values.push(word.slice(equals + 1));
     else {
       const most = option.arity === 'many' ? Infinity : 1;
-      while (values.length - before < most && i + 1 < words.length && !words[i + 1].startsWith('--')) values.push(words[++i]);
+      while (values.length - before < most && i + 1 < words.length && !words[i + 1].startsWith('--'))
+        values.push(words[++i]);
     }
     if (values.length === before) {
       throw new ConfigError(`--${name} needs a value: --${name} ${option.value}`, { code: 'missing-value' });

@@ -10,8 +10,17 @@ export interface Command {
   run(args: Arguments): Promise<number>;
 }
 
-const CFG_OPTIONS: OptionSpec = { name: 'cfg-options', value: 'k=v …', arity: 'many', summary: 'override config values: optimizer.lr=0.01' };
-const DATA: OptionSpec = { name: 'data', value: 'NAME=PATH', summary: 'use the folder PATH as data/NAME (repeatable)' };
+const CFG_OPTIONS: OptionSpec = {
+  name: 'cfg-options',
+  value: 'k=v …',
+  arity: 'many',
+  summary: 'override config values: optimizer.lr=0.01',
+};
+const DATA: OptionSpec = {
+  name: 'data',
+  value: 'NAME=PATH',
+  summary: 'use the folder PATH as data/NAME (repeatable)',
+};
 const JSON_OUTPUT: OptionSpec = { name: 'json', summary: 'print JSON' };
 
 export const COMMANDS: readonly Command[] = [
@@ -20,7 +29,11 @@ export const COMMANDS: readonly Command[] = [
     positional: ['config'],
     summary: 'train a detector',
     options: [
-      { name: 'work-dir', value: 'D', summary: 'where logs and checkpoints go (default work_dirs/<config>/<timestamp>)' },
+      {
+        name: 'work-dir',
+        value: 'D',
+        summary: 'where logs and checkpoints go (default work_dirs/<config>/<timestamp>)',
+      },
       DATA,
       CFG_OPTIONS,
       { name: 'resume-from', value: 'F', summary: 'go on where a checkpoint left off' },

@@ -36,12 +36,16 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function usage(): string {
-  const rows = COMMANDS.map((c) => `  ${`${c.name} ${c.positional.map((p) => p.toUpperCase()).join(' ')}`.padEnd(28)}${c.summary}`);
+  const rows = COMMANDS.map(
+    (c) => `  ${`${c.name} ${c.positional.map((p) => p.toUpperCase()).join(' ')}`.padEnd(28)}${c.summary}`,
+  );
   return `usage: tabtrain COMMAND …\n\n${rows.join('\n')}\n\ntabtrain COMMAND --help tells its options.`;
 }
 
 function commandUsage(command: Command): string {
-  const options = command.options.map((o) => `  --${o.name}${o.value ? ` ${o.value}` : ''}`.padEnd(30) + o.summary);
+  const options = command.options.map(
+    (o) => `  --${o.name}${o.value ? ` ${o.value}` : ''}`.padEnd(30) + o.summary,
+  );
   const head = `usage: tabtrain ${command.name} ${command.positional.map((p) => p.toUpperCase()).join(' ')}`;
   return [head, '', command.summary, '', ...options].join('\n');
 }

@@ -31,10 +31,16 @@ export function createNodeRoot(dataOptions: readonly string[] = []): NodeRoot {
     const [name, ...rest] = option.split('=');
     const path = rest.join('=');
     if (!name || !path) {
-      throw new ConfigError(`--data must be NAME=PATH, but got ${option}`, { code: 'bad-option', hint: '--data bccd=../shared/data/bccd' });
+      throw new ConfigError(`--data must be NAME=PATH, but got ${option}`, {
+        code: 'bad-option',
+        hint: '--data bccd=../shared/data/bccd',
+      });
     }
     if (!existsSync(path)) {
-      throw new ConfigError(`--data ${name} must name a folder, but ${path} does not exist`, { code: 'not-found', path });
+      throw new ConfigError(`--data ${name} must name a folder, but ${path} does not exist`, {
+        code: 'not-found',
+        path,
+      });
     }
     mounts[`data/${name}`] = { fs: createNodeFs(resolve(path)), readOnly: true };
   }
@@ -51,4 +57,3 @@ export function createNodeRoot(dataOptions: readonly string[] = []): NodeRoot {
     },
   };
 }
-

@@ -20,10 +20,16 @@ export async function runParity(args: Arguments): Promise<number> {
     const fixture = readFixture(file);
     if (fixture === null) continue;
     let results: readonly ParityCaseResult[];
-    const wanted = fixture.cases.filter((c) => only === undefined || name.includes(only) || c.id.includes(only));
+    const wanted = fixture.cases.filter(
+      (c) => only === undefined || name.includes(only) || c.id.includes(only),
+    );
     if (wanted.length === 0) continue;
     if (!suite) {
-      results = wanted.map((c) => ({ file: name, id: c.id, outcome: { status: 'skipped', reason: 'this kind is not built yet' } }));
+      results = wanted.map((c) => ({
+        file: name,
+        id: c.id,
+        outcome: { status: 'skipped', reason: 'this kind is not built yet' },
+      }));
     } else {
       if (suite.needsGpu && !hasGpu) {
         await installNodeGpu();
@@ -34,7 +40,8 @@ export async function runParity(args: Arguments): Promise<number> {
     }
     report(relative(dir, file), results, totals, args.has('verbose'));
   }
-  if (totals.skipped > 0) console.log(`${totals.skipped} skipped: kinds that are not built yet, by name above`);
+  if (totals.skipped > 0)
+    console.log(`${totals.skipped} skipped: kinds that are not built yet, by name above`);
   console.log(`${totals.passed} passed, ${totals.failed} failed`);
   return totals.failed === 0 ? 0 : 1;
 }
@@ -51,7 +58,8 @@ function report(
     counts[outcome.status] += 1;
     totals[outcome.status] += 1;
     if (outcome.status === 'failed') console.log(`FAILED ${file} ${id}: ${outcome.detail}`);
-    else if (outcome.status === 'skipped') skips.set(outcome.reason, [...(skips.get(outcome.reason) ?? []), id]);
+    else if (outcome.status === 'skipped')
+      skips.set(outcome.reason, [...(skips.get(outcome.reason) ?? []), id]);
     else if (verbose) console.log(`passed ${file} ${id}`);
   }
   console.log(`${file}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
@@ -60,7 +68,10 @@ function report(
 
 function fixtureFiles(dir: string): string[] {
   if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new ConfigError(`parity needs a folder of fixture files, but ${dir} is none`, { code: 'not-found', path: dir });
+    throw new ConfigError(`parity needs a folder of fixture files, but ${dir} is none`, {
+      code: 'not-found',
+      path: dir,
+    });
   }
   return readdirSync(dir, { recursive: true, encoding: 'utf8' })
     .filter((f) => f.endsWith('.json'))

@@ -5,7 +5,8 @@ import { createNodeRoot } from './nodeRoot.ts';
 /** `tabtrain print-config CONFIG`: the resolved config as MMCV prints it, or as JSON. */
 export async function runPrintConfig(args: Arguments): Promise<number> {
   const { fs, path } = createNodeRoot();
-  const readText = async (file: string): Promise<string | null> => ((await fs.stat(file))?.kind === 'file' ? fs.readText(file) : null);
+  const readText = async (file: string): Promise<string | null> =>
+    (await fs.stat(file))?.kind === 'file' ? fs.readText(file) : null;
   const config = await loadConfigOrThrow(path(args.positional[0]), readText, {
     cfgOptions: parseCfgOptions(args.values('cfg-options')),
   });

@@ -1,5 +1,5 @@
 import { parseCfgOptions } from '../config/index.ts';
-import { sharpDecoder } from '../datasets/decoders/sharpDecoder.ts';
+import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { resultsToCocoDetections } from '../evaluation/index.ts';
 import { installNodeGpu } from '../gpu/nodeGpu.ts';
 import { testCheckpoint } from '../apis/test.ts';
@@ -15,7 +15,7 @@ export async function runTest(args: Arguments): Promise<number> {
     configPath: root.path(args.positional[0]),
     checkpoint: root.path(args.positional[1]),
     fs: root.fs,
-    decodeImage: sharpDecoder,
+    decodeImage: decodeWithSharp,
     cfgOptions: parseCfgOptions(args.values('cfg-options')),
     metric: metric.length === 0 ? undefined : metric.length === 1 ? metric[0] : metric,
     log: (line) => console.log(line),
@@ -24,7 +24,10 @@ export async function runTest(args: Arguments): Promise<number> {
   if (out !== undefined) {
     const imageIds = groundTruth.images.map((image) => image.id);
     const categoryIds = groundTruth.categories.map((category) => category.id);
-    await root.fs.writeFile(root.path(out), JSON.stringify(resultsToCocoDetections(results, imageIds, categoryIds)));
+    await root.fs.writeFile(
+      root.path(out),
+      JSON.stringify(resultsToCocoDetections(results, imageIds, categoryIds)),
+    );
   }
   console.log(JSON.stringify(metrics));
   return 0;

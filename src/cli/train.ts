@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import { parseCfgOptions } from '../config/index.ts';
-import { sharpDecoder } from '../datasets/decoders/sharpDecoder.ts';
+import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { installNodeGpu } from '../gpu/nodeGpu.ts';
 import { RunControl } from '../runner/runControl.ts';
 import { train } from '../apis/train.ts';
@@ -29,7 +29,7 @@ export async function runTrain(args: Arguments): Promise<number> {
     const result = await train({
       configPath: root.path(args.positional[0]),
       fs: root.fs,
-      decodeImage: sharpDecoder,
+      decodeImage: decodeWithSharp,
       control,
       cfgOptions: parseCfgOptions(args.values('cfg-options')),
       workDir: optionalPath('work-dir'),
@@ -38,7 +38,8 @@ export async function runTrain(args: Arguments): Promise<number> {
       seed,
       onEvent: (event) => {
         if (event.name === 'run.logged') console.log(showPaths(event.line));
-        else if (event.name === 'run.noticed') console.error(`${event.level}: ${event.message}${event.hint ? ` (${event.hint})` : ''}`);
+        else if (event.name === 'run.noticed')
+          console.error(`${event.level}: ${event.message}${event.hint ? ` (${event.hint})` : ''}`);
       },
     });
     console.log(showPaths(`work dir: ${result.workDir}`));

@@ -18,16 +18,9 @@ export interface StepOutputs {
   readonly grads?: ReadonlyMap<Parameter, Tensor>;
 }
 
-/** A tensor of a checkpoint, C order, in PyTorch's layout. */
-export interface StateTensor {
-  readonly shape: readonly number[];
-  readonly dtype: string;
-  readonly data: ArrayLike<number> | BigInt64Array;
-}
-
 /** The model as the runner sees it. */
 export interface RunnableModel {
-  readonly CLASSES?: readonly string[];
+  readonly CLASSES?: readonly string[] | null;
   train(mode?: boolean): unknown;
   eval(): unknown;
   trainStep(batch: never): StepOutputs;

@@ -1,18 +1,25 @@
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
+import type { StateTensor } from '../nn/parameter.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
+import type { OptimizerStateDict } from '../optim/optimizer.ts';
 import { fileSource } from '../serialization/zip/byteSource.ts';
-import { TorchTensor, readPth, verifyPth, writePth, type PthValue } from '../serialization/pth/index.ts';
+import {
+  NumpyScalar,
+  OrderedMap,
+  PyFloat,
+  readPth,
+  TorchTensor,
+  verifyPth,
+  writePth,
+  type PthValue,
+  type TorchDtype,
+} from '../serialization/pth/index.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { BaseRunner } from './baseRunner.ts';
 
 /** A model that can be saved and loaded; `nn/Module` is one. */
 export interface StatefulModel {
-  stateDict(): Promise<
-    ReadonlyMap<
-      string,
-      { shape: readonly number[]; dtype: string; data: ArrayLike<number> | ArrayLike<bigint> }
-    >
-  >;
+  stateDict(): Promise<ReadonlyMap<string, StateTensor>>;
   loadStateDict(state: ReadonlyMap<string, TorchTensor>, options?: { strict?: boolean }): LoadReport;
 }
 
@@ -46,7 +53,7 @@ export async function saveCheckpoint(
   options: SaveOptions,
 ): Promise<SavedCheckpoint> {
   const { filename, outDir, epoch, iter, innerIter } = options;
-  const state = new Map<string, PthValue>();
+  const state = new OrderedMap<string, PthValue>();
   for (const [name, tensor] of await model.stateDict()) state.set(name, toTorch(tensor));
   const { tabtrain: own, ...meta } = runner.meta;
   const content: Record<string, unknown> = {
@@ -62,7 +69,8 @@ export async function saveCheckpoint(
     },
     state_dict: state,
   };
-  if (options.saveOptimizer && runner.optimizer) content.optimizer = await runner.optimizer.stateDict();
+  if (options.saveOptimizer && runner.optimizer)
+    content.optimizer = optimizerToPth(await runner.optimizer.stateDict());
   const path = `${outDir}/${filename}`;
   const partial = `${outDir}/.${filename}.partial`;
   const writer = await runner.fs.createWriter(partial);
@@ -120,23 +128,6 @@ export async function readCheckpoint(fs: FileSystem, path: string): Promise<Load
   };
 }
 
-/** Say what did not fit, as MMCV's one warning does. */
-export function describeLoad(report: LoadReport): string | null {
-  const parts: string[] = [];
-  if (report.unexpected.length > 0)
-    parts.push(`unexpected key in source state_dict: ${report.unexpected.join(', ')}`);
-  if (report.missing.length > 0)
-    parts.push(`missing keys in source state_dict: ${report.missing.join(', ')}`);
-  for (const { name, expected, actual } of report.mismatched) {
-    parts.push(
-      `size mismatch for ${name}: the checkpoint has [${actual.join(', ')}], the model has [${expected.join(', ')}]`,
-    );
-  }
-  return parts.length === 0
-    ? null
-    : `The model and loaded state dict do not match exactly\n${parts.join('\n')}`;
-}
-
 /**
  * Put a run back where a checkpoint left it: weights, epoch, iteration, optimizer, hooks.
  * Source: mmcv 1.7.2 `base_runner.py` resume; mid-epoch positions are ours (`meta.tabtrain.inner_iter`).
@@ -155,16 +146,15 @@ export async function resumeRun(runner: BaseRunner, model: StatefulModel, path: 
       },
     );
   }
-  const report = model.loadStateDict(stateDict);
-  const mismatch = describeLoad(report);
-  if (mismatch) runner.logger.warning(mismatch);
+  const { message } = model.loadStateDict(stateDict);
+  if (message) runner.logger.warning(message);
   if (optimizer !== undefined) {
     if (!runner.optimizer)
       throw new ConfigError('the checkpoint has an optimizer, but the run has none', {
         code: 'no-optimizer',
         path: 'optimizer',
       });
-    runner.optimizer.loadStateDict(optimizer);
+    runner.optimizer.loadStateDict(optimizerFromPth(optimizer, path));
   }
   const own = plain(meta.get('tabtrain')) as
     { inner_iter?: number; hooks?: Record<string, Record<string, unknown>> } | undefined;
@@ -185,16 +175,53 @@ function noStateDict(path: string): CheckpointError {
   });
 }
 
-function toTorch(tensor: {
-  shape: readonly number[];
-  dtype: string;
-  data: ArrayLike<number> | ArrayLike<bigint>;
-}): TorchTensor {
-  return new TorchTensor(
-    [...tensor.shape],
-    tensor.dtype as TorchTensor['dtype'],
-    tensor.data as TorchTensor['data'],
-  );
+function toTorch({ shape, dtype, data }: StateTensor): TorchTensor {
+  // Modules and optimizers hold only dtypes that PyTorch has, in the arrays TorchTensor wants; it checks.
+  return new TorchTensor({ shape, dtype: dtype as TorchDtype, data: data as TorchTensor['data'] });
+}
+
+/** An optimizer's state as it goes into the file. */
+function optimizerToPth({ state, param_groups: groups }: OptimizerStateDict): PthValue {
+  const saved = new Map<number, PthValue>();
+  for (const [index, entries] of state) {
+    const values = new Map<string, PthValue>();
+    for (const [key, value] of entries)
+      values.set(key, value !== null && typeof value === 'object' ? toTorch(value) : value);
+    saved.set(index, values);
+  }
+  return new Map<string, PthValue>([
+    ['state', saved],
+    ['param_groups', groups as PthValue],
+  ]);
+}
+
+/** @throws CheckpointError when the file's optimizer is of another shape than PyTorch's */
+function optimizerFromPth(value: PthValue, path: string): OptimizerStateDict {
+  const state = value instanceof Map ? value.get('state') : undefined;
+  const groups = value instanceof Map ? value.get('param_groups') : undefined;
+  if (!(state instanceof Map) || !Array.isArray(groups)) {
+    throw new CheckpointError(`the optimizer in ${path} must hold state and param_groups, but doesn't`, {
+      code: 'optimizer-mismatch',
+      path,
+      hint: 'checkpoints of several optimizers are not supported; load_from takes the weights only',
+    });
+  }
+  const restored: OptimizerStateDict['state'] = new Map();
+  for (const [index, entries] of state) {
+    const values = new Map<string, StateTensor | number | null>();
+    if (entries instanceof Map) {
+      for (const [key, entry] of entries) {
+        if (entry instanceof TorchTensor)
+          values.set(String(key), { shape: entry.shape, dtype: entry.dtype, data: entry.data });
+        else if (typeof entry === 'number' || entry === null) values.set(String(key), entry);
+      }
+    }
+    restored.set(Number(index), values);
+  }
+  return {
+    state: restored,
+    param_groups: groups.map((group) => plain(group as PthValue) as Record<string, unknown>),
+  };
 }
 
 function hookStates(runner: BaseRunner): Record<string, unknown> {
@@ -210,6 +237,7 @@ function hookStates(runner: BaseRunner): Record<string, unknown> {
 function plain(value: PthValue | undefined): unknown {
   if (value instanceof Map)
     return Object.fromEntries([...value].map(([k, v]) => [String(k), plain(v as PthValue)]));
+  if (value instanceof PyFloat || value instanceof NumpyScalar) return Number(value.valueOf());
   if (Array.isArray(value)) return value.map((v) => plain(v as PthValue));
   return value;
 }

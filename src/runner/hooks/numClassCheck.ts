@@ -25,7 +25,7 @@ export class NumClassCheckHook extends Hook {
   #check(runner: BaseRunner): void {
     const { model } = runner;
     const classes = model.CLASSES;
-    if (classes === undefined) {
+    if (!classes) {
       runner.logger.warning(
         'Please set `CLASSES` in the dataset and check if it is consistent with the `num_classes` of the head',
       );

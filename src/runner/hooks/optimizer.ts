@@ -1,12 +1,12 @@
 import { reshape } from '../../gpu/index.ts';
-import { clipGradNorm, type GradClipCfg } from '../../optim/gradClip.ts';
+import { clipGradNorm, gradClipOptions, type GradClipOptions } from '../../optim/gradClip.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
 
 interface OptimizerHookArgs {
   /** `dict(max_norm=35, norm_type=2)`; None: no clipping. */
-  gradClip?: GradClipCfg | null;
+  gradClip?: Readonly<Record<string, unknown>> | null;
 }
 
 /**
@@ -16,11 +16,11 @@ interface OptimizerHookArgs {
  */
 export class OptimizerHook extends Hook {
   static readonly args = { optional: ['grad_clip'] };
-  readonly #gradClip: GradClipCfg | null;
+  readonly #gradClip: GradClipOptions | null;
 
   constructor(args: OptimizerHookArgs = {}) {
     super();
-    this.#gradClip = args.gradClip ?? null;
+    this.#gradClip = args.gradClip ? gradClipOptions(args.gradClip) : null;
   }
 
   override afterTrainIter(runner: BaseRunner): void {
