@@ -10,7 +10,7 @@ export interface ImgInfo {
   /** Pixels, upright. */
   readonly width: number;
   readonly height: number;
-  /** Draws the picture instead of reading a file (generated datasets). */
+  /** Draws the picture instead of reading a file (generated datasets). Do not change what it returns. */
   readonly pixels?: () => DecodedImage;
 }
 

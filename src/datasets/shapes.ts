@@ -1,6 +1,7 @@
 import type { BuildContext } from '../registry/buildContext.ts';
 import { DATASETS } from '../registry/registries.ts';
 import { ConfigError } from '../errors/trainerError.ts';
+import type { DecodedImage } from '../util/image.ts';
 import {
   packBoxes,
   type AnnInfo,
@@ -18,6 +19,9 @@ import {
   type ShapeKind,
   type ShapeScene,
 } from './shapesDrawing.ts';
+
+/** Drawn pictures are kept for the next epoch up to this size, so that drawing never holds up the GPU. */
+const MAX_KEPT_BYTES = 128 * 2 ** 20;
 
 interface ShapesDatasetArgs extends CustomDatasetArgs {
   numImages: unknown;
@@ -74,12 +78,13 @@ export class ShapesDataset extends CustomDataset {
     this.#scenes = Array.from({ length: this.#numImages }, (_, index) =>
       layOutShapes({ seed: this.#seed, index, width, height, maxObjects: this.#maxObjects, kinds }),
     );
+    const keepsPixels = this.#numImages * width * height * 3 <= MAX_KEPT_BYTES;
     return this.#scenes.map((scene, index) => ({
       id: index + 1,
       filename: `shapes_${this.#seed}_${index}.png`,
       width,
       height,
-      pixels: () => drawShapes(scene),
+      pixels: keepsPixels ? once(() => drawShapes(scene)) : () => drawShapes(scene),
     }));
   }
 
@@ -127,6 +132,12 @@ export class ShapesDataset extends CustomDataset {
   #sceneOf(info: ImgInfo): ShapeScene {
     return this.#scenes[Number(info.id) - 1];
   }
+}
+
+/** Draw at the first call only. */
+function once(draw: () => DecodedImage): () => DecodedImage {
+  let drawn: DecodedImage | undefined;
+  return () => (drawn ??= draw());
 }
 
 function isShapeKind(name: string): name is ShapeKind {

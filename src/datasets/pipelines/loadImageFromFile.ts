@@ -42,7 +42,8 @@ export class LoadImageFromFile implements Transform {
     const filename = joinPath(img_prefix, img_info.filename);
     const picture = img_info.pixels ? img_info.pixels() : await this.#read(filename);
     for (const warning of picture.warnings ?? []) this.#context.services.warn(`${filename}: ${warning}`);
-    const ordered = this.#isRgb ? picture.rgb : swapRedBlue(picture.rgb);
+    // A copy in both cases: generated datasets keep their pictures.
+    const ordered = this.#isRgb ? picture.rgb.slice() : swapRedBlue(picture.rgb);
     const shape = [picture.height, picture.width, 3] as const;
     results.filename = filename;
     results.ori_filename = img_info.filename;
