@@ -1,11 +1,7 @@
 import {
-  add,
-  assign,
   batchNormEval,
   batchNormTrain,
-  mul,
-  noGrad,
-  tidy,
+  runElementwise,
   type Activation,
   type Tensor,
 } from '../../gpu/index.ts';
@@ -92,13 +88,14 @@ export class BatchNorm2d extends Module {
     const factor = this.#momentum ?? 1 / this.numBatchesTracked.value;
     const { variable: runningMean } = this.runningMean;
     const { variable: runningVar } = this.runningVar;
-    const unbiased = (factor * count) / (count - 1);
-    noGrad(() =>
-      tidy(() => {
-        assign(runningMean, add(mul(runningMean, 1 - factor), mul(mean, factor)));
-        assign(runningVar, add(mul(runningVar, 1 - factor), mul(variance, unbiased)));
-      }),
-    );
+    runElementwise({
+      name: 'runningStats',
+      body: `runningMean = u.kept * runningMean + u.factor * mean;
+        runningVar = u.kept * runningVar + u.unbiasedFactor * variance;`,
+      reads: { mean, variance },
+      writes: { runningMean, runningVar },
+      uniforms: { factor, kept: 1 - factor, unbiasedFactor: (factor * count) / (count - 1) },
+    });
   }
 
   /** Scale 1, shift 0, running mean 0, running variance 1. */
