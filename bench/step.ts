@@ -1,9 +1,8 @@
 // One training step (forward + backward) of a small RetinaNet-like net on this machine's adapter: median ms, GPU ms per
-// kind of program, JavaScript ms, and whether tensors leak. Usage: npx tsx bench/step.ts [steps] [--profile]
+// kind of program, JavaScript ms, and whether tensors leak. Usage: npx tsx bench/step.ts [steps] [--stock] [--profile]
 import * as gpu from '../src/gpu/index.ts';
 import { installNodeGpu } from '../src/gpu/nodeGpu.ts';
-
-type T = gpu.Tensor;
+import { ours, stock, type Ops, type T } from './ops.ts';
 
 const BATCH = 8;
 const HEIGHT = 128;
@@ -13,6 +12,8 @@ const NECK = 32;
 const ANCHORS = 9;
 const CLASSES = 3;
 
+// What the net's layers run on; switched between steps to compare.
+let ops: Ops = ours;
 const variables: gpu.Variable[] = [];
 
 function parameter(shape: number[], make: (i: number) => number): gpu.Variable {
@@ -38,18 +39,13 @@ function conv(
   const w = parameter([k, k, c, f], (i) => Math.sin(i * 12.9898 + 1) * scale);
   const bias = withBias ? parameter([f], () => 0) : null;
   const pad = Math.floor(k / 2);
-  return (x, relu = false) =>
-    gpu.conv2d(x, w, bias, {
-      stride: [stride, stride],
-      padding: [pad, pad],
-      activation: relu ? 'relu' : undefined,
-    });
+  return (x, relu = false) => ops.conv(x, w, bias, stride, pad, relu);
 }
 
 function norm(c: number): (x: T, relu?: boolean) => T {
   const gamma = parameter([c], () => 1);
   const beta = parameter([c], () => 0);
-  return (x, relu = false) => gpu.batchNormTrain(x, gamma, beta, 1e-5, relu ? 'relu' : undefined).y;
+  return (x, relu = false) => ops.norm(x, gamma, beta, relu);
 }
 
 function basicBlock(c: number, f: number, stride: number): (x: T) => T {
@@ -57,7 +53,7 @@ function basicBlock(c: number, f: number, stride: number): (x: T) => T {
   const [down, downBn] = stride === 1 && c === f ? [null, null] : [conv(c, f, 1, stride), norm(f)];
   return (x) => {
     const out = bn2(conv2(bn1(conv1(x), true)));
-    return gpu.relu(gpu.add(out, down && downBn ? downBn(down(x)) : x));
+    return ops.relu(ops.add(out, down && downBn ? downBn(down(x)) : x));
   };
 }
 
@@ -74,7 +70,7 @@ function buildNet(): (x: T) => T[] {
   const towers = [0, 1].map(() => [conv(NECK, NECK, 3, 1, true), conv(NECK, NECK, 3, 1, true)]);
   const heads = [conv(NECK, ANCHORS * CLASSES, 3, 1, true), conv(NECK, ANCHORS * 4, 3, 1, true)];
   return (image) => {
-    let x = gpu.maxPool2d(stemBn(stem(image), true), [3, 3], [2, 2], [1, 1]);
+    let x = ops.maxPool(stemBn(stem(image), true));
     const levels: T[] = [];
     for (const blocks of stages) {
       for (const block of blocks) x = block(x);
@@ -83,11 +79,11 @@ function buildNet(): (x: T) => T[] {
     const maps = levels.slice(1).map((level, i) => laterals[i](level));
     for (let i = maps.length - 1; i > 0; i -= 1) {
       const [, h, w] = maps[i - 1].shape;
-      maps[i - 1] = gpu.add(maps[i - 1], gpu.upsampleNearest2d(maps[i], [h, w]));
+      maps[i - 1] = ops.add(maps[i - 1], ops.upsample(maps[i], h, w));
     }
     const features = maps.map((map, i) => outs[i](map));
     features.push(extras[0](x));
-    features.push(extras[1](gpu.relu(features[3])));
+    features.push(extras[1](ops.relu(features[3])));
     return features.flatMap((f) => heads.map((head, i) => head(towers[i].reduce((t, c) => c(t, true), f))));
   };
 }
@@ -103,52 +99,67 @@ const image = gpu.tensor(
 
 function step(): { loss: T; jsMs: number } {
   const start = performance.now();
-  const { loss, aux, grads } = gpu.valueAndGrads(() => {
+  const { loss, grads } = ops.lossAndGrads(() => {
     let total: T | null = null;
     for (const out of net(image)) {
-      const part = gpu.mean(gpu.square(out));
-      total = total ? gpu.add(total, part) : part;
+      const part = ops.meanSquare(out);
+      total = total ? ops.add(total, part) : part;
     }
-    return { loss: total ?? gpu.scalar(0) };
+    return total ?? gpu.scalar(0);
   }, variables);
-  gpu.dispose([...aux, ...grads.filter((g) => g !== null)]);
+  gpu.dispose(grads);
   gpu.flush();
   return { loss, jsMs: performance.now() - start };
 }
 
-const times: number[] = [];
-const jsTimes: number[] = [];
-const warmStart = performance.now();
-const first = step();
-console.log(
-  'loss',
-  await gpu.readMany([first.loss]),
-  'first step ms',
-  Math.round(performance.now() - warmStart),
-);
-first.loss.dispose();
-const before = gpu.memory();
-const cpuStart = process.cpuUsage();
-for (let i = 0; i < steps; i += 1) {
+interface Sample {
+  wallMs: number;
+  jsMs: number;
+  cpuMs: number;
+}
+
+async function sample(): Promise<Sample> {
   const start = performance.now();
+  const cpuStart = process.cpuUsage();
   const { loss, jsMs } = step();
   await gpu.onIdle();
-  times.push(performance.now() - start);
-  jsTimes.push(jsMs);
+  const wallMs = performance.now() - start;
+  const cpu = process.cpuUsage(cpuStart);
   loss.dispose();
+  return { wallMs, jsMs, cpuMs: (cpu.user + cpu.system) / 1000 };
 }
+
+const contenders = process.argv.includes('--stock') ? [ours, stock] : [ours];
+const samples = new Map<Ops, Sample[]>();
+for (const contender of contenders) {
+  ops = contender;
+  const start = performance.now();
+  const { loss } = step();
+  const [value] = await gpu.readMany([loss]);
+  console.log(`${ops.name}: loss ${value}, first step ${Math.round(performance.now() - start)} ms`);
+  loss.dispose();
+  samples.set(ops, []);
+}
+const before = gpu.memory();
+for (let i = 0; i < steps; i += 1)
+  for (const [contender, list] of samples) {
+    ops = contender;
+    list.push(await sample());
+  }
 const after = gpu.memory();
-const cpu = process.cpuUsage(cpuStart);
-// On a software adapter and a shared machine, CPU time tells more than wall time.
-const cpuMs = (cpu.user + cpu.system) / 1000 / steps;
-const median = (v: number[]): number => [...v].sort((a, b) => a - b)[Math.floor(v.length / 2)];
 console.log(
-  `${info.name}: ${variables.length} parameters, step ${median(times).toFixed(0)} ms (best ${Math.min(...times).toFixed(0)}, CPU ${cpuMs.toFixed(0)}), JS ${median(jsTimes).toFixed(0)} ms`,
+  `${info.name}, ${variables.length} parameters, ${steps} steps; CPU ms tell more than wall ms on a shared machine`,
 );
+const best = (list: Sample[], key: keyof Sample): string => Math.min(...list.map((s) => s[key])).toFixed(0);
+for (const [contender, list] of samples)
+  console.log(
+    `${contender.name}: best wall ${best(list, 'wallMs')} ms, JS ${best(list, 'jsMs')} ms, CPU ${best(list, 'cpuMs')} ms`,
+  );
 console.log(
   `leaked tensors: ${after.numTensors - before.numTensors}; GPU ${(after.numBytesInGpu / 1e6).toFixed(0)} MB`,
 );
 if (process.argv.includes('--profile')) {
+  ops = ours;
   gpu.startProfile();
   step().loss.dispose();
   await gpu.onIdle();
