@@ -71,8 +71,8 @@ describe('evaluateCocoBbox', () => {
     expect(lines[6]).toBe(' Average Recall     (AR) @[ IoU=0.50:0.95 | area=   all | maxDets=  1 ] = 1.000');
   });
 
-  test('5,000 images with 100 detections each take seconds', () => {
-    const images = 5000;
+  test('1,000 images with 100 detections each stay far from quadratic time', () => {
+    const images = 1000;
     let seed = 1;
     const random = (): number => (seed = (seed * 16807) % 2147483647) / 2147483647;
     const box = (): number[] => [random() * 500, random() * 500, 10 + random() * 100, 10 + random() * 100];
@@ -91,8 +91,8 @@ describe('evaluateCocoBbox', () => {
     }));
     const started = process.cpuUsage().user;
     const { stats } = evaluateCocoBbox({ ...gt, categories }, dt);
-    // About 3 s of processor time; the bound only catches a quadratic blow-up.
-    expect((process.cpuUsage().user - started) / 1e6).toBeLessThan(20);
+    // About 1 s of processor time (5,000 images: about 4 s); the bound only catches a quadratic blow-up.
+    expect((process.cpuUsage().user - started) / 1e6).toBeLessThan(15);
     // Random boxes rarely meet.
     expect(stats[0]).toBeGreaterThanOrEqual(0);
     expect(stats[0]).toBeLessThan(0.01);

@@ -1,6 +1,7 @@
 // Turns `optimizer = dict(type=…, paramwise_cfg=…)` and a model into an optimizer.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import { copySources, setSource, sourceOf } from '../lang/sourceMap.ts';
 import type { Module, Parameter } from '../nn/index.ts';
 import {
   buildFromCfg,
@@ -82,6 +83,10 @@ export function buildOptimizer(model: Module, cfg: unknown, context: BuildContex
   // `constructor` of a plain object is inherited; only an own key is the person's.
   const type = Object.hasOwn(cfg, 'constructor') ? constructor : 'DefaultOptimizerConstructor';
   const builderCfg = { type, optimizer_cfg: optimizerCfg, paramwise_cfg };
+  // The copies must still know where each argument was written.
+  copySources(cfg, optimizerCfg);
+  const place = sourceOf(cfg, 'constructor');
+  if (place) setSource(builderCfg, 'type', place);
   const builder = buildFromCfg(builderCfg, context.registries.OPTIMIZER_BUILDERS, {
     path: 'optimizer',
     context,

@@ -1,6 +1,7 @@
 // DefaultOptimizerConstructor's rules: which parameter gets which learning rate and weight decay.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import { sourceOf } from '../lang/sourceMap.ts';
 import type { ParamModule, TrainableParam } from './paramModule.ts';
 
 /** A parameter group before an optimizer has filled in its defaults. */
@@ -42,11 +43,11 @@ export function checkParamwiseCfg(value: unknown, base: BaseValues): ParamwiseCf
     if (!isDict(customKeys)) throw badType(`${PATH}.custom_keys`, 'must be a dict', customKeys);
     for (const [key, rule] of Object.entries(customKeys)) {
       if (!isDict(rule)) throw badType(`${PATH}.custom_keys.${key}`, 'must be a dict', rule);
-      if ('decay_mult' in rule) requireDecay(base, `custom_keys.${key}.decay_mult`);
+      if ('decay_mult' in rule) requireDecay(base, `custom_keys.${key}.decay_mult`, rule);
     }
   }
   for (const key of ['bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult']) {
-    if (key in value) requireDecay(base, key);
+    if (key in value) requireDecay(base, key, value);
   }
   return value as ParamwiseCfg;
 }
@@ -168,11 +169,13 @@ function multiply(lr: number | undefined, factor: number): number {
   });
 }
 
-function requireDecay(base: BaseValues, key: string): void {
+/** @param dict the dict that holds the last part of `key` */
+function requireDecay(base: BaseValues, key: string, dict: object): void {
   if (base.weightDecay !== undefined) return;
   throw new ConfigError(`the optimizer must have weight_decay when ${key} is used, but it has none`, {
     code: 'no-weight-decay',
     path: `${PATH}.${key}`,
+    span: sourceOf(dict, key.slice(key.lastIndexOf('.') + 1))?.span,
     hint: 'write weight_decay=… inside optimizer',
   });
 }

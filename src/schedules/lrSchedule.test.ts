@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { spanAt, type Span } from '../errors/span.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { Tuple } from '../util/tuple.ts';
 import { roundHalfEven } from './flatCosineAnnealing.ts';
@@ -142,6 +143,12 @@ describe('faults', () => {
     const cfg = { policy: 'OneCycle', max_lr: 1, pct_start: 1 };
     expect(fault(cfg, RUN, { isFloat: () => false }).code).toBe('bad-value');
     expect(lrs(cfg, [0], RUN, { isFloat: () => true })).toHaveLength(1);
+  });
+
+  test('errors carry the span that the config knows', () => {
+    const span = spanAt('a.py', 'lr_config = dict(policy="step", step=0)', 37, 38);
+    const spanOf = (key: string): Span | undefined => (key === 'step' ? span : undefined);
+    expect(fault({ policy: 'step', step: 0 }, RUN, { spanOf }).span).toBe(span);
   });
 
   test('warmup_by_epoch needs epochs', () => {

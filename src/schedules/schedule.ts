@@ -3,7 +3,7 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import { nearest } from '../util/nearest.ts';
 import type { Policy } from './policy.ts';
-import { ScheduleArgs, type IsFloat, type ScheduleKind } from './scheduleArgs.ts';
+import { ScheduleArgs, type ArgSources, type ScheduleKind } from './scheduleArgs.ts';
 import { readWarmup, refuseEpochWarmup, warmupFactor } from './warmup.ts';
 
 /** What a schedule must know of the run. */
@@ -23,13 +23,7 @@ export interface SchedulePosition {
   readonly innerIter: number;
 }
 
-export interface ScheduleOptions {
-  /**
-   * Python tells 1 from 1.0 and some policies refuse one of them; JavaScript can't. Where this isn't given,
-   * whole numbers are accepted as both. Given a config: `(key) => sourceOf(cfg, key)?.isFloat ?? false`.
-   */
-  readonly isFloat?: IsFloat;
-}
+export type ScheduleOptions = ArgSources;
 
 /** How one policy is made, and what it takes. */
 export interface PolicySpec {
@@ -78,9 +72,9 @@ export function createSchedule(
   const { kind } = spec;
   const name = policyName(cfg, spec);
   const policySpec = spec.policies.get(name);
-  if (!policySpec) throw unknownPolicy(String(cfg.policy), name, spec);
+  if (!policySpec) throw unknownPolicy(String(cfg.policy), name, spec, options);
   const className = `${name}${kind.suffix}`;
-  const args = new ScheduleArgs(cfg, kind, className, options.isFloat);
+  const args = new ScheduleArgs(cfg, kind, className, options);
   args.checkKeys(policySpec.required ?? [], [...(policySpec.optional ?? []), ...spec.commonKeys]);
   const warmup = readWarmup(args, spec.defaultWarmupRatio);
   const byEpoch = args.boolean('by_epoch', policySpec.byEpoch ?? true);
@@ -140,7 +134,12 @@ function policyName(cfg: Readonly<Record<string, unknown>>, { kind }: ScheduleSp
   return policy.replace(/[a-z]+/g, (word) => word[0].toUpperCase() + word.slice(1));
 }
 
-function unknownPolicy(policy: string, name: string, { kind, policies }: ScheduleSpec): ConfigError {
+function unknownPolicy(
+  policy: string,
+  name: string,
+  { kind, policies }: ScheduleSpec,
+  options: ScheduleOptions,
+): ConfigError {
   const names = [...policies.keys()];
   const sameLetters = names.find(
     (known) => known.toLowerCase() === name.replaceAll(/[^a-zA-Z]/g, '').toLowerCase(),
@@ -149,6 +148,7 @@ function unknownPolicy(policy: string, name: string, { kind, policies }: Schedul
   return new ConfigError(`${name}${kind.suffix} is not in the hook registry (policy='${policy}')`, {
     code: 'unknown-policy',
     path: `${kind.path}.policy`,
+    span: options.spanOf?.('policy'),
     hint: near ? `did you mean '${near}'?` : `policies are: ${names.join(', ')}`,
   });
 }

@@ -1,6 +1,7 @@
 // Reads the arguments of a policy out of `lr_config` or `momentum_config`, with one clear error for each fault.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import type { Span } from '../errors/span.ts';
 import { nearest } from '../util/nearest.ts';
 
 /** What differs between learning-rate and momentum policies. */
@@ -26,8 +27,17 @@ export const MOMENTUM_KIND: ScheduleKind = {
   minRatioKey: 'min_momentum_ratio',
 };
 
-/** Tells whether the number under a key was written as a Python float; undefined when nobody knows. */
-export type IsFloat = (key: string) => boolean | undefined;
+/** What the config's reader knows about the arguments beyond their values. */
+export interface ArgSources {
+  /**
+   * Whether the number under a key was written as a Python float. Python tells 1 from 1.0 and some policies refuse one
+   * of them; JavaScript can't. Where this isn't given, whole numbers are accepted as both.
+   * Given a config: `(key) => sourceOf(cfg, key)?.isFloat ?? false`.
+   */
+  readonly isFloat?: (key: string) => boolean | undefined;
+  /** Where the value under a key was written, for errors: `(key) => sourceOf(cfg, key)?.span`. */
+  readonly spanOf?: (key: string) => Span | undefined;
+}
 
 /** The arguments of one policy. Every getter throws ConfigError `bad-type` or `bad-value`. */
 export class ScheduleArgs {
@@ -35,18 +45,18 @@ export class ScheduleArgs {
   /** MMCV's class name, such as `StepLrUpdaterHook`. */
   readonly className: string;
   readonly #values: Readonly<Record<string, unknown>>;
-  readonly #isFloat: IsFloat;
+  readonly #sources: ArgSources;
 
   constructor(
     values: Readonly<Record<string, unknown>>,
     kind: ScheduleKind,
     className: string,
-    isFloat: IsFloat = () => undefined,
+    sources: ArgSources = {},
   ) {
     this.kind = kind;
     this.className = className;
     this.#values = values;
-    this.#isFloat = isFloat;
+    this.#sources = sources;
   }
 
   /** True when the key is there and not None. */
@@ -95,13 +105,13 @@ export class ScheduleArgs {
 
   /** True when the value is a number known to be written as an int; false for a fraction. */
   isInt(key: string): boolean {
-    return Number.isInteger(this.#values[key]) && this.#isFloat(key) === false;
+    return Number.isInteger(this.#values[key]) && this.#sources.isFloat?.(key) === false;
   }
 
   /** True when the value is a number known to be written as a float. */
   isKnownFloat(key: string): boolean {
     const value = this.#values[key];
-    return typeof value === 'number' && (!Number.isInteger(value) || this.#isFloat(key) === true);
+    return typeof value === 'number' && (!Number.isInteger(value) || this.#sources.isFloat?.(key) === true);
   }
 
   badType(key: string, requirement: string): ConfigError {
@@ -121,6 +131,7 @@ export class ScheduleArgs {
       throw new ConfigError(`${this.className} got an unexpected argument '${key}'`, {
         code: 'unknown-argument',
         path: `${this.kind.path}.${key}`,
+        span: this.#sources.spanOf?.(key),
         hint: near ? `did you mean '${near}'?` : `it takes: ${known.join(', ')}`,
       });
     }
@@ -129,6 +140,7 @@ export class ScheduleArgs {
       throw new ConfigError(`${this.className} is missing the required argument '${missing}'`, {
         code: 'missing-argument',
         path: this.kind.path,
+        span: this.#sources.spanOf?.('policy'),
         hint: `write ${missing}=… inside ${this.kind.path}`,
       });
     }
@@ -139,6 +151,7 @@ export class ScheduleArgs {
     return new ConfigError(`${this.className}: ${key} ${requirement}, but got ${actual}`, {
       code,
       path: `${this.kind.path}.${key}`,
+      span: this.#sources.spanOf?.(key),
     });
   }
 }
