@@ -3,7 +3,7 @@
 import { DatasetError } from '../../errors/index.ts';
 import { CategoryList, cleanName } from './categories.ts';
 import { isPlainObject, readAnnotations, readOwnId, type CocoImages } from './cocoRecords.ts';
-import { baseName, extension, splitOfPath } from './paths.ts';
+import { baseName, extension, splitOfFolder, splitOfPath } from './paths.ts';
 import { readText, reasonOf, type ReadContext } from './readers.ts';
 import { parseTolerantJson } from './tolerantJson.ts';
 import type { IndexedFile, RawDataset, RawImage, SplitName } from './types.ts';
@@ -82,8 +82,10 @@ export function readCoco(files: readonly CocoFile[], context: ReadContext): RawD
   // `instances_*` first: COCO's own archive also has keypoints and captions of the same pictures.
   const rank = (f: CocoFile): string =>
     `${baseName(f.file.path).startsWith('instances') ? 0 : 1}${f.file.path}`;
-  for (const coco of [...files].sort((a, b) => (rank(a) < rank(b) ? -1 : 1))) {
-    const records = resolveImages(coco, context);
+  const failures: DatasetError[] = [];
+  for (const coco of [...files].sort((x, y) => (rank(x) < rank(y) ? -1 : 1))) {
+    const records = attempt(() => resolveImages(coco, context), failures);
+    if (!records) continue;
     const found = [...records.byKey.values()].filter((r) => r !== null);
     const repeated = found.filter((r) => takenBy.has(r.file.path));
     const first = repeated[0] && takenBy.get(repeated[0].file.path);
@@ -101,18 +103,27 @@ export function readCoco(files: readonly CocoFile[], context: ReadContext): RawD
         record.file.path,
         `${record.file.path} is listed in ${coco.file.path} and in ${takenBy.get(record.file.path)?.file.path}; the former is not used`,
       );
-    readAnnotations(
-      coco.annotations,
-      records,
-      categoryMap(coco, categories, context),
-      coco.file.path,
-      context,
-    );
+    const map = attempt(() => categoryMap(coco, categories, context), failures);
+    if (!map) continue;
+    readAnnotations(coco.annotations, records, map, coco.file.path, context);
     const taken = new Set(found.filter((r) => !takenBy.has(r.file.path)));
     for (const record of taken) takenBy.set(record.file.path, coco);
     images.push(...taken);
   }
+  if (failures.length === files.length) throw failures[0];
+  for (const error of failures) context.findings.skip(error.code, error.path ?? '', error.message);
   return { format: 'coco', boxUnit: 'px', categories: categories.items, images };
+}
+
+/** Run a step that may refuse one file of several. */
+function attempt<T>(step: () => T, failures: DatasetError[]): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof DatasetError)) throw error;
+    failures.push(error);
+    return undefined;
+  }
 }
 
 /** Find the file of each entry of "images". Entries that can't be used are null, so that their boxes are known. */
@@ -168,7 +179,9 @@ function resolveImages(coco: CocoFile, context: ReadContext): CocoImages {
         `${reference} is listed under the ids ${known.key} and ${key}; they are joined, equal boxes kept once`,
       );
     } else {
-      const image = file ? { ...sizeAndId(entry), file, split: coco.split, boxes: [] } : null;
+      const image = file
+        ? { ...sizeAndId(entry), file, split: coco.split ?? splitOfFolder(file.path), boxes: [] }
+        : null;
       byKey.set(key, image);
       if (image) byPath.set(image.file.path, { image, key, reference });
     }

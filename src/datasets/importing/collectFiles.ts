@@ -1,12 +1,12 @@
 // Lists the files of a drop, and opens zips inside it when the pictures must be in there.
 
 import { DatasetError } from '../../errors/index.ts';
-import { fileSource } from '../../serialization/zip/index.ts';
+import { fileSource, ZipError } from '../../serialization/zip/index.ts';
 import type { FileSystem } from '../../util/fileSystem.ts';
 import { indexFiles, type FileIndex } from './fileIndex.ts';
 import type { Findings } from './findings.ts';
 import { baseName, isArchivePath, isJunk, isPicturePath, stem } from './paths.ts';
-import { reasonOf } from './readers.ts';
+import { isFileFault, reasonOf } from './readers.ts';
 import { zipSource } from './sources.ts';
 import type { ImportSource, SourceFile } from './types.ts';
 
@@ -28,7 +28,7 @@ export async function collectFiles(source: ImportSource, context: CollectContext
   const files = await listAll(source, context);
   const archives = files.filter((f) => isArchivePath(f.path) && !isJunk(f.path));
   if (archives.length > 0 && !files.some((f) => isPicturePath(f.path) && !isJunk(f.path))) {
-    for (const archive of archives) files.push(...(await openNested(archive, source, context)));
+    await openAll(archives, files, source, context);
   } else {
     for (const archive of archives)
       context.findings.note(
@@ -56,6 +56,24 @@ export async function collectFiles(source: ImportSource, context: CollectContext
   return index;
 }
 
+/** Add the files of all zips. One that can't be opened is skipped by name, unless it is the only one. */
+async function openAll(
+  archives: readonly SourceFile[],
+  files: SourceFile[],
+  source: ImportSource,
+  context: CollectContext,
+): Promise<void> {
+  for (const archive of archives) {
+    try {
+      files.push(...(await openNested(archive, source, context)));
+    } catch (error) {
+      if (archives.length === 1 || !(error instanceof DatasetError) || error.code !== 'bad-nested-zip')
+        throw error;
+      context.findings.skip(error.code, archive.path, error.message);
+    }
+  }
+}
+
 async function listAll(source: ImportSource, context: CollectContext): Promise<SourceFile[]> {
   const files: SourceFile[] = [];
   for await (const file of source.files()) {
@@ -73,6 +91,33 @@ async function openNested(
   // Random access inside a compressed entry would unpack it again and again: it is unpacked once.
   const path = `${scratch}/${(await fs.list(scratch)).length}.zip`;
   const name = baseName(archive.path.replaceAll('\\', '/'));
+  const files: SourceFile[] = [];
+  try {
+    await unpack(archive, path, fs, onFile);
+    for await (const file of zipSource(fileSource(fs, path, archive.size), name).files()) {
+      if (isArchivePath(file.path))
+        findings.skip('zip-in-zip', file.path, `${name} contains ${file.path}: unpack it first`);
+      else files.push(insideOf(stem(name), file));
+    }
+  } catch (error) {
+    if (!(error instanceof ZipError) && !isFileFault(error)) throw error;
+    throw new DatasetError(`${source.name} contains ${name}, which can't be opened: ${reasonOf(error)}`, {
+      code: 'bad-nested-zip',
+      path: archive.path,
+      hint: 'unpack it first and import the folder',
+      cause: error,
+    });
+  }
+  findings.warn('zip-inside', archive.path, `${source.name} contains ${name}; it was opened as well`);
+  return files;
+}
+
+async function unpack(
+  archive: SourceFile,
+  path: string,
+  fs: FileSystem,
+  onFile: CollectContext['onFile'],
+): Promise<void> {
   const writer = await fs.createWriter(path);
   try {
     for await (const piece of archive.stream()) {
@@ -84,23 +129,6 @@ async function openNested(
     throw error;
   }
   await writer.close();
-  const files: SourceFile[] = [];
-  try {
-    for await (const file of zipSource(fileSource(fs, path, archive.size), name).files()) {
-      if (isArchivePath(file.path))
-        findings.skip('zip-in-zip', file.path, `${name} contains ${file.path}: unpack it first`);
-      else files.push(insideOf(stem(name), file));
-    }
-  } catch (error) {
-    throw new DatasetError(`${source.name} contains ${name}, which can't be opened: ${reasonOf(error)}`, {
-      code: 'bad-nested-zip',
-      path: archive.path,
-      hint: 'unpack it first and import the folder',
-      cause: error,
-    });
-  }
-  findings.warn('zip-inside', archive.path, `${source.name} contains ${name}; it was opened as well`);
-  return files;
 }
 
 /** A file under the folder of its zip; a path that is unsafe stays so. */

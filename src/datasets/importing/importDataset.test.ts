@@ -100,6 +100,14 @@ describe('layout and splits', () => {
     expect(two.testAnnFile).toBeUndefined();
   });
 
+  test('one COCO file over train and val folders: the folders are the split', async () => {
+    const names = ['train/0.jpg', 'train/1.jpg', 'val/2.jpg'];
+    const drop: Drop = { 'ann.json': coco(names, SIZE) };
+    names.forEach((name, i) => (drop[`images/${name}`] = pictures[i]));
+    const report = await run(drop);
+    expect(report).toMatchObject({ images: { train: 2, val: 1 }, imgPrefix: 'data/x/images/', warnings: [] });
+  });
+
   test('the same picture in train and val is a warning', async () => {
     const drop: Drop = { 'a.jpg': pictures[0], 'b.jpg': pictures[0] };
     drop['train.json'] = coco(['a.jpg'], SIZE);
@@ -272,5 +280,24 @@ describe('findings', () => {
       /line 1, column 17 .*cut off/,
     );
     expect(codes(await run({ 'a.jpg': pictures[0] }))).toEqual(['no-annotations']);
+    expect((await refusal(run({ 'a.json': coco(['a.jpg', 'b.jpg'], SIZE) }))).message).toMatch(
+      /none of the 2 pictures .* was found: a\.jpg, b\.jpg/,
+    );
+    expect((await refusal(run({ 'a.json': coco([], SIZE), 'a.jpg': pictures[0] }))).message).toMatch(
+      /list no picture/,
+    );
+  });
+
+  test('of several COCO files a bad one is skipped by name, a second one about the same pictures is not used', async () => {
+    const drop = {
+      ...cocoDrop(3),
+      'set/b.json': coco(['0.jpg', '1.jpg'], SIZE),
+      'set/c.json': '{"images": [',
+    };
+    const huge = coco(['2.jpg'], SIZE).replace('"id":1', '"id":9007199254740993');
+    const report = await run({ ...drop, 'set/z.json': huge });
+    expect(report.boxes).toEqual({ train: 2, val: 1 });
+    expect(report.warnings.map((w) => `${w.code} ${w.item}`)).toEqual(['second-annotation-file b.json']);
+    expect(skips(report).sort()).toEqual(['bad-json c.json', 'id-too-large z.json']);
   });
 });

@@ -78,7 +78,7 @@ export const isArchivePath = (path: string): boolean => extension(path) === 'zip
 
 // Folders that only say what kind of file is in them; two files belong together when the rest of their paths agree.
 const ROLES = new Set(
-  'images image imgs img jpegimages pictures photos annotations annotation anns ann labels label labels_yolo xml xmls txt json coco voc yolo'.split(
+  'images image imgs img jpegimages pictures photos annotations annotation anns ann labels label labels_yolo xml xmls txt json'.split(
     ' ',
   ),
 );

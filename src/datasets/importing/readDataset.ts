@@ -50,6 +50,7 @@ export async function readDataset(context: ReadContext): Promise<RawDataset> {
       `the drop has annotations as ${found.map((f) => LABELS[f.format]).join(' and ')}; ${LABELS[found[0].format]} is used, ${LABELS[format]} is not`,
     );
   const dataset = await readAs(found[0].format);
+  if (dataset.images.length === 0) refuseEmpty(dataset.format, context);
   noteUnlisted(dataset, context);
   return dataset;
 
@@ -57,6 +58,26 @@ export async function readDataset(context: ReadContext): Promise<RawDataset> {
     if (format === 'coco') return readCoco(coco.files, context);
     return format === 'voc' ? readVoc(voc, context) : readYolo(yolo, context);
   }
+}
+
+/** Nothing of what the annotations list is there. What was skipped by name has been told and is no reason to refuse. */
+function refuseEmpty(format: ImportFormat, { findings, index }: ReadContext): void {
+  if (findings.list('skipped').length > 0) return;
+  const missing = findings.list('warnings').filter((w) => w.code === 'image-not-found');
+  const named = missing.slice(0, 3).map((w) => w.item);
+  const seen = index.files.filter((f) => isPicturePath(f.path)).slice(0, 3);
+  throw new DatasetError(
+    missing.length > 0
+      ? `none of the ${missing.length} pictures that the annotations (${LABELS[format]}) list was found: ${named.join(', ')}${missing.length > 3 ? ', …' : ''}`
+      : `the annotations (${LABELS[format]}) list no picture`,
+    {
+      code: 'no-pictures',
+      hint:
+        seen.length > 0
+          ? `the drop has other pictures, such as ${seen.map((f) => f.path).join(', ')}: do they belong together?`
+          : 'drop the pictures together with the annotations',
+    },
+  );
 }
 
 function hasYoloNames(context: ReadContext): boolean {
