@@ -4,12 +4,12 @@ import type { Argument, BinaryOp, CompClause, Expr, FormatPart, Param, Stmt } fr
 import { BUILTINS } from './builtins.ts';
 import { formatValue } from './format.ts';
 import { checkStringChars, MAX_DEPTH, spend } from './limits.ts';
-import { methodNames, methodOf, setItem } from './methods.ts';
+import { methodNames, methodOf } from './methods.ts';
 import { asInt, smallest } from './numbers.ts';
 import { binary, compare } from './operators.ts';
 import { Poisoned, PyError, type Range } from './pyError.ts';
 import { repr, str } from './repr.ts';
-import { getItem, iterate, missingKey, position, slicePositions } from './sequences.ts';
+import { getItem, iterate } from './sequences.ts';
 import { assignTarget, bindParameters, defineName, removeTarget } from './targets.ts';
 import { nearest } from '../util/nearest.ts';
 import {

@@ -11,7 +11,7 @@ export const MAX_STRING_CHARS = 4_000_000;
 /** Bits of one integer. */
 export const MAX_INT_BITS = 65_536;
 /** Values of the finished config, shared ones counted wherever they appear. */
-export const MAX_VALUES = 200_000;
+export const MAX_VALUES = 50_000;
 
 let stepsLeft = MAX_STEPS;
 let maxSteps = MAX_STEPS;

@@ -21,7 +21,7 @@ export function parseModule(text: string): Parsed {
   const body: Stmt[] = [];
   if (errors.length > 0) return { body, errors };
   const statements = new StatementParser(text, errors);
-  body.push(...statements.block(childrenOf(tree.topNode)));
+  body.push(...statements.block(childrenOf(tree.topNode), true));
   return { body, errors: errors.sort((a, b) => (a.range?.from ?? 0) - (b.range?.from ?? 0)) };
 }
 
@@ -43,8 +43,9 @@ class StatementParser {
   }
 
   /** Statements of a block; one that fails is reported and left out, so that others are still checked. */
-  block(nodes: readonly SyntaxNode[]): Stmt[] {
+  block(nodes: readonly SyntaxNode[], isTop = false): Stmt[] {
     const body: Stmt[] = [];
+    this.#checkIndent(nodes, isTop);
     for (const node of nodes) {
       if (node.name === 'StatementGroup') {
         body.push(...this.block(childrenOf(node).filter((c) => c.name !== ';')));
@@ -60,6 +61,30 @@ class StatementParser {
       }
     }
     return body;
+  }
+
+  /** Lezer accepts a line that is indented for no reason; Python doesn't. */
+  #checkIndent(nodes: readonly SyntaxNode[], isTop: boolean): void {
+    const { text } = this.#expressions;
+    let expected = isTop ? '' : null;
+    for (const node of nodes) {
+      const lineStart = text.lastIndexOf('\n', node.from - 1) + 1;
+      const indent = text.slice(lineStart, node.from);
+      if (indent.trim() !== '') continue;
+      expected ??= indent;
+      if (indent === expected) continue;
+      const range = { from: lineStart, to: node.from };
+      this.#errors.push(
+        new PyError(
+          'SyntaxError',
+          `this line must be indented by ${expected.length} spaces, but it has ${indent.length}`,
+          {
+            range: range.to > range.from ? range : node,
+          },
+        ),
+      );
+      return;
+    }
   }
 
   #source(node: SyntaxNode): string {

@@ -13,8 +13,7 @@ export interface StringToken {
 
 /** Read the prefix and the quotes of a literal's source text. */
 export function readStringToken(source: string): StringToken {
-  const match = /^([a-zA-Z]*)('''|"""|'|")/.exec(source);
-  if (!match) throw new PyError('SyntaxError', 'a string must start with a quote');
+  const match = /^([a-zA-Z]*)('''|"""|'|")/.exec(source) ?? ['', '', '"'];
   const prefix = match[1].toLowerCase();
   return {
     isRaw: prefix.includes('r'),

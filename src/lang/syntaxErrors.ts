@@ -12,6 +12,7 @@ export function findSyntaxErrors(tree: Tree, text: string): PyError[] {
   const errors: PyError[] = [];
   const lines = new Set<number>();
   const unclosed = new Set<number>();
+  const trulyUnclosed = unclosedOffsets(tree, text);
   const add = (message: string, range: Range, hint?: string): void => {
     const line = text.lastIndexOf('\n', Math.max(0, range.from - 1));
     if (lines.has(line) || errors.length >= MAX_REPORTED) return;
@@ -22,7 +23,8 @@ export function findSyntaxErrors(tree: Tree, text: string): PyError[] {
     enter: (ref) => {
       if (ref.name === 'String' || ref.name === 'FormatString') checkString(ref.node, text, add);
       if (!ref.type.isError) return;
-      const opener = unclosedBracket(ref.node);
+      const bracket = unclosedBracket(ref.node);
+      const opener = bracket && trulyUnclosed.has(bracket.from) ? bracket : null;
       if (opener && !unclosed.has(opener.from)) {
         unclosed.add(opener.from);
         add(`'${opener.name}' must be closed, but it never is`, opener, `add '${BRACKETS[opener.name]}'`);
@@ -32,6 +34,30 @@ export function findSyntaxErrors(tree: Tree, text: string): PyError[] {
     },
   });
   return errors.sort((a, b) => (a.range?.from ?? 0) - (b.range?.from ?? 0));
+}
+
+/** Offsets of opening brackets that no bracket closes, counted over the whole text outside strings and comments. */
+function unclosedOffsets(tree: Tree, text: string): Set<number> {
+  const stack: { readonly char: string; readonly at: number }[] = [];
+  const masked: [number, number][] = [];
+  tree.iterate({
+    enter: ({ name, from, to }) => {
+      if (name === 'String' || name === 'FormatString' || name === 'Comment') masked.push([from, to]);
+      return name !== 'String' && name !== 'FormatString';
+    },
+  });
+  let next = 0;
+  for (let i = 0; i < text.length; i++) {
+    while (next < masked.length && masked[next][1] <= i) next += 1;
+    if (next < masked.length && i >= masked[next][0]) {
+      i = masked[next][1] - 1;
+      continue;
+    }
+    const char = text[i];
+    if (BRACKETS[char] !== undefined) stack.push({ char, at: i });
+    else if (stack.length > 0 && char === BRACKETS[stack[stack.length - 1].char]) stack.pop();
+  }
+  return new Set(stack.map((s) => s.at));
 }
 
 type Add = (message: string, range: Range, hint?: string) => void;
@@ -72,7 +98,11 @@ function describe(error: SyntaxNode, text: string, add: Add): void {
   const bad = text.slice(from, to).trim();
   if (bad !== '') {
     const first = /^\S+/.exec(bad)?.[0] ?? bad;
-    add(`'${first.slice(0, 30)}' is not expected here`, { from, to: from + first.length }, strayHint(first));
+    const isInBrackets = error.parent?.firstChild?.name.length === 1;
+    const hint =
+      strayHint(first) ??
+      (isInBrackets && /^[\w'"]/.test(first) ? 'is a comma missing before it?' : undefined);
+    add(`'${first.slice(0, 30)}' is not expected here`, { from, to: from + first.length }, hint);
     return;
   }
   const before = text.slice(0, from).trimEnd();
@@ -81,7 +111,10 @@ function describe(error: SyntaxNode, text: string, add: Add): void {
   const last = /(\w+|\S)$/.exec(before.slice(lineStart))?.[0] ?? '';
   const at = { from: Math.max(lineStart, before.length - Math.max(1, last.length)), to: before.length };
   const isInBrackets = error.parent !== null && error.parent.firstChild?.name.length === 1;
-  if (isInBrackets && next && /Expression|String|Number|Name|Boolean|None/.test(next.name)) {
+  if (
+    isInBrackets &&
+    (next === null || /Expression|String|Number|Name|Boolean|None|Assign/.test(next.name))
+  ) {
     add(`'${last}' must be followed by a comma or a closing bracket`, at, "add ','");
   } else if (last === '') add('a statement is incomplete here', { from, to: Math.max(from + 1, to) });
   else add(`something is missing after '${last}'`, at);

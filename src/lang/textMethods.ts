@@ -43,9 +43,12 @@ const justify =
   (name: string, place: 'left' | 'right' | 'center'): TextMethod =>
   (self, args) => {
     const [width = 0, fill = ' '] = bind(args, name, ['width', 'fillchar'], 1);
-    const missing = Math.max(0, indexOf(width, 'the width') - charsOf(self).length);
+    const wanted = indexOf(width, 'the width');
+    const missing = Math.max(0, wanted - charsOf(self).length);
     checkStringChars(missing);
-    const left = place === 'right' ? missing : place === 'left' ? 0 : Math.floor(missing / 2);
+    // CPython puts the odd space of center() left when the width is odd.
+    const half = Math.floor(missing / 2) + (missing & wanted & 1);
+    const left = place === 'right' ? missing : place === 'left' ? 0 : half;
     const char = textOf(fill, 'fillchar');
     return char.repeat(left) + self + char.repeat(missing - left);
   };
