@@ -5,11 +5,9 @@ import type { SampleSource } from '../datasets/sampleSource.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
-import { importInto, listDatasets, previewDataset, removeDataset } from './datasetCalls.ts';
 import { copyFile, fileTree, seedWorkspace } from './files.ts';
 import type { DataCalls, DataEvents, ParameterRow } from './protocol.ts';
 import { listRuns, readRun } from './runHistory.ts';
-import { serveSamples } from './samples.ts';
 
 export interface DataHostParts {
   readonly fs: () => Promise<FileSystem>;
@@ -19,6 +17,9 @@ export interface DataHostParts {
   readonly inspectCheckpoint: (fs: FileSystem, path: string) => Promise<ParameterRow[]>;
   readonly createSampleSource: (spec: DatasetSpec, fs: FileSystem) => Promise<SampleSource>;
 }
+
+/** The readers of data sets are loaded with the first call that needs them: opening the page should not wait. */
+const datasetCalls = () => import('./datasetCalls.ts');
 
 /** Answer DataCalls on `endpoint`. */
 export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server<DataEvents> {
@@ -42,15 +43,17 @@ export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server
     'workspace.seed': async ({ files }) => ({ written: await seedWorkspace(await fs(), files) }),
     'runs.list': async ({ activeWorkDir }) => listRuns(await fs(), activeWorkDir),
     'runs.read': async ({ workDir, activeWorkDir }) => readRun(await fs(), workDir, activeWorkDir),
-    'datasets.list': async () => listDatasets(await fs()),
-    'datasets.import': async (request, context) => importInto(await fs(), decodeImage, request, context),
+    'datasets.list': async () => (await datasetCalls()).listDatasets(await fs()),
+    'datasets.import': async (request, context) =>
+      (await datasetCalls()).importInto(await fs(), decodeImage, request, context),
     'datasets.remove': async ({ name }) => {
-      await removeDataset(await fs(), name);
+      await (await datasetCalls()).removeDataset(await fs(), name);
     },
-    'datasets.preview': async ({ name, count }) => previewDataset(await fs(), openFile, name, count),
+    'datasets.preview': async ({ name, count }) =>
+      (await datasetCalls()).previewDataset(await fs(), openFile, name, count),
     'checkpoint.inspect': async ({ path }) => parts.inspectCheckpoint(await fs(), path),
     'samples.attach': async ({ port }) => {
-      const storage = await fs();
+      const [storage, { serveSamples }] = await Promise.all([fs(), import('./samples.ts')]);
       serveSamples(port, (spec) => parts.createSampleSource(spec, storage));
     },
   });

@@ -1,13 +1,10 @@
 // Entry of the data worker: files, imports, run records, and the samples of a training run. Loads no GPU engine.
 
-import { createLocalSampleSource } from '../apis/datasets.ts';
-import '../datasets/index.ts';
-import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
 import { normalizePath } from '../storage/path.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
+import type { DecodeImage } from '../util/image.ts';
 import { createDataHost } from './dataHost.ts';
-import { inspectCheckpoint } from './inspectCheckpoint.ts';
 
 let opened: Promise<FileSystem> | null = null;
 
@@ -29,10 +26,23 @@ async function openFile(path: string): Promise<File> {
   return (await folder.getFileHandle(last)).getFile();
 }
 
+// Everything heavy is loaded when it is first needed.
+
+const decodeImage: DecodeImage = async (bytes, name) =>
+  (await import('../datasets/decoders/browserDecoder.ts')).decodeInBrowser(bytes, name);
+
 createDataHost(self as DedicatedWorkerGlobalScope, {
   fs: openStorage,
-  decodeImage: decodeInBrowser,
+  decodeImage,
   openFile,
-  inspectCheckpoint,
-  createSampleSource: (spec, fs) => createLocalSampleSource(spec, { fs, decodeImage: decodeInBrowser }),
+  inspectCheckpoint: async (fs, path) =>
+    (await import('./inspectCheckpoint.ts')).inspectCheckpoint(fs, path),
+  async createSampleSource(spec, fs) {
+    // Registers what a config's datasets and pipelines can name.
+    const [{ createLocalSampleSource }] = await Promise.all([
+      import('../apis/datasets.ts'),
+      import('../datasets/index.ts'),
+    ]);
+    return createLocalSampleSource(spec, { fs, decodeImage });
+  },
 });

@@ -1,0 +1,63 @@
+// Prints what the built page loads and when, gzipped, and fails when the shell or the training worker is too large.
+// The shell is everything that loads before Monaco and the training worker: the page, and the file worker's start.
+
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+
+const LIMITS = { shell: 150_000, worker: 450_000 };
+const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
+const assets = readdirSync(join(dist, 'assets'));
+const html = readFileSync(join(dist, 'index.html'), 'utf8');
+
+/** The one asset that is named so. */
+function asset(pattern) {
+  const found = assets.filter((name) => pattern.test(name));
+  if (found.length !== 1) throw new Error(`expected one asset like ${pattern}, found ${found.join(', ') || 'none'}`);
+  return `assets/${found[0]}`;
+}
+
+/** A file and everything it imports; `deep` follows dynamic imports too. */
+function closure(starts, deep) {
+  const seen = new Set();
+  const queue = [...starts];
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    if (!file.endsWith('.js')) continue;
+    const text = readFileSync(join(dist, file), 'utf8');
+    const imports = text.matchAll(/(?:\bfrom|\bimport)\s*["'`](\.\.?\/[^"'`]+)["'`]/g);
+    const dynamic = deep ? text.matchAll(/\bimport\(\s*["'`](\.\.?\/[^"'`]+)["'`]/g) : [];
+    for (const [, path] of [...imports, ...dynamic]) queue.push(normalize(join(dirname(file), path)));
+  }
+  return seen;
+}
+
+function bytesOf(files) {
+  return [...files].reduce((sum, file) => sum + gzipSync(readFileSync(join(dist, file)), { level: 9 }).length, 0);
+}
+
+const linked = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.(?:js|css))"/g)].map(([, path]) => path);
+const seeds = asset(/^workspaceSeeds-.*\.js$/);
+const shell = closure([...linked, seeds, asset(/^dataWorker-.*\.js$/)], false);
+const monaco = closure([asset(/^monaco-.*\.js$/), asset(/^monaco-.*\.css$/), asset(/^editor\.worker-.*\.js$/)], true);
+const reader = closure([asset(/^config-.*\.js$/)], false);
+const worker = closure([asset(/^trainWorker-.*\.js$/)], true);
+const without = (files, ...others) => new Set([...files].filter((file) => !others.some((o) => o.has(file))));
+
+const shellBytes = bytesOf(shell) + gzipSync(html).length;
+const workerBytes = bytesOf(worker);
+const rows = [
+  ['shell (page, styles, file worker)', shellBytes, LIMITS.shell],
+  ['training worker', workerBytes, LIMITS.worker],
+  ['Monaco, its styles and worker', bytesOf(without(monaco, shell)), null],
+  ['config reader (beside Monaco)', bytesOf(without(reader, shell)), null],
+];
+for (const [name, bytes, limit] of rows) {
+  const kilobytes = (bytes / 1000).toFixed(1).padStart(8);
+  console.log(`${kilobytes} kB gzipped  ${name}${limit === null ? '' : ` (at most ${limit / 1000} kB)`}`);
+}
+const tooLarge = rows.filter(([, bytes, limit]) => limit !== null && bytes > limit);
+for (const [name] of tooLarge) console.error(`too large: ${name}`);
+process.exit(tooLarge.length === 0 ? 0 : 1);
