@@ -29,8 +29,23 @@ export function valueAndGrads(f: () => LossAndAux, variables: readonly Variable[
     return out.loss;
   };
   if (variables.length === 0) return { loss: tf.tidy(forward), aux, grads: [] };
-  const { value, grads } = tf.engine().gradients(forward, [...variables], undefined, true);
-  return { loss: value, aux, grads: grads.map((grad: Tensor | undefined) => grad ?? null) };
+  try {
+    const { value, grads } = tf.engine().gradients(forward, [...variables], undefined, true);
+    return { loss: value, aux, grads: grads.map((grad: Tensor | undefined) => grad ?? null) };
+  } catch (error) {
+    tf.dispose(aux);
+    dropTape();
+    throw error;
+  }
+}
+
+// tfjs frees saved tensors only after a backward pass that succeeds.
+function dropTape(): void {
+  const { state } = tf.engine();
+  if (state.gradientDepth > 0) return;
+  const tape = state.activeTape as unknown as readonly { saved: Tensor[] }[] | null;
+  for (const node of tape ?? []) tf.dispose(node.saved);
+  state.activeTape = null as never;
 }
 
 /** Run `f` without recording: its results are constants to an enclosing {@link valueAndGrads}, and save no activations. */

@@ -52,6 +52,43 @@ test('valueAndGrads: frees all but loss, aux and gradients; unreached variables 
   expect(gpu.memory().numTensors).toBe(before);
 });
 
+test('valueAndGrads: an error inside leaves nothing behind', () => {
+  const w = gpu.variable(gpu.ones([3]));
+  const before = gpu.memory().numTensors;
+  const fail = (): never => {
+    gpu.square(gpu.mul(w, w));
+    throw new Error('inside');
+  };
+  expect(() => gpu.valueAndGrads(fail, [w])).toThrow('inside');
+  expect(gpu.memory().numTensors).toBe(before);
+  const { grads } = gpu.valueAndGrads(() => ({ loss: gpu.sum(w) }), [w]);
+  expect(grads[0]).not.toBeNull();
+});
+
+test('trimMemory: gives unused buffers back, and tensors live on', async () => {
+  const t = gpu.square(gpu.fill([1000], 2));
+  const large = gpu.square(gpu.fill([250_000], 3));
+  await gpu.onIdle();
+  large.dispose();
+  gpu.flush();
+  const before = gpu.memory().numBytesInGpu;
+  const freed = gpu.trimMemory();
+  expect(freed).toBeGreaterThanOrEqual(1_000_000);
+  expect(gpu.memory().numBytesInGpu).toBe(before - freed);
+  expect((await gpu.read(gpu.add(t, 1)))[999]).toBe(5);
+});
+
+test('out of memory: the error event becomes plain words at the next wait', async () => {
+  const { device } = handleOrThrow();
+  const error = new GPUOutOfMemoryError('tried to allocate 9 GB');
+  device.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error }));
+  await expect(gpu.onIdle()).rejects.toMatchObject({
+    code: 'out-of-memory',
+    message: 'the GPU has too little memory for this run (tried to allocate 9 GB)',
+  });
+  await gpu.initEngine();
+});
+
 test('noGrad: its result is a constant', async () => {
   const x = gpu.tensor([3], [1]);
   const w = gpu.variable(x, true);

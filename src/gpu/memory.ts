@@ -97,3 +97,30 @@ export async function onIdle(): Promise<void> {
   flush();
   await orLost(handleOrThrow().device.queue.onSubmittedWorkDone());
 }
+
+/**
+ * Give pooled GPU buffers that no tensor uses back to the device. tfjs keeps one pool per exact size and never shrinks it:
+ * call this when shapes change for good (training to evaluation, a new picture size).
+ *
+ * @returns bytes freed.
+ */
+export function trimMemory(): number {
+  flush();
+  const pool = handleOrThrow().backend.bufferManager as unknown as BufferPool;
+  let bytes = 0;
+  for (const buffers of pool.freeBuffers.values())
+    for (const buffer of buffers.splice(0)) {
+      bytes += buffer.size;
+      pool.numFreeBuffers -= 1;
+      buffer.destroy();
+    }
+  pool.numBytesAllocated -= bytes;
+  return bytes;
+}
+
+// The private side of tfjs's BufferManager (4.22).
+interface BufferPool {
+  readonly freeBuffers: Map<string, GPUBuffer[]>;
+  numFreeBuffers: number;
+  numBytesAllocated: number;
+}
