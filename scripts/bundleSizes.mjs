@@ -14,7 +14,8 @@ const html = readFileSync(join(dist, 'index.html'), 'utf8');
 /** The one asset that is named so. */
 function asset(pattern) {
   const found = assets.filter((name) => pattern.test(name));
-  if (found.length !== 1) throw new Error(`expected one asset like ${pattern}, found ${found.join(', ') || 'none'}`);
+  if (found.length !== 1)
+    throw new Error(`expected one asset like ${pattern}, found ${found.join(', ') || 'none'}`);
   return `assets/${found[0]}`;
 }
 
@@ -35,13 +36,19 @@ function closure(starts, deep) {
 }
 
 function bytesOf(files) {
-  return [...files].reduce((sum, file) => sum + gzipSync(readFileSync(join(dist, file)), { level: 9 }).length, 0);
+  return [...files].reduce(
+    (sum, file) => sum + gzipSync(readFileSync(join(dist, file)), { level: 9 }).length,
+    0,
+  );
 }
 
 const linked = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.(?:js|css))"/g)].map(([, path]) => path);
 const seeds = asset(/^workspaceSeeds-.*\.js$/);
 const shell = closure([...linked, seeds, asset(/^dataWorker-.*\.js$/)], false);
-const monaco = closure([asset(/^monaco-.*\.js$/), asset(/^monaco-.*\.css$/), asset(/^editor\.worker-.*\.js$/)], true);
+const monaco = closure(
+  [asset(/^monaco-.*\.js$/), asset(/^monaco-.*\.css$/), asset(/^editor\.worker-.*\.js$/)],
+  true,
+);
 const reader = closure([asset(/^config-.*\.js$/)], false);
 const worker = closure([asset(/^trainWorker-.*\.js$/)], true);
 const without = (files, ...others) => new Set([...files].filter((file) => !others.some((o) => o.has(file))));

@@ -12,7 +12,9 @@ const stamp = join(outdir, '.stamp');
 export async function bundleCli() {
   const entry = join(outdir, 'main.js');
   const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((f) =>
+    f.endsWith('.ts'),
+  );
   const newest = Math.max(
     statSync(join(root, 'package-lock.json')).mtimeMs,
     ...sources.map((file) => statSync(join(root, 'src', file)).mtimeMs),
@@ -33,7 +35,11 @@ export async function bundleCli() {
     keepNames: true,
     sourcemap: 'linked',
     external: ['webgpu', 'sharp'],
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    // Its Node build is CommonJS, whose names a split bundle can't import.
+    alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
     logLevel: 'error',
   });
   mkdirSync(outdir, { recursive: true });

@@ -13,13 +13,26 @@ let failed = 0;
 
 step('type check', 'npm', ['run', '-s', 'check']);
 step('lint and format', 'npm', ['run', '-s', 'lint']);
-suite('unit tests', 'npx', ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${results}/unit.json`], `${results}/unit.json`, countVitest);
+suite(
+  'unit tests',
+  'npx',
+  ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${results}/unit.json`],
+  `${results}/unit.json`,
+  countVitest,
+);
 step('build', 'npx', ['vite', 'build', '--logLevel', 'warn']);
 step('sizes of shell and worker', 'node', ['scripts/bundleSizes.mjs']);
-suite('end-to-end tests', 'npx', ['playwright', 'test', '--reporter=list,json'], `${results}/e2e.json`, countPlaywright, {
-  CHROMIUM: chromium,
-  PLAYWRIGHT_JSON_OUTPUT_NAME: `${results}/e2e.json`,
-});
+suite(
+  'end-to-end tests',
+  'npx',
+  ['playwright', 'test', '--reporter=list,json'],
+  `${results}/e2e.json`,
+  countPlaywright,
+  {
+    CHROMIUM: chromium,
+    PLAYWRIGHT_JSON_OUTPUT_NAME: `${results}/e2e.json`,
+  },
+);
 
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
@@ -37,7 +50,9 @@ function step(name, command, args) {
 function suite(name, command, args, report, count, env = {}) {
   console.log(`\n== ${name}`);
   const code = run(command, args, { env: { ...process.env, ...env } });
-  const counts = existsSync(report) ? count(JSON.parse(readFileSync(report, 'utf8'))) : { passed: 0, failed: 0 };
+  const counts = existsSync(report)
+    ? count(JSON.parse(readFileSync(report, 'utf8')))
+    : { passed: 0, failed: 0 };
   passed += counts.passed;
   failed += counts.failed;
   if ((code !== 0 || counts.passed === 0) && counts.failed === 0) {

@@ -1,7 +1,9 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import type { ConfigDict } from '../config/config.ts';
 import type { Dataset } from '../datasets/dataset.ts';
+import { expandDatasetCfg } from '../datasets/expandCfg.ts';
 import { DatasetSampleSource, type SampleSource } from '../datasets/sampleSource.ts';
+import { copySources } from '../lang/sourceMap.ts';
 import { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries } from '../registry/registries.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
@@ -41,17 +43,13 @@ export async function buildDataset(
           : `add ${key}=dict(type=…) to data`,
     });
   }
-  // Keys that mmdet keeps beside a dataset for its loader.
-  const overrides: Record<string, unknown> = isDict(cfg) ? { ...cfg } : {};
-  delete overrides.samples_per_gpu;
-  delete overrides.workers_per_gpu;
-  if (split === 'val_as_train' && isDict(data.train)) overrides.pipeline = data.train.pipeline;
-  const hasOverrides =
-    isDict(cfg) && (split === 'val_as_train' || Object.keys(overrides).length !== Object.keys(cfg).length);
   const testMode = split === 'val' || split === 'test';
+  const datasetCfg = expandDatasetCfg(
+    withoutLoaderKeys(cfg, split === 'val_as_train' ? data.train : undefined),
+  );
   const dataset = context.build<Dataset>(
     'DATASETS',
-    hasOverrides ? overrides : cfg,
+    datasetCfg,
     `data.${key}`,
     testMode ? { test_mode: true } : {},
   );
@@ -71,6 +69,15 @@ export async function createLocalSampleSource(
     warn: () => undefined,
   });
   return new DatasetSampleSource(await buildDataset(config.dict, spec.split, context), spec.seed);
+}
+
+/** Leave out the keys that mmdet keeps beside a dataset for its loader; take the pipeline of another dataset. */
+function withoutLoaderKeys(cfg: unknown, pipelineOf: unknown): unknown {
+  if (!isDict(cfg)) return cfg;
+  const { samples_per_gpu: _samples, workers_per_gpu: _workers, ...rest } = cfg;
+  if (isDict(pipelineOf)) rest.pipeline = pipelineOf.pipeline;
+  copySources(cfg, rest);
+  return rest;
 }
 
 function isDict(value: unknown): value is Record<string, unknown> {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { ConfigError } from '../errors/trainerError.ts';
 import { SUITES } from '../apis/parity/index.ts';
-import type { FixtureFile, ParityCaseResult } from '../apis/parity/types.ts';
+import type { FixtureCase, FixtureFile, ParityCaseResult } from '../apis/parity/types.ts';
 import { initEngine } from '../gpu/index.ts';
 import { installNodeGpu } from '../gpu/nodeGpu.ts';
 import type { Arguments } from './arguments.ts';
@@ -16,7 +16,7 @@ export async function runParity(args: Arguments): Promise<number> {
   let hasGpu = false;
   for (const file of files) {
     const name = basename(file);
-    const suite = SUITES.find((s) => s.files.includes(name));
+    const suite = SUITES.find((s) => s.files.some((f) => (typeof f === 'string' ? f === name : f.test(name))));
     const fixture = readFixture(file);
     if (fixture === null) continue;
     let results: readonly ParityCaseResult[];
@@ -83,6 +83,9 @@ function fixtureFiles(dir: string): string[] {
 function readFixture(file: string): FixtureFile | null {
   const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return null;
-  if ('cases' in content && Array.isArray(content.cases)) return content as FixtureFile;
+  if ('cases' in content && Array.isArray(content.cases)) {
+    const cases = content.cases.map((one: FixtureCase & { description?: string }, i) => ({ ...one, id: one.id ?? one.description ?? `case ${i}` }));
+    return { ...content, cases };
+  }
   return { ...content, cases: [{ id: basename(file) }] };
 }

@@ -22,8 +22,8 @@ export interface FixtureCase {
 
 /** Runs every case of one kind of fixture file. */
 export interface ParitySuite {
-  /** File names (basename) this suite takes, such as `coco_eval.json`. */
-  readonly files: readonly string[];
+  /** File names (basename) this suite takes, such as `coco_eval.json`, or a pattern of them. */
+  readonly files: readonly (string | RegExp)[];
   /** True when it needs a GPU adapter; the command acquires one first. */
   readonly needsGpu?: boolean;
   /** Called once per file; `directory` is the absolute folder of that file (for neighbours such as .pth). Never throws for one bad case. */

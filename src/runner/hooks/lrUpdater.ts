@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { sourceOf } from '../../lang/sourceMap.ts';
 import { createLrSchedule, type LrSchedule } from '../../schedules/lrSchedule.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
@@ -21,21 +22,32 @@ export class LrUpdaterHook extends Hook {
 
   override beforeRun(runner: BaseRunner): void {
     if (!runner.optimizer) return;
-    // As MMCV does: a group without initial_lr takes its lr for the base, even when it has decayed already.
-    for (const group of runner.optimizer.paramGroups) group.initial_lr ??= group.lr;
-    this.#baseLrs = runner.optimizer.paramGroups.map((group) => Number(group.initial_lr));
     const maxIters = runner.maxIters;
     if (maxIters === undefined)
       throw new ConfigError('lr_config needs a run of known length', {
         code: 'bad-runner',
         path: 'lr_config',
       });
-    this.#schedule = createLrSchedule(this.#config, {
-      maxEpochs: runner.maxEpochs,
-      maxIters,
-      itersPerEpoch: runner.maxEpochs ? Math.round(maxIters / runner.maxEpochs) : maxIters,
-      runnerType: runner.maxEpochs === undefined ? 'iter' : 'epoch',
-    });
+    const schedule = createLrSchedule(
+      this.#config,
+      {
+        maxEpochs: runner.maxEpochs,
+        maxIters,
+        itersPerEpoch: runner.maxEpochs ? Math.round(maxIters / runner.maxEpochs) : maxIters,
+        runnerType: runner.maxEpochs === undefined ? 'iter' : 'epoch',
+      },
+      {
+        isFloat: (key) => sourceOf(this.#config, key)?.isFloat ?? false,
+        spanOf: (key) => sourceOf(this.#config, key)?.span,
+      },
+    );
+    if (!schedule.isActive) return;
+    // As in MMCV: a group without initial_lr takes its lr for the base, even when it has decayed already.
+    const { paramGroups } = runner.optimizer;
+    const bases = schedule.initialLrs(paramGroups.map((group) => group.lr));
+    for (const [i, group] of paramGroups.entries()) group.initial_lr ??= bases[i];
+    this.#baseLrs = paramGroups.map((group) => Number(group.initial_lr));
+    this.#schedule = schedule;
   }
 
   override beforeTrainEpoch(runner: BaseRunner): void {
@@ -48,7 +60,7 @@ export class LrUpdaterHook extends Hook {
 
   #apply(runner: BaseRunner): void {
     if (!this.#schedule || !runner.optimizer) return;
-    const { epoch, iter, innerIter } = runner;
+    const { epoch, iter, doneInEpoch: innerIter } = runner;
     const lrs = this.#schedule.lrAt({ epoch, iter, innerIter }, this.#baseLrs);
     for (const [i, group] of runner.optimizer.paramGroups.entries()) group.lr = lrs[i];
   }
