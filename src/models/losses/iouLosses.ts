@@ -123,11 +123,21 @@ function overlap(a: Tensor, b: Tensor, eps: number): Overlap {
   const product = (size: Tensor): Tensor =>
     reshape(mul(slice(size, [0, 0], [n, 1]), slice(size, [0, 1], [n, 1])), [n]);
   const [aLow, aHigh, bLow, bHigh] = [low(a), high(a), low(b), high(b)];
-  const inter = product(maximum(sub(minimum(aHigh, bHigh), maximum(aLow, bLow)), 0));
+  const inter = product(maximum(sub(evenMin(aHigh, bHigh), evenMax(aLow, bLow)), 0));
   const areas = add(product(sub(aHigh, aLow)), product(sub(bHigh, bLow)));
   const union = maximum(sub(areas, inter), eps);
-  const hull = maximum(product(maximum(sub(maximum(aHigh, bHigh), minimum(aLow, bLow)), 0)), eps);
+  const hull = maximum(product(maximum(sub(evenMax(aHigh, bHigh), evenMin(aLow, bLow)), 0)), eps);
   return { iou: div(inter, union), union, hull };
+}
+
+/** The larger of two; equal ones share the gradient, as in PyTorch (the engine's `maximum` gives it to the first). */
+function evenMax(a: Tensor, b: Tensor): Tensor {
+  return mul(add(maximum(a, b), maximum(b, a)), 0.5);
+}
+
+/** The smaller of two; equal ones share the gradient. */
+function evenMin(a: Tensor, b: Tensor): Tensor {
+  return mul(add(minimum(a, b), minimum(b, a)), 0.5);
 }
 
 MODELS.registerModule()(IoULoss);
