@@ -98,7 +98,12 @@ export const COMMANDS: readonly Command[] = [
     name: 'import',
     positional: ['path'],
     summary: 'read a data set (COCO, VOC, YOLO; folder or zip) into data/NAME',
-    options: [{ name: 'name', value: 'NAME', summary: 'what configs call it: data/NAME/' }, JSON_OUTPUT],
+    options: [
+      { name: 'name', value: 'NAME', summary: 'what configs call it: data/NAME/' },
+      JSON_OUTPUT,
+      { name: 'replace', summary: 'replace an imported data set of that name' },
+      { name: 'bbox-format', value: 'FORMAT', summary: 'xywh (default) or xyxy: what COCO boxes mean' },
+    ],
     run: async (args) => (await import('./import.ts')).runImport(args),
   },
 ];

@@ -16,7 +16,9 @@ export async function runParity(args: Arguments): Promise<number> {
   let hasGpu = false;
   for (const file of files) {
     const name = basename(file);
-    const suite = SUITES.find((s) => s.files.some((f) => (typeof f === 'string' ? f === name : f.test(name))));
+    const suite = SUITES.find((s) =>
+      s.files.some((f) => (typeof f === 'string' ? f === name : f.test(name))),
+    );
     const fixture = readFixture(file);
     if (fixture === null) continue;
     let results: readonly ParityCaseResult[];
@@ -84,7 +86,10 @@ function readFixture(file: string): FixtureFile | null {
   const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return null;
   if ('cases' in content && Array.isArray(content.cases)) {
-    const cases = content.cases.map((one: FixtureCase & { description?: string }, i) => ({ ...one, id: one.id ?? one.description ?? `case ${i}` }));
+    const cases = content.cases.map((one: FixtureCase & { description?: string }, i) => ({
+      ...one,
+      id: one.id ?? one.description ?? `case ${i}`,
+    }));
     return { ...content, cases };
   }
   return { ...content, cases: [{ id: basename(file) }] };
