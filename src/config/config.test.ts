@@ -92,7 +92,7 @@ describe('options', () => {
   test('lists can be indexed, and a new Config is returned', () => {
     const config = new Config({ p: [{ a: 1 }, { a: 2 }], m: { d: 50 } });
     const changed = config.mergeFromDict(parseCfgOptions(['p.1.a=(1,x)', 'm.d=18', 'new.k=1e-3']));
-    expect(changed.get('p.1.a')).toEqual(Tuple.of(1, 'x'));
+    expect(changed.get('p.1.a')).toEqual(Tuple.of<unknown>(1, 'x'));
     expect(changed.get('p.1.a')).toBeInstanceOf(Tuple);
     expect(changed.get('m.d')).toBe(18);
     expect(changed.get('new')).toEqual({ k: 0.001 });

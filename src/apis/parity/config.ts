@@ -174,7 +174,11 @@ async function configCase(testCase: FixtureCase): Promise<ParityOutcome> {
   if (typeof testCase.pretty_text === 'string' && config.prettyText() !== testCase.pretty_text) {
     return failed(`pretty_text differs:\n${config.prettyText()}`);
   }
-  return roundTrip(config.dict, config.prettyText());
+  const again = await roundTrip(config.dict, config.prettyText());
+  if (again.status === 'passed' && testCase.access !== undefined) {
+    return skipped("'access' (attribute access on MMCV's Config object) has no counterpart here");
+  }
+  return again;
 }
 
 /** The dumped text must read back to the same values. */
