@@ -106,9 +106,20 @@ export function handleOrThrow(): EngineHandle {
   return current;
 }
 
+/** Called with the start of each wait for the GPU; told when it is over. */
+export type WaitPacer = () => { end(): void };
+
+let pacer: WaitPacer | null = null;
+
+/** Tell the engine how to spend the time while it waits. Node's binding polls without pause otherwise. */
+export function setWaitPacer(value: WaitPacer): void {
+  pacer = value;
+}
+
 /** Wait for GPU work, but not past the death of the device. @throws DeviceError of the loss. */
 export async function orLost<T>(work: Promise<T>): Promise<T> {
   const handle = handleOrThrow();
+  const pause = pacer?.();
   try {
     const first = await Promise.race([work.then((value) => ({ value })), handle.failed]);
     if (first instanceof DeviceError) throw first;
@@ -118,6 +129,8 @@ export async function orLost<T>(work: Promise<T>): Promise<T> {
     // mapAsync rejects a moment before `device.lost` settles: give the true reason a chance to arrive.
     if (!(error instanceof DeviceError)) await new Promise((resolve) => setTimeout(resolve, 0));
     throw handle.error ?? error;
+  } finally {
+    pause?.end();
   }
 }
 

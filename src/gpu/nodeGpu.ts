@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeviceError } from '../errors/index.ts';
+import { setWaitPacer } from './engine.ts';
 
 interface Candidate {
   readonly name: 'gpu' | 'lavapipe' | 'swiftshader';
@@ -43,6 +44,7 @@ export async function installNodeGpu(): Promise<void> {
       configurable: true,
     });
     installed = gpu;
+    setWaitPacer(beginWait);
     return;
   }
   throw new DeviceError('no Vulkan driver was found that WebGPU can use', {
@@ -51,6 +53,28 @@ export async function installNodeGpu(): Promise<void> {
       'install libvulkan1 and mesa-vulkan-drivers (25 or newer: Debian bookworm has it in bookworm-backports), or chromium, ' +
       'whose SwiftShader driver works as well; TABTRAIN_ADAPTER=lavapipe|swiftshader picks one',
   });
+}
+
+// Dawn's Node binding polls in a setImmediate loop while a promise of it is open: a whole core, which a software adapter
+// could compute with. A short sleep in each turn of the event loop gives it back.
+const POLL_PAUSE_MS = 1;
+const never = new Int32Array(new SharedArrayBuffer(4));
+let openWaits = 0;
+
+function beginWait(): { end(): void } {
+  openWaits += 1;
+  if (openWaits === 1) setImmediate(pauseTurn);
+  return {
+    end: () => {
+      openWaits -= 1;
+    },
+  };
+}
+
+function pauseTurn(): void {
+  if (openWaits === 0) return;
+  Atomics.wait(never, 0, 0, POLL_PAUSE_MS);
+  setImmediate(pauseTurn);
 }
 
 function defineNavigator(): Navigator {
