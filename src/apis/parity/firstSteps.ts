@@ -151,8 +151,6 @@ async function runCase(
   };
   const missing = missingType(config.model);
   if (missing !== null) return skipped(`${missing} is not built yet`);
-  const e = await repeatFormulaRun(config.model, model, run);
-  console.log(JSON.stringify(e));
   return judge(await repeatFormulaRun(config.model, model, run));
 }
 
