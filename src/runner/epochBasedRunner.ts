@@ -1,8 +1,12 @@
 import { assertNever } from '../errors/invariant.ts';
 import { ConfigError, RunError } from '../errors/trainerError.ts';
+import { onIdle } from '../gpu/index.ts';
 import { RUNNERS } from '../registry/registries.ts';
 import { turn } from '../util/turn.ts';
 import { BaseRunner, type BatchLoader, type Mode, type Workflow } from './baseRunner.ts';
+
+/** Iterations that may wait in the GPU's queue. */
+const MAX_QUEUED_ITERS = 3;
 
 /** Why {@link EpochBasedRunner.run} came back. */
 export type RunEnd = 'finished' | 'stopped';
@@ -20,6 +24,8 @@ export class EpochBasedRunner extends BaseRunner {
   /** Set by {@link run}: 'stopped' when a person asked for it. */
   end: RunEnd = 'finished';
   #stopped = false;
+  /** When the GPU is done with each of the latest iterations. */
+  readonly #inFlight: Promise<void>[] = [];
 
   /**
    * @param loaders one per workflow entry, in order
@@ -70,13 +76,12 @@ export class EpochBasedRunner extends BaseRunner {
       await this.callHook('beforeTrainIter');
       this.outputs = this.model.trainStep(batch as never);
       this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);
+      await this.#keepPace();
       await this.callHook('afterTrainIter');
       this.outputs = null;
       this.dataBatch = null;
       this.iter += 1;
       this.doneInEpoch += 1;
-      // A message such as "pause" can only be heard between two turns of the event loop.
-      await turn();
       if (await this.control.checkpoint()) {
         this.#stopped = true;
         break;
@@ -102,17 +107,27 @@ export class EpochBasedRunner extends BaseRunner {
       await this.callHook('beforeValIter');
       this.outputs = this.model.valStep(batch as never);
       this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);
+      await this.#keepPace();
       await this.callHook('afterValIter');
       this.outputs = null;
       this.dataBatch = null;
       done += 1;
-      await turn();
       if (await this.control.checkpoint()) {
         this.#stopped = true;
         return;
       }
     }
     await this.callHook('afterValEpoch');
+  }
+
+  /**
+   * Let waiting messages in ("pause" is one), and don't run further ahead of the GPU than a few iterations:
+   * a longer queue is no faster, and a stop would have to wait for all of it.
+   */
+  async #keepPace(): Promise<void> {
+    this.#inFlight.push(onIdle());
+    if (this.#inFlight.length > MAX_QUEUED_ITERS) await this.#inFlight.shift();
+    await turn();
   }
 }
 
