@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeEngine, dispose, memory, read } from '../../gpu/index.ts';
+import { testAdapter } from '../../gpu/testing/adapter.ts';
+import { BuildContext, createRunRegistries } from '../../registry/index.ts';
+import { Rng } from '../../util/prng.ts';
+import { ResNet } from '../backbones/resnet.ts';
+import { FPN } from '../necks/fpn.ts';
+import '../index.ts';
+import type { TrainBatch } from './batch.ts';
+import type { SingleStageDetector } from './singleStageDetector.ts';
+
+const warnings: string[] = [];
+
+function build(model: Record<string, unknown>): SingleStageDetector {
+  const services = { seed: 0, warn: (text: string) => warnings.push(text) };
+  const context = new BuildContext(createRunRegistries(), services as never);
+  return context.build<SingleStageDetector>('MODELS', model, 'model');
+}
+
+// A network small enough for any adapter.
+function tinyCfg(
+  changes: Record<string, unknown> = {},
+  backbone: Record<string, unknown> = {},
+): Record<string, unknown> {
+  return {
+    type: 'RetinaNet',
+    backbone: { type: 'ResNet', depth: 18, base_channels: 4, norm_eval: false, ...backbone },
+    neck: {
+      type: 'FPN',
+      in_channels: [4, 8, 16, 32],
+      out_channels: 8,
+      start_level: 1,
+      add_extra_convs: 'on_input',
+      num_outs: 3,
+    },
+    bbox_head: {
+      type: 'RetinaHead',
+      num_classes: 2,
+      in_channels: 8,
+      stacked_convs: 1,
+      feat_channels: 8,
+      anchor_generator: {
+        type: 'AnchorGenerator',
+        octave_base_scale: 4,
+        scales_per_octave: 1,
+        ratios: [1],
+        strides: [8, 16, 32],
+      },
+      loss_cls: { type: 'FocalLoss', use_sigmoid: true },
+      loss_bbox: { type: 'L1Loss' },
+      ...changes,
+    },
+    train_cfg: {
+      assigner: { type: 'MaxIoUAssigner', pos_iou_thr: 0.5, neg_iou_thr: 0.4 },
+      allowed_border: -1,
+      pos_weight: -1,
+    },
+    test_cfg: { nms_pre: 100, score_thr: 0.0, nms: { type: 'nms', iou_threshold: 0.5 }, max_per_img: 5 },
+  };
+}
+
+function batch(gt: number[][][]): TrainBatch {
+  const shape = [gt.length, 64, 64, 3] as const;
+  const rng = new Rng(5);
+  const img = Float32Array.from({ length: gt.length * 64 * 64 * 3 }, () => rng.normal());
+  const meta = {
+    img_shape: [64, 60, 3],
+    pad_shape: [64, 64, 3],
+    ori_shape: [128, 120, 3],
+    scale_factor: 0.5,
+  };
+  return {
+    img,
+    shape,
+    gtBboxes: gt.map((boxes) => Float32Array.from(boxes.flat())),
+    gtLabels: gt.map((boxes) => Int32Array.from(boxes, () => 1)),
+    imgMetas: gt.map(() => meta),
+  };
+}
+
+describe('RetinaNet', () => {
+  beforeAll(async () => {
+    await testAdapter();
+  });
+  afterAll(() => disposeEngine());
+
+  test('a training step gives finite losses and a gradient of every trainable parameter, and leaks nothing', async () => {
+    const model = build(tinyCfg());
+    await model.initWeights(new Rng(1));
+    const step = async (): Promise<number[]> => {
+      const { logVars, grads, numSamples } = model.train().trainStep(batch([[[8, 8, 40, 40]], []]));
+      expect(logVars.names).toEqual(['loss_cls', 'loss_bbox', 'loss']);
+      expect(numSamples).toBe(2);
+      expect(grads?.size).toBe(model.parameters().length);
+      const values = [...(await read(logVars.values))];
+      dispose([logVars.values, ...(grads?.values() ?? [])]);
+      return values;
+    };
+    const [cls, bbox, total] = await step();
+    expect(cls).toBeGreaterThan(0);
+    expect(bbox).toBeGreaterThan(0);
+    expect(total).toBeCloseTo(cls + bbox, 5);
+    const before = memory().numTensors;
+    await step();
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  test('pictures without objects train: no box loss', async () => {
+    const model = build(tinyCfg());
+    await model.initWeights(new Rng(1));
+    const { logVars } = model.valStep(batch([[], []]));
+    const [cls, bbox] = await read(logVars.values);
+    expect(cls).toBeGreaterThan(0);
+    expect(bbox).toBe(0);
+    dispose(logVars.values);
+    model.dispose();
+  });
+
+  test('a head that starts at 1 % for each class has focal loss near its closed form', async () => {
+    const model = build(tinyCfg());
+    await model.initWeights(new Rng(1));
+    const { logVars } = model.eval().valStep(batch([[]]));
+    const [cls] = await read(logVars.values);
+    // 84 cells, 1 anchor, 2 classes, all background: 0.75 * 0.01^2 * -log(0.99) each, averaged over max(0, 1).
+    const closed = (64 + 16 + 4) * 2 * 0.75 * 1e-4 * -Math.log(0.99);
+    expect(cls / closed).toBeGreaterThan(0.8);
+    expect(cls / closed).toBeLessThan(1.25);
+    dispose(logVars.values);
+    model.dispose();
+  });
+
+  test('GIoU on decoded boxes trains too', async () => {
+    const model = build(tinyCfg({ reg_decoded_bbox: true, loss_bbox: { type: 'GIoULoss' } }));
+    await model.initWeights(new Rng(1));
+    const { logVars, grads } = model.trainStep(batch([[[8, 8, 40, 40]]]));
+    const [, bbox] = await read(logVars.values);
+    expect(bbox).toBeGreaterThan(0);
+    expect(bbox).toBeLessThan(10);
+    dispose([logVars.values, ...(grads?.values() ?? [])]);
+    model.dispose();
+  });
+
+  test('simpleTest: per class rows inside the picture, scaled back, at most max_per_img', async () => {
+    const model = build(tinyCfg());
+    await model.initWeights(new Rng(1));
+    const results = await model.eval().simpleTest(batch([[], []]), { rescale: true });
+    expect(results.length).toBe(2);
+    expect(results[0].length).toBe(2);
+    expect(results[0].reduce((n, rows) => n + rows.length / 5, 0)).toBe(5);
+    for (const rows of results[0])
+      for (let i = 0; i < rows.length; i += 5) expect(rows[i + 2]).toBeLessThanOrEqual(120);
+    model.dispose();
+  });
+});
+
+describe('ResNet', () => {
+  test('frozen_stages and norm_eval hold through train()', () => {
+    const model = build(tinyCfg({}, { frozen_stages: 1, norm_eval: true })).train();
+    const frozen = model
+      .namedParameters()
+      .filter(([, p]) => !p.requiresGrad)
+      .map(([name]) => name);
+    expect(frozen.every((name) => /^backbone\.(conv1|bn1|layer1)\./.test(name))).toBe(true);
+    expect(frozen.length).toBe(3 + 12);
+    const training = (name: string): boolean | undefined => new Map(model.namedModules()).get(name)?.training;
+    expect([
+      training('backbone.layer1'),
+      training('backbone.layer2.0'),
+      training('backbone.layer2.0.bn1'),
+    ]).toEqual([false, true, false]);
+  });
+
+  test('the last norm of each block starts at 0', async () => {
+    const model = build(tinyCfg());
+    await model.initWeights(new Rng(1));
+    const state = await model.stateDict();
+    expect(Number(state.get('backbone.layer1.0.bn2.weight')?.data[0])).toBe(0);
+    expect(Number(state.get('backbone.layer1.0.bn1.weight')?.data[0])).toBe(1);
+    expect(Number(state.get('bbox_head.retina_cls.bias')?.data[0])).toBeCloseTo(-4.59512, 5);
+    expect(Number(state.get('neck.lateral_convs.0.conv.bias')?.data[0])).toBe(0);
+  });
+
+  test.each([
+    [{ depth: 20 }, 'depth must be one of 18, 34, 50, 101, 152, but got 20'],
+    [{ depth: 18, strides: [1, 2] }, 'strides and dilations must have num_stages=4 entries'],
+    [{ depth: 18, outIndices: [4] }, 'out_indices must be below num_stages=4, but got 4'],
+    [{ depth: 18, dcn: { type: 'DCN' } }, 'dcn is not built'],
+    [{ depth: 18, frozenStages: 7 }, 'frozen_stages must be -1 to num_stages=4'],
+  ])('refuses %j', (args, message) => {
+    expect(() => new ResNet(args)).toThrow(message);
+  });
+});
+
+describe('FPN', () => {
+  const base = { inChannels: [4, 8, 16], outChannels: 4 };
+  test.each([
+    [{ ...base, numOuts: 3 }, 3],
+    [{ ...base, numOuts: 5, addExtraConvs: true }, 5],
+    [{ ...base, numOuts: 5, addExtraConvs: 'on_output' }, 5],
+    // Pooled levels have no convolution.
+    [{ ...base, numOuts: 5 }, 3],
+    [{ ...base, numOuts: 2, startLevel: 0, endLevel: 1 }, 2],
+  ])('%j has %d output convolutions', (args, count) => {
+    const names = new FPN(args).namedModules().map(([name]) => name);
+    expect(names.filter((name) => /^fpn_convs\.\d+$/.test(name)).length).toBe(count);
+  });
+
+  test.each([
+    [{ ...base, numOuts: 2 }, 'num_outs must be at least 3'],
+    [{ ...base, numOuts: 4, endLevel: 1 }, 'num_outs must be 2'],
+    [
+      { ...base, numOuts: 3, addExtraConvs: 'on_top' },
+      "'on_input', 'on_lateral' or 'on_output', but got 'on_top'",
+    ],
+    [{ ...base, numOuts: 3, upsampleCfg: { mode: 'bilinear' } }, "mode must be 'nearest'"],
+  ])('refuses %j', (args, message) => {
+    expect(() => new FPN(args)).toThrow(message);
+  });
+});
+
+test('errors of parts say where in the config they are', () => {
+  const cfg = tinyCfg({ loss_bbox: { type: 'SmoothL1Loss', beta: 0 } });
+  expect(() => build(cfg)).toThrow(expect.objectContaining({ path: 'model.bbox_head.loss_bbox' }));
+  expect(() => build(tinyCfg({ anchors: 1 }))).toThrow("RetinaHead got an unexpected argument 'anchors'");
+});
