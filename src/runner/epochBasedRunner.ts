@@ -125,7 +125,10 @@ export class EpochBasedRunner extends BaseRunner {
    * a longer queue is no faster, and a stop would have to wait for all of it.
    */
   async #keepPace(): Promise<void> {
-    this.#inFlight.push(onIdle());
+    const done = onIdle();
+    // A lost device is told where its turn comes; those behind it must not count as unhandled.
+    done.catch(() => undefined);
+    this.#inFlight.push(done);
     if (this.#inFlight.length > MAX_QUEUED_ITERS) await this.#inFlight.shift();
     await turn();
   }

@@ -52,6 +52,7 @@ interface RunCase extends FixtureCase {
 
 export const suite: ParitySuite = {
   files: ['hook_order.json'],
+  needsGpu: true,
   run: (fixture: FixtureFile, file: string) => {
     const header = fixture as unknown as Header;
     return runCases(fixture, file, (one) => runCase(one as RunCase, header));
