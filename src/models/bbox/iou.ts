@@ -31,8 +31,15 @@ export function bboxOverlaps(a: Boxes, b: Boxes, mode: OverlapMode = 'iou', eps 
   const out = new Float32Array(n * m);
   const areaB = boxAreas(b);
   const areaA = boxAreas(a);
-  for (let i = 0; i < n; i++)
-    for (let j = 0; j < m; j++) out[i * m + j] = overlap(a, i, b, j, areaA[i], areaB[j], mode, f(eps));
+  for (let i = 0; i < n; i++) {
+    const [x1, y1, x2, y2] = a.subarray(i * 4, i * 4 + 4);
+    for (let j = 0, q = 0; j < m; j++, q += 4) {
+      // Most pairs are apart, where all but GIoU are exactly 0.
+      const isApart = b[q] >= x2 || b[q + 2] <= x1 || b[q + 1] >= y2 || b[q + 3] <= y1;
+      if (isApart && mode !== 'giou') continue;
+      out[i * m + j] = overlap(a, i, b, j, areaA[i], areaB[j], mode, f(eps));
+    }
+  }
   return out;
 }
 

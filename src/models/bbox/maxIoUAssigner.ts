@@ -121,13 +121,21 @@ export class MaxIoUAssigner implements Assigner {
       return { numGts: g, gtInds, maxOverlaps, labels: gtLabels && new Int32Array(n).fill(-1) };
     }
     const [negLow, negHigh] = this.#negRange;
+    const best = new Int32Array(n);
+    maxOverlaps.set(overlaps.subarray(0, n));
+    for (let k = 1; k < g; k++) {
+      const row = overlaps.subarray(k * n, (k + 1) * n);
+      for (let i = 0; i < n; i++) {
+        if (row[i] > maxOverlaps[i]) {
+          maxOverlaps[i] = row[i];
+          best[i] = k;
+        }
+      }
+    }
     for (let i = 0; i < n; i++) {
-      let best = 0;
-      for (let k = 1; k < g; k++) if (overlaps[k * n + i] > overlaps[best * n + i]) best = k;
-      const largest = overlaps[best * n + i];
-      maxOverlaps[i] = largest;
+      const largest = maxOverlaps[i];
       if (largest >= negLow && largest < negHigh) gtInds[i] = 0;
-      if (largest >= this.#args.posIouThr) gtInds[i] = best + 1;
+      if (largest >= this.#args.posIouThr) gtInds[i] = best[i] + 1;
     }
     if (this.#args.matchLowQuality) this.#matchLowQuality(overlaps, g, n, gtInds);
     const labels = gtLabels && gtInds.map((k) => (k > 0 ? gtLabels[k - 1] : -1));
