@@ -3,7 +3,6 @@
 import { formatReport, toErrorReport } from '../errors/trainerError.ts';
 import { COMMANDS, type Command } from './commands.ts';
 import { parseArguments } from './arguments.ts';
-import { showPaths } from './nodeRoot.ts';
 
 /**
  * Run one command.
@@ -29,7 +28,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return await command.run(parseArguments(rest, command));
   } catch (error) {
     const report = toErrorReport(error);
-    console.error(showPaths(`${report.name}: ${formatReport(report)}`));
+    console.error(`${report.name}: ${formatReport(report)}`);
     if (report.code === 'internal' && report.stack) console.error(report.stack);
     return report.isInputError ? 2 : 1;
   }

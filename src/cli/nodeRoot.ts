@@ -5,21 +5,13 @@ import { createMountFs, type Mount } from '../storage/mountFs.ts';
 import { createNodeFs } from '../storage/nodeFs.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 
-/** Where everything outside the working folder appears. */
-const OUTSIDE = '.outside';
-
-/** Write paths of a {@link NodeRoot} as the person knows them. */
-export function showPaths(text: string): string {
-  return text.replaceAll(`${OUTSIDE}/`, '/');
-}
-
 /**
- * The file system of a command: the whole machine below `/`, so that any path a person writes works, with
- * `--data NAME=PATH` mounted read-only at `data/NAME` of the working folder.
+ * The file system of a command: the working folder, with `--data NAME=PATH` mounted read-only at `data/NAME`;
+ * and, for paths that begin with `/`, the rest of the machine, since a person may name any file.
  */
 export interface NodeRoot {
   readonly fs: FileSystem;
-  /** Turn a path as the person wrote it into one of `fs`. */
+  /** Turn a path as the person wrote it into one of `fs`: relative inside the working folder, absolute outside. */
   path(written: string): string;
 }
 
@@ -44,16 +36,30 @@ export function createNodeRoot(dataOptions: readonly string[] = []): NodeRoot {
     }
     mounts[`data/${name}`] = { fs: createNodeFs(resolve(path)), readOnly: true };
   }
-  // Configs may lie outside the working folder (`../x.py`, `/tmp/x.py`): those are reached through the root.
-  const outside = createNodeFs('/');
-  const inside = createMountFs(createNodeFs(cwd), { ...mounts, [OUTSIDE]: outside });
   return {
-    fs: inside,
+    fs: joinByRoot(createMountFs(createNodeFs(cwd), mounts), createNodeFs('/')),
     path: (written) => {
       const absolute = resolve(written);
       const below = relative(cwd, absolute);
-      const isInside = !below.startsWith('..') && !isAbsolute(below);
-      return isInside ? below : `${OUTSIDE}${absolute}`;
+      return below.startsWith('..') || isAbsolute(below) ? absolute : below;
     },
+  };
+}
+
+/** One file system of two: absolute paths go to `outside`, all others to `inside`. */
+function joinByRoot(inside: FileSystem, outside: FileSystem): FileSystem {
+  const pick = (path: string): FileSystem => (path.startsWith('/') ? outside : inside);
+  return {
+    readFile: (path) => pick(path).readFile(path),
+    readText: (path) => pick(path).readText(path),
+    readRange: (path, start, end) => pick(path).readRange(path, start, end),
+    stat: (path) => pick(path).stat(path),
+    list: (path) => pick(path).list(path),
+    makeDir: (path) => pick(path).makeDir(path),
+    writeFile: (path, data) => pick(path).writeFile(path, data),
+    appendFile: (path, data) => pick(path).appendFile(path, data),
+    createWriter: (path) => pick(path).createWriter(path),
+    rename: (from, to) => pick(from).rename(from, to),
+    remove: (path) => pick(path).remove(path),
   };
 }

@@ -5,7 +5,7 @@ import { installNodeGpu } from '../gpu/nodeGpu.ts';
 import { RunControl } from '../runner/runControl.ts';
 import { train } from '../apis/train.ts';
 import type { Arguments } from './arguments.ts';
-import { createNodeRoot, showPaths } from './nodeRoot.ts';
+import { createNodeRoot } from './nodeRoot.ts';
 
 /** `tabtrain train CONFIG`: MMCV's log lines on stdout, files in the work dir; Ctrl-C stops and saves. */
 export async function runTrain(args: Arguments): Promise<number> {
@@ -37,12 +37,12 @@ export async function runTrain(args: Arguments): Promise<number> {
       loadFrom: optionalPath('load-from'),
       seed,
       onEvent: (event) => {
-        if (event.name === 'run.logged') console.log(showPaths(event.line));
+        if (event.name === 'run.logged') console.log(event.line);
         else if (event.name === 'run.noticed')
           console.error(`${event.level}: ${event.message}${event.hint ? ` (${event.hint})` : ''}`);
       },
     });
-    console.log(showPaths(`work dir: ${result.workDir}`));
+    console.log(`work dir: ${result.workDir}`);
     return 0;
   } finally {
     process.off('SIGINT', onInterrupt);

@@ -1,6 +1,7 @@
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
+import { LoggerHook } from './logger/base.ts';
 
 /**
  * Logs `data_time` (waiting for the batch) and `time` (the whole iteration), in seconds.
@@ -26,7 +27,10 @@ export class IterTimerHook extends Hook {
     runner.logBuffer.update({ data_time: this.#clock() - this.#startS });
   }
 
-  override afterIter(runner: BaseRunner): void {
+  override async afterIter(runner: BaseRunner): Promise<void> {
+    // The GPU works behind: where a logger is about to read the losses back, the wait belongs to this iteration.
+    const isLogged = runner.hooks.some((hook) => hook instanceof LoggerHook && hook.isDue(runner));
+    if (runner.mode === 'train' && isLogged) await runner.logBuffer.resolve();
     runner.logBuffer.update({ time: this.#clock() - this.#startS });
     this.#startS = this.#clock();
   }

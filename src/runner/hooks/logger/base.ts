@@ -59,11 +59,16 @@ export abstract class LoggerHook extends Hook {
     runner.logBuffer.clear();
   }
 
-  override async afterTrainIter(runner: BaseRunner): Promise<void> {
+  /** True when a record is due after this training iteration. */
+  isDue(runner: BaseRunner): boolean {
     const due = this.byEpoch
       ? this.everyNInnerIters(runner, this.interval)
       : this.everyNIters(runner, this.interval);
-    if (due || (this.endOfEpoch(runner) && !this.ignoreLast)) {
+    return due || (this.endOfEpoch(runner) && !this.ignoreLast);
+  }
+
+  override async afterTrainIter(runner: BaseRunner): Promise<void> {
+    if (this.isDue(runner)) {
       await runner.logBuffer.resolve();
       runner.logBuffer.average(this.interval);
     }
