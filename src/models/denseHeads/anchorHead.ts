@@ -111,7 +111,7 @@ export abstract class AnchorHead extends Module implements DenseHead {
     );
     if (!(this.generator instanceof AnchorGenerator))
       throw new ConfigError('anchor_generator must be an AnchorGenerator', { code: 'bad-type' });
-    this.#rules = args.trainCfg ? this.#resolveRules(args.trainCfg, context) : null;
+    this.#rules = args.trainCfg ? this.#resolveRules(args.trainCfg, lossCls.type, context) : null;
     this.#testCfg = args.testCfg ? checkTestCfg(args.testCfg) : null;
   }
 
@@ -236,8 +236,13 @@ export abstract class AnchorHead extends Module implements DenseHead {
       return imageTargets(all, valid, truth, rules);
     });
     const counts = levels.map((anchors) => anchors.length / 4);
-    // A picture without a positive anchor counts as one, so that the losses stay finite.
-    const numTotalSamples = images.reduce((sum, image) => sum + Math.max(image.numPos, 1), 0);
+    // A picture without a positive anchor counts as one, so that the losses stay finite. With sampling, the chosen
+    // background anchors count too.
+    const isSampling = !(rules.sampler instanceof PseudoSampler);
+    const numTotalSamples = images.reduce(
+      (total, { numPos, numNeg }) => total + Math.max(numPos, 1) + (isSampling ? Math.max(numNeg, 1) : 0),
+      0,
+    );
     return { targets: targetsByLevel(images, counts), numTotalSamples };
   }
 
@@ -270,7 +275,11 @@ export abstract class AnchorHead extends Module implements DenseHead {
     return cached;
   }
 
-  #resolveRules(trainCfg: Readonly<Record<string, unknown>>, context: BuildContext): TargetRules {
+  #resolveRules(
+    trainCfg: Readonly<Record<string, unknown>>,
+    lossType: unknown,
+    context: BuildContext,
+  ): TargetRules {
     const number = (key: string, fallback: number): number => {
       const value = trainCfg[key] ?? fallback;
       if (typeof value === 'number') return value;
@@ -281,7 +290,7 @@ export abstract class AnchorHead extends Module implements DenseHead {
     const { sampler } = trainCfg;
     return {
       assigner: context.build<Assigner>('BBOX_ASSIGNERS', trainCfg.assigner, 'train_cfg.assigner'),
-      sampler: sampler ? this.#buildSampler(sampler, context) : new PseudoSampler(),
+      sampler: sampler ? this.#buildSampler(sampler, lossType, context) : new PseudoSampler(),
       coder: this.#coder,
       numClasses: this.numClasses,
       regDecodedBbox: this.#regDecodedBbox,
@@ -290,12 +299,14 @@ export abstract class AnchorHead extends Module implements DenseHead {
     };
   }
 
-  #buildSampler(cfg: unknown, context: BuildContext): Sampler {
-    const sampler = context.build<Sampler>('BBOX_SAMPLERS', cfg, 'train_cfg.sampler');
-    // MMDetection too samples nothing where the loss already balances (focal loss).
-    return sampler instanceof PseudoSampler || !this.#useSigmoid ? sampler : new PseudoSampler();
+  #buildSampler(cfg: unknown, lossType: unknown, context: BuildContext): Sampler {
+    // MMDetection too samples nothing where the loss itself balances objects and background.
+    if (BALANCED_LOSSES.includes(String(lossType))) return new PseudoSampler();
+    return context.build<Sampler>('BBOX_SAMPLERS', cfg, 'train_cfg.sampler');
   }
 }
+
+const BALANCED_LOSSES = ['FocalLoss', 'GHMC', 'QualityFocalLoss'];
 
 /** [rows, columns] of every level. */
 function featureSizes(outputs: HeadOutputs): Size[] {

@@ -219,6 +219,12 @@ describe('FPN', () => {
   });
 });
 
+test('with focal loss a sampler in train_cfg is not used, as in MMDetection', () => {
+  const cfg = tinyCfg();
+  cfg.train_cfg = { ...(cfg.train_cfg as object), sampler: { type: 'RandomSampler', num: 256 } };
+  expect(build(cfg).bboxHead.numClasses).toBe(2);
+});
+
 test('errors of parts say where in the config they are', () => {
   const cfg = tinyCfg({ loss_bbox: { type: 'SmoothL1Loss', beta: 0 } });
   expect(() => build(cfg)).toThrow(expect.objectContaining({ path: 'model.bbox_head.loss_bbox' }));
