@@ -1,8 +1,7 @@
 // `model_parity/ops.json`: anchors, coders, overlaps, losses, suppression and assignment, one by one.
 
 import { dispose, read, sum, tensor, valueAndGrads, variable } from '../../gpu/index.ts';
-import type {
-  AnchorGenerator} from '../../models/index.ts';
+import type { AnchorGenerator } from '../../models/index.ts';
 import {
   alignedOverlaps,
   batchedNms,
