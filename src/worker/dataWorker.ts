@@ -35,8 +35,7 @@ createDataHost(self as DedicatedWorkerGlobalScope, {
   fs: openStorage,
   decodeImage,
   openFile,
-  inspectCheckpoint: async (fs, path) =>
-    (await import('./inspectCheckpoint.ts')).inspectCheckpoint(fs, path),
+  inspectCheckpoint: async (fs, path) => (await import('./inspectCheckpoint.ts')).inspectCheckpoint(fs, path),
   async createSampleSource(spec, fs) {
     // Registers what a config's datasets and pipelines can name.
     const [{ createLocalSampleSource }] = await Promise.all([

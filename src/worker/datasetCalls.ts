@@ -159,5 +159,7 @@ export function toSummary(report: ImportReport): DatasetSummary {
 }
 
 function toIssue(severity: DatasetIssue['severity'], { item, message, count }: ImportItem): DatasetIssue {
-  return { severity, item, message: count > 1 ? `${message} (${count} times)` : message };
+  // The item stands in its own column.
+  const own = message.startsWith(`${item}: `) ? message.slice(item.length + 2) : message;
+  return { severity, item, message: count > 1 ? `${own} (${count} times)` : own };
 }

@@ -57,18 +57,32 @@ export function chartOptions({ names, xLabel, widthPx, heightPx, getMarkX }: Cha
       { ...axis, size: 58, values: (_plot, splits) => splits.map(formatValue) },
     ],
     series: [
-      { label: xLabel, value: (_plot, value) => (value === null ? '–' : formatValue(value)) },
+      { label: xLabel, value: legendValue },
       ...names.map((label, i) => ({
         label,
         stroke: colours[i % colours.length],
         width: 1.6,
         spanGaps: true,
         points: { show: (plot: uPlot, s: number): boolean => countValues(plot.data[s]) < MAX_DOTS },
-        value: (_plot: uPlot, value: number | null): string => (value === null ? '–' : formatValue(value)),
+        value: legendValue,
       })),
     ],
     hooks: { draw: [(plot) => drawMark(plot, getMarkX(), accent)] },
   };
+}
+
+/** The value under the crosshair; the last one while the pointer is elsewhere. */
+function legendValue(plot: uPlot, value: number | null, series: number, index: number | null): string {
+  const shown = index === null ? lastValue(plot.data[series]) : value;
+  return shown === null || shown === undefined ? '–' : formatValue(shown);
+}
+
+function lastValue(values: ArrayLike<number | null | undefined>): number | null {
+  for (let i = values.length - 1; i >= 0; i--) {
+    const value = values[i];
+    if (value !== null && value !== undefined) return value;
+  }
+  return null;
 }
 
 function countValues(values: ArrayLike<number | null | undefined>): number {

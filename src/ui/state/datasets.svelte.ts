@@ -94,11 +94,14 @@ export class Datasets {
     await this.refresh();
   }
 
-  /** Write a config that trains on the data set and open it; an edited one is kept and opened as it is. */
+  /** Write a config that trains on the data set and open it; one written before is opened as it is now. */
   async useInConfig(summary: DatasetSummary): Promise<void> {
-    const path = `workspace/configs/${summary.name}/retinanet_r18_${summary.name}.py`;
+    if (summary.configText === null) return;
+    const base = `workspace/configs/${summary.name}/retinanet_r18_${summary.name}`;
+    // A config that ships with the page may expect another layout of the same data.
+    const path = this.#workspace.isShipped(`${base}.py`) ? `${base}_imported.py` : `${base}.py`;
     if (this.#workspace.has(path)) await this.#workspace.open(path);
-    else if (summary.configText !== null) await this.#workspace.create(path, summary.configText);
+    else await this.#workspace.create(path, summary.configText);
   }
 }
 

@@ -61,6 +61,11 @@ export class Workspace {
     return this.files.some((file) => file.path === path);
   }
 
+  /** True for a path that came with the page, edited or not. */
+  isShipped(path: string): boolean {
+    return this.#seeds[path] !== undefined;
+  }
+
   async open(path: string): Promise<void> {
     await this.flush();
     const stored = await this.#clients.data.call('files.readText', { path });
