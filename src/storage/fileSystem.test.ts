@@ -104,3 +104,21 @@ describe('file system: mount', () => {
     expect(await base.stat('work')).toBeNull();
   });
 });
+
+describe('links', () => {
+  for (const [name, make] of Object.entries(implementations)) {
+    test(`${name}: a link reads as its target, is replaced, and goes alone`, async () => {
+      const fs = make();
+      await fs.writeFile('w/a.pth', 'first');
+      await fs.writeFile('w/b.pth', 'second');
+      expect(await fs.link?.('a.pth', 'w/latest.pth')).toBe(true);
+      expect(await fs.readText('w/latest.pth')).toBe('first');
+      expect(await fs.link?.('b.pth', 'w/latest.pth')).toBe(true);
+      expect(await fs.readText('w/latest.pth')).toBe('second');
+      expect([await fs.readLink?.('w/latest.pth'), await fs.readLink?.('w/a.pth')]).toEqual(['b.pth', null]);
+      expect((await fs.list('w')).map((e) => e.name)).toEqual(['a.pth', 'b.pth', 'latest.pth']);
+      await fs.remove('w/latest.pth');
+      expect((await fs.list('w')).map((e) => e.name)).toEqual(['a.pth', 'b.pth']);
+    });
+  }
+});

@@ -2,7 +2,7 @@
 
 import type { DirEntry, FileStat, FileSystem, FileWriter } from '../util/fileSystem.ts';
 import { toBytes, toText } from './bytes.ts';
-import { byName, isInside, normalizePath, splitPath } from './path.ts';
+import { byName, isInside, joinPath, normalizePath, splitPath } from './path.ts';
 import { closedWriter, notADirectory, notAFile, notFound } from './storageErrors.ts';
 
 interface MemoryFile {
@@ -20,6 +20,8 @@ export function createMemoryFs(files: Readonly<Record<string, Uint8Array | strin
 class MemoryFs implements FileSystem {
   readonly #files = new Map<string, MemoryFile>();
   readonly #dirs = new Set<string>(['']);
+  /** Link -> the path it stands for. */
+  readonly #links = new Map<string, string>();
 
   async readFile(path: string): Promise<Uint8Array> {
     return this.#file(path).bytes.slice();
@@ -34,7 +36,7 @@ class MemoryFs implements FileSystem {
   }
 
   async stat(path: string): Promise<FileStat | null> {
-    const at = normalizePath(path);
+    const at = this.#follow(normalizePath(path));
     const file = this.#files.get(at);
     if (file) return { kind: 'file', bytes: file.bytes.length, modifiedMs: file.modifiedMs };
     return this.#dirs.has(at) ? { kind: 'directory', bytes: 0, modifiedMs: 0 } : null;
@@ -44,7 +46,8 @@ class MemoryFs implements FileSystem {
     const dir = normalizePath(path);
     if (this.#files.has(dir)) throw notADirectory(dir);
     const entries: DirEntry[] = [];
-    for (const file of this.#files.keys())
+    const links = [...this.#links].filter(([, target]) => this.#files.has(target)).map(([link]) => link);
+    for (const file of [...this.#files.keys(), ...links])
       if (splitPath(file).dir === dir) entries.push({ name: splitPath(file).name, kind: 'file' });
     for (const sub of this.#dirs)
       if (sub !== '' && splitPath(sub).dir === dir)
@@ -101,6 +104,20 @@ class MemoryFs implements FileSystem {
     for (const [path, file] of moved) this.#files.set(target + path.slice(source.length), file);
   }
 
+  async link(targetName: string, path: string): Promise<boolean> {
+    const at = normalizePath(path);
+    this.#checkFilePlace(at);
+    this.#ensureDir(splitPath(at).dir);
+    this.#files.delete(at);
+    this.#links.set(at, joinPath(splitPath(at).dir, targetName));
+    return true;
+  }
+
+  async readLink(path: string): Promise<string | null> {
+    const target = this.#links.get(normalizePath(path));
+    return target === undefined ? null : splitPath(target).name;
+  }
+
   async remove(path: string): Promise<void> {
     this.#drop(normalizePath(path));
   }
@@ -109,11 +126,16 @@ class MemoryFs implements FileSystem {
   put(path: string, bytes: Uint8Array): void {
     this.#checkFilePlace(path);
     this.#ensureDir(splitPath(path).dir);
+    this.#links.delete(path);
     this.#files.set(path, { bytes, modifiedMs: Date.now() });
   }
 
+  #follow(path: string): string {
+    return this.#links.get(path) ?? path;
+  }
+
   #file(path: string): MemoryFile {
-    const at = normalizePath(path);
+    const at = this.#follow(normalizePath(path));
     const file = this.#files.get(at);
     if (file) return file;
     throw this.#dirs.has(at) ? notAFile(at) : notFound(at);
@@ -135,6 +157,7 @@ class MemoryFs implements FileSystem {
   #drop(path: string): void {
     for (const file of this.#files.keys()) if (isInside(file, path)) this.#files.delete(file);
     for (const dir of this.#dirs) if (dir !== '' && isInside(dir, path)) this.#dirs.delete(dir);
+    for (const link of this.#links.keys()) if (isInside(link, path)) this.#links.delete(link);
   }
 }
 

@@ -112,6 +112,16 @@ class MountFs implements FileSystem {
     await source.fs.remove(source.path);
   }
 
+  async link(targetName: string, path: string): Promise<boolean> {
+    const place = this.#findFilePlace(path);
+    return (await place.fs.link?.(targetName, place.path)) ?? false;
+  }
+
+  async readLink(path: string): Promise<string | null> {
+    const place = this.#find(path);
+    return (await place.fs.readLink?.(place.path)) ?? null;
+  }
+
   async remove(path: string): Promise<void> {
     this.#refusePoints(path);
     const place = this.#findWritable(path);

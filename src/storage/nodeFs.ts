@@ -140,6 +140,35 @@ class NodeFs implements FileSystem {
     });
   }
 
+  async link(targetName: string, path: string): Promise<boolean> {
+    return this.#do(path, async (full) => {
+      await fsp.mkdir(dirname(full), { recursive: true });
+      // Made beside it and renamed, so that there is a link at every moment.
+      const temp = join(dirname(full), tempName(OWNER));
+      try {
+        await fsp.symlink(targetName, temp);
+      } catch (error) {
+        // Windows without the privilege, FAT and some network drives.
+        if (['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EINVAL'].includes(codeOf(error) ?? '')) return false;
+        throw error;
+      }
+      try {
+        await fsp.rename(temp, full);
+      } catch (error) {
+        await fsp.rm(temp, { force: true });
+        throw error;
+      }
+      return true;
+    });
+  }
+
+  async readLink(path: string): Promise<string | null> {
+    return this.#do(path, async (full) => {
+      const stats = await fsp.lstat(full).catch(() => null);
+      return stats?.isSymbolicLink() ? fsp.readlink(full) : null;
+    });
+  }
+
   async remove(path: string): Promise<void> {
     await this.#do(path, async (full) => {
       if (full !== this.#root) return fsp.rm(full, { recursive: true, force: true });

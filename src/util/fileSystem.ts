@@ -42,6 +42,13 @@ export interface FileSystem {
   createWriter(path: string): Promise<FileWriter>;
   /** Replace `to` if it exists. */
   rename(from: string, to: string): Promise<void>;
-  /** Remove a file, or a directory with all in it. No error when absent. */
+  /** Remove a file, or a directory with all in it; of a link, the link alone. No error when absent. */
   remove(path: string): Promise<void>;
+  /**
+   * Make `path` a symbolic link to a neighbour in its folder, replacing the file or link there. Reading follows it.
+   * Only some storage holds links: where the method is missing or returns false, nothing was done.
+   */
+  link?(targetName: string, path: string): Promise<boolean>;
+  /** What a link points to, as it was made; null for everything else. */
+  readLink?(path: string): Promise<string | null>;
 }
