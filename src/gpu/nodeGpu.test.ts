@@ -27,3 +27,13 @@ test('no file of the engine but tests and their helper imports nodeGpu', () => {
   );
   expect(importers).toEqual([]);
 });
+
+test('many short waits do not slow each other down', async () => {
+  await testAdapter();
+  const t = gpu.square(gpu.ones([4]));
+  const start = performance.now();
+  for (let i = 0; i < 200; i += 1) await gpu.read(t);
+  // Some ms each; pauses that piled up would take 200 ms for the last one alone, 20 s together.
+  expect(performance.now() - start).toBeLessThan(10_000);
+  t.dispose();
+});

@@ -60,10 +60,13 @@ export async function installNodeGpu(): Promise<void> {
 const POLL_PAUSE_MS = 1;
 const never = new Int32Array(new SharedArrayBuffer(4));
 let openWaits = 0;
+let isPausing = false;
 
 function beginWait(): { end(): void } {
   openWaits += 1;
-  if (openWaits === 1) setImmediate(pauseTurn);
+  // One loop only: the last wait's may still be scheduled.
+  if (!isPausing) setImmediate(pauseTurn);
+  isPausing = true;
   return {
     end: () => {
       openWaits -= 1;
@@ -72,7 +75,8 @@ function beginWait(): { end(): void } {
 }
 
 function pauseTurn(): void {
-  if (openWaits === 0) return;
+  isPausing = openWaits > 0;
+  if (!isPausing) return;
   Atomics.wait(never, 0, 0, POLL_PAUSE_MS);
   setImmediate(pauseTurn);
 }

@@ -81,13 +81,13 @@ const FORWARD_BY_FOUR = `
         ${four(
           (k) => `
         let x${k} = select(vec4f(), loadX(at${k} + c, 4u), in${k});
-        acc${k} += x${k}.x * w0; acc${k} += x${k}.y * w1; acc${k} += x${k}.z * w2; acc${k} += x${k}.w * w3;`,
+        part${k} += x${k}.x * w0; part${k} += x${k}.y * w1; part${k} += x${k}.z * w2; part${k} += x${k}.w * w3;`,
         )}
       }`;
 const FORWARD_BY_ONE = `
       for (var c = 0u; c < u.groupC; c++) {
         let wc = loadW((tap + c) * u.outC + f, leftF);
-        ${four((k) => `acc${k} += select(0.0, x[at${k} + c], in${k}) * wc;`)}
+        ${four((k) => `part${k} += select(0.0, x[at${k} + c], in${k}) * wc;`)}
       }`;
 
 /** y = conv(x, w) [+ bias] [then relu]. Reads x, w, [bias]; writes y. */
@@ -130,7 +130,9 @@ ${MAIN}
       let at${k} = (row + u32(clamp(iw${k}, 0, i32(u.inW) - 1))) * u.inC + group * u.groupC;`,
       )}
       let tap = (kh * u.kernelW + kw) * u.groupC;
+      ${four((k) => `var part${k} = vec4f();`)}
       ${isCVec ? FORWARD_BY_FOUR : FORWARD_BY_ONE}
+      ${four((k) => `acc${k} += part${k};`)}
     }
   }
   ${hasBias ? `let offset = loadBias(f, leftF); ${four((k) => `acc${k} += offset;`)}` : ''}
