@@ -10,8 +10,9 @@ import { buildOptimizer } from '../optim/index.ts';
 import { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries } from '../registry/registries.ts';
 import { readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.ts';
-import { EpochBasedRunner } from '../runner/epochBasedRunner.ts';
-import type { BatchLoader, Workflow } from '../runner/baseRunner.ts';
+import { buildRunner } from '../runner/buildRunner.ts';
+import type { BaseRunner, BatchLoader, Workflow } from '../runner/baseRunner.ts';
+import '../runner/index.ts';
 import { createLogger, type Logger } from '../runner/logger.ts';
 import type { RunControl } from '../runner/runControl.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
@@ -22,8 +23,12 @@ import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
 import { readRunConfig, type RunConfig } from './runConfig.ts';
+import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
 import { registerRunHooks } from './trainingHooks.ts';
+
+/** Keeps the random numbers of the initial weights apart from the samples'. */
+const INIT_STREAM = 0x1417;
 
 export interface TrainJob {
   /** In `fs`, such as `workspace/configs/shapes/retinanet_tiny_shapes.py`. */
@@ -89,7 +94,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       classes: run.classes,
       itersPerEpoch: run.itersPerEpoch,
       maxEpochs: run.maxEpochs,
-      maxIters: run.maxEpochs * run.itersPerEpoch,
+      maxIters: run.maxIters,
       adapter: adapterInfo().name,
       seed,
       resumedFrom: run.resumeFrom,
@@ -133,12 +138,13 @@ export async function train(job: TrainJob): Promise<TrainResult> {
 }
 
 interface PreparedRun {
-  readonly runner: EpochBasedRunner;
+  readonly runner: BaseRunner;
   readonly model: Detector;
   readonly loaders: readonly BatchLoader[];
   readonly workflow: Workflow;
   readonly classes: readonly string[];
   readonly maxEpochs: number;
+  readonly maxIters: number;
   readonly itersPerEpoch: number;
   readonly parameterCount: number;
   readonly trainableParameterCount: number;
@@ -186,19 +192,20 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
 
   const model = buildModel(dict, context);
   model.CLASSES = classes;
-  await initWeights(model, seed);
+  await model.initWeights(Rng.derive(seed, INIT_STREAM), {
+    loadPretrained: async (path) => (await readCheckpoint(fs, path)).stateDict,
+    warn,
+  });
   const parameters = model.parameters();
   const count = (list: typeof parameters): number => list.reduce((sum, p) => sum + p.size, 0);
   const optimizer = buildOptimizer(model, dict.optimizer, context);
-  const maxEpochs = readMaxEpochs(dict);
-  const runner = new EpochBasedRunner({
+  const runner = buildRunner(readRunnerCfg(dict), context.registries.RUNNERS, {
     model,
     optimizer,
     fs,
     workDir,
     logger,
     timestamp,
-    maxEpochs,
     control,
     onEvent,
     meta: {
@@ -210,6 +217,8 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
       tabtrain: { version: '0.1.0', seed },
     },
   });
+  const itersPerEpoch = loaders[workflow.findIndex(([mode]) => mode === 'train')]?.length ?? 0;
+  const length = runLength(runner, itersPerEpoch);
   const evaluation = dict.evaluation;
   const valSet = evaluation && isDict(dict.data) && dict.data.val !== undefined ? await open('val') : null;
   if (valSet) cleanups.push(valSet.dispose);
@@ -235,8 +244,8 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
     loaders,
     workflow,
     classes,
-    maxEpochs,
-    itersPerEpoch: loaders[workflow.findIndex(([mode]) => mode === 'train')]?.length ?? 0,
+    ...length,
+    itersPerEpoch,
     parameterCount: count(parameters),
     trainableParameterCount: count(parameters.filter((p) => p.requiresGrad)),
     resumeFrom,
@@ -293,59 +302,21 @@ export function makeLoader(
 }
 
 async function saveStopped({ runner, model }: PreparedRun): Promise<void> {
-  const { epoch, iter, doneInEpoch: innerIter, workDir } = runner;
-  const filename = innerIter === 0 ? `epoch_${epoch}.pth` : `iter_${iter}.pth`;
-  if (innerIter === 0 && (await runner.fs.stat(`${workDir}/${filename}`))) return;
+  const { workDir } = runner;
+  const position = runner.position();
+  const { epoch, iter, innerIter } = position;
+  const atEpochEnd = runner.maxEpochs !== undefined && innerIter === 0;
+  const filename = atEpochEnd ? `epoch_${epoch}.pth` : `iter_${iter}.pth`;
+  if (atEpochEnd && (await runner.fs.stat(`${workDir}/${filename}`))) return;
   const saved = await saveCheckpoint(runner, model, {
     filename,
     outDir: workDir,
     saveOptimizer: true,
-    epoch,
-    iter,
-    innerIter,
+    position,
+    metaPosition: position,
   });
   runner.logger.info(`Stopped after ${iter} iterations; saved ${saved.path}`);
   runner.onEvent({ name: 'run.checkpointed', ...saved, epoch, iter, removed: [] });
-}
-
-async function initWeights(model: Detector, seed: number): Promise<void> {
-  await model.initWeights(Rng.derive(seed, 0x1417));
-}
-
-function readWorkflow(value: unknown): Workflow {
-  const workflow = value ?? [['train', 1]];
-  const entries = Array.isArray(workflow) ? workflow : [];
-  const valid = entries.every(
-    (e) => Array.isArray(e) && e.length === 2 && typeof e[0] === 'string' && typeof e[1] === 'number',
-  );
-  if (entries.length === 0 || !valid) {
-    throw new ConfigError("workflow must be a list of (mode, epochs) tuples such as [('train', 1)]", {
-      code: 'bad-workflow',
-      path: 'workflow',
-    });
-  }
-  return entries as Workflow;
-}
-
-function readMaxEpochs(dict: Record<string, unknown>): number {
-  const runner = isDict(dict.runner) ? dict.runner : {};
-  const type = runner.type ?? 'EpochBasedRunner';
-  if (type !== 'EpochBasedRunner' && type !== 'Runner') {
-    throw new ConfigError(`runner.type must be 'EpochBasedRunner', but got ${JSON.stringify(type)}`, {
-      code: 'unknown-type',
-      path: 'runner.type',
-    });
-  }
-  const epochs = runner.max_epochs ?? dict.total_epochs;
-  if (typeof epochs === 'number' && Number.isInteger(epochs) && epochs > 0) return epochs;
-  throw new ConfigError(
-    `runner.max_epochs must be a positive integer, but got ${JSON.stringify(epochs) ?? 'nothing'}`,
-    {
-      code: 'bad-value',
-      path: 'runner.max_epochs',
-      hint: "write runner = dict(type='EpochBasedRunner', max_epochs=12)",
-    },
-  );
 }
 
 function readSeed({ dict }: RunConfig): number {

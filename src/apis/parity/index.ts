@@ -4,10 +4,13 @@ import { suite as config } from './config.ts';
 import { suite as gradClip } from './gradClip.ts';
 import { suite as hookOrder } from './hookOrder.ts';
 import { suite as lrSchedules } from './lrSchedules.ts';
+import { suite as firstSteps } from './firstSteps.ts';
 import { suite as models } from './models.ts';
+import { suite as ops } from './ops.ts';
 import { suite as optimizerConstructor } from './optimizerConstructor.ts';
 import { suite as optimizers } from './optimizers.ts';
 import { suite as pipelines } from './pipelines.ts';
+import { suite as stateDicts } from './stateDicts.ts';
 import type { ParitySuite } from './types.ts';
 
 /** Everything `tabtrain parity` can run, by fixture file. */
@@ -15,11 +18,14 @@ export const SUITES: readonly ParitySuite[] = [
   checkpoints,
   cocoEval,
   config,
+  firstSteps,
   gradClip,
   hookOrder,
   lrSchedules,
   models,
+  ops,
   optimizerConstructor,
   optimizers,
   pipelines,
+  stateDicts,
 ];
