@@ -1,6 +1,6 @@
 // Everything a run does, in MMDetection's order: config, model, data, optimizer, runner, hooks, run.
 
-import { ConfigError, TrainerError, toErrorReport } from '../errors/trainerError.ts';
+import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
 import { DataLoader } from '../datasets/dataLoader.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
@@ -12,7 +12,6 @@ import { createRunRegistries } from '../registry/registries.ts';
 import { readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import type { BaseRunner, BatchLoader, Workflow } from '../runner/baseRunner.ts';
-import '../runner/index.ts';
 import { createLogger, type Logger } from '../runner/logger.ts';
 import type { RunControl } from '../runner/runControl.ts';
 import type { FileSystem } from '../util/fileSystem.ts';

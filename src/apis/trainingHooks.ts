@@ -1,13 +1,17 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import type { DataLoader } from '../datasets/dataLoader.ts';
 import type { Dataset } from '../datasets/dataset.ts';
+import { copySources } from '../lang/sourceMap.ts';
 import { snakeToCamel } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import { EVAL_HOOK_KEYS, EvalHook } from '../runner/hooks/evaluation.ts';
-import type { Hook } from '../runner/hooks/hook.ts';
+import { Hook } from '../runner/hooks/hook.ts';
 import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
+import { MomentumUpdaterHook } from '../runner/hooks/momentumUpdater.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
+import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
+import type { PriorityName } from '../runner/priority.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { DetectorEvaluator, type TestableModel } from './evaluator.ts';
@@ -20,9 +24,39 @@ export interface ValidationParts {
   readonly decodeImage: DecodeImage;
 }
 
+/** Who runs when, unless a config says otherwise. */
+type PriorityTable = Readonly<
+  Record<'lr' | 'momentum' | 'optimizer' | 'checkpoint' | 'timer' | 'logger' | 'eval', PriorityName>
+>;
+
+const PRIORITY_TABLES: Readonly<Record<'mmcv' | 'tutorial', PriorityTable>> = {
+  // mmcv >= 1.3.8, mmdet >= 2.16
+  mmcv: {
+    lr: 'VERY_HIGH',
+    momentum: 'HIGH',
+    optimizer: 'ABOVE_NORMAL',
+    checkpoint: 'NORMAL',
+    timer: 'LOW',
+    logger: 'VERY_LOW',
+    eval: 'LOW',
+  },
+  // mmcv <= 1.3.3, which the tutorial describes
+  tutorial: {
+    lr: 'NORMAL',
+    momentum: 'NORMAL',
+    optimizer: 'NORMAL',
+    checkpoint: 'NORMAL',
+    timer: 'NORMAL',
+    logger: 'VERY_LOW',
+    eval: 'NORMAL',
+  },
+};
+
 /**
  * Register every hook of a config, in MMCV's order and with its priorities; then MMDetection's evaluation.
- * Source: mmcv 1.7.2 `base_runner.py` register_training_hooks; mmdet 2.28.2 `apis/train.py`.
+ * `hook_priorities = 'tutorial'` takes the tutorial's table instead, where ties go by order of registration and
+ * MMDetection still added the custom hooks last.
+ * Source: mmdet 2.28.2 `apis/train.py`.
  */
 export function registerRunHooks(
   runner: BaseRunner,
@@ -30,40 +64,91 @@ export function registerRunHooks(
   context: BuildContext,
   validation: ValidationParts | null,
 ): void {
-  const hook = (cfg: unknown, path: string, type: string): Hook =>
-    context.build<Hook>('HOOKS', cfg, path, { type });
-  if (isDict(dict.lr_config)) runner.registerHook(new LrUpdaterHook(dict.lr_config), 'VERY_HIGH');
-  if (isDict(dict.momentum_config)) {
-    throw new ConfigError('momentum_config is not supported yet', {
-      code: 'unsupported',
-      path: 'momentum_config',
-      hint: 'set it to None; SGD momentum and Adam betas are then constant',
-    });
+  const isTutorial = readPriorities(dict.hook_priorities) === 'tutorial';
+  const { custom_hooks: customHooks, ...others } = dict;
+  const optimizerConfig = dict.optimizer_config === undefined ? {} : dict.optimizer_config;
+  registerTrainingHooks(
+    runner,
+    { ...(isTutorial ? others : dict), optimizer_config: optimizerConfig },
+    context,
+  );
+  if (validation) {
+    const evalHook = buildEvalHook(runner, dict.evaluation, validation);
+    runner.registerHook(evalHook, PRIORITY_TABLES[isTutorial ? 'tutorial' : 'mmcv'].eval);
   }
-  if (dict.optimizer_config !== null) {
-    runner.registerHook(
-      hook(dict.optimizer_config ?? {}, 'optimizer_config', 'OptimizerHook'),
-      'ABOVE_NORMAL',
-    );
+  if (isTutorial) registerCustomHooks(runner, customHooks, context);
+  // Tells the page where the run is; after everything else.
+  runner.registerHook(new ProgressHook(), 'LOWEST');
+}
+
+/**
+ * The hooks that MMCV itself registers. In an IterBasedRunner `by_epoch` is False unless said, for lr_config,
+ * checkpoint_config and loggers (not for momentum_config).
+ * Source: mmcv 1.7.2 `base_runner.py` and `iter_based_runner.py` register_training_hooks.
+ */
+export function registerTrainingHooks(
+  runner: BaseRunner,
+  dict: Readonly<Record<string, unknown>>,
+  context: BuildContext,
+): void {
+  const priorities = PRIORITY_TABLES[readPriorities(dict.hook_priorities)];
+  const unit = runner instanceof IterBasedRunner ? { by_epoch: false } : {};
+  const hook = (cfg: unknown, path: string, type: string, defaults: object = {}): Hook =>
+    context.build<Hook>('HOOKS', cfg, path, { type, ...defaults });
+  const { lr_config: lr, momentum_config: momentum, optimizer_config: optimizer } = dict;
+  if (isDict(lr)) runner.registerHook(new LrUpdaterHook(withDefaults(lr, unit)), priorities.lr);
+  if (isDict(momentum)) runner.registerHook(new MomentumUpdaterHook(momentum), priorities.momentum);
+  if (optimizer !== null && optimizer !== undefined)
+    runner.registerHook(hook(optimizer, 'optimizer_config', 'OptimizerHook'), priorities.optimizer);
+  const { checkpoint_config: checkpoint } = dict;
+  if (isDict(checkpoint)) {
+    const built = hook(checkpoint, 'checkpoint_config', 'CheckpointHook', unit);
+    runner.registerHook(built, priorities.checkpoint);
   }
-  if (isDict(dict.checkpoint_config)) {
-    runner.registerHook(hook(dict.checkpoint_config, 'checkpoint_config', 'CheckpointHook'), 'NORMAL');
-  }
-  runner.registerHook(hook({}, 'timer', 'IterTimerHook'), 'LOW');
-  for (const logger of buildLoggers(dict.log_config, context)) runner.registerHook(logger, 'VERY_LOW');
-  for (const [i, cfg] of listOf(dict.custom_hooks).entries()) {
+  runner.registerHook(hook({}, 'timer', 'IterTimerHook'), priorities.timer);
+  for (const logger of buildLoggers(dict.log_config, context, unit))
+    runner.registerHook(logger, priorities.logger);
+  registerCustomHooks(runner, dict.custom_hooks, context);
+}
+
+function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildContext): void {
+  for (const [i, cfg] of listOf(cfgs).entries()) {
     const path = `custom_hooks[${i}]`;
+    if (cfg instanceof Hook) {
+      runner.registerHook(cfg, 'NORMAL');
+      continue;
+    }
     if (!isDict(cfg))
       throw new ConfigError(`${path} must be a dict, but got ${typeof cfg}`, { code: 'not-a-dict', path });
     const { priority = 'NORMAL', ...rest } = cfg;
     runner.registerHook(context.build<Hook>('HOOKS', rest, path), priority);
   }
-  if (validation) runner.registerHook(buildEvalHook(runner, dict.evaluation, validation), 'LOW');
-  // Tells the page where the run is; after everything else.
-  runner.registerHook(new ProgressHook(), 'LOWEST');
 }
 
-function buildLoggers(cfg: unknown, context: BuildContext): Hook[] {
+/** @throws ConfigError `bad-value` */
+function readPriorities(value: unknown): 'mmcv' | 'tutorial' {
+  if (value === undefined || value === null) return 'mmcv';
+  if (value === 'mmcv' || value === 'tutorial') return value;
+  throw new ConfigError(`hook_priorities must be 'mmcv' or 'tutorial', but got ${JSON.stringify(value)}`, {
+    code: 'bad-value',
+    path: 'hook_priorities',
+    hint: "'mmcv' (the default) is MMCV 1.7's table; 'tutorial' is the one in MMDetection's tutorial",
+  });
+}
+
+/** `cfg` itself unless something is missing, so that its values keep their place in the config's text. */
+function withDefaults(
+  cfg: Readonly<Record<string, unknown>>,
+  defaults: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const missing = Object.keys(defaults).filter((key) => cfg[key] === undefined);
+  if (missing.length === 0) return cfg;
+  const complete = { ...defaults, ...cfg };
+  copySources(cfg, complete);
+  return complete;
+}
+
+function buildLoggers(cfg: unknown, context: BuildContext, unit: Readonly<Record<string, unknown>>): Hook[] {
   if (!isDict(cfg)) return [];
   if (cfg.interval === undefined) {
     throw new ConfigError('log_config must have an interval, but has none', {
@@ -73,7 +158,7 @@ function buildLoggers(cfg: unknown, context: BuildContext): Hook[] {
     });
   }
   return listOf(cfg.hooks).map((hook, i) =>
-    context.build<Hook>('HOOKS', hook, `log_config.hooks[${i}]`, { interval: cfg.interval }),
+    context.build<Hook>('HOOKS', hook, `log_config.hooks[${i}]`, { interval: cfg.interval, ...unit }),
   );
 }
 
@@ -85,6 +170,8 @@ function buildEvalHook(runner: BaseRunner, cfg: unknown, validation: ValidationP
     if ((EVAL_HOOK_KEYS as readonly string[]).includes(key)) args[snakeToCamel(key)] = value;
     else rest[key] = value;
   }
+  // MMDetection always decides by the runner; here a by_epoch in the config is heard.
+  args.byEpoch ??= !(runner instanceof IterBasedRunner);
   const evaluator = new DetectorEvaluator({ ...validation, log: (line) => runner.logger.info(line) });
   return new EvalHook(evaluator, args, rest);
 }

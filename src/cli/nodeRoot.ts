@@ -58,6 +58,8 @@ function joinByRoot(inside: FileSystem, outside: FileSystem): FileSystem {
     makeDir: (path) => pick(path).makeDir(path),
     writeFile: (path, data) => pick(path).writeFile(path, data),
     appendFile: (path, data) => pick(path).appendFile(path, data),
+    link: async (targetName, path) => (await pick(path).link?.(targetName, path)) ?? false,
+    readLink: async (path) => (await pick(path).readLink?.(path)) ?? null,
     createWriter: (path) => pick(path).createWriter(path),
     rename: (from, to) => pick(from).rename(from, to),
     remove: (path) => pick(path).remove(path),

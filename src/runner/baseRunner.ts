@@ -1,10 +1,11 @@
-import { ConfigError } from '../errors/trainerError.ts';
+import { ConfigError, RunError } from '../errors/trainerError.ts';
 import type { Parameter } from '../nn/parameter.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { RunListener } from '../util/runEvents.ts';
-import type { Tensor } from '../gpu/index.ts';
-import { type Hook, STAGES, type Stage } from './hooks/hook.ts';
+import { onIdle, type Tensor } from '../gpu/index.ts';
+import { turn } from '../util/turn.ts';
+import { type GenericStage, Hook, STAGES, type Stage } from './hooks/hook.ts';
 import { LogBuffer, type LogVars } from './logBuffer.ts';
 import type { Logger } from './logger.ts';
 import { getPriority, priorityLabel } from './priority.ts';
@@ -37,6 +38,19 @@ export interface BatchLoader {
 export type Mode = 'train' | 'val';
 /** `[('train', 2), ('val', 1)]` */
 export type Workflow = readonly (readonly [string, number])[];
+
+/** Finished epochs and iterations; `innerIter` of them in the epoch that follows. */
+export interface RunPosition {
+  readonly epoch: number;
+  readonly iter: number;
+  readonly innerIter: number;
+}
+
+/** Why {@link BaseRunner.run} came back. */
+export type RunEnd = 'finished' | 'stopped';
+
+/** Iterations that may wait in the GPU's queue. */
+const MAX_QUEUED_ITERS = 3;
 
 /** What the runner writes into every checkpoint besides epoch and iteration. */
 export interface RunnerMeta {
@@ -91,10 +105,17 @@ export abstract class BaseRunner {
   maxEpochs: number | undefined;
   maxIters: number | undefined;
   dataLoader: BatchLoader | null = null;
+  /** Batches of the training loader; 0 before the run starts. */
+  itersPerEpoch = 0;
+  /** Set by {@link run}: 'stopped' when a person asked for it. */
+  end: RunEnd = 'finished';
   outputs: StepOutputs | null = null;
   dataBatch: unknown = null;
   /** Where a resumed run goes on inside its first epoch. */
   protected resumeInnerIter = 0;
+  protected stopped = false;
+  /** When the GPU is done with each of the latest iterations. */
+  readonly #inFlight: Promise<void>[] = [];
   #hooks: RegisteredHook[] = [];
 
   constructor(options: RunnerOptions) {
@@ -104,6 +125,7 @@ export abstract class BaseRunner {
         path: 'runner',
       });
     }
+    checkOptions(options);
     this.model = options.model;
     this.optimizer = options.optimizer;
     this.fs = options.fs;
@@ -117,10 +139,28 @@ export abstract class BaseRunner {
     this.onEvent = options.onEvent ?? (() => undefined);
   }
 
+  /**
+   * @param loaders one per workflow entry, in order
+   * @param workflow `[['train', 1]]`
+   */
   abstract run(loaders: readonly BatchLoader[], workflow: Workflow): Promise<void>;
+
+  /** The file that a checkpoint made now gets, such as `epoch_3.pth`; `{}` in a template is the number. */
+  abstract checkpointName(template?: string): string;
+
+  /** Where a run goes on that is stopped now, between two iterations. */
+  abstract position(): RunPosition;
+
+  /** The same inside `afterTrainIter`, before the counters move. */
+  abstract positionAfterIter(): RunPosition;
 
   get hooks(): readonly Hook[] {
     return this.#hooks.map((h) => h.hook);
+  }
+
+  /** The priority a registered hook runs with. */
+  priorityOf(hook: Hook): number | undefined {
+    return this.#hooks.find((h) => h.hook === hook)?.priority;
   }
 
   /** Learning rate of each parameter group; empty without an optimizer. */
@@ -142,8 +182,14 @@ export abstract class BaseRunner {
    * @throws ConfigError `duplicate-hook` when this very object is registered already
    */
   registerHook(hook: Hook, priority: unknown = 'NORMAL'): void {
+    if (!(hook instanceof Hook)) {
+      throw new ConfigError(`a hook must extend Hook, but got ${typeof hook}`, {
+        code: 'not-a-hook',
+        hint: "import { Hook } from 'tabtrain' and write class MyHook extends Hook",
+      });
+    }
     if (this.#hooks.some((h) => h.hook === hook)) {
-      throw new ConfigError(`a hook can be registered once, but this ${hook.constructor.name} already is`, {
+      throw new ConfigError(`a hook can be registered once, but this ${hook.hookName} already is`, {
         code: 'duplicate-hook',
       });
     }
@@ -151,10 +197,11 @@ export abstract class BaseRunner {
     let at = this.#hooks.length;
     while (at > 0 && value < this.#hooks[at - 1].priority) at -= 1;
     this.#hooks.splice(at, 0, { hook, priority: value });
+    hook.onRegister(this);
   }
 
   /** Call one stage of every hook, in order of priority. */
-  async callHook(stage: Stage): Promise<void> {
+  async callHook(stage: Stage | GenericStage): Promise<void> {
     for (const { hook } of this.#hooks) await hook[stage](this);
   }
 
@@ -164,10 +211,7 @@ export abstract class BaseRunner {
     for (const stage of STAGES) {
       const lines = this.#hooks
         .filter(({ hook }) => hook.getTriggeredStages().includes(stage))
-        .map(
-          ({ hook, priority }) =>
-            `(${priorityLabel(priority).padEnd(12)}) ${hook.constructor.name.padEnd(35)}`,
-        );
+        .map(({ hook, priority }) => `(${priorityLabel(priority).padEnd(12)}) ${hook.hookName.padEnd(35)}`);
       if (lines.length === 0) continue;
       sections.push(`${toSnake(stage)}:\n${lines.join('\n')}\n -------------------- `);
     }
@@ -175,11 +219,93 @@ export abstract class BaseRunner {
   }
 
   /** Go on where a checkpoint stopped. `innerIter` > 0 when it was written inside an epoch. */
-  restorePosition(position: { epoch: number; iter: number; innerIter: number }): void {
+  restorePosition(position: RunPosition): void {
     this.epoch = position.epoch;
     this.iter = position.iter;
     this.resumeInnerIter = position.innerIter;
   }
+
+  /** Log what MMCV's runners say before they start. */
+  protected logStart(workflow: Workflow, max: string): void {
+    const text = workflow.map(([mode, times]) => `('${mode}', ${times})`).join(', ');
+    this.logger.info(`Start running, work_dir: ${this.workDir}`);
+    this.logger.info(`Hooks will be executed in the following order:\n${this.getHookInfo()}`);
+    this.logger.info(`workflow: [${text}], max: ${max}`);
+  }
+
+  /** One step of the model in the current mode; its losses go to the log buffer. */
+  protected async step(batch: unknown): Promise<void> {
+    this.outputs =
+      this.mode === 'train' ? this.model.trainStep(batch as never) : this.model.valStep(batch as never);
+    this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);
+    await this.#keepPace();
+  }
+
+  /** Hear "pause" and "stop". @returns true when the run must end */
+  protected async heardStop(): Promise<boolean> {
+    this.stopped ||= await this.control.checkpoint();
+    return this.stopped;
+  }
+
+  /**
+   * Let waiting messages in ("pause" is one), and don't run further ahead of the GPU than a few iterations:
+   * a longer queue is no faster, and a stop would have to wait for all of it.
+   */
+  async #keepPace(): Promise<void> {
+    const done = onIdle();
+    // A lost device is told where its turn comes; those behind it must not count as unhandled.
+    done.catch(() => undefined);
+    this.#inFlight.push(done);
+    if (this.#inFlight.length > MAX_QUEUED_ITERS) await this.#inFlight.shift();
+    await turn();
+  }
+}
+
+/** User code may make a runner without the compiler's help: say what is wrong with it, as MMCV does. */
+function checkOptions({ logger, meta, optimizer }: RunnerOptions): void {
+  const refuse = (what: string, wanted: string, value: unknown): never => {
+    const actual = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
+    throw new ConfigError(`${what} must be ${wanted}, but got ${actual}`, {
+      code: 'bad-runner',
+      path: 'runner',
+    });
+  };
+  if (typeof (logger as Partial<Logger> | null)?.info !== 'function') refuse('logger', 'a Logger', logger);
+  if (meta !== undefined && (meta === null || typeof meta !== 'object' || Array.isArray(meta)))
+    refuse('meta', 'an object', meta);
+  if (optimizer !== null && typeof (optimizer as Partial<Optimizer> | undefined)?.step !== 'function')
+    refuse('optimizer', 'an Optimizer or null', optimizer);
+}
+
+/**
+ * Check a workflow against its loaders.
+ * @throws ConfigError `bad-workflow`; RunError when it would never end
+ */
+export function checkWorkflow(workflow: Workflow, loaders: readonly BatchLoader[]): [Mode, number][] {
+  if (workflow.length !== loaders.length) {
+    throw new ConfigError(
+      `workflow must have one entry per data loader, but has ${workflow.length} for ${loaders.length}`,
+      {
+        code: 'bad-workflow',
+        path: 'workflow',
+        hint: "workflow = [('train', 1), ('val', 1)] needs data.train and data.val",
+      },
+    );
+  }
+  const flow = workflow.map(([mode, times]): [Mode, number] => {
+    if (mode === 'train' || mode === 'val') return [mode, times];
+    throw new ConfigError(`workflow modes must be 'train' or 'val', but got ${JSON.stringify(mode)}`, {
+      code: 'bad-workflow',
+      path: 'workflow',
+    });
+  });
+  if (!flow.some(([mode, times]) => mode === 'train' && times > 0)) {
+    throw new RunError('workflow must contain a train step, or the run would never end', {
+      code: 'bad-workflow',
+      path: 'workflow',
+    });
+  }
+  return flow;
 }
 
 function toSnake(name: string): string {

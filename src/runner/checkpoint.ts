@@ -15,7 +15,7 @@ import {
   type TorchDtype,
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
-import type { BaseRunner } from './baseRunner.ts';
+import type { BaseRunner, RunPosition } from './baseRunner.ts';
 
 /** A model that can be saved and loaded; `nn/Module` is one. */
 export interface StatefulModel {
@@ -28,12 +28,16 @@ export interface SaveOptions {
   filename: string;
   outDir: string;
   saveOptimizer: boolean;
-  /** Finished epochs and iterations that the file stands for. */
-  epoch: number;
-  iter: number;
-  /** Iterations done of the epoch that follows; 0 at its end. */
-  innerIter: number;
+  /** Where a run that is resumed from the file goes on. */
+  position: RunPosition;
+  /**
+   * `meta.epoch` and `meta.iter`. Default: MMCV's, the runner's epoch + 1 and its iteration, which inside an
+   * iteration is one less than the position's.
+   */
+  metaPosition?: { readonly epoch: number; readonly iter: number };
   meta?: Readonly<Record<string, unknown>>;
+  /** Point `latest.pth` (or `last_checkpoint`) to the file. Default true. */
+  link?: boolean;
 }
 
 export interface SavedCheckpoint {
@@ -44,28 +48,33 @@ export interface SavedCheckpoint {
 /**
  * Write a PyTorch checkpoint `{meta, state_dict, optimizer}` as MMCV does. It is written under a temporary
  * name, read back and checked, then renamed: a crash at any byte leaves the last good file.
- * Source: mmcv 1.7.2 `runner/checkpoint.py` save_checkpoint. Differs: `last_checkpoint` (a text file with the
- * newest path, as MMEngine writes) stands for the symlink `latest.pth`, which a browser's storage can't hold.
+ * Source: mmcv 1.7.2 `runner/checkpoint.py` save_checkpoint. Differs: where the storage holds no links (a
+ * browser's), `last_checkpoint` (a text file with the newest path, as MMEngine writes) stands for `latest.pth`.
  */
 export async function saveCheckpoint(
   runner: BaseRunner,
   model: StatefulModel,
   options: SaveOptions,
 ): Promise<SavedCheckpoint> {
-  const { filename, outDir, epoch, iter, innerIter } = options;
+  const { filename, outDir, position } = options;
+  const { epoch, iter } = options.metaPosition ?? { epoch: runner.epoch + 1, iter: runner.iter };
   const state = new OrderedMap<string, PthValue>();
   for (const [name, tensor] of await model.stateDict()) state.set(name, toTorch(tensor));
   const { tabtrain: own, ...meta } = runner.meta;
   const content: Record<string, unknown> = {
     meta: {
-      ...meta,
       ...options.meta,
+      ...meta,
       epoch,
       iter,
       mmcv_version: '1.7.2',
       time: asctime(new Date()),
       ...(runner.model.CLASSES && { CLASSES: [...runner.model.CLASSES] }),
-      tabtrain: { ...(own as object | undefined), inner_iter: innerIter, hooks: hookStates(runner) },
+      tabtrain: {
+        ...(own as object | undefined),
+        position: { epoch: position.epoch, iter: position.iter, inner_iter: position.innerIter },
+        hooks: hookStates(runner),
+      },
     },
     state_dict: state,
   };
@@ -84,7 +93,8 @@ export async function saveCheckpoint(
   }
   await verifyPth(fileSource(runner.fs, partial, bytes));
   await runner.fs.rename(partial, path);
-  await runner.fs.writeFile(`${outDir}/last_checkpoint`, `${path}\n`);
+  if (options.link !== false && !(await runner.fs.link?.(filename, `${outDir}/latest.pth`)))
+    await runner.fs.writeFile(`${outDir}/last_checkpoint`, `${path}\n`);
   return { path, bytes };
 }
 
@@ -130,7 +140,7 @@ export async function readCheckpoint(fs: FileSystem, path: string): Promise<Load
 
 /**
  * Put a run back where a checkpoint left it: weights, epoch, iteration, optimizer, hooks.
- * Source: mmcv 1.7.2 `base_runner.py` resume; mid-epoch positions are ours (`meta.tabtrain.inner_iter`).
+ * Source: mmcv 1.7.2 `base_runner.py` resume; mid-epoch positions are ours (`meta.tabtrain.position`).
  */
 export async function resumeRun(runner: BaseRunner, model: StatefulModel, path: string): Promise<void> {
   const { meta, stateDict, optimizer } = await readCheckpoint(runner.fs, path);
@@ -157,15 +167,20 @@ export async function resumeRun(runner: BaseRunner, model: StatefulModel, path: 
     runner.optimizer.loadStateDict(optimizerFromPth(optimizer, path));
   }
   const own = plain(meta.get('tabtrain')) as
-    { inner_iter?: number; hooks?: Record<string, Record<string, unknown>> } | undefined;
-  runner.restorePosition({ epoch, iter, innerIter: own?.inner_iter ?? 0 });
+    | {
+        position?: { epoch: number; iter: number; inner_iter: number };
+        hooks?: Record<string, Record<string, unknown>>;
+      }
+    | undefined;
+  const at = own?.position ?? { epoch, iter, inner_iter: 0 };
+  runner.restorePosition({ epoch: at.epoch, iter: at.iter, innerIter: at.inner_iter });
   const messages = plain(meta.get('hook_msgs'));
   if (messages && typeof messages === 'object') runner.meta.hook_msgs = messages as Record<string, unknown>;
   for (const hook of runner.hooks) {
-    const state = own?.hooks?.[hook.constructor.name];
+    const state = own?.hooks?.[hook.hookName];
     if (state) hook.loadStateDict(state);
   }
-  runner.logger.info(`resumed epoch ${epoch}, iter ${iter}`);
+  runner.logger.info(`resumed epoch: ${at.epoch}, iter: ${at.iter}`);
 }
 
 function noStateDict(path: string): CheckpointError {
@@ -228,7 +243,7 @@ function hookStates(runner: BaseRunner): Record<string, unknown> {
   const states: Record<string, unknown> = {};
   for (const hook of runner.hooks) {
     const state = hook.stateDict();
-    if (state) states[hook.constructor.name] = state;
+    if (state) states[hook.hookName] = state;
   }
   return states;
 }

@@ -1,6 +1,8 @@
 export * from './baseRunner.ts';
 export * from './checkpoint.ts';
+export * from './buildRunner.ts';
 export * from './epochBasedRunner.ts';
+export * from './iterBasedRunner.ts';
 export * from './hooks/checkpoint.ts';
 export * from './hooks/evaluation.ts';
 export * from './hooks/hook.ts';
@@ -8,6 +10,7 @@ export * from './hooks/iterTimer.ts';
 export * from './hooks/logger/base.ts';
 export * from './hooks/logger/text.ts';
 export * from './hooks/lrUpdater.ts';
+export * from './hooks/momentumUpdater.ts';
 export * from './hooks/numClassCheck.ts';
 export * from './hooks/optimizer.ts';
 export * from './logBuffer.ts';

@@ -1,3 +1,3 @@
 export * from './lrSchedule.ts';
 export * from './momentumSchedule.ts';
-export type { ScheduleOptions, SchedulePosition, ScheduleRun } from './schedule.ts';
+export type { ScheduleOptions, SchedulePosition, ScheduleRun, ScheduleSummary } from './schedule.ts';

@@ -12,11 +12,13 @@ import { oneCycleLrPolicy } from './oneCycle.ts';
 import { polyPolicy } from './poly.ts';
 import {
   createSchedule,
+  describeSchedule,
   type PolicySpec,
   type ScheduleOptions,
   type SchedulePosition,
   type ScheduleRun,
   type ScheduleSpec,
+  type ScheduleSummary,
 } from './schedule.ts';
 import { LR_KIND } from './scheduleArgs.ts';
 import { stepPolicy } from './step.ts';
@@ -96,6 +98,14 @@ export interface LrSchedule {
    * @returns a new list, one per group
    */
   lrAt(position: SchedulePosition, baseLrs: readonly number[], optimizer?: string): number[];
+}
+
+/** The class and the unit of an `lr_config`. @throws ConfigError; see {@link describeSchedule} */
+export function describeLrSchedule(
+  lrConfig: Readonly<Record<string, unknown>>,
+  options?: ScheduleOptions,
+): ScheduleSummary {
+  return describeSchedule(lrConfig, SPEC, options);
 }
 
 /**

@@ -7,11 +7,13 @@ import { linearAnnealingPolicy } from './linearAnnealing.ts';
 import { oneCycleMomentumPolicy } from './oneCycle.ts';
 import {
   createSchedule,
+  describeSchedule,
   type PolicySpec,
   type ScheduleOptions,
   type SchedulePosition,
   type ScheduleRun,
   type ScheduleSpec,
+  type ScheduleSummary,
 } from './schedule.ts';
 import { MOMENTUM_KIND } from './scheduleArgs.ts';
 import { stepPolicy } from './step.ts';
@@ -72,6 +74,14 @@ export interface MomentumSchedule {
    * @param baseMomenta `initial_momentum` of each group; borrowed
    */
   momentumAt(position: SchedulePosition, baseMomenta: readonly number[], optimizer?: string): number[];
+}
+
+/** The class and the unit of a `momentum_config`. @throws ConfigError; see {@link describeSchedule} */
+export function describeMomentumSchedule(
+  momentumConfig: Readonly<Record<string, unknown>>,
+  options?: ScheduleOptions,
+): ScheduleSummary {
+  return describeSchedule(momentumConfig, SPEC, options);
 }
 
 /**

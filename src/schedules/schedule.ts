@@ -119,6 +119,27 @@ export function createSchedule(
   };
 }
 
+/** What MMCV calls a schedule and the unit it counts in, known before the run's length is. */
+export interface ScheduleSummary {
+  /** Such as `StepLrUpdaterHook`. */
+  readonly className: string;
+  readonly byEpoch: boolean;
+}
+
+/** @throws ConfigError `missing-policy`, `unknown-policy` or `bad-type` */
+export function describeSchedule(
+  cfg: Readonly<Record<string, unknown>>,
+  spec: ScheduleSpec,
+  options: ScheduleOptions = {},
+): ScheduleSummary {
+  const name = policyName(cfg, spec);
+  const policySpec = spec.policies.get(name);
+  if (!policySpec) throw unknownPolicy(String(cfg.policy), name, spec, options);
+  const className = `${name}${spec.kind.suffix}`;
+  const args = new ScheduleArgs(cfg, spec.kind, className, options);
+  return { className, byEpoch: args.boolean('by_epoch', policySpec.byEpoch ?? true) };
+}
+
 /** Policies in lower case are title-cased (`step` -> `Step`), others are taken as they are. */
 function policyName(cfg: Readonly<Record<string, unknown>>, { kind }: ScheduleSpec): string {
   const { policy } = cfg;

@@ -1,5 +1,5 @@
 import { HOOKS } from '../../registry/registries.ts';
-import type { BaseRunner } from '../baseRunner.ts';
+import type { BaseRunner, RunPosition } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { Hook } from './hook.ts';
 
@@ -17,6 +17,8 @@ interface CheckpointHookArgs {
   /** Added to each checkpoint's meta. */
   meta?: Record<string, unknown>;
   filenameTmpl?: string;
+  /** Keep `latest.pth` pointing to the newest. Default true. */
+  createSymlink?: boolean;
 }
 
 /**
@@ -39,25 +41,27 @@ export class CheckpointHook extends Hook {
       'file_client_args',
     ],
   };
-  readonly #interval: number;
-  readonly #byEpoch: boolean;
+  readonly interval: number;
+  readonly byEpoch: boolean;
   readonly #saveOptimizer: boolean;
   readonly #maxKeep: number;
   readonly #saveLast: boolean;
   readonly #meta: Record<string, unknown> | undefined;
-  readonly #template: string;
+  readonly #template: string | undefined;
+  readonly #link: boolean;
   #outDir: string | null;
 
   constructor(args: CheckpointHookArgs = {}) {
     super();
-    this.#interval = args.interval ?? -1;
-    this.#byEpoch = args.byEpoch ?? true;
+    this.interval = args.interval ?? -1;
+    this.byEpoch = args.byEpoch ?? true;
     this.#saveOptimizer = args.saveOptimizer ?? true;
     this.#outDir = args.outDir ?? null;
     this.#maxKeep = args.maxKeepCkpts ?? -1;
     this.#saveLast = args.saveLast ?? true;
     this.#meta = args.meta;
-    this.#template = args.filenameTmpl ?? (this.#byEpoch ? 'epoch_{}.pth' : 'iter_{}.pth');
+    this.#template = args.filenameTmpl;
+    this.#link = args.createSymlink ?? true;
   }
 
   override beforeRun(runner: BaseRunner): void {
@@ -66,47 +70,42 @@ export class CheckpointHook extends Hook {
   }
 
   override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
-    if (!this.#byEpoch) return;
-    if (this.everyNEpochs(runner, this.#interval) || (this.#saveLast && this.isLastEpoch(runner))) {
+    if (!this.byEpoch) return;
+    if (this.everyNEpochs(runner, this.interval) || (this.#saveLast && this.isLastEpoch(runner))) {
       runner.logger.info(`Saving checkpoint at ${runner.epoch + 1} epochs`);
       await this.#save(runner, runner.epoch + 1, {
         epoch: runner.epoch + 1,
-        innerIter: 0,
         iter: runner.iter,
+        innerIter: 0,
       });
     }
   }
 
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
-    if (this.#byEpoch) return;
-    if (this.everyNIters(runner, this.#interval) || (this.#saveLast && this.isLastIter(runner))) {
+    if (this.byEpoch) return;
+    if (this.everyNIters(runner, this.interval) || (this.#saveLast && this.isLastIter(runner))) {
       runner.logger.info(`Saving checkpoint at ${runner.iter + 1} iterations`);
-      // The iteration just done counts: the position is where a resumed run goes on.
-      const done = this.endOfEpoch(runner);
-      await this.#save(runner, runner.iter + 1, {
-        epoch: done ? runner.epoch + 1 : runner.epoch,
-        innerIter: done ? 0 : runner.innerIter + 1,
-        iter: runner.iter + 1,
-      });
+      await this.#save(runner, runner.iter + 1, runner.positionAfterIter());
     }
   }
 
-  async #save(
-    runner: BaseRunner,
-    current: number,
-    position: { epoch: number; iter: number; innerIter: number },
-  ): Promise<void> {
+  async #save(runner: BaseRunner, current: number, position: RunPosition): Promise<void> {
     const outDir = this.#outDir ?? runner.workDir;
-    const filename = this.#template.replace('{}', String(current));
+    const filename = runner.checkpointName(this.#template);
+    // MMCV numbers by its own unit what it remembers and deletes, and lets the runner number what it writes. With
+    // by_epoch=False in an EpochBasedRunner the two differ: last_ckpt names no file, and nothing is ever deleted.
+    const template = this.#template ?? (this.byEpoch ? 'epoch_{}.pth' : 'iter_{}.pth');
+    const pathOf = (count: number): string => `${outDir}/${template.replace('{}', String(count))}`;
     const saved = await saveCheckpoint(runner, runner.model as unknown as StatefulModel, {
       filename,
       outDir,
       saveOptimizer: this.#saveOptimizer,
       meta: this.#meta,
-      ...position,
+      link: this.#link,
+      position,
     });
-    runner.meta.hook_msgs = { ...runner.meta.hook_msgs, last_ckpt: saved.path };
-    const removed = await this.#removeOld(runner, outDir, current);
+    runner.meta.hook_msgs = { ...runner.meta.hook_msgs, last_ckpt: pathOf(current) };
+    const removed = await this.#removeOld(runner, pathOf, current);
     runner.onEvent({
       name: 'run.checkpointed',
       ...saved,
@@ -117,11 +116,15 @@ export class CheckpointHook extends Hook {
   }
 
   /** Delete what is older than the newest `max_keep_ckpts`, down to the first gap, as MMCV walks. */
-  async #removeOld(runner: BaseRunner, outDir: string, current: number): Promise<string[]> {
+  async #removeOld(
+    runner: BaseRunner,
+    pathOf: (count: number) => string,
+    current: number,
+  ): Promise<string[]> {
     const removed: string[] = [];
-    if (this.#maxKeep <= 0) return removed;
-    for (let step = current - this.#maxKeep * this.#interval; step > 0; step -= this.#interval) {
-      const path = `${outDir}/${this.#template.replace('{}', String(step))}`;
+    if (this.#maxKeep <= 0 || this.interval <= 0) return removed;
+    for (let step = current - this.#maxKeep * this.interval; step > 0; step -= this.interval) {
+      const path = pathOf(step);
       if (!(await runner.fs.stat(path))) break;
       await runner.fs.remove(path);
       removed.push(path);

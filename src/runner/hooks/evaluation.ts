@@ -29,9 +29,11 @@ export interface EvalHookArgs {
   /** A metric's name or 'auto'. */
   saveBest?: string | null;
   rule?: Rule | null;
-  greaterKeys?: readonly string[] | null;
-  lessKeys?: readonly string[] | null;
+  greaterKeys?: string | readonly string[] | null;
+  lessKeys?: string | readonly string[] | null;
   outDir?: string | null;
+  /** `[(milestone, interval), …]`: from that epoch (or iteration) on, that interval. */
+  dynamicIntervals?: readonly (readonly [number, number])[] | null;
 }
 
 /** The keys of `evaluation` that this hook takes; every other one goes to `dataset.evaluate`. */
@@ -44,6 +46,7 @@ export const EVAL_HOOK_KEYS = [
   'greater_keys',
   'less_keys',
   'out_dir',
+  'dynamic_intervals',
 ] as const;
 
 /**
@@ -53,51 +56,55 @@ export const EVAL_HOOK_KEYS = [
 export class EvalHook extends Hook {
   readonly #evaluator: Evaluator;
   readonly #evalKwargs: Readonly<Record<string, unknown>>;
-  readonly #interval: number;
+  /** Changes with dynamic_intervals. */
+  interval: number;
+  readonly byEpoch: boolean;
   readonly #start: number | null;
-  readonly #byEpoch: boolean;
   readonly #args: EvalHookArgs;
+  /** From which epoch or iteration which interval counts, ascending. */
+  readonly #dynamic: readonly (readonly [number, number])[];
   /** Metric and rule that choose the best; known from the config or from the first result. */
   #best: { key: string; rule: Rule } | null = null;
   #initialDone = false;
 
   constructor(evaluator: Evaluator, args: EvalHookArgs, evalKwargs: Readonly<Record<string, unknown>>) {
     super();
-    const interval = args.interval ?? 1;
-    if (interval <= 0) {
-      throw new ConfigError(`interval must be a positive number, but got ${interval}`, {
-        code: 'bad-value',
-        path: 'evaluation.interval',
-      });
-    }
-    if (typeof args.start === 'number' && args.start < 0) {
-      throw new ConfigError(`start must not be negative, but got ${args.start}`, {
-        code: 'bad-value',
-        path: 'evaluation.start',
-      });
-    }
+    checkArgs(evaluator, args);
     this.#evaluator = evaluator;
     this.#evalKwargs = evalKwargs;
     this.#args = args;
-    this.#interval = interval;
+    this.interval = args.interval ?? 1;
+    this.#dynamic = [[0, this.interval], ...(args.dynamicIntervals ?? [])];
     this.#start = args.start ?? null;
-    this.#byEpoch = args.byEpoch ?? true;
+    this.byEpoch = args.byEpoch ?? true;
     const { saveBest } = args;
     if (saveBest && saveBest !== 'auto') this.#best = { key: saveBest, rule: inferRule(saveBest, args) };
   }
 
+  override beforeRun(runner: BaseRunner): void {
+    if (this.#args.saveBest) runner.meta.hook_msgs ??= {};
+  }
+
   override async beforeTrainEpoch(runner: BaseRunner): Promise<void> {
-    if (!this.#byEpoch || this.#initialDone) return;
-    this.#initialDone = true;
+    this.#decideInterval(runner);
+    if (!this.byEpoch || this.#initialDone) return;
     if (this.#start !== null && runner.epoch >= this.#start) await this.afterTrainEpoch(runner);
+    this.#initialDone = true;
+  }
+
+  override async beforeTrainIter(runner: BaseRunner): Promise<void> {
+    this.#decideInterval(runner);
+    if (this.byEpoch || this.#initialDone) return;
+    if (this.#start !== null && runner.iter >= this.#start) await this.afterTrainIter(runner);
+    this.#initialDone = true;
   }
 
   override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
-    if (this.#byEpoch && this.#due(runner.epoch)) await this.#evaluate(runner);
+    if (this.byEpoch && this.#due(runner.epoch)) await this.#evaluate(runner);
   }
 
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
-    if (this.#byEpoch || !this.#due(runner.iter)) return;
+    if (this.byEpoch || !this.#due(runner.iter)) return;
     for (const hook of runner.hooks) {
       if (hook instanceof LoggerHook) await hook.afterTrainIter(runner);
     }
@@ -106,19 +113,31 @@ export class EvalHook extends Hook {
   }
 
   override stateDict(): Record<string, unknown> {
-    return { best_key: this.#best?.key ?? null, best_rule: this.#best?.rule ?? null };
+    return {
+      best_key: this.#best?.key ?? null,
+      best_rule: this.#best?.rule ?? null,
+      initial_done: this.#initialDone,
+    };
   }
 
   override loadStateDict(state: Record<string, unknown>): void {
-    const { best_key: key, best_rule: rule } = state;
+    const { best_key: key, best_rule: rule, initial_done: initialDone } = state;
+    if (initialDone === true) this.#initialDone = true;
     if (typeof key === 'string' && (rule === 'greater' || rule === 'less')) this.#best = { key, rule };
+  }
+
+  #decideInterval(runner: BaseRunner): void {
+    const next = (this.byEpoch ? runner.epoch : runner.iter) + 1;
+    // MMCV bisects: the last entry whose milestone is reached.
+    const reached = this.#dynamic.filter(([milestone]) => milestone <= next);
+    this.interval = (reached.at(-1) ?? this.#dynamic[0])[1];
   }
 
   #due(current: number): boolean {
     const start = this.#start;
-    if (start === null) return (current + 1) % this.#interval === 0;
+    if (start === null) return (current + 1) % this.interval === 0;
     if (current + 1 < start) return false;
-    return (current + 1 - start) % this.#interval === 0;
+    return (current + 1 - start) % this.interval === 0;
   }
 
   async #evaluate(runner: BaseRunner): Promise<void> {
@@ -130,7 +149,7 @@ export class EvalHook extends Hook {
     for (const [key, value] of Object.entries(metrics)) output.set(key, value);
     runner.logBuffer.ready = true;
     const epoch = runner.epoch + 1;
-    const iter = Math.min(runner.iter + (this.#byEpoch ? 0 : 1), runner.maxIters ?? Infinity);
+    const iter = runner.iter + (this.byEpoch ? 0 : 1);
     const numbers = Object.fromEntries(
       Object.entries(metrics).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
     );
@@ -168,22 +187,23 @@ export class EvalHook extends Hook {
     // MMCV never saves a score of exactly 0: it tests the score's truth.
     if (score === 0 || Number.isNaN(score) || !(rule === 'greater' ? score > bestScore : score < bestScore))
       return;
-    const count = this.#byEpoch ? runner.epoch + 1 : runner.iter + 1;
-    const unit = this.#byEpoch ? 'epoch' : 'iter';
+    const count = this.byEpoch ? runner.epoch + 1 : runner.iter + 1;
+    const unit = this.byEpoch ? 'epoch' : 'iter';
     const outDir = this.#args.outDir
       ? `${this.#args.outDir}/${runner.workDir.split('/').at(-1) ?? ''}`
       : runner.workDir;
     const filename = `best_${key}_${unit}_${count}.pth`;
     const previous = messages.best_ckpt;
     runner.meta.hook_msgs = { ...messages, best_score: score, best_ckpt: `${outDir}/${filename}` };
-    const position = this.#byEpoch
+    const position = this.byEpoch
       ? { epoch: runner.epoch + 1, iter: runner.iter, innerIter: 0 }
-      : { epoch: runner.epoch, iter: runner.iter + 1, innerIter: runner.innerIter + 1 };
+      : runner.positionAfterIter();
     const saved = await saveCheckpoint(runner, runner.model as unknown as StatefulModel, {
       filename,
       outDir,
       saveOptimizer: true,
-      ...position,
+      link: false,
+      position,
     });
     const removed: string[] = [];
     if (typeof previous === 'string' && previous !== saved.path && (await runner.fs.stat(previous))) {
@@ -200,4 +220,27 @@ export class EvalHook extends Hook {
       removed,
     });
   }
+}
+
+/** @throws ConfigError `bad-value` or `bad-type` at the argument's place */
+function checkArgs(evaluator: Evaluator, args: EvalHookArgs): void {
+  const refuse = (key: string, wanted: string, value: unknown, code = 'bad-value'): never => {
+    throw new ConfigError(`${key} must be ${wanted}, but got ${JSON.stringify(value)}`, {
+      code,
+      path: `evaluation.${key}`,
+    });
+  };
+  const { interval = 1, start, byEpoch, saveBest, dynamicIntervals } = args;
+  if (typeof (evaluator as Partial<Evaluator>).evaluate !== 'function')
+    refuse('dataloader', 'an Evaluator', evaluator, 'bad-type');
+  if (!(interval > 0)) refuse('interval', 'a positive number', interval);
+  if (typeof start === 'number' && start < 0) refuse('start', 'None or at least 0', start);
+  if (byEpoch !== undefined && typeof byEpoch !== 'boolean')
+    refuse('by_epoch', 'True or False', byEpoch, 'bad-type');
+  if (saveBest !== undefined && saveBest !== null && typeof saveBest !== 'string')
+    refuse('save_best', 'a string or None', saveBest, 'bad-type');
+  if (!Array.isArray(dynamicIntervals)) return;
+  for (const pair of dynamicIntervals as unknown[])
+    if (!Array.isArray(pair) || pair.length !== 2)
+      refuse('dynamic_intervals', 'a list of (milestone, interval) tuples', dynamicIntervals, 'bad-type');
 }

@@ -15,7 +15,7 @@ export const STAGES = [
 ] as const;
 
 export type Stage = (typeof STAGES)[number];
-type GenericStage = 'beforeEpoch' | 'afterEpoch' | 'beforeIter' | 'afterIter';
+export type GenericStage = 'beforeEpoch' | 'afterEpoch' | 'beforeIter' | 'afterIter';
 type Done = void | Promise<void>;
 
 /** A generic stage stands for two specific ones. */
@@ -39,11 +39,19 @@ const GENERIC: Readonly<Record<GenericStage, readonly Stage[]>> = {
  *       afterTrainEpoch                 | afterValEpoch
  *     afterRun
  *
+ * `IterBasedRunner` calls `beforeEpoch` once before its loop and `afterEpoch` once behind it, and never the four
+ * specific epoch stages.
+ *
  * The specific stages fall back to `beforeEpoch`, `afterEpoch`, `beforeIter`, `afterIter`. In `afterTrainIter`
  * `runner.iter` still counts the iterations before this one; in `afterTrainEpoch` `runner.epoch` is still the
  * 0-based current epoch.
  */
 export abstract class Hook {
+  /**
+   * Called once, when the hook is registered: before weights are loaded or a run is resumed. Here a hook gives the
+   * model buffers that a checkpoint must be able to fill.
+   */
+  onRegister(_runner: BaseRunner): void {}
   beforeRun(_runner: BaseRunner): Done {}
   afterRun(_runner: BaseRunner): Done {}
   beforeEpoch(_runner: BaseRunner): Done {}
@@ -74,6 +82,11 @@ export abstract class Hook {
   }
   afterValIter(runner: BaseRunner): Done {
     return this.afterIter(runner);
+  }
+
+  /** What the hook table and checkpoints call it: MMCV's class. */
+  get hookName(): string {
+    return this.constructor.name;
   }
 
   /** What this hook must remember in a checkpoint; plain values. */

@@ -16,14 +16,17 @@ export class ProgressHook extends Hook {
     const iter = runner.iter + 1;
     const done = iter - this.#startIter;
     const secondsEach = (performance.now() - this.#startMs) / 1000 / done;
+    const itersPerEpoch = runner.itersPerEpoch;
+    // An IterBasedRunner has no epochs of its own: passes over the training set stand for them.
+    const byIter = runner.maxEpochs === undefined;
     runner.onEvent({
       name: 'run.progressed',
-      epoch: runner.epoch + 1,
-      maxEpochs: runner.maxEpochs ?? 0,
+      epoch: byIter ? Math.ceil(iter / itersPerEpoch) : runner.epoch + 1,
+      maxEpochs: runner.maxEpochs ?? Math.ceil(maxIters / itersPerEpoch),
       iter,
       maxIters,
-      innerIter: runner.innerIter + 1,
-      itersPerEpoch: runner.dataLoader?.length ?? 0,
+      innerIter: byIter ? ((iter - 1) % itersPerEpoch) + 1 : runner.innerIter + 1,
+      itersPerEpoch,
       // The first iteration compiles every shader; it says nothing about the rest.
       etaS: done < 2 ? null : secondsEach * (maxIters - iter),
     });

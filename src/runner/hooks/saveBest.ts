@@ -28,8 +28,8 @@ export function inferRule(
   key: string,
   options: {
     rule?: string | null;
-    greaterKeys?: readonly string[] | null;
-    lessKeys?: readonly string[] | null;
+    greaterKeys?: string | readonly string[] | null;
+    lessKeys?: string | readonly string[] | null;
   },
 ): Rule {
   const { rule } = options;
@@ -41,8 +41,8 @@ export function inferRule(
     });
   }
   const name = key.toLowerCase();
-  const greater = (options.greaterKeys ?? GREATER_KEYS).map((k) => k.toLowerCase());
-  const less = (options.lessKeys ?? LESS_KEYS).map((k) => k.toLowerCase());
+  const greater = [options.greaterKeys ?? GREATER_KEYS].flat().map((k) => k.toLowerCase());
+  const less = [options.lessKeys ?? LESS_KEYS].flat().map((k) => k.toLowerCase());
   if (greater.includes(name)) return 'greater';
   if (less.includes(name)) return 'less';
   if (greater.some((k) => name.includes(k))) return 'greater';

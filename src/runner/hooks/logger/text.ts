@@ -45,10 +45,7 @@ export class TextLoggerHook extends LoggerHook {
   override async beforeRun(runner: BaseRunner): Promise<void> {
     super.beforeRun(runner);
     this.#startIter = runner.iter;
-    const { env_info, config, seed, exp_name, mmdet_version } = runner.meta;
-    const meta = Object.fromEntries(
-      Object.entries({ env_info, config, seed, exp_name, mmdet_version }).filter(([, v]) => v !== undefined),
-    );
+    const { tabtrain: _own, ...meta } = runner.meta;
     await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${JSON.stringify(meta)}\n`);
   }
 

@@ -1,0 +1,152 @@
+import { ConfigError } from '../errors/trainerError.ts';
+import { RUNNERS } from '../registry/registries.ts';
+import {
+  BaseRunner,
+  checkWorkflow,
+  type BatchLoader,
+  type Mode,
+  type RunPosition,
+  type Workflow,
+} from './baseRunner.ts';
+import { EndlessLoader } from './endlessLoader.ts';
+
+/** Where the loop stands: the workflow's entry, the iterations done in it, and the batches each loader gave. */
+interface LoopPlace {
+  entry: number;
+  done: number;
+  readonly taken: number[];
+}
+
+/**
+ * Trains iteration by iteration; `epoch` counts how often the training loader began anew.
+ *
+ *     beforeRun, beforeEpoch
+ *     while iter < max_iters:
+ *       for (mode, n) in workflow: innerIter = 0; n times train(next batch) or val(next batch)
+ *     afterEpoch, afterRun
+ *
+ * The four specific epoch stages are never called, so hooks that work by epoch do nothing here.
+ * Source: mmcv 1.7.2 `runner/iter_based_runner.py`. Differs: a resumed run goes on at the batch and the place in the
+ * workflow where it stopped; MMCV starts the loaders and the workflow anew.
+ */
+export class IterBasedRunner extends BaseRunner {
+  override async run(loaders: readonly BatchLoader[], workflow: Workflow): Promise<void> {
+    const flow = checkWorkflow(workflow, loaders);
+    const { maxIters } = this;
+    if (maxIters === undefined) {
+      throw new ConfigError('max_iters must be set before the runner starts, but it is None', {
+        code: 'bad-runner',
+        path: 'runner.max_iters',
+      });
+    }
+    this.itersPerEpoch = loaders[flow.findIndex(([mode]) => mode === 'train')].length;
+    this.logStart(workflow, `${maxIters} iters`);
+    await this.callHook('beforeRun');
+    const place = replay(flow, this.iter);
+    const endless = loaders.map((loader, i) => new EndlessLoader(loader, place.taken[i]));
+    try {
+      await this.callHook('beforeEpoch');
+      while (this.iter < maxIters && !this.stopped) await this.#round(flow, endless, place, maxIters);
+    } finally {
+      for (const loader of endless) await loader.close();
+    }
+    this.end = this.stopped ? 'stopped' : 'finished';
+    await this.callHook('afterEpoch');
+    await this.callHook('afterRun');
+  }
+
+  /** The workflow once, from `place` on; leaves it at the start. */
+  async #round(
+    flow: readonly (readonly [Mode, number])[],
+    loaders: readonly EndlessLoader[],
+    place: LoopPlace,
+    maxIters: number,
+  ): Promise<void> {
+    const { entry: first, done } = place;
+    place.entry = 0;
+    place.done = 0;
+    for (let i = first; i < flow.length && !this.stopped; i++) {
+      const [mode, times] = flow[i];
+      const start = i === first ? done : 0;
+      this.innerIter = start;
+      for (let n = start; n < times && !this.stopped; n++) {
+        if (mode === 'val') await this.val(loaders[i]);
+        else if (this.iter >= maxIters) break;
+        else await this.train(loaders[i]);
+      }
+    }
+  }
+
+  /** One training iteration. */
+  async train(loader: EndlessLoader): Promise<void> {
+    this.model.train();
+    this.mode = 'train';
+    this.dataLoader = loader.loader;
+    // Before the batch is taken: the number changes one iteration after the loader began anew.
+    this.epoch = loader.epoch;
+    const batch = await loader.next();
+    this.dataBatch = batch;
+    await this.callHook('beforeTrainIter');
+    await this.step(batch);
+    await this.callHook('afterTrainIter');
+    this.outputs = null;
+    this.dataBatch = null;
+    this.innerIter += 1;
+    this.iter += 1;
+    await this.heardStop();
+  }
+
+  /** One iteration in evaluation mode; changes no parameter. */
+  async val(loader: EndlessLoader): Promise<void> {
+    this.model.eval();
+    this.mode = 'val';
+    this.dataLoader = loader.loader;
+    const batch = await loader.next();
+    this.dataBatch = batch;
+    await this.callHook('beforeValIter');
+    await this.step(batch);
+    await this.callHook('afterValIter');
+    this.outputs = null;
+    this.dataBatch = null;
+    this.innerIter += 1;
+    await this.heardStop();
+  }
+
+  override checkpointName(template = 'iter_{}.pth'): string {
+    return template.replace('{}', String(this.iter + 1));
+  }
+
+  /** The number of finished iterations says everything else. */
+  override position(): RunPosition {
+    return { epoch: this.epoch, iter: this.iter, innerIter: 0 };
+  }
+
+  override positionAfterIter(): RunPosition {
+    return { epoch: this.epoch, iter: this.iter + 1, innerIter: 0 };
+  }
+}
+
+RUNNERS.registerModule()(IterBasedRunner);
+
+/** Walk through the workflow until `iters` training iterations are done. */
+function replay(flow: readonly (readonly [Mode, number])[], iters: number): LoopPlace {
+  const taken = flow.map(() => 0);
+  const trainIters = flow.reduce((sum, [mode, times]) => sum + (mode === 'train' ? times : 0), 0);
+  const rounds = iters === 0 ? 0 : Math.ceil(iters / trainIters) - 1;
+  for (const [i, [, times]] of flow.entries()) taken[i] = rounds * times;
+  let left = iters - rounds * trainIters;
+  let entry = 0;
+  let done = 0;
+  while (left > 0) {
+    const [mode, times] = flow[entry];
+    if (done === times) {
+      entry += 1;
+      done = 0;
+      continue;
+    }
+    taken[entry] += 1;
+    done += 1;
+    if (mode === 'train') left -= 1;
+  }
+  return { entry, done, taken };
+}
