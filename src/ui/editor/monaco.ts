@@ -84,8 +84,11 @@ export function createEditor(
     fixedOverflowWidgets: true,
     scrollbar: { alwaysConsumeMouseWheel: false, verticalScrollbarSize: 10, horizontalScrollbarSize: 10 },
     wordBasedSuggestions: 'off',
+    // The text area: `insertInOnePiece` below needs its events.
+    editContext: false,
     padding: { top: 8, bottom: 8 },
   });
+  const stopInserting = insertInOnePiece(element, instance);
   let shownPath: string | null = null;
   let isSetting = false;
   const subscription = instance.onDidChangeModelContent(() => {
@@ -120,10 +123,25 @@ export function createEditor(
     },
     dispose() {
       subscription.dispose();
+      stopInserting();
       instance.getModel()?.dispose();
       instance.dispose();
     },
   };
+}
+
+/**
+ * Take several lines that arrive at once (dictation, a phone's clipboard, a script) as a paste. Monaco would take
+ * them as typing and indent every line by the one before it.
+ */
+function insertInOnePiece(element: HTMLElement, instance: editor.IStandaloneCodeEditor): () => void {
+  const listener = (event: InputEvent): void => {
+    if (event.inputType !== 'insertText' || !event.data?.includes('\n')) return;
+    event.preventDefault();
+    instance.trigger('insert', 'paste', { text: event.data });
+  };
+  element.addEventListener('beforeinput', listener, { capture: true });
+  return () => element.removeEventListener('beforeinput', listener, { capture: true });
 }
 
 function languageOf(path: string): string {
