@@ -8,6 +8,11 @@ export function checkNonNegative(name: string, value: unknown): void {
   throw badValue(name, 'must be a number of at least 0', value);
 }
 
+/** {@link checkNonNegative} for each of the config's keys. @throws ConfigError `bad-value` */
+export function checkAllNonNegative(values: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(values)) checkNonNegative(name, value);
+}
+
 /** @throws ConfigError `bad-value` unless both are in [0, 1) */
 export function checkBetas(betas: readonly number[]): void {
   if (!Array.isArray(betas) || betas.length !== 2) throw badValue('betas', 'must be two numbers', betas);

@@ -71,6 +71,8 @@ export abstract class Optimizer {
   /** Options of a group that doesn't set them; undefined marks a required one. */
   readonly defaults: Readonly<Record<string, unknown>>;
   readonly state = new Map<Parameter, ParamState>();
+  /** Numbers of the state that PyTorch keeps as float32 tensors without axes; its others are plain numbers. */
+  readonly scalarTensors: readonly string[] = ['step'];
 
   /**
    * @param params parameters, or groups of them with options of their own (snake_case)
@@ -141,13 +143,13 @@ export abstract class Optimizer {
     return state;
   }
 
-  /** A state tensor of the parameter's size, all zero at first; the optimizer owns it. */
-  stateTensor(param: Parameter, key: string): Variable {
+  /** A state tensor of the parameter's size, all `fill` at first; the optimizer owns it. */
+  stateTensor(param: Parameter, key: string, fill = 0): Variable {
     const state = this.stateOf(param);
     const existing = state.get(key);
     if (existing && typeof existing !== 'number') return existing;
     const shape = [...gpuShape(param.shape, param.layout)];
-    const created = makeVariable(new Float32Array(param.size), shape);
+    const created = makeVariable(new Float32Array(param.size).fill(fill), shape);
     state.set(key, created);
     return created;
   }
@@ -168,7 +170,7 @@ export abstract class Optimizer {
       const entries = new Map<string, StateTensor | number | null>();
       for (const [key, value] of values) {
         if (value === null) entries.set(key, null);
-        else if (typeof value === 'number') entries.set(key, scalarState(key, value));
+        else if (typeof value === 'number') entries.set(key, this.#scalarState(key, value));
         else {
           // Reserves the key's place in PyTorch's order.
           entries.set(key, null);
@@ -202,7 +204,9 @@ export abstract class Optimizer {
       const param = ofSaved.get(index);
       if (!param) continue;
       const state = this.stateOf(param);
-      for (const [key, value] of entries) state.set(key, restoreValue(value, param));
+      for (const [key, value] of entries) {
+        state.set(key, restoreValue(value, param, this.scalarTensors.includes(key)));
+      }
     }
     this.paramGroups.forEach((group, i) => {
       const { params: _, ...options } = dict.param_groups[i];
@@ -214,6 +218,11 @@ export abstract class Optimizer {
   /** Free the state's GPU memory; parameters and gradients aren't the optimizer's. */
   dispose(): void {
     this.disposeState();
+  }
+
+  #scalarState(key: string, value: number): StateTensor | number {
+    if (!this.scalarTensors.includes(key)) return value;
+    return { shape: [], dtype: 'float32', data: Float32Array.of(value) };
   }
 
   private disposeState(): void {
@@ -236,11 +245,6 @@ function makeVariable(data: Float32Array, shape: number[]): Variable {
   const result = variable(initial, false);
   dispose(initial);
   return result;
-}
-
-/** PyTorch keeps the step count as a float32 tensor without axes; other numbers stay plain. */
-function scalarState(key: string, value: number): StateTensor | number {
-  return key === 'step' ? { shape: [], dtype: 'float32', data: Float32Array.of(value) } : value;
 }
 
 function cloneOptions(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -299,11 +303,15 @@ function mismatch(rest: string): CheckpointError {
   });
 }
 
-function restoreValue(value: StateTensor | number | null, param: Parameter): Variable | number | null {
+function restoreValue(
+  value: StateTensor | number | null,
+  param: Parameter,
+  isScalar: boolean,
+): Variable | number | null {
   if (value === null || typeof value === 'number') return value;
   const data = Float32Array.from(value.data as ArrayLike<number | bigint>, Number);
-  // A tensor without axes is a count, except where the parameter itself has none.
-  if (value.shape.length === 0 && (param.shape.length > 0 || data.length !== param.size)) return data[0];
+  // A tensor without axes is a number, except where the parameter itself has none.
+  if (value.shape.length === 0 && (isScalar || param.shape.length > 0)) return data[0];
   const shape = [...gpuShape(param.shape, param.layout)];
   return makeVariable(torchToGpu(data, param.shape, param.layout), shape);
 }

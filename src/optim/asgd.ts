@@ -1,0 +1,78 @@
+import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
+import { checkAllNonNegative } from './checks.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+
+export interface AsgdArgs extends CommonArgs {
+  /** Default 1e-2. */
+  lr?: number;
+  /** Decay term. Default 1e-4. */
+  lambd?: number;
+  /** Power of the learning rate's decline. Default 0.75. */
+  alpha?: number;
+  /** Step from which the average is taken. Default 1e6. */
+  t0?: number;
+  /** L2 penalty, added to the gradient. Default 0. */
+  weightDecay?: number;
+  /** Climb instead of descend. */
+  maximize?: boolean;
+}
+
+/**
+ * Averaged stochastic gradient descent; the average is the state's `ax`.
+ * d = g + weight_decay p; p = (1 - lambd eta) p - eta d; ax += mu (p - ax);
+ * then eta = lr / (1 + lambd lr t)^alpha, mu = 1 / max(1, t - t0).
+ * Source: torch 1.13 `optim/asgd.py`; Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
+ */
+export class ASGD extends ElementwiseOptimizer {
+  static readonly args: ArgSpec = {
+    required: ['params'],
+    optional: ['lr', 'lambd', 'alpha', 't0', 'weight_decay', 'foreach', 'maximize'],
+  };
+  override readonly scalarTensors = ['step', 'eta', 'mu'];
+
+  /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
+  constructor(args: AsgdArgs) {
+    const { params, lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weightDecay = 0 } = args;
+    checkAllNonNegative({ lr, weight_decay: weightDecay });
+    super(params, {
+      lr,
+      lambd,
+      alpha,
+      t0,
+      weight_decay: weightDecay,
+      foreach: args.foreach ?? null,
+      maximize: args.maximize ?? false,
+    });
+  }
+
+  override ruleFor(): ElementwiseRule {
+    return RULE;
+  }
+}
+
+const RULE: ElementwiseRule = {
+  name: 'asgd',
+  stateNames: ['ax'],
+  countsSteps: true,
+  scalars: {
+    initial: ({ lr }) => ({ eta: lr, mu: 1 }),
+    next: (group, step) => ({
+      eta: group.lr / (1 + option(group, 'lambd') * group.lr * step) ** option(group, 'alpha'),
+      mu: 1 / Math.max(1, step - option(group, 't0')),
+    }),
+  },
+  hyper(group, _step, { eta, mu }) {
+    return { ...decayHyper(group), shrink: 1 - option(group, 'lambd') * eta, eta, mu };
+  },
+  wgsl: `${DECAYED_GRAD}
+  p = p * u.shrink - u.eta * d;
+  ax = select(ax + (p - ax) * u.mu, p, u.mu == 1.0);`,
+  reference(x, u) {
+    const d = decayedGrad(x, u);
+    x.p = x.p * u.shrink - u.eta * d;
+    x.ax = u.mu === 1 ? x.p : x.ax + (x.p - x.ax) * u.mu;
+  },
+};
+
+OPTIMIZERS.registerModule()(ASGD);

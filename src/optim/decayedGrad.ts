@@ -1,0 +1,30 @@
+// What most rules begin with: the gradient, turned round to climb, plus weight decay.
+
+import type { Element, Scalars } from './elementwiseRule.ts';
+import type { GroupInput, ParamGroup } from './optimizer.ts';
+import type { Parameter } from '../nn/index.ts';
+
+/** Arguments that every optimizer shares. */
+export interface CommonArgs {
+  params: readonly Parameter[] | readonly GroupInput[];
+  /** Kept for PyTorch's sake; no effect here. */
+  foreach?: boolean | null;
+}
+
+/** WGSL: `d` = the gradient to descend. */
+export const DECAYED_GRAD = 'let d = u.sign * g + u.weightDecay * p;';
+
+/** The same in TypeScript. */
+export function decayedGrad(x: Element, u: Scalars): number {
+  return u.sign * x.g + u.weightDecay * x.p;
+}
+
+/** The hyper-parameters that {@link DECAYED_GRAD} reads. */
+export function decayHyper(group: ParamGroup): { sign: number; weightDecay: number } {
+  return { sign: group.maximize ? -1 : 1, weightDecay: group.weight_decay ?? 0 };
+}
+
+/** A number among the group's options; a schedule or a checkpoint may have changed it. */
+export function option(group: ParamGroup, key: string): number {
+  return Number(group[key]);
+}

@@ -1,0 +1,125 @@
+import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
+import { checkAllNonNegative, checkBetas } from './checks.ts';
+import { decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import type { ParamGroup } from './optimizer.ts';
+
+export interface NadamArgs extends CommonArgs {
+  /** Default 2e-3. */
+  lr?: number;
+  /** Decay rates of the running averages, in [0, 1). Default (0.9, 0.999). */
+  betas?: readonly number[];
+  /** Default 1e-8. */
+  eps?: number;
+  /** Default 0. */
+  weightDecay?: number;
+  /** Default 4e-3. */
+  momentumDecay?: number;
+  /** Shrink the parameter (p *= 1 - lr weight_decay) instead of adding to the gradient. From torch 2.0. */
+  decoupledWeightDecay?: boolean;
+}
+
+/**
+ * Adam with Nesterov's momentum.
+ * mu_t = b1 (1 - 0.96^(t momentum_decay) / 2); d = g + weight_decay p; m = b1 m + (1 - b1) d; v = b2 v + (1 - b2) d^2;
+ * P = prod_1..t mu; p -= lr ((1 - mu_t) / (1 - P) d + mu_(t+1) / (1 - P mu_t mu_(t+1)) m) / (sqrt(v / (1 - b2^t)) + eps).
+ * Source: torch 1.13 `optim/nadam.py`; Dozat, "Incorporating Nesterov momentum into Adam", 2016.
+ */
+export class NAdam extends ElementwiseOptimizer {
+  static readonly args: ArgSpec = {
+    required: ['params'],
+    optional: ['lr', 'betas', 'eps', 'weight_decay', 'momentum_decay', 'decoupled_weight_decay', 'foreach'],
+  };
+  override readonly scalarTensors = ['step', 'mu_product'];
+
+  /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
+  constructor(args: NadamArgs) {
+    const {
+      params,
+      lr = 2e-3,
+      betas = [0.9, 0.999],
+      eps = 1e-8,
+      weightDecay = 0,
+      momentumDecay = 4e-3,
+    } = args;
+    checkAllNonNegative({ lr, eps, weight_decay: weightDecay, momentum_decay: momentumDecay });
+    checkBetas(betas);
+    super(params, {
+      lr,
+      betas: [...betas],
+      eps,
+      weight_decay: weightDecay,
+      momentum_decay: momentumDecay,
+      // Only where it is used: torch 1.13's groups don't have it.
+      ...(args.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
+      foreach: args.foreach ?? null,
+    });
+  }
+
+  override ruleFor(): ElementwiseRule {
+    return RULE;
+  }
+}
+
+function muAt(group: ParamGroup, step: number): number {
+  const [beta1] = group.betas ?? [];
+  return beta1 * (1 - 0.5 * 0.96 ** (step * option(group, 'momentum_decay')));
+}
+
+/** PyTorch keeps the product as a float32 tensor. */
+function muProduct(group: ParamGroup, step: number, before: number): number {
+  return timesFloat32(before, muAt(group, step));
+}
+
+function timesFloat32(a: number, b: number): number {
+  return Math.fround(a * Math.fround(b));
+}
+
+const RULE: ElementwiseRule = {
+  name: 'nadam',
+  stateNames: ['exp_avg', 'exp_avg_sq'],
+  countsSteps: true,
+  scalars: {
+    initial: () => ({ mu_product: 1 }),
+    next: (group, step, before) => ({ mu_product: muProduct(group, step, before.mu_product) }),
+  },
+  hyper(group, step, before) {
+    const [beta1, beta2] = group.betas ?? [];
+    const { lr } = group;
+    const isDecoupled = Boolean(group.decoupled_weight_decay);
+    const product = muProduct(group, step, before.mu_product);
+    const [mu, nextMu] = [muAt(group, step), muAt(group, step + 1)];
+    // torch 1.13 counts mu_t twice here (in float32); torch 2, which brought decoupled decay, doesn't.
+    const nextProduct = isDecoupled ? product * nextMu : timesFloat32(timesFloat32(product, mu), nextMu);
+    const { sign, weightDecay } = decayHyper(group);
+    return {
+      sign,
+      weightDecay: isDecoupled ? 0 : weightDecay,
+      shrink: isDecoupled ? 1 - lr * weightDecay : 1,
+      beta1,
+      oneMinusBeta1: 1 - beta1,
+      beta2,
+      oneMinusBeta2: 1 - beta2,
+      correction: 1 - beta2 ** step,
+      eps: option(group, 'eps'),
+      gradStep: (lr * (1 - mu)) / (1 - product),
+      averageStep: (lr * nextMu) / (1 - nextProduct),
+    };
+  },
+  wgsl: `p = p * u.shrink;
+  let d = u.sign * g + u.weightDecay * p;
+  exp_avg = u.beta1 * exp_avg + u.oneMinusBeta1 * d;
+  exp_avg_sq = u.beta2 * exp_avg_sq + u.oneMinusBeta2 * d * d;
+  let scale = sqrt(exp_avg_sq / u.correction) + u.eps;
+  p = p - u.gradStep * d / scale - u.averageStep * exp_avg / scale;`,
+  reference(x, u) {
+    x.p *= u.shrink;
+    const d = u.sign * x.g + u.weightDecay * x.p;
+    x.exp_avg = u.beta1 * x.exp_avg + u.oneMinusBeta1 * d;
+    x.exp_avg_sq = u.beta2 * x.exp_avg_sq + u.oneMinusBeta2 * d * d;
+    const scale = Math.sqrt(x.exp_avg_sq / u.correction) + u.eps;
+    x.p -= (u.gradStep * d + u.averageStep * x.exp_avg) / scale;
+  },
+};
+
+OPTIMIZERS.registerModule()(NAdam);

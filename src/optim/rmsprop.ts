@@ -1,0 +1,121 @@
+import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
+import { checkAllNonNegative } from './checks.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import type { ParamGroup } from './optimizer.ts';
+
+export interface RmspropArgs extends CommonArgs {
+  /** Default 1e-2. */
+  lr?: number;
+  /** Decay rate of the running averages. Default 0.99. */
+  alpha?: number;
+  /** Default 1e-8. */
+  eps?: number;
+  /** L2 penalty, added to the gradient. Default 0. */
+  weightDecay?: number;
+  /** Default 0. */
+  momentum?: number;
+  /** Divide by the standard deviation of the gradient instead of its root mean square. */
+  centered?: boolean;
+  /** Climb instead of descend. */
+  maximize?: boolean;
+  /** Kept for PyTorch's sake; no effect here. */
+  differentiable?: boolean;
+}
+
+/**
+ * d = g + weight_decay p; s = alpha s + (1 - alpha) d^2; with centered: a = alpha a + (1 - alpha) d, s' = s - a^2;
+ * p -= lr d / (sqrt(s') + eps), or with momentum: b = momentum b + d / (sqrt(s') + eps), p -= lr b.
+ * Source: torch 1.13 `optim/rmsprop.py`; Hinton, "Neural networks for machine learning", lecture 6; Graves, 2013.
+ */
+export class RMSprop extends ElementwiseOptimizer {
+  static readonly args: ArgSpec = {
+    required: ['params'],
+    optional: [
+      'lr',
+      'alpha',
+      'eps',
+      'weight_decay',
+      'momentum',
+      'centered',
+      'foreach',
+      'maximize',
+      'differentiable',
+    ],
+  };
+  override readonly scalarTensors = [];
+
+  /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
+  constructor(args: RmspropArgs) {
+    const { params, lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0 } = args;
+    checkAllNonNegative({ lr, eps, momentum, weight_decay: weightDecay, alpha });
+    super(params, {
+      lr,
+      momentum,
+      alpha,
+      eps,
+      centered: args.centered ?? false,
+      weight_decay: weightDecay,
+      foreach: args.foreach ?? null,
+      maximize: args.maximize ?? false,
+      differentiable: args.differentiable ?? false,
+    });
+  }
+
+  override ruleFor(group: ParamGroup): ElementwiseRule {
+    return RULES[(group.centered ? 2 : 0) + ((group.momentum ?? 0) > 0 ? 1 : 0)];
+  }
+}
+
+function makeRule(isCentered: boolean, hasMomentum: boolean): ElementwiseRule {
+  return {
+    name: `rmsprop${isCentered ? 'Centered' : ''}${hasMomentum ? 'Momentum' : ''}`,
+    stateNames: [
+      'square_avg',
+      ...(hasMomentum ? ['momentum_buffer'] : []),
+      ...(isCentered ? ['grad_avg'] : []),
+    ],
+    countsSteps: true,
+    hyper(group) {
+      const alpha = option(group, 'alpha');
+      return {
+        ...decayHyper(group),
+        alpha,
+        oneMinusAlpha: 1 - alpha,
+        eps: option(group, 'eps'),
+        momentum: group.momentum ?? 0,
+        lr: group.lr,
+      };
+    },
+    wgsl: `${DECAYED_GRAD}
+  square_avg = u.alpha * square_avg + u.oneMinusAlpha * d * d;
+  ${isCentered ? 'grad_avg = u.alpha * grad_avg + u.oneMinusAlpha * d;' : ''}
+  let scale = sqrt(square_avg${isCentered ? ' - grad_avg * grad_avg' : ''}) + u.eps;
+  ${
+    hasMomentum
+      ? 'momentum_buffer = u.momentum * momentum_buffer + d / scale; p = p - u.lr * momentum_buffer;'
+      : 'p = p - u.lr * d / scale;'
+  }`,
+    reference(x, u) {
+      const d = decayedGrad(x, u);
+      x.square_avg = u.alpha * x.square_avg + u.oneMinusAlpha * d * d;
+      if (isCentered) x.grad_avg = u.alpha * x.grad_avg + u.oneMinusAlpha * d;
+      const variance = isCentered ? x.square_avg - x.grad_avg * x.grad_avg : x.square_avg;
+      const scale = Math.sqrt(variance) + u.eps;
+      if (hasMomentum) {
+        x.momentum_buffer = u.momentum * x.momentum_buffer + d / scale;
+        x.p -= u.lr * x.momentum_buffer;
+      } else x.p -= (u.lr * d) / scale;
+    },
+  };
+}
+
+/** By centered, then momentum. */
+const RULES: readonly ElementwiseRule[] = [
+  makeRule(false, false),
+  makeRule(false, true),
+  makeRule(true, false),
+  makeRule(true, true),
+];
+
+OPTIMIZERS.registerModule()(RMSprop);
