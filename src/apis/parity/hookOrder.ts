@@ -1,54 +1,32 @@
-// hook_order.json: who is called when, and what the log says. Runs the real runner with hooks that record.
+// hook_order.json: who is called when, what files there are, and what the log says. Runs the real runners with hooks
+// that record.
 
-import { BuildContext } from '../../registry/buildContext.ts';
-import { createRunRegistries } from '../../registry/registries.ts';
-import type {
-  BaseRunner,
-  BatchLoader,
-  RunnableModel,
-  StepOutputs,
-  Workflow,
-} from '../../runner/baseRunner.ts';
-import { EpochBasedRunner } from '../../runner/epochBasedRunner.ts';
-import { EvalHook } from '../../runner/hooks/evaluation.ts';
+import { snakeToCamel } from '../../registry/argSpec.ts';
+import { EvalHook, type Evaluator } from '../../runner/hooks/evaluation.ts';
 import { Hook, type Stage } from '../../runner/hooks/hook.ts';
-import { IterTimerHook } from '../../runner/hooks/iterTimer.ts';
 import { TextLoggerHook } from '../../runner/hooks/logger/text.ts';
 import { inferRule } from '../../runner/hooks/saveBest.ts';
-import { createLogger } from '../../runner/logger.ts';
 import { getPriority } from '../../runner/priority.ts';
-import { snakeToCamel } from '../../registry/argSpec.ts';
-import { createMemoryFs } from '../../storage/memoryFs.ts';
-import type { FileSystem } from '../../util/fileSystem.ts';
-import { decodeValue, runCases } from './compare.ts';
+import '../registerAll.ts';
+import { Tuple } from '../../util/tuple.ts';
+import { readWorkflow } from '../runnerConfig.ts';
+import { runCases } from './compare.ts';
+import { runCheckpoint, runSaveBest } from './hookOrderFiles.ts';
 import {
-  failed,
-  passed,
-  skipped,
-  type FixtureCase,
-  type FixtureFile,
-  type ParityOutcome,
-  type ParitySuite,
-} from './types.ts';
-
-interface Header {
-  readonly train_log_vars: readonly Record<string, number>[];
-  readonly train_num_samples_cycle: readonly number[];
-  readonly val_log_vars: readonly Record<string, number>[];
-  readonly val_num_samples_cycle: readonly number[];
-}
-
-interface RunCase extends FixtureCase {
-  readonly runner?: string;
-  readonly max_epochs?: number;
-  readonly train_len?: number;
-  readonly val_len?: number;
-  readonly lr?: number;
-  readonly workflow?: readonly [string, number][];
-  readonly resume?: readonly [number, number];
-  readonly out?: Readonly<Record<string, unknown>>;
-  readonly error?: { readonly type: string };
-}
+  allOf,
+  compare,
+  makeContext,
+  makeRig,
+  recordingHook,
+  registerEvaluation,
+  registerLoggers,
+  registerTimer,
+  type Header,
+  type Rig,
+  type RunCase,
+} from './hookOrderRig.ts';
+import { runTrainingHooks, runTriggeredAll } from './hookOrderTable.ts';
+import { failed, passed, skipped, type FixtureFile, type ParityOutcome, type ParitySuite } from './types.ts';
 
 export const suite: ParitySuite = {
   files: ['hook_order.json'],
@@ -60,135 +38,41 @@ export const suite: ParitySuite = {
 };
 
 function runCase(one: RunCase, header: Header): ParityOutcome | Promise<ParityOutcome> {
-  if (one.runner === 'IterBasedRunner') return skipped('IterBasedRunner is not built yet');
   switch (one.kind) {
     case 'trace':
       return runTrace(one);
+    case 'run_error':
+      return runRunError(one);
     case 'order':
       return runOrder(one);
+    case 'order_error':
+      return runOrderError(one);
     case 'priority_values':
       return runPriorities(one);
+    case 'register_training_hooks':
+      return runTrainingHooks(one);
+    case 'triggered_stages':
+      return runTriggeredAll(one);
     case 'triggered_custom':
       return runTriggered(one);
     case 'rule_inference':
       return runRules(one);
     case 'eval':
+    case 'eval_mmdet_dynamic':
       return runEval(one);
+    case 'eval_args':
+      return runEvalArgs(one);
+    case 'save_best':
+      return runSaveBest(one);
+    case 'checkpoint':
+      return runCheckpoint(one);
     case 'log':
       return runLog(one, header);
+    case 'log_eval':
+      return runLogEval(one);
     default:
       return skipped(`${String(one.kind)} is not built yet`);
   }
-}
-
-// --- the pieces of a run -----------------------------------------------------------------------------------
-
-function countingLoader(length: number): BatchLoader {
-  return {
-    length,
-    async *epoch(_epoch, start = 0) {
-      for (let i = start; i < length; i++) yield i;
-    },
-  };
-}
-
-/** A model whose losses come from a list, one after the other. */
-class ListedModel implements RunnableModel {
-  readonly #header: Header | null;
-  #train = 0;
-  #val = 0;
-
-  constructor(header: Header | null) {
-    this.#header = header;
-  }
-  train(): void {
-    // Nothing depends on the mode.
-  }
-  eval(): void {
-    // Nothing depends on the mode.
-  }
-  trainStep(): StepOutputs {
-    const at = this.#train++;
-    const header = this.#header;
-    return header
-      ? step(header.train_log_vars, header.train_num_samples_cycle, at)
-      : step([{ loss: 1 }], [1], 0);
-  }
-  valStep(): StepOutputs {
-    const at = this.#val++;
-    const header = this.#header;
-    return header ? step(header.val_log_vars, header.val_num_samples_cycle, at) : step([{ loss: 1 }], [1], 0);
-  }
-}
-
-function step(vars: readonly Record<string, number>[], samples: readonly number[], at: number): StepOutputs {
-  const values = vars[at % vars.length];
-  const names = Object.keys(values);
-  return { logVars: { names, values: Object.values(values) }, numSamples: samples[at % samples.length] };
-}
-
-interface Rig {
-  readonly runner: EpochBasedRunner;
-  readonly fs: FileSystem;
-  readonly lines: string[];
-  run(): Promise<void>;
-}
-
-function makeRig(one: RunCase, header: Header | null = null): Rig {
-  const fs = createMemoryFs();
-  const lines: string[] = [];
-  const runner = new EpochBasedRunner({
-    model: new ListedModel(header),
-    optimizer: null,
-    fs,
-    workDir: 'exp',
-    timestamp: 't',
-    maxEpochs: one.max_epochs,
-    logger: createLogger(fs, 'exp/t.log', (event) => {
-      if (event.name === 'run.logged') lines.push(event.line.replace(/^.* - mmdet - INFO - /s, ''));
-    }),
-  });
-  const workflow: Workflow = one.workflow ?? [['train', 1]];
-  const loaders = workflow.map(([mode]) =>
-    countingLoader((mode === 'val' ? one.val_len : one.train_len) ?? 1),
-  );
-  return {
-    runner,
-    fs,
-    lines,
-    run: async () => {
-      await runner.run(loaders, workflow);
-      await runner.logger.flush();
-      runner.logBuffer.clear();
-    },
-  };
-}
-
-/** Compare as JSON; of two lists, name the first entries that differ. */
-function compare(what: string, got: unknown, wanted: unknown): ParityOutcome {
-  const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
-  if (text(got) === text(wanted)) return passed;
-  if (Array.isArray(got) && Array.isArray(wanted)) {
-    const at = wanted.findIndex((entry, i) => text(entry) !== text(got[i]));
-    const where = at === -1 ? wanted.length : at;
-    return failed(`${what}[${where}]: got ${text(got[where])}, wanted ${text(wanted[where])}`);
-  }
-  return failed(`${what}: got ${text(got)}, wanted ${text(wanted)}`);
-}
-
-// --- the kinds ---------------------------------------------------------------------------------------------
-
-function recordingHook(name: string, methods: readonly string[], trace: unknown[]): Hook {
-  class Recording extends Hook {}
-  const hook = new Recording();
-  for (const method of methods) {
-    const record = (runner: BaseRunner): void => {
-      const mode = method === 'before_run' ? null : runner.mode;
-      trace.push([name, method, mode, runner.epoch, runner.iter, runner.innerIter]);
-    };
-    Object.assign(hook, { [snakeToCamel(method)]: record });
-  }
-  return hook;
 }
 
 async function runTrace(one: RunCase): Promise<ParityOutcome> {
@@ -198,7 +82,29 @@ async function runTrace(one: RunCase): Promise<ParityOutcome> {
   for (const { name, methods, priority } of hooks)
     rig.runner.registerHook(recordingHook(name, methods, trace), priority);
   await rig.run();
-  return compare('trace', trace, one.out?.trace);
+  const { epoch, iter, innerIter } = rig.runner;
+  const final = one.out?.final as { epoch: number; iter: number; inner_iter: number };
+  return allOf(
+    compare('trace', trace, one.out?.trace),
+    compare('final position', [epoch, iter, innerIter], [final.epoch, final.iter, final.inner_iter]),
+  );
+}
+
+/** The run must be refused; `workflow: 'list'` stands for entries that are lists instead of tuples. */
+async function runRunError(one: RunCase): Promise<ParityOutcome> {
+  const raw: unknown = one.workflow;
+  const config =
+    raw === 'list' ? [['train', 1]] : (raw as unknown[][]).map((entry) => Tuple.of<unknown>(...entry));
+  const rig = makeRig({ ...one, workflow: undefined });
+  const loaders = Array.from({ length: Number(one.number_of_loaders) }, () => rig.loaders[0]);
+  try {
+    await rig.runner.run(loaders, readWorkflow(config));
+  } catch {
+    return passed;
+  } finally {
+    rig.runner.logBuffer.clear();
+  }
+  return failed(`wanted an error of type ${String(one.error?.type)}`);
 }
 
 function runOrder(one: RunCase): ParityOutcome {
@@ -214,6 +120,19 @@ function runOrder(one: RunCase): ParityOutcome {
     runner.hooks.map((hook) => names.get(hook)),
     one.out?.order,
   );
+}
+
+function runOrderError(one: RunCase): ParityOutcome {
+  const { runner } = makeRig(one);
+  const isTwice = /twice/.test(String(one.note));
+  const hook = isTwice ? recordingHook('a', [], []) : ({} as Hook);
+  if (isTwice) runner.registerHook(hook);
+  try {
+    runner.registerHook(hook);
+  } catch {
+    return passed;
+  }
+  return failed(`wanted an error of type ${String(one.error?.type)}`);
 }
 
 function runPriorities(one: RunCase): ParityOutcome {
@@ -258,62 +177,68 @@ function runRules(one: RunCase): ParityOutcome {
 
 async function runEval(one: RunCase): Promise<ParityOutcome> {
   const rig = makeRig(one);
-  const at: unknown[] = [];
-  const kwargs = decodeValue(one.eval_kwargs) as Record<string, unknown>;
-  const args = Object.fromEntries(Object.entries(kwargs).map(([k, v]) => [snakeToCamel(k), v]));
-  let phase = '';
-  const evaluator = {
-    length: one.val_len ?? 1,
-    evaluate: () => {
-      at.push([rig.runner.epoch, rig.runner.iter, rig.runner.innerIter, phase]);
-      return Promise.resolve({ metrics: { acc: 1 }, perClass: [], predictions: [] });
-    },
-  };
-  const watcher = recordingHook('w', [], []);
-  for (const name of ['before_train_epoch', 'after_train_epoch', 'after_train_iter']) {
-    Object.assign(watcher, { [snakeToCamel(name)]: () => void (phase = name) });
-  }
-  rig.runner.registerHook(watcher, 'HIGHEST');
-  rig.runner.registerHook(new EvalHook(evaluator, args, {}), 'LOW');
-  if (one.resume) rig.runner.restorePosition({ epoch: one.resume[0], iter: one.resume[1], innerIter: 0 });
+  const { at } = registerEvaluation(rig, one);
   await rig.run();
   return compare('evaluations_at', at, one.out?.evaluations_at);
 }
 
-async function runLog(one: RunCase, header: Header): Promise<ParityOutcome> {
-  const cfg = one.log_config as { interval: number; hooks: readonly Record<string, unknown>[] };
-  if (cfg.hooks.some((h) => h.type !== 'TextLoggerHook' && one.error === undefined))
-    return skipped('the other loggers are not built yet');
-  if (one.optimizer_config) return skipped('needs the fixture model of MMCV');
-  const rig = makeRig(one, header);
-  const context = new BuildContext(createRunRegistries(), {
-    fs: rig.fs,
-    decodeImage: () => Promise.reject(new Error('not used')),
-    seed: 0,
-    warn: () => undefined,
-  });
-  // The header's clock: each read is an eighth of a second later.
-  let time = 100;
-  rig.runner.registerHook(new IterTimerHook({}, context, () => (time += 0.125)), 'LOW');
-  // The fixture's optimizer has one group with a constant lr.
-  rig.runner.currentLr = () => [one.lr ?? 0.01];
+async function runEvalArgs(one: RunCase): Promise<ParityOutcome> {
+  const rig = makeRig(one);
   try {
-    for (const [i, hook] of cfg.hooks.entries()) {
-      const built = context.build<Hook>('HOOKS', hook, `log_config.hooks[${i}]`, { interval: cfg.interval });
-      rig.runner.registerHook(built, 'VERY_LOW');
-    }
+    if (one.eval_kwargs === undefined) new EvalHook([] as unknown as Evaluator, {}, {});
+    registerEvaluation(rig, one);
+    await rig.run();
+  } catch (error) {
+    return one.error ? passed : failed(String(error));
+  } finally {
+    rig.runner.logBuffer.clear();
+  }
+  return one.error ? failed(`wanted an error of type ${one.error.type}`) : passed;
+}
+
+async function runLog(one: RunCase, header: Header): Promise<ParityOutcome> {
+  const { hooks } = one.log_config as { hooks: readonly Record<string, unknown>[] };
+  if (hooks.some((h) => h.type !== 'TextLoggerHook' && one.error === undefined))
+    return skipped('the scalars of other loggers are not compared yet');
+  const rig = makeRig(one, header);
+  const context = makeContext(rig);
+  if (one.optimizer_config) {
+    const optimizer = context.build<Hook>('HOOKS', one.optimizer_config, 'optimizer_config', {
+      type: 'OptimizerHook',
+    });
+    rig.runner.registerHook(optimizer, 'ABOVE_NORMAL');
+  }
+  registerTimer(rig, context);
+  try {
+    registerLoggers(rig, context, one.log_config);
   } catch (error) {
     return one.error ? passed : failed(String(error));
   }
   if (one.error) return failed(`wanted an error of type ${one.error.type}`);
   await rig.run();
+  return compareLog(rig, one);
+}
+
+async function runLogEval(one: RunCase): Promise<ParityOutcome> {
+  const rig = makeRig(one);
+  const context = makeContext(rig);
+  registerTimer(rig, context);
+  registerLoggers(rig, context, one.with_logger);
+  const { at } = registerEvaluation(rig, one);
+  await rig.run();
+  return allOf(compare('evaluations_at', at, one.out?.evaluations_at), await compareLog(rig, one));
+}
+
+async function compareLog(rig: Rig, one: RunCase): Promise<ParityOutcome> {
   const text = await rig.fs.readText(TextLoggerHook.jsonLogPath(rig.runner));
   const json = text
     .trim()
     .split('\n')
     .map((line): unknown => JSON.parse(line));
-  const json0 = compare('json log', json, one.out?.json_log_lines);
-  if (json0.status !== 'passed') return json0;
-  const console = rig.lines.filter((line) => /^(Epoch|Iter|workflow|Exp name)/.test(line));
-  return compare('console', console, one.out?.console_lines);
+  // What a run starts with names the machine and the folder.
+  const console = rig.lines.filter((line) => !/^(Start running|Hooks will be)/.test(line));
+  return allOf(
+    compare('json log', json, one.out?.json_log_lines),
+    compare('console', console, one.out?.console_lines),
+  );
 }

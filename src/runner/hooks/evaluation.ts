@@ -209,6 +209,7 @@ export class EvalHook extends Hook {
     if (typeof previous === 'string' && previous !== saved.path && (await runner.fs.stat(previous))) {
       await runner.fs.remove(previous);
       removed.push(previous);
+      runner.logger.info(`The previous best checkpoint ${previous} was removed`);
     }
     runner.logger.info(`Now best checkpoint is saved as ${filename}.`);
     runner.logger.info(`Best ${key} is ${score.toFixed(4)} at ${count} ${unit}.`);

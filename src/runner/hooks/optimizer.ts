@@ -1,10 +1,11 @@
 import { reshape } from '../../gpu/index.ts';
 import { clipGradNorm, gradClipOptions, type GradClipOptions } from '../../optim/gradClip.ts';
 import { HOOKS } from '../../registry/registries.ts';
+import type { Parameter } from '../../nn/index.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
 
-interface OptimizerHookArgs {
+export interface OptimizerHookArgs {
   /** `dict(max_norm=35, norm_type=2)`; None: no clipping. */
   gradClip?: Readonly<Record<string, unknown>> | null;
 }
@@ -28,12 +29,19 @@ export class OptimizerHook extends Hook {
     if (!optimizer || !outputs?.grads) return;
     optimizer.zeroGrad();
     for (const [parameter, grad] of outputs.grads) parameter.grad = grad;
+    this.clipAndStep(runner, [...outputs.grads.keys()]);
+  }
+
+  /** Clip the gradients that the parameters hold, log their norm, step, and let them go. */
+  protected clipAndStep(runner: BaseRunner, parameters: readonly Parameter[]): void {
+    const { optimizer, outputs } = runner;
+    if (!optimizer) return;
     if (this.#gradClip) {
-      const norm = clipGradNorm([...outputs.grads.keys()], this.#gradClip);
+      const norm = clipGradNorm(parameters, this.#gradClip);
       if (norm)
         runner.logBuffer.updateLogVars(
           { names: ['grad_norm'], values: reshape(norm, [1]) },
-          outputs.numSamples,
+          outputs?.numSamples ?? 1,
         );
       norm?.dispose();
     }

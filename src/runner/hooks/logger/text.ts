@@ -6,6 +6,12 @@ import { LOGGER_ARGS, LoggerHook, type LoggerHookArgs } from './base.ts';
 interface TextLoggerArgs extends LoggerHookArgs {
   /** Iterations between two `Exp name` lines. Default 1000. */
   intervalExpName?: number;
+  /** Another folder that gets a copy of the logs when the run is done; the work dir's last part is appended. */
+  outDir?: string | null;
+  /** Ends of the names that are copied. Default `.log.json`, `.log` and `.py`. */
+  outSuffix?: string | readonly string[];
+  /** False: only the copies stay. Default true. */
+  keepLocal?: boolean;
 }
 
 type LogValue = number | string;
@@ -29,12 +35,18 @@ export class TextLoggerHook extends LoggerHook {
     ],
   };
   readonly #intervalExpName: number;
+  readonly #outDir: string | null;
+  readonly #outSuffix: readonly string[];
+  readonly #keepLocal: boolean;
   #timeSecTotal = 0;
   #startIter = 0;
 
   constructor(args: TextLoggerArgs = {}) {
     super(args);
     this.#intervalExpName = args.intervalExpName ?? 1000;
+    this.#outDir = args.outDir ?? null;
+    this.#outSuffix = [args.outSuffix ?? ['.log.json', '.log', '.py']].flat();
+    this.#keepLocal = args.keepLocal ?? true;
   }
 
   /** The path of the JSON log. */
@@ -47,6 +59,18 @@ export class TextLoggerHook extends LoggerHook {
     this.#startIter = runner.iter;
     const { tabtrain: _own, ...meta } = runner.meta;
     await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${JSON.stringify(meta)}\n`);
+  }
+
+  override async afterRun(runner: BaseRunner): Promise<void> {
+    if (this.#outDir === null) return;
+    const { fs, workDir } = runner;
+    await runner.logger.flush();
+    const folder = `${this.#outDir}/${workDir.split('/').at(-1) ?? ''}`;
+    for (const { name, kind } of await fs.list(workDir)) {
+      if (kind !== 'file' || !this.#outSuffix.some((suffix) => name.endsWith(suffix))) continue;
+      await fs.writeFile(`${folder}/${name}`, await fs.readFile(`${workDir}/${name}`));
+      if (!this.#keepLocal) await fs.remove(`${workDir}/${name}`);
+    }
   }
 
   override async log(runner: BaseRunner): Promise<void> {

@@ -1,0 +1,44 @@
+import { RunError } from '../../errors/trainerError.ts';
+import { read, type Tensor } from '../../gpu/index.ts';
+import { HOOKS } from '../../registry/registries.ts';
+import type { BaseRunner } from '../baseRunner.ts';
+import { Hook } from './hook.ts';
+
+/**
+ * Ends the run when a loss is NaN or infinite. It looks every `interval` iterations, as looking waits for the GPU.
+ * Source: mmdet 2.28.2 `core/hook/checkloss_hook.py`.
+ */
+export class CheckInvalidLossHook extends Hook {
+  static readonly args = { optional: ['interval'] };
+  readonly interval: number;
+
+  /** @param args.interval iterations between two looks; default 50 */
+  constructor(args: { interval?: number } = {}) {
+    super();
+    this.interval = args.interval ?? 50;
+  }
+
+  /** @throws RunError `invalid-loss` */
+  override async afterTrainIter(runner: BaseRunner): Promise<void> {
+    const { outputs } = runner;
+    if (!outputs || !this.everyNIters(runner, this.interval)) return;
+    const { names, values } = outputs.logVars;
+    const numbers = isTensor(values) ? await read(values) : values;
+    const losses = names.map((name, i): [string, number] => [name, numbers[i]]);
+    const bad = losses.filter(([name, value]) => name.includes('loss') && !Number.isFinite(value));
+    if (bad.length === 0) return;
+    throw new RunError(
+      `losses must be finite, but in iteration ${runner.iter + 1} ${losses.map(([n, v]) => `${n} is ${v}`).join(', ')}`,
+      {
+        code: 'invalid-loss',
+        hint: `lower the learning rate (now ${runner.currentLr().at(0) ?? 'none'}), add a warm-up or optimizer_config.grad_clip`,
+      },
+    );
+  }
+}
+
+function isTensor(values: Tensor | readonly number[]): values is Tensor {
+  return !Array.isArray(values);
+}
+
+HOOKS.registerModule()(CheckInvalidLossHook);

@@ -1,0 +1,94 @@
+import { ConfigError } from '../../errors/trainerError.ts';
+import { dispose, runElementwise } from '../../gpu/index.ts';
+import { HOOKS } from '../../registry/registries.ts';
+import type { BaseRunner } from '../baseRunner.ts';
+import { OptimizerHook, type OptimizerHookArgs } from './optimizer.ts';
+
+interface CumulativeArgs extends OptimizerHookArgs {
+  /** Iterations whose gradients are added before one step. Default 1. */
+  cumulativeIters?: number;
+}
+
+/**
+ * Steps every `cumulative_iters` iterations, with the mean of their gradients; what remains at the end of the run
+ * makes one last step with the mean of fewer.
+ * Source: mmcv 1.7.2 `hooks/optimizer.py`.
+ */
+export class GradientCumulativeOptimizerHook extends OptimizerHook {
+  static override readonly args = { optional: [...OptimizerHook.args.optional, 'cumulative_iters'] };
+  readonly cumulativeIters: number;
+  /** Iterations from which on the last, smaller block counts; and its size. */
+  #remainder: { readonly from: number; readonly size: number } | null = null;
+
+  /** @throws ConfigError `bad-value` */
+  constructor(args: CumulativeArgs = {}) {
+    super(args);
+    const { cumulativeIters = 1 } = args;
+    if (!Number.isInteger(cumulativeIters) || cumulativeIters < 1) {
+      throw new ConfigError(`cumulative_iters must be a positive integer, but got ${cumulativeIters}`, {
+        code: 'bad-value',
+        path: 'optimizer_config.cumulative_iters',
+      });
+    }
+    this.cumulativeIters = cumulativeIters;
+  }
+
+  override afterTrainIter(runner: BaseRunner): void {
+    const { optimizer, outputs } = runner;
+    if (!optimizer || !outputs?.grads) return;
+    this.#remainder ??= this.#start(runner);
+    const { from, size } = this.#remainder;
+    const factor = 1 / (runner.iter < from ? this.cumulativeIters : size);
+    for (const [parameter, grad] of outputs.grads) {
+      const sum = parameter.grad;
+      if (!sum) {
+        parameter.grad = grad;
+        if (factor !== 1)
+          runElementwise({
+            name: 'scaleGrad',
+            body: 'g = g * u.factor;',
+            writes: { g: grad },
+            uniforms: { factor },
+          });
+        continue;
+      }
+      runElementwise({
+        name: 'addGrad',
+        body: 'sum = sum + u.factor * g;',
+        reads: { g: grad },
+        writes: { sum },
+        uniforms: { factor },
+      });
+      dispose(grad);
+    }
+    if (!this.everyNIters(runner, this.cumulativeIters) && !this.isLastIter(runner)) return;
+    const parameters = optimizer.paramGroups.flatMap(({ params }) => params.filter(({ grad }) => grad));
+    this.clipAndStep(runner, parameters);
+  }
+
+  /** What MMCV finds out in the first iteration. */
+  #start(runner: BaseRunner): { from: number; size: number } {
+    const { iter, maxIters = Infinity } = runner;
+    const n = this.cumulativeIters;
+    if (iter % n !== 0)
+      runner.logger.warning(
+        'Resume iter number is not divisible by cumulative_iters in GradientCumulativeOptimizerHook, which means the gradient of some iters is lost and the result may be influenced slightly.',
+      );
+    if (n > 1 && hasBatchNorm(runner.model))
+      runner.logger.warning(
+        'GradientCumulativeOptimizerHook may slightly decrease performance if the model has BatchNorm layers.',
+      );
+    const size = (maxIters - iter) % n;
+    return { from: maxIters - size, size: size || n };
+  }
+}
+
+function hasBatchNorm(model: object): boolean {
+  if (!('namedModules' in model) || typeof model.namedModules !== 'function') return false;
+  const modules = (
+    model.namedModules as () => Iterable<readonly [string, { baseNames?: readonly string[] }]>
+  )();
+  return [...modules].some(([, module]) => module.baseNames?.includes('_BatchNorm'));
+}
+
+HOOKS.registerModule()(GradientCumulativeOptimizerHook);
