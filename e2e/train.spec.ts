@@ -14,6 +14,8 @@ async function shorten(app: TabtrainPage, { epochs, images }: { epochs: number; 
     .replace(/num_images=256/, `num_images=${images}`)
     .replace(/num_images=48/g, 'num_images=4')
     .replace(/samples_per_gpu=8/, 'samples_per_gpu=4')
+    // So early a score hardly passes 0.05, and without a detection there is no mAP to log.
+    .replace(/score_thr=[\d.]+/, 'score_thr=0.0')
     .replace(/log_config = dict\(interval=\d+\)/, 'log_config = dict(interval=1)')
     .replace(/evaluation = dict\(interval=\d+/, 'evaluation = dict(interval=1');
   expect(short).not.toBe(text);
