@@ -174,9 +174,10 @@ export class FloatBuffer extends Stored {
   readonly dtype = 'float32';
   readonly #values: StoredFloats;
 
-  constructor(shape: readonly number[], fill = 0) {
+  /** @param layout of a buffer that stands beside a parameter; see {@link Parameter} */
+  constructor(shape: readonly number[], fill = 0, layout: Layout = 'plain') {
     super(shape);
-    this.#values = new StoredFloats(this.shape, this.size, 'plain', fill);
+    this.#values = new StoredFloats(this.shape, this.size, layout, fill);
   }
 
   /** The GPU variable, uploaded at the first use; owned by the buffer. */

@@ -88,7 +88,8 @@ export function loadStateDict(
   return { unexpected, missing: told, mismatched, message };
 }
 
-function stateItems(root: Module): Map<string, Item> {
+/** Everything a state dict holds, by name and in its order. */
+export function stateItems(root: Module): Map<string, Item> {
   const items = new Map<string, Item>();
   const visit = (module: Module, prefix: string): void => {
     for (const [key, parameter] of module.ownParameters()) items.set(prefix + key, parameter);

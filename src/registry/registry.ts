@@ -1,4 +1,5 @@
 import { ConfigError, RegistryError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
 import type { ArgSpec } from './argSpec.ts';
 import type { BuildContext } from './buildContext.ts';
@@ -49,6 +50,10 @@ export class Registry<T> {
       }
       const names = options.name === undefined ? [module.name] : [options.name].flat();
       for (const name of names) {
+        if (typeof name !== 'string')
+          throw new RegistryError(`name must be a string or several, but got ${typeof name}`, {
+            code: 'bad-name',
+          });
         const existing = this.#entries.get(name) ?? this.#parent?.get(name);
         if (existing && !options.force) {
           throw new RegistryError(
@@ -97,7 +102,7 @@ export class Registry<T> {
 /** Assert that a config value is a dict. */
 export function assertDict(value: unknown, path: string): asserts value is Record<string, unknown> {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    const actual = value === null ? 'None' : Array.isArray(value) ? 'a list' : typeof value;
-    throw new ConfigError(`${path} must be a dict, but got ${actual}`, { code: 'not-a-dict', path });
+    const actual = value === undefined ? 'is missing' : `got ${plainRepr(value)}`;
+    throw new ConfigError(`${path} must be a dict, but ${actual}`, { code: 'not-a-dict', path });
   }
 }

@@ -197,7 +197,6 @@ export abstract class BaseRunner {
     let at = this.#hooks.length;
     while (at > 0 && value < this.#hooks[at - 1].priority) at -= 1;
     this.#hooks.splice(at, 0, { hook, priority: value });
-    hook.onRegister(this);
   }
 
   /** Call one stage of every hook, in order of priority. */

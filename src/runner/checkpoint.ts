@@ -1,7 +1,7 @@
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
 import type { StateTensor } from '../nn/parameter.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
-import type { OptimizerStateDict } from '../optim/optimizer.ts';
+import type { OptimizerStateDict, StateValue } from '../optim/optimizer.ts';
 import { fileSource } from '../serialization/zip/byteSource.ts';
 import {
   NumpyScalar,
@@ -156,6 +156,7 @@ export async function resumeRun(runner: BaseRunner, model: StatefulModel, path: 
       },
     );
   }
+  for (const hook of runner.hooks) hook.beforeResume(runner);
   const { message } = model.loadStateDict(stateDict);
   if (message) runner.logger.warning(message);
   if (optimizer !== undefined) {
@@ -200,14 +201,26 @@ function optimizerToPth({ state, param_groups: groups }: OptimizerStateDict): Pt
   const saved = new Map<number, PthValue>();
   for (const [index, entries] of state) {
     const values = new Map<string, PthValue>();
-    for (const [key, value] of entries)
-      values.set(key, value !== null && typeof value === 'object' ? toTorch(value) : value);
+    for (const [key, value] of entries) values.set(key, stateToPth(value));
     saved.set(index, values);
   }
   return new Map<string, PthValue>([
     ['state', saved],
     ['param_groups', groups as PthValue],
   ]);
+}
+
+function stateToPth(value: StateValue): PthValue {
+  if (value === null || typeof value === 'number') return value;
+  return 'data' in value ? toTorch(value) : value.map(stateToPth);
+}
+
+/** What an optimizer's state can hold; undefined for anything else. */
+function stateFromPth(value: PthValue): StateValue | undefined {
+  if (typeof value === 'number' || value === null) return value;
+  if (value instanceof TorchTensor) return { shape: value.shape, dtype: value.dtype, data: value.data };
+  if (Array.isArray(value)) return value.map((item) => stateFromPth(item) ?? null);
+  return undefined;
 }
 
 /** @throws CheckpointError when the file's optimizer is of another shape than PyTorch's */
@@ -223,12 +236,11 @@ function optimizerFromPth(value: PthValue, path: string): OptimizerStateDict {
   }
   const restored: OptimizerStateDict['state'] = new Map();
   for (const [index, entries] of state) {
-    const values = new Map<string, StateTensor | number | null>();
+    const values = new Map<string, StateValue>();
     if (entries instanceof Map) {
       for (const [key, entry] of entries) {
-        if (entry instanceof TorchTensor)
-          values.set(String(key), { shape: entry.shape, dtype: entry.dtype, data: entry.data });
-        else if (typeof entry === 'number' || entry === null) values.set(String(key), entry);
+        const state = stateFromPth(entry);
+        if (state !== undefined) values.set(String(key), state);
       }
     }
     restored.set(Number(index), values);

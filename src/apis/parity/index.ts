@@ -10,6 +10,7 @@ import { suite as ops } from './ops.ts';
 import { suite as optimizerConstructor } from './optimizerConstructor.ts';
 import { suite as optimizers } from './optimizers.ts';
 import { suite as pipelines } from './pipelines.ts';
+import { suite as runtimeMisc } from './runtimeMisc.ts';
 import { suite as stateDicts } from './stateDicts.ts';
 import type { ParitySuite } from './types.ts';
 
@@ -27,5 +28,6 @@ export const SUITES: readonly ParitySuite[] = [
   optimizerConstructor,
   optimizers,
   pipelines,
+  runtimeMisc,
   stateDicts,
 ];

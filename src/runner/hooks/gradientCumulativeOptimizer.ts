@@ -38,7 +38,12 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
     if (!optimizer || !outputs?.grads) return;
     this.#remainder ??= this.#start(runner);
     const { from, size } = this.#remainder;
-    const factor = 1 / (runner.iter < from ? this.cumulativeIters : size);
+    const isRest = runner.iter >= from;
+    if (isRest)
+      runner.logger.warning(
+        `Loss will be divided by ${size} in the last ${size} iterations because they are not enough for ${this.cumulativeIters} cumulative_iters.`,
+      );
+    const factor = 1 / (isRest ? size : this.cumulativeIters);
     for (const [parameter, grad] of outputs.grads) {
       const sum = parameter.grad;
       if (!sum) {
@@ -79,7 +84,7 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
         'GradientCumulativeOptimizerHook may slightly decrease performance if the model has BatchNorm layers.',
       );
     const size = (maxIters - iter) % n;
-    return { from: maxIters - size, size: size || n };
+    return { from: maxIters - size, size };
   }
 }
 

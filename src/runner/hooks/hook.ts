@@ -47,11 +47,6 @@ const GENERIC: Readonly<Record<GenericStage, readonly Stage[]>> = {
  * 0-based current epoch.
  */
 export abstract class Hook {
-  /**
-   * Called once, when the hook is registered: before weights are loaded or a run is resumed. Here a hook gives the
-   * model buffers that a checkpoint must be able to fill.
-   */
-  onRegister(_runner: BaseRunner): void {}
   beforeRun(_runner: BaseRunner): Done {}
   afterRun(_runner: BaseRunner): Done {}
   beforeEpoch(_runner: BaseRunner): Done {}
@@ -88,6 +83,9 @@ export abstract class Hook {
   get hookName(): string {
     return this.constructor.name;
   }
+
+  /** Called before a checkpoint is loaded to go on from it: the model must have what the file shall fill. */
+  beforeResume(_runner: BaseRunner): void {}
 
   /** What this hook must remember in a checkpoint; plain values. */
   stateDict(): Record<string, unknown> | undefined {

@@ -7,6 +7,9 @@ interface NamedModules {
   namedModules(): Iterable<readonly [string, object]>;
 }
 
+/** Modules whose num_classes means something else. */
+const UNCHECKED = ['RPNHead', 'VGG', 'FusedSemanticHead', 'GARPNHead'];
+
 /**
  * Checks before each epoch that every head has as many classes as the dataset.
  * Source: mmdet 2.28.2 `datasets/utils.py`, NumClassCheckHook.
@@ -31,12 +34,19 @@ export class NumClassCheckHook extends Hook {
       );
       return;
     }
+    if (typeof classes === 'string') {
+      throw new ConfigError(`CLASSES must be a tuple of names, but is the string '${String(classes)}'`, {
+        code: 'bad-type',
+        path: 'data.train.classes',
+        hint: `did you forget the comma? write classes=('${String(classes)}',)`,
+      });
+    }
     if (!('namedModules' in model)) return;
     for (const [name, module] of (model as unknown as NamedModules).namedModules()) {
-      if (!('numClasses' in module) || module.constructor.name === 'RPNHead') continue;
+      if (!('numClasses' in module) || UNCHECKED.includes(classNameOf(module))) continue;
       if (module.numClasses === classes.length) continue;
       throw new ConfigError(
-        `num_classes (${String(module.numClasses)}) of ${module.constructor.name} must equal the ${classes.length} classes of the dataset (${classes.join(', ')})`,
+        `num_classes (${String(module.numClasses)}) of ${classNameOf(module)} must equal the ${classes.length} classes of the dataset (${classes.join(', ')})`,
         {
           code: 'num-classes-mismatch',
           path: `model.${name}.num_classes`,
@@ -48,3 +58,9 @@ export class NumClassCheckHook extends Hook {
 }
 
 HOOKS.registerModule()(NumClassCheckHook);
+
+function classNameOf(module: object): string {
+  return 'className' in module && typeof module.className === 'string'
+    ? module.className
+    : module.constructor.name;
+}

@@ -1,0 +1,34 @@
+import type { Module, Parameter } from '../../nn/index.ts';
+import { HOOKS } from '../../registry/registries.ts';
+import { WEIGHT_AVERAGE_ARGS, WeightAverageHook, type WeightAverageArgs } from './weightAverage.ts';
+
+interface EmaArgs extends WeightAverageArgs {
+  /** Slows the first iterations down: m is at most (1 + i) / (warm_up + i). Default 100. */
+  warmUp?: number;
+}
+
+/**
+ * Averages the parameters: m = min(momentum^interval, (1 + i) / (warm_up + i)) in every iteration i that `interval`
+ * divides. It must run before the checkpoint hook for its average to be saved in place: `priority=49`.
+ * Source: mmcv 1.7.2 `hooks/ema.py`.
+ */
+export class EMAHook extends WeightAverageHook {
+  static readonly args = { optional: [...WEIGHT_AVERAGE_ARGS, 'warm_up'] };
+  readonly warmUp: number;
+
+  constructor(args: EmaArgs = {}) {
+    super(args);
+    this.warmUp = args.warmUp ?? 100;
+  }
+
+  protected override sources(model: Module): [string, Parameter][] {
+    return model.namedParameters();
+  }
+
+  protected override momentumAt(iter: number): number | null {
+    if (iter % this.interval !== 0) return null;
+    return Math.min(this.momentum ** this.interval, (1 + iter) / (this.warmUp + iter));
+  }
+}
+
+HOOKS.registerModule()(EMAHook);

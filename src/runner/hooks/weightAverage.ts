@@ -1,0 +1,162 @@
+import { ConfigError } from '../../errors/trainerError.ts';
+import { runElementwise } from '../../gpu/index.ts';
+import { FloatBuffer, IntBuffer, Module, Parameter } from '../../nn/index.ts';
+import type { BaseRunner } from '../baseRunner.ts';
+import { resumeRun } from '../checkpoint.ts';
+import { Hook } from './hook.ts';
+
+export interface WeightAverageArgs {
+  /** Share of the new weights, in (0, 1). Default 2e-4. */
+  momentum?: number;
+  /** Iterations between two updates. Default 1. */
+  interval?: number;
+  /** A checkpoint to go on from, for runs that were not resumed otherwise. */
+  resumeFrom?: string | null;
+}
+
+export const WEIGHT_AVERAGE_ARGS = ['momentum', 'interval', 'resume_from'] as const;
+
+type Source = Parameter | FloatBuffer | IntBuffer;
+
+/**
+ * Base of the EMA hooks: keeps a moving average of the weights in buffers of the model, `ema_<name>` with
+ * underscores for dots.
+ *
+ *     ema = (1 - m) ema + m weight
+ *
+ * Between a training epoch's end and the next one's start the average is in the weights' place, and the weights in
+ * the buffers: what is evaluated and saved there by hooks that run later is the average. Integers are exchanged, not
+ * averaged. An IterBasedRunner has no such moments: the average stays in the buffers.
+ */
+export abstract class WeightAverageHook extends Hook {
+  readonly momentum: number;
+  readonly interval: number;
+  readonly #resumeFrom: string | null;
+  #pairs: (readonly [Source, FloatBuffer | IntBuffer])[] | null = null;
+  /** The averages came out of a checkpoint. */
+  #isRestored = false;
+  /** The average is in the weights' place. */
+  #holdsAverage = true;
+
+  /** @throws ConfigError `bad-value` */
+  constructor(args: WeightAverageArgs) {
+    super();
+    const { momentum = 2e-4, interval = 1 } = args;
+    if (!(momentum > 0 && momentum < 1))
+      throw new ConfigError(`momentum must be in (0, 1), but got ${momentum}`, { code: 'bad-value' });
+    if (!Number.isInteger(interval) || interval < 1)
+      throw new ConfigError(`interval must be a positive integer, but got ${interval}`, {
+        code: 'bad-value',
+      });
+    this.momentum = momentum;
+    this.interval = interval;
+    this.#resumeFrom = args.resumeFrom ?? null;
+  }
+
+  /** What is averaged, by its name in the state dict. */
+  protected abstract sources(model: Module): [string, Source][];
+
+  /** The m of an iteration (0-based), or null when the average is left as it is. */
+  protected abstract momentumAt(iter: number): number | null;
+
+  /** The buffers must be there before a checkpoint is loaded into the model. */
+  override beforeResume(runner: BaseRunner): void {
+    this.#addBuffers(runner);
+  }
+
+  override async beforeRun(runner: BaseRunner): Promise<void> {
+    const pairs = this.#addBuffers(runner);
+    if (this.#resumeFrom !== null && !this.#isRestored) {
+      await resumeRun(runner, moduleOf(runner), this.#resumeFrom);
+      this.#isRestored = true;
+    }
+    if (this.#isRestored) return;
+    for (const [source, average] of pairs) copy(source, average);
+  }
+
+  override beforeTrainEpoch(): void {
+    if (this.#holdsAverage) this.#exchange();
+    this.#holdsAverage = false;
+  }
+
+  override afterTrainIter(runner: BaseRunner): void {
+    const m = this.momentumAt(runner.iter);
+    if (m === null) return;
+    for (const [source, average] of this.#pairs ?? []) {
+      if (source instanceof IntBuffer || average instanceof IntBuffer) continue;
+      runElementwise({
+        name: 'ema',
+        body: 'ema = u.keep * ema + u.take * w;',
+        reads: { w: source.variable },
+        writes: { ema: average.variable },
+        uniforms: { keep: 1 - m, take: m },
+      });
+    }
+  }
+
+  override afterTrainEpoch(): void {
+    this.#exchange();
+    this.#holdsAverage = true;
+  }
+
+  override stateDict(): Record<string, unknown> {
+    return { holds_average: this.#holdsAverage };
+  }
+
+  override loadStateDict(state: Record<string, unknown>): void {
+    this.#isRestored = true;
+    this.#holdsAverage = state.holds_average === true;
+  }
+
+  #addBuffers(runner: BaseRunner): (readonly [Source, FloatBuffer | IntBuffer])[] {
+    if (this.#pairs) return this.#pairs;
+    const model = moduleOf(runner);
+    this.#pairs = this.sources(model).map(([name, source]) => {
+      const key = `ema_${name.replaceAll('.', '_')}`;
+      if (model.ownBuffers().has(key)) {
+        throw new ConfigError(`only one hook can average the weights, but ${key} is there already`, {
+          code: 'duplicate-hook',
+          path: 'custom_hooks',
+        });
+      }
+      if (source instanceof IntBuffer) return [source, model.addBuffer(key, new IntBuffer(source.value))];
+      const layout = source instanceof Parameter ? source.layout : 'plain';
+      return [source, model.addBuffer(key, new FloatBuffer(source.shape, 0, layout))];
+    });
+    return this.#pairs;
+  }
+
+  #exchange(): void {
+    for (const [source, average] of this.#pairs ?? []) {
+      if (source instanceof IntBuffer && average instanceof IntBuffer) {
+        [source.value, average.value] = [average.value, source.value];
+      } else if (!(source instanceof IntBuffer) && !(average instanceof IntBuffer)) {
+        runElementwise({
+          name: 'exchange',
+          body: 'let kept = a; a = b; b = kept;',
+          writes: { a: source.variable, b: average.variable },
+        });
+      }
+    }
+  }
+}
+
+function copy(source: Source, target: FloatBuffer | IntBuffer): void {
+  if (source instanceof IntBuffer && target instanceof IntBuffer) target.value = source.value;
+  else if (!(source instanceof IntBuffer) && !(target instanceof IntBuffer))
+    runElementwise({
+      name: 'copy',
+      body: 'ema = w;',
+      reads: { w: source.variable },
+      writes: { ema: target.variable },
+    });
+}
+
+function moduleOf(runner: BaseRunner): Module {
+  const model: unknown = runner.model;
+  if (model instanceof Module) return model;
+  throw new ConfigError('the model must be a Module to have its weights averaged, but is none', {
+    code: 'bad-type',
+    path: 'model',
+  });
+}
