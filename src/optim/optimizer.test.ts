@@ -3,11 +3,21 @@ import { memory, read, tensor } from '../gpu/index.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import { Parameter } from '../nn/index.ts';
 import { Rng } from '../util/prng.ts';
+import { Adadelta } from './adadelta.ts';
+import { Adagrad } from './adagrad.ts';
 import { Adam } from './adam.ts';
+import { Adamax } from './adamax.ts';
 import { AdamW } from './adamw.ts';
+import { ASGD } from './asgd.ts';
 import { referenceStep, type ElementwiseOptimizer, type ReferenceState } from './elementwiseRule.ts';
 import { clipGradNorm, clipGradNormReference, gradClipOptions } from './gradClip.ts';
+import { NAdam } from './nadam.ts';
+import { isStateTensor } from './optimizer.ts';
+import { RAdam } from './radam.ts';
+import { RMSprop } from './rmsprop.ts';
+import { Rprop } from './rprop.ts';
 import { SGD } from './sgd.ts';
+import { SparseAdam } from './sparseAdam.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -55,6 +65,18 @@ const KINDS: readonly [string, (params: Parameter[]) => ElementwiseOptimizer][] 
   ['SGD nesterov', (params) => new SGD({ params, lr: 0.1, momentum: 0.9, nesterov: true })],
   ['Adam', (params) => new Adam({ params, lr: 0.05, weightDecay: 0.1 })],
   ['AdamW amsgrad', (params) => new AdamW({ params, lr: 0.05, amsgrad: true, maximize: true })],
+  ['Adamax', (params) => new Adamax({ params, lr: 0.05, weightDecay: 0.1 })],
+  ['NAdam', (params) => new NAdam({ params, lr: 0.05, weightDecay: 0.1 })],
+  ['NAdam decoupled', (params) => new NAdam({ params, weightDecay: 0.1, decoupledWeightDecay: true })],
+  ['RAdam', (params) => new RAdam({ params, lr: 0.05, betas: [0.8, 0.9], weightDecay: 0.1 })],
+  ['RAdam decoupled', (params) => new RAdam({ params, weightDecay: 0.1, decoupledWeightDecay: true })],
+  ['Adagrad', (params) => new Adagrad({ params, lrDecay: 0.1, initialAccumulatorValue: 0.5 })],
+  ['Adadelta', (params) => new Adadelta({ params, maximize: true })],
+  ['RMSprop', (params) => new RMSprop({ params, weightDecay: 0.1 })],
+  ['RMSprop centered momentum', (params) => new RMSprop({ params, momentum: 0.9, centered: true })],
+  ['Rprop', (params) => new Rprop({ params, lr: 0.1 })],
+  ['ASGD', (params) => new ASGD({ params, lr: 0.1, lambd: 0.1, t0: 1, weightDecay: 0.1 })],
+  ['SparseAdam', (params) => new SparseAdam({ params, lr: 0.1 })],
 ];
 
 describe.each(KINDS)('%s', (_, make) => {
@@ -126,7 +148,7 @@ describe('state dict', () => {
     expect([...state.keys()]).toEqual([0]);
     const entries = [...(state.get(0) ?? [])].map(([key, value]) => [
       key,
-      value && typeof value !== 'number' ? value.shape : value,
+      isStateTensor(value) ? value.shape : value,
     ]);
     expect(entries).toEqual([
       ['step', []],
@@ -137,6 +159,31 @@ describe('state dict', () => {
       [0.001, [0]],
       [0.5, [1]],
     ]);
+  });
+
+  test('Adagrad has every parameter’s state from the start, SGD’s and RMSprop’s keys follow the options', async () => {
+    const parameters = makeParameters();
+    const keys = async (optimizer: ElementwiseOptimizer): Promise<[number, string[]][]> => {
+      const { state } = await optimizer.stateDict();
+      return [...state].map(([index, entries]) => [index, [...entries.keys()]]);
+    };
+    expect(await keys(new Adagrad({ params: parameters }))).toEqual([
+      [0, ['step', 'sum']],
+      [1, ['step', 'sum']],
+    ]);
+    const optimizer = new RMSprop({ params: parameters, momentum: 0.9, centered: true });
+    setGrads([parameters[1]], 0);
+    optimizer.step();
+    expect(await keys(optimizer)).toEqual([[1, ['step', 'square_avg', 'momentum_buffer', 'grad_avg']]]);
+  });
+
+  test('a parameter without axes keeps its step a number', async () => {
+    const scalar = new Parameter([]);
+    const optimizer = new Adam({ params: [scalar] });
+    scalar.grad = tensor([2], []);
+    optimizer.step();
+    optimizer.loadStateDict(await optimizer.stateDict());
+    expect(optimizer.stateOf(scalar).get('step')).toBe(1);
   });
 
   test('a momentum switched on by a schedule starts from its first gradient', async () => {
@@ -170,11 +217,47 @@ describe('arguments', () => {
     ['nesterov needs a momentum', () => new SGD({ params, lr: 1, nesterov: true })],
     ['betas[1] must be in [0, 1), but got 1', () => new Adam({ params, betas: [0.9, 1] })],
     ['eps must be a number', () => new AdamW({ params, eps: -1 })],
+    ['betas[1] must be in [0, 1), but got 1', () => new RAdam({ params, betas: [0.9, 1] })],
+    ['momentum_decay must be a number', () => new NAdam({ params, momentumDecay: -1 })],
+    ['initial_accumulator_value must be', () => new Adagrad({ params, initialAccumulatorValue: -1 })],
+    ['rho must be in [0, 1], but got 1.5', () => new Adadelta({ params, rho: 1.5 })],
+    ['etas must be one number in (0, 1) and one above 1', () => new Rprop({ params, etas: [1.2, 1.3] })],
+    ['lr must be a number above 0, but got 0', () => new SparseAdam({ params, lr: 0 })],
     ['must have parameters', () => new AdamW({ params: [] })],
     ['in one group only', () => new SGD({ params: [{ params }, { params }], lr: 1 })],
   ])('%s', (message, make) => {
     expect(make).toThrow(message);
   });
+});
+
+describe('SparseAdam', () => {
+  test.each(SHAPES)(
+    'leaves rows without a gradient and their averages alone: %s %s',
+    async (shape, layout) => {
+      const parameter = new Parameter(shape, layout);
+      parameter.fromTorch(random(new Rng(3), parameter.size));
+      const before = await parameter.toTorch();
+      const optimizer = new SparseAdam({ params: [parameter] });
+      const columns = parameter.size / shape[0];
+      for (const row of [0, 2]) {
+        const grad = new Parameter(shape, layout);
+        grad.fromTorch(Float32Array.from({ length: grad.size }, (_, i) => (i === row * columns ? 1 : 0)));
+        parameter.grad = grad.variable;
+        optimizer.step();
+      }
+      parameter.grad = null;
+      const after = await parameter.toTorch();
+      const moved = [...after.keys()].filter((i) => after[i] !== before[i]);
+      expect(moved).toEqual([0, 2 * columns]);
+      const [state] = (await optimizer.stateDict()).state.values();
+      expect(state.get('step')).toBe(2);
+      const average = state.get('exp_avg');
+      const data = isStateTensor(average) ? Array.from(average.data as ArrayLike<number>) : [];
+      // The first row wasn't decayed by the second step.
+      expect(data[0]).toBeCloseTo(0.1, 6);
+      expect(data[2 * columns]).toBeCloseTo(0.1, 6);
+    },
+  );
 });
 
 describe('clipGradNorm', () => {

@@ -22,10 +22,13 @@ export interface ParamGroup {
  */
 export type ParamState = Map<string, Variable | number | null>;
 
+/** A value of a saved state. */
+export type StateValue = StateTensor | number | null | readonly StateValue[];
+
 /** An optimizer's state as PyTorch's `state_dict()` has it; tensors in PyTorch's axes. */
 export interface OptimizerStateDict {
   /** By parameter index; parameters that never had a gradient are missing. */
-  state: Map<number, Map<string, StateTensor | number | null>>;
+  state: Map<number, Map<string, StateValue>>;
   /** The groups' options, with parameter indices under `params`. */
   param_groups: Record<string, unknown>[];
 }
@@ -158,7 +161,7 @@ export abstract class Optimizer {
   async stateDict(): Promise<OptimizerStateDict> {
     const indices = parameterIndices(this.paramGroups);
     const pending: {
-      entries: Map<string, StateTensor | number | null>;
+      entries: Map<string, StateValue>;
       key: string;
       param: Parameter;
       data: ReturnType<typeof read>;
@@ -167,7 +170,7 @@ export abstract class Optimizer {
     for (const [param, index] of indices) {
       const values = this.state.get(param);
       if (!values) continue;
-      const entries = new Map<string, StateTensor | number | null>();
+      const entries = new Map<string, StateValue>();
       for (const [key, value] of values) {
         if (value === null) entries.set(key, null);
         else if (typeof value === 'number') entries.set(key, this.#scalarState(key, value));
@@ -265,14 +268,14 @@ function matchGroups(
 ): Map<number, Parameter> {
   const saved = dict.param_groups;
   if (saved.length !== groups.length) {
-    throw mismatch(`${groups.length} parameter groups, but the checkpoint has ${saved.length}`);
+    throw stateMismatch(`${groups.length} parameter groups, but the checkpoint has ${saved.length}`);
   }
   const ofSaved = new Map<number, Parameter>();
   groups.forEach(({ params }, g) => {
     const list: unknown = saved[g].params;
     const count = Array.isArray(list) ? list.length : 0;
     if (!Array.isArray(list) || count !== params.length) {
-      throw mismatch(`${params.length} parameters in group ${g}, but the checkpoint has ${count}`);
+      throw stateMismatch(`${params.length} parameters in group ${g}, but the checkpoint has ${count}`);
     }
     params.forEach((param, i) => {
       if (indices.has(param)) ofSaved.set(Number(list[i]), param);
@@ -281,34 +284,36 @@ function matchGroups(
   return ofSaved;
 }
 
+/** False for numbers, null and lists. */
+export function isStateTensor(value: StateValue | undefined): value is StateTensor {
+  return typeof value === 'object' && value !== null && 'data' in value;
+}
+
 function checkShapes(
   param: Parameter | undefined,
   index: number,
-  entries: ReadonlyMap<string, StateTensor | number | null>,
+  entries: ReadonlyMap<string, StateValue>,
 ): void {
-  if (!param) throw mismatch(`no parameter ${index}, but the checkpoint has state for it`);
+  if (!param) throw stateMismatch(`no parameter ${index}, but the checkpoint has state for it`);
   for (const [key, value] of entries) {
-    if (value === null || typeof value === 'number' || value.shape.length === 0) continue;
+    if (!isStateTensor(value) || value.shape.length === 0) continue;
     if (value.shape.join() === param.shape.join()) continue;
-    throw mismatch(
+    throw stateMismatch(
       `${key} of '${param.name}' in shape [${param.shape.join(', ')}], but the checkpoint has [${value.shape.join(', ')}]`,
     );
   }
 }
 
-function mismatch(rest: string): CheckpointError {
+/** Says that a checkpoint's optimizer is another one. @param rest what must be found, and what was */
+export function stateMismatch(rest: string): CheckpointError {
   return new CheckpointError(`the optimizer must find ${rest}`, {
     code: 'optimizer-mismatch',
     hint: 'was the checkpoint saved with another model or another paramwise_cfg? load_from takes the weights only',
   });
 }
 
-function restoreValue(
-  value: StateTensor | number | null,
-  param: Parameter,
-  isScalar: boolean,
-): Variable | number | null {
-  if (value === null || typeof value === 'number') return value;
+function restoreValue(value: StateValue, param: Parameter, isScalar: boolean): Variable | number | null {
+  if (!isStateTensor(value)) return typeof value === 'number' ? value : null;
   const data = Float32Array.from(value.data as ArrayLike<number | bigint>, Number);
   // A tensor without axes is a number, except where the parameter itself has none.
   if (value.shape.length === 0 && (isScalar || param.shape.length > 0)) return data[0];

@@ -5,6 +5,9 @@ import { tensor } from '../../gpu/index.ts';
 import { Parameter } from '../../nn/index.ts';
 import {
   ElementwiseOptimizer,
+  isStateTensor,
+  LBFGS,
+  Optimizer,
   parameterIndices,
   referenceStep,
   type OptimizerStateDict,
@@ -12,6 +15,7 @@ import {
 } from '../../optim/index.ts';
 import { BuildContext, buildFromCfg, createRunRegistries, type RunServices } from '../../registry/index.ts';
 import { decodeValue, diffNumbers, runCases } from './compare.ts';
+import { runLbfgs, type LbfgsCase } from './optimizersLbfgs.ts';
 import { failed, passed, skipped, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';
 
 /**
@@ -60,7 +64,7 @@ interface OptimizerCase extends FixtureCase {
 /** What a Python exception is with us. */
 const CODES: Readonly<Record<string, readonly string[]>> = {
   ValueError: ['bad-value', 'missing-argument', 'duplicate-parameter', 'no-parameters'],
-  TypeError: ['unknown-argument', 'bad-type'],
+  TypeError: ['unknown-argument', 'bad-type', 'missing-closure'],
 };
 
 async function runCase(one: OptimizerCase, inputs: Inputs): Promise<ParityOutcome> {
@@ -69,6 +73,7 @@ async function runCase(one: OptimizerCase, inputs: Inputs): Promise<ParityOutcom
     return skipped(`optimizer ${one.optimizer} is not built yet`);
   }
   if (one.error) return refuses(one, inputs);
+  if ('x0' in one) return runLbfgs(one as unknown as LbfgsCase, (parameters) => buildLbfgs(one, parameters));
   if ('sparse_grads' in one) return runSparse(one, one as unknown as SparseCase);
   return runDense(one, inputs);
 }
@@ -104,7 +109,8 @@ async function runSparse(one: OptimizerCase, sparse: SparseCase): Promise<Parity
 
 function refuses(one: OptimizerCase, inputs: Inputs): ParityOutcome {
   try {
-    build(one, makeParameters(inputs));
+    // The fixtures' cases also took a step.
+    buildAny(one, makeParameters(inputs)).step();
   } catch (error) {
     if (error instanceof ConfigError && CODES[one.error?.type ?? '']?.includes(error.code)) return passed;
     throw error;
@@ -121,6 +127,18 @@ function makeParameters(inputs: Inputs): Parameter[] {
 }
 
 function build(one: OptimizerCase, parameters: readonly Parameter[]): ElementwiseOptimizer {
+  const optimizer = buildAny(one, parameters);
+  if (optimizer instanceof ElementwiseOptimizer) return optimizer;
+  throw new Error(`internal: ${one.optimizer} has no elementwise rule`);
+}
+
+function buildLbfgs(one: OptimizerCase, parameters: readonly Parameter[]): LBFGS {
+  const optimizer = buildAny({ ...one, param_groups: [{ params: [0] }] }, parameters);
+  if (optimizer instanceof LBFGS) return optimizer;
+  throw new Error(`internal: ${one.optimizer} is not LBFGS`);
+}
+
+function buildAny(one: OptimizerCase, parameters: readonly Parameter[]): Optimizer {
   const services: RunServices = {
     // Building an optimizer touches no files.
     fs: {} as RunServices['fs'],
@@ -139,8 +157,8 @@ function build(one: OptimizerCase, parameters: readonly Parameter[]): Elementwis
     context,
     defaultArgs: { params },
   });
-  if (optimizer instanceof ElementwiseOptimizer) return optimizer;
-  throw new Error(`internal: ${one.optimizer} has no elementwise rule`);
+  if (optimizer instanceof Optimizer) return optimizer;
+  throw new Error(`internal: ${one.optimizer} is not an optimizer`);
 }
 
 function isNone(one: OptimizerCase, step: number, index: number): boolean {
@@ -238,7 +256,7 @@ function plainState({ state, param_groups }: OptimizerStateDict): unknown {
     String(index),
     Object.fromEntries(
       [...values].map(([key, value]) => {
-        if (value === null || typeof value === 'number') return [key, value];
+        if (!isStateTensor(value)) return [key, value];
         const { shape, dtype, data } = value;
         return [key, { __tensor__: { shape, dtype, data: Array.from(data as ArrayLike<number>) } }];
       }),

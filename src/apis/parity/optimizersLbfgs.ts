@@ -1,0 +1,217 @@
+// Runs the LBFGS cases of optimizers.json: `step(closure)` on a function, with the arithmetic in float64 and float32
+// and with a parameter on the GPU.
+
+import { dispose, tensor } from '../../gpu/index.ts';
+import { Parameter } from '../../nn/index.ts';
+import { type LBFGS, lbfgsStep, type Evaluation, type LbfgsState, type Vector } from '../../optim/index.ts';
+import { Rng } from '../../util/prng.ts';
+import { failed, passed, type ParityOutcome } from './types.ts';
+
+interface Expected {
+  readonly steps: readonly { x: number[]; returned_loss: number; closure_calls: number }[];
+  /** Sorted. */
+  readonly state_keys: readonly string[];
+  readonly n_iter: number;
+  readonly func_evals: number;
+}
+export interface LbfgsCase {
+  readonly function: string;
+  readonly x0: readonly number[];
+  readonly float32: Expected;
+  readonly float64: Expected;
+}
+
+/** Relative to the largest value, where the function's rounding doesn't matter more. */
+const TOLERANCE = { float32: 1e-6, float64: 1e-12 } as const;
+/** Runs on a function that rounds otherwise: each value that goes in or comes out is up to 4 ulp beside, a few sums' worth. */
+const JITTERED_RUNS = 24;
+const JITTER = { float32: 4 * 2 ** -23, float64: 4 * 2 ** -52 } as const;
+
+type Dtype = 'float32' | 'float64';
+type Evaluate = (x: Vector) => Evaluation;
+
+/** @param build an LBFGS with the case's arguments for these parameters */
+export async function runLbfgs(
+  one: LbfgsCase,
+  build: (parameters: Parameter[]) => LBFGS,
+): Promise<ParityOutcome> {
+  const evaluate = parseFunction(one.function);
+  const parameter = new Parameter([one.x0.length]);
+  try {
+    const optimizer = build([parameter]);
+    for (const dtype of ['float64', 'float32'] as const) {
+      const difference = await compareWithTorch(one, optimizer, dtype, evaluate);
+      if (difference) return difference;
+    }
+    // The GPU only holds the parameter: the same bits.
+    const onGpu = await runOnGpu(one, optimizer, parameter, evaluate);
+    const onCpu = await runPlain(one, optimizer, 'float32', evaluate);
+    return JSON.stringify(onGpu) === JSON.stringify(onCpu)
+      ? passed
+      : failed(`GPU: got ${JSON.stringify(onGpu)}, wanted ${JSON.stringify(onCpu)}`);
+  } finally {
+    parameter.dispose();
+  }
+}
+
+/** What a run gives, numbers that are compared with a tolerance apart from counts. */
+interface Run {
+  /** Per step. */
+  readonly x: number[][];
+  readonly loss: number[];
+  readonly calls: number[];
+  /** Sorted, as in the fixtures. */
+  readonly stateKeys: string[];
+  readonly iterations: number;
+  readonly evaluations: number;
+}
+
+/** LBFGS enlarges rounding from step to step, so the bounds are what the function's own rounding changes. */
+async function compareWithTorch(
+  one: LbfgsCase,
+  optimizer: LBFGS,
+  dtype: Dtype,
+  evaluate: Evaluate,
+): Promise<ParityOutcome | undefined> {
+  const wanted = one[dtype];
+  const got = await runPlain(one, optimizer, dtype, evaluate);
+  const others: Run[] = [];
+  for (let seed = 0; seed < JITTERED_RUNS; seed++) {
+    others.push(await runPlain(one, optimizer, dtype, jittered(evaluate, dtype, seed)));
+  }
+  const checkValues = (name: string, pick: (run: Run) => number[], goal: number[]): string | undefined => {
+    const value = pick(got);
+    const spread = Math.max(...others.map((run) => farthest(pick(run), value)));
+    const allowed = Math.max(TOLERANCE[dtype] * Math.max(...goal.map(Math.abs)), spread);
+    if (farthest(value, goal) <= allowed) return undefined;
+    return `${name}: got ${value.join()}, wanted ${goal.join()} within ${allowed}`;
+  };
+  const checkCount = (name: string, pick: (run: Run) => number, goal: number): string | undefined => {
+    const counts = [got, ...others].map(pick);
+    if (goal >= Math.min(...counts) && goal <= Math.max(...counts)) return undefined;
+    return `${name}: got ${pick(got)}, wanted ${goal}`;
+  };
+  for (const [i, step] of wanted.steps.entries()) {
+    const problem =
+      checkCount('closure calls', (run) => run.calls[i], step.closure_calls) ??
+      checkValues('x', (run) => run.x[i], step.x) ??
+      checkValues('loss', (run) => [run.loss[i]], [step.returned_loss]);
+    if (problem) return failed(`${dtype} step ${i} ${problem}`);
+  }
+  const problem =
+    checkCount('n_iter', (run) => run.iterations, wanted.n_iter) ??
+    checkCount('func_evals', (run) => run.evaluations, wanted.func_evals);
+  if (problem) return failed(`${dtype} ${problem}`);
+  if (got.stateKeys.join() === wanted.state_keys.join()) return undefined;
+  return failed(`${dtype} state: got ${got.stateKeys.join()}, wanted ${wanted.state_keys.join()}`);
+}
+
+function farthest(a: readonly number[], b: readonly number[]): number {
+  return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+}
+
+function jittered(evaluate: Evaluate, dtype: Dtype, seed: number): Evaluate {
+  const rng = new Rng(seed);
+  const jitter = (value: number): number => value * (1 + (2 * rng.uniform() - 1) * JITTER[dtype]);
+  return (x) => {
+    const { loss, grad } = evaluate(x.map(jitter));
+    return { loss: jitter(loss), grad: grad.map(jitter) };
+  };
+}
+
+async function runPlain(one: LbfgsCase, optimizer: LBFGS, dtype: Dtype, evaluate: Evaluate): Promise<Run> {
+  let x: Vector = dtype === 'float32' ? Float32Array.from(one.x0) : Float64Array.from(one.x0);
+  const state: LbfgsState = { func_evals: 0, n_iter: 0 };
+  return collect(
+    one,
+    async (count) => {
+      const counted = (at: Vector): Promise<Evaluation> => {
+        count();
+        return Promise.resolve(evaluate(at));
+      };
+      const result = await lbfgsStep(x, counted, optimizer.options(), state);
+      x = result.x;
+      return result;
+    },
+    () => Promise.resolve(state),
+  );
+}
+
+async function runOnGpu(
+  one: LbfgsCase,
+  optimizer: LBFGS,
+  parameter: Parameter,
+  evaluate: Evaluate,
+): Promise<Run> {
+  parameter.fromTorch(Float32Array.from(one.x0));
+  return collect(
+    one,
+    async (count) => {
+      const loss = await optimizer.step(async () => {
+        count();
+        const { loss: value, grad } = evaluate(await parameter.toTorch());
+        if (parameter.grad) dispose(parameter.grad);
+        parameter.grad = tensor(Float32Array.from(grad), [...parameter.shape]);
+        return value;
+      });
+      return { x: await parameter.toTorch(), loss };
+    },
+    async () => {
+      const [state] = (await optimizer.stateDict()).state.values();
+      return Object.fromEntries(state);
+    },
+  );
+}
+
+async function collect(
+  one: LbfgsCase,
+  step: (count: () => void) => Promise<{ x: Vector; loss: number }>,
+  readState: () => Promise<object>,
+): Promise<Run> {
+  const [xs, losses, calls]: [number[][], number[], number[]] = [[], [], []];
+  let count = 0;
+  while (calls.length < one.float64.steps.length) {
+    const { x, loss } = await step(() => count++);
+    xs.push([...x]);
+    losses.push(loss);
+    calls.push(count);
+  }
+  const state = (await readState()) as LbfgsState;
+  const { n_iter: iterations, func_evals: evaluations } = state;
+  return { x: xs, loss: losses, calls, stateKeys: Object.keys(state).sort(), iterations, evaluations };
+}
+
+/** The function that a case names, with its gradient; float32 points give float32 values. */
+function parseFunction(text: string): (x: Vector) => Evaluation {
+  const exact = text.startsWith('rosenbrock') ? rosenbrock : quadratic(text);
+  return (x) => {
+    const { loss, grad } = exact(x);
+    if (!(x instanceof Float32Array)) return { loss, grad: Float64Array.from(grad) };
+    return { loss: Math.fround(loss), grad: Float32Array.from(grad) };
+  };
+}
+
+function rosenbrock(x: Vector): { loss: number; grad: number[] } {
+  const grad = new Array<number>(x.length).fill(0);
+  let loss = 0;
+  for (let i = 0; i + 1 < x.length; i++) {
+    const [off, left] = [x[i + 1] - x[i] * x[i], 1 - x[i]];
+    loss += 100 * (off * off) + left * left;
+    grad[i] += -400 * off * x[i] - 2 * left;
+    grad[i + 1] += 200 * off;
+  }
+  return { loss, grad };
+}
+
+/** 0.5 x^T A x - b^T x, A symmetric, both written at the end of the case's text. */
+function quadratic(text: string): (x: Vector) => { loss: number; grad: number[] } {
+  const [, matrix, vector] = /A=(\[\[.*\]\]), *b=(\[.*\])/.exec(text) ?? [];
+  if (!matrix) throw new Error(`unknown function ${text}`);
+  const parse = (list: string): unknown => JSON.parse(list.replace(/(?<!\d)\./g, '0.'));
+  const [a, b] = [parse(matrix) as number[][], parse(vector) as number[]];
+  return (x) => {
+    const ax = a.map((row) => row.reduce((sum, value, j) => sum + value * x[j], 0));
+    const loss = ax.reduce((sum, value, i) => sum + (0.5 * value - b[i]) * x[i], 0);
+    return { loss, grad: ax.map((value, i) => value - b[i]) };
+  };
+}
