@@ -11,7 +11,7 @@ async function shorten(app: TabtrainPage, { epochs, images }: { epochs: number; 
   const text = (await app.readStored(DEFAULT_PATH)) ?? '';
   const short = text
     .replace(/max_epochs=\d+/, `max_epochs=${epochs}`)
-    .replace(/num_images=256/, `num_images=${images}`)
+    .replace(/num_images=320/, `num_images=${images}`)
     .replace(/num_images=48/g, 'num_images=4')
     .replace(/samples_per_gpu=8/, 'samples_per_gpu=4')
     // So early a score hardly passes 0.05, and without a detection there is no mAP to log.

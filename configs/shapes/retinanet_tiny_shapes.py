@@ -97,29 +97,29 @@ data = dict(
     workers_per_gpu=1,
     train=dict(
         type='ShapesDataset',
-        num_images=256,
+        num_images=320,
         img_scale=img_scale,
-        max_objects=4,
+        max_objects=6,
         seed=0,
         pipeline=train_pipeline),
     val=dict(
         type='ShapesDataset',
         num_images=48,
         img_scale=img_scale,
-        max_objects=4,
+        max_objects=6,
         seed=1,
         pipeline=test_pipeline),
     test=dict(
         type='ShapesDataset',
         num_images=48,
         img_scale=img_scale,
-        max_objects=4,
+        max_objects=6,
         seed=1,
         pipeline=test_pipeline))
 
 optimizer = dict(
     type='AdamW',
-    lr=0.002,
+    lr=0.003,
     betas=(0.9, 0.999),
     weight_decay=0.05,
     paramwise_cfg=dict(norm_decay_mult=0.0))
@@ -131,9 +131,9 @@ lr_config = dict(
     warmup_iters=50,
     warmup_ratio=0.001,
     min_lr_ratio=0.01)
-runner = dict(type='EpochBasedRunner', max_epochs=12)
+runner = dict(type='EpochBasedRunner', max_epochs=15)
 
-log_config = dict(interval=8)
+log_config = dict(interval=10)
 checkpoint_config = dict(interval=1, max_keep_ckpts=3)
-evaluation = dict(interval=2, metric='bbox')
+evaluation = dict(interval=3, metric='bbox')
 seed = 0

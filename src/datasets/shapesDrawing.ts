@@ -40,8 +40,16 @@ export interface LayoutOptions {
 const LAYOUT_STREAM = 1;
 const TEXTURE_STREAM = 2;
 /** Radius as a share of the shorter side. */
-const MIN_RADIUS = 0.08;
-const MAX_RADIUS = 0.22;
+const MIN_RADIUS = 0.11;
+const MAX_RADIUS = 0.24;
+/** Shapes lean to either side by at most this: a square on its corner would be told from a circle late. */
+const MAX_TILT_RAD = 0.35;
+/** Turns a first corner on the x axis so that the shape stands upright. */
+const UPRIGHT_RAD: Readonly<Record<ShapeKind, number>> = {
+  circle: 0,
+  square: Math.PI / 4,
+  triangle: -Math.PI / 2,
+};
 /** Two shapes may share at most this part of the smaller one's box. */
 const MAX_OVERLAP = 0.15;
 const PLACING_TRIES = 30;
@@ -65,7 +73,7 @@ export function layOutShapes({ seed, index, width, height, maxObjects, kinds }: 
         radius,
         x: radius + (width - 2 * radius) * rng.uniform(),
         y: radius + (height - 2 * radius) * rng.uniform(),
-        angle: 2 * Math.PI * rng.uniform(),
+        angle: MAX_TILT_RAD * (2 * rng.uniform() - 1),
         colour: contrastingColour(rng, ground),
       };
       if (shapes.some((other) => overlap(boundsOf(shape), boundsOf(other)) > MAX_OVERLAP)) continue;
@@ -154,7 +162,7 @@ function insideTest(shape: Shape): (x: number, y: number) => boolean {
 function cornersOf({ kind, x, y, radius, angle }: Shape): [number, number][] {
   const count = kind === 'square' ? 4 : 3;
   return Array.from({ length: count }, (_, i) => {
-    const a = angle + (2 * Math.PI * i) / count;
+    const a = angle + UPRIGHT_RAD[kind] + (2 * Math.PI * i) / count;
     return [x + radius * Math.cos(a), y + radius * Math.sin(a)];
   });
 }
