@@ -68,7 +68,7 @@ export async function lbfgsStep(
     if (state.n_iter === 1) {
       d = grad.map((g) => -g);
     } else {
-      scale = remember(history, options.historySize, minus(grad, lastGrad), times(d, t)) ?? scale;
+      scale = remember(history, options.historySize, plus(grad, lastGrad, -1), times(d, t)) ?? scale;
       state.al ??= new Array<number | null>(options.historySize).fill(null);
       d = twoLoops(grad, history, scale, state.al);
     }
@@ -78,7 +78,7 @@ export async function lbfgsStep(
     if (dot(grad, d) > -toleranceChange) break;
 
     const [from, direction] = [x, d];
-    const at = (distance: number): Vector => from.map((value, i) => value + distance * direction[i]);
+    const at = (distance: number): Vector => plus(from, direction, distance);
     let used = 0;
     if (options.useStrongWolfe) {
       const found = await strongWolfe(async (distance) => evaluate(at(distance)), t, direction, current);
@@ -145,11 +145,11 @@ function twoLoops(grad: Vector, { y, s, ro, round }: History, scale: number, al:
   for (let i = y.length - 1; i >= 0; i--) {
     const factor = round(dot(s[i], q) * ro[i]);
     al[i] = factor;
-    q = minus(q, times(y[i], factor));
+    q = plus(q, y[i], -factor);
   }
   let r = times(q, scale);
   for (let i = 0; i < y.length; i++) {
-    r = minus(r, times(s[i], dot(y[i], r) * ro[i] - (al[i] ?? 0)));
+    r = plus(r, s[i], (al[i] ?? 0) - dot(y[i], r) * ro[i]);
   }
   return r;
 }
@@ -164,6 +164,7 @@ function times(a: Vector, factor: number): Vector {
   return a.map((value) => value * factor);
 }
 
-function minus(a: Vector, b: Vector): Vector {
-  return a.map((value, i) => value - b[i]);
+/** a + factor b, rounded once. */
+function plus(a: Vector, b: Vector, factor: number): Vector {
+  return a.map((value, i) => value + factor * b[i]);
 }
