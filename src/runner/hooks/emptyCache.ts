@@ -8,8 +8,8 @@ interface EmptyCacheArgs {
 }
 
 /**
- * Accepted for the sake of configs that have it: it empties PyTorch's cache of CUDA memory, which has no
- * counterpart here. The engine hands its buffers back by itself when the GPU runs short.
+ * Accepted for the sake of configs that have it, without effect: it empties PyTorch's cache of CUDA memory, which
+ * has no counterpart here.
  * Source: mmcv 1.7.2 `hooks/memory.py`.
  */
 export class EmptyCacheHook extends Hook {

@@ -36,6 +36,7 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
   override afterTrainIter(runner: BaseRunner): void {
     const { optimizer, outputs } = runner;
     if (!optimizer || !outputs?.grads) return;
+    this.reportAnomalous(runner);
     this.#remainder ??= this.#start(runner);
     const { from, size } = this.#remainder;
     const isRest = runner.iter >= from;

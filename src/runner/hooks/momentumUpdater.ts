@@ -62,7 +62,13 @@ export class MomentumUpdaterHook extends Hook {
     } else {
       // OneCycle begins at its own maximum, whatever the optimizer has.
       this.#bases = start;
-      for (const [i, group] of paramGroups.entries()) setMomentum(group, start[i]);
+      const base = this.#config.base_momentum ?? 0.85;
+      for (const [i, group] of paramGroups.entries()) {
+        setMomentum(group, start[i]);
+        // MMCV leaves these keys in the groups, and so in checkpoints.
+        group.base_momentum = Array.isArray(base) ? (base[i] as unknown) : base;
+        group.max_momentum = start[i];
+      }
     }
     if (schedule.isActive) this.#schedule = schedule;
   }

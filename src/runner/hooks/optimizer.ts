@@ -8,6 +8,8 @@ import { Hook } from './hook.ts';
 export interface OptimizerHookArgs {
   /** `dict(max_norm=35, norm_type=2)`; None: no clipping. */
   gradClip?: Readonly<Record<string, unknown>> | null;
+  /** Name in the log the trainable parameters that the loss doesn't depend on. Default false. */
+  detectAnomalousParams?: boolean;
 }
 
 /**
@@ -16,20 +18,36 @@ export interface OptimizerHookArgs {
  * Source: mmcv 1.7.2 `hooks/optimizer.py`.
  */
 export class OptimizerHook extends Hook {
-  static readonly args = { optional: ['grad_clip'] };
+  static readonly args = { optional: ['grad_clip', 'detect_anomalous_params'] };
+  readonly #detectAnomalous: boolean;
   readonly #gradClip: GradClipOptions | null;
 
   constructor(args: OptimizerHookArgs = {}) {
     super();
+    this.#detectAnomalous = args.detectAnomalousParams ?? false;
     this.#gradClip = args.gradClip ? gradClipOptions(args.gradClip) : null;
   }
 
   override afterTrainIter(runner: BaseRunner): void {
     const { optimizer, outputs } = runner;
     if (!optimizer || !outputs?.grads) return;
+    this.reportAnomalous(runner);
     optimizer.zeroGrad();
     for (const [parameter, grad] of outputs.grads) parameter.grad = grad;
     this.clipAndStep(runner, [...outputs.grads.keys()]);
+  }
+
+  /** With detect_anomalous_params: say which trainable parameters got no gradient. */
+  protected reportAnomalous({ optimizer, outputs, logger }: BaseRunner): void {
+    if (!this.#detectAnomalous) return;
+    for (const { params } of optimizer?.paramGroups ?? []) {
+      for (const parameter of params) {
+        if (!parameter.requiresGrad || outputs?.grads?.has(parameter)) continue;
+        logger.error(
+          `${parameter.name} with shape [${parameter.shape.join(', ')}] is not in the computational graph`,
+        );
+      }
+    }
   }
 
   /** Clip the gradients that the parameters hold, log their norm, step, and let them go. */

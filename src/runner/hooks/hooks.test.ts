@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest';
+import { tensor } from '../../gpu/index.ts';
+import { testAdapter } from '../../gpu/testing/adapter.ts';
+import { FloatBuffer, Module, Parameter } from '../../nn/index.ts';
+import { Adam, SGD, type Optimizer } from '../../optim/index.ts';
+import { createMemoryFs } from '../../storage/memoryFs.ts';
+import type { BatchLoader, BaseRunner, RunnableModel, StepOutputs } from '../baseRunner.ts';
+import { resumeRun } from '../checkpoint.ts';
+import { EpochBasedRunner } from '../epochBasedRunner.ts';
+import { createLogger } from '../logger.ts';
+import { CheckInvalidLossHook } from './checkInvalidLoss.ts';
+import { CheckpointHook } from './checkpoint.ts';
+import { ClosureHook } from './closure.ts';
+import { EMAHook } from './ema.ts';
+import { MomentumUpdaterHook } from './momentumUpdater.ts';
+import { OptimizerHook } from './optimizer.ts';
+
+await testAdapter();
+
+/** One weight; its gradient is the number of the batch. */
+class OneWeight extends Module implements RunnableModel {
+  readonly weight = this.addParameter('weight', new Parameter([1]));
+  loss = 1;
+  trainStep(batch: never): StepOutputs {
+    const grads = new Map([[this.weight, tensor([Number(batch)], [1])]]);
+    return { logVars: { names: ['loss'], values: [this.loss] }, numSamples: 1, grads };
+  }
+  valStep(batch: never): StepOutputs {
+    return this.trainStep(batch);
+  }
+}
+
+const loader: BatchLoader = {
+  length: 3,
+  async *epoch(epoch, start = 0) {
+    for (let i = start; i < 3; i++) yield 1 + i + 3 * epoch;
+  },
+};
+
+function makeRunner(
+  makeOptimizer: (params: Parameter[]) => Optimizer = (params) => new SGD({ params, lr: 0.1, momentum: 0.9 }),
+  fs = createMemoryFs(),
+): { runner: EpochBasedRunner; model: OneWeight; optimizer: Optimizer } {
+  const model = new OneWeight();
+  const optimizer = makeOptimizer(model.parameters());
+  const logger = createLogger(fs, 'w/t.log', () => undefined);
+  const runner = new EpochBasedRunner({
+    model,
+    optimizer,
+    fs,
+    workDir: 'w',
+    logger,
+    timestamp: 't',
+    maxEpochs: 2,
+  });
+  runner.registerHook(new OptimizerHook(), 'ABOVE_NORMAL');
+  return { runner, model, optimizer };
+}
+
+describe('MomentumUpdaterHook', () => {
+  test("sets SGD's momentum, and the step uses it", async () => {
+    const { runner, model, optimizer } = makeRunner();
+    runner.registerHook(new MomentumUpdaterHook({ policy: 'step', step: [1], gamma: 0.5 }), 'HIGH');
+    await runner.run([loader], [['train', 1]]);
+    expect(optimizer.paramGroups[0]).toMatchObject({ momentum: 0.45, initial_momentum: 0.9 });
+    // By hand: gradients 1 to 6, momentum 0.9 in the first epoch, 0.45 in the second.
+    let weight = 0;
+    let buffer = 0;
+    for (let g = 1; g <= 6; g++) {
+      buffer = (g <= 3 ? 0.9 : 0.45) * buffer + g;
+      weight -= 0.1 * buffer;
+    }
+    expect((await model.weight.toTorch())[0]).toBeCloseTo(weight, 4);
+    runner.logBuffer.clear();
+  });
+
+  test("sets Adam's first beta and keeps the second", async () => {
+    const { runner, optimizer } = makeRunner((params) => new Adam({ params, lr: 0.1 }));
+    const hook = new MomentumUpdaterHook({ policy: 'OneCycle' });
+    runner.registerHook(hook, 'HIGH');
+    const first: unknown[] = [];
+    runner.registerHook(
+      new ClosureHook({ fnName: 'before_train_iter', fn: (r) => void first.push(r.currentMomentum()[0]) }),
+    );
+    await runner.run([loader], [['train', 1]]);
+    expect([first[0], optimizer.paramGroups[0].betas?.[1], hook.hookName]).toEqual([
+      0.95,
+      0.999,
+      'OneCycleMomentumUpdaterHook',
+    ]);
+    runner.logBuffer.clear();
+  });
+});
+
+describe('EMAHook', () => {
+  async function finish(runner: BaseRunner, model: OneWeight): Promise<[number, number]> {
+    await runner.run([loader], [['train', 1]]);
+    runner.logBuffer.clear();
+    const average = model.ownBuffers().get('ema_weight');
+    if (!(average instanceof FloatBuffer)) throw new Error('no buffer');
+    return [(await model.weight.toTorch())[0], (await average.toTorch())[0]];
+  }
+  const withEma = (fs = createMemoryFs()): ReturnType<typeof makeRunner> => {
+    const made = makeRunner(undefined, fs);
+    made.runner.registerHook(new EMAHook({ momentum: 0.3, warmUp: 1 }), 49);
+    made.runner.registerHook(new CheckpointHook({ interval: 1, byEpoch: true }));
+    return made;
+  };
+
+  test('at the end the average is in the weight, and the weight in the buffer', async () => {
+    const { runner, model } = withEma();
+    let weight = 0;
+    let buffer = 0;
+    let average = 0;
+    for (let g = 1; g <= 6; g++) {
+      buffer = 0.9 * buffer + g;
+      weight -= 0.1 * buffer;
+      average = 0.7 * average + 0.3 * weight;
+    }
+    const [inWeight, inBuffer] = await finish(runner, model);
+    expect(inWeight).toBeCloseTo(average, 4);
+    expect(inBuffer).toBeCloseTo(weight, 4);
+  });
+
+  test('law: resumed at the end of an epoch, the same bits', async () => {
+    const fs = createMemoryFs();
+    const straight = withEma(fs);
+    const wanted = await finish(straight.runner, straight.model);
+    const resumed = withEma(fs);
+    await resumeRun(resumed.runner, resumed.model, 'w/epoch_1.pth');
+    expect(await finish(resumed.runner, resumed.model)).toEqual(wanted);
+  });
+});
+
+test('CheckInvalidLossHook ends the run at its interval', async () => {
+  const { runner, model } = makeRunner();
+  model.loss = NaN;
+  runner.registerHook(new CheckInvalidLossHook({ interval: 2 }));
+  await expect(runner.run([loader], [['train', 1]])).rejects.toThrow('in iteration 2 loss is NaN');
+  expect(runner.iter).toBe(1);
+  runner.logBuffer.clear();
+});
+
+test('latest.pth points to the newest checkpoint; without links, last_checkpoint names it', async () => {
+  const memory = createMemoryFs();
+  const { runner } = makeRunner(undefined, memory);
+  runner.registerHook(new CheckpointHook({ interval: 1 }));
+  await runner.run([loader], [['train', 1]]);
+  expect(await memory.readLink?.('w/latest.pth')).toBe('epoch_2.pth');
+  runner.logBuffer.clear();
+
+  const linkless = Object.assign(createMemoryFs(), { link: undefined });
+  const other = makeRunner(undefined, linkless);
+  other.runner.registerHook(new CheckpointHook({ interval: 1 }));
+  await other.runner.run([loader], [['train', 1]]);
+  expect(await linkless.readText('w/last_checkpoint')).toBe('w/epoch_2.pth\n');
+  other.runner.logBuffer.clear();
+});
