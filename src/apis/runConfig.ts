@@ -1,10 +1,13 @@
 import {
   compatCfg,
+  configTextReader,
   loadConfigOrThrow,
   replaceCfgVals,
   type Config,
   type ConfigDict,
 } from '../config/index.ts';
+import { checkRunConfig } from './checkRunConfig.ts';
+import { locateError } from './locateError.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 
 /** A config as a run uses it. */
@@ -27,10 +30,14 @@ export async function readRunConfig(
   configPath: string,
   cfgOptions?: Record<string, unknown>,
 ): Promise<RunConfig> {
-  const readText = async (path: string): Promise<string | null> =>
-    (await fs.stat(path))?.kind === 'file' ? fs.readText(path) : null;
-  const config = await loadConfigOrThrow(configPath, readText, { cfgOptions });
+  const config = await loadConfigOrThrow(configPath, configTextReader(fs), { cfgOptions });
   const name = (configPath.split('/').at(-1) ?? configPath).replace(/\.\w+$/, '');
   const { dict, warnings } = compatCfg(replaceCfgVals(config.dict));
-  return { config, dict, warnings: warnings.map((w) => w.message), name };
+  let doubts: string[];
+  try {
+    doubts = checkRunConfig(dict);
+  } catch (error) {
+    throw locateError(error, dict);
+  }
+  return { config, dict, warnings: [...warnings.map((w) => w.message), ...doubts], name };
 }

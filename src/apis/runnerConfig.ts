@@ -2,6 +2,7 @@
 
 import { ConfigError } from '../errors/trainerError.ts';
 import type { BaseRunner, Workflow } from '../runner/baseRunner.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { Tuple } from '../util/tuple.ts';
 
 /**
@@ -14,7 +15,15 @@ export function readWorkflow(value: unknown): Workflow {
   const valid = entries.every(
     (e) => e instanceof Tuple && e.length === 2 && typeof e[0] === 'string' && typeof e[1] === 'number',
   );
-  if (entries.length > 0 && valid) return entries as unknown as Workflow;
+  if (entries.length > 0 && valid) {
+    const workflow = entries as unknown as Workflow;
+    if (workflow.some(([mode, times]) => mode === 'train' && times > 0)) return workflow;
+    throw new ConfigError(`workflow must have a 'train' step, but it is ${plainRepr(value)}`, {
+      code: 'bad-workflow',
+      path: 'workflow',
+      hint: "workflow = [('train', 1)]; to evaluate alone, use tabtrain test",
+    });
+  }
   throw new ConfigError("workflow must be a list of (mode, times) tuples such as [('train', 1)]", {
     code: 'bad-workflow',
     path: 'workflow',

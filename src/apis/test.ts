@@ -7,12 +7,15 @@ import type { BboxResult } from '../evaluation/index.ts';
 import { initEngine } from '../gpu/index.ts';
 import { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries } from '../registry/registries.ts';
-import { readCheckpoint } from '../runner/checkpoint.ts';
+import { readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
+import type { ConfigDict } from '../config/index.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset } from './datasets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
+import { checkSomethingLoaded } from './loadedWeights.ts';
+import { locateError } from './locateError.ts';
 import './registerAll.ts';
 import { readRunConfig } from './runConfig.ts';
 
@@ -35,17 +38,31 @@ export interface TestResult {
 
 /** @throws ConfigError, DatasetError, CheckpointError, DeviceError */
 export async function testCheckpoint(job: TestJob): Promise<TestResult> {
-  const { fs, decodeImage, log } = job;
+  const { fs } = job;
   const { dict } = await readRunConfig(fs, job.configPath, job.cfgOptions);
   const checkpoint = await readCheckpoint(fs, job.checkpoint);
   await initEngine();
+  try {
+    return await evaluateOn(job, dict, checkpoint.stateDict);
+  } catch (error) {
+    throw locateError(error, dict);
+  }
+}
+
+async function evaluateOn(
+  job: TestJob,
+  dict: ConfigDict,
+  stateDict: LoadedCheckpoint['stateDict'],
+): Promise<TestResult> {
+  const { fs, decodeImage, log } = job;
   const context = new BuildContext(createRunRegistries(), { fs, decodeImage, seed: 0, warn: log });
   const dataset = await buildDataset(dict, 'test', context);
   const model = buildModel(dict, context);
   try {
     model.CLASSES = dataset.CLASSES;
-    const { message } = model.loadStateDict(checkpoint.stateDict);
-    if (message) log(message);
+    const report = model.loadStateDict(stateDict);
+    checkSomethingLoaded(model, report, job.checkpoint);
+    if (report.message) log(report.message);
     const loader = new DataLoader({
       source: new DatasetSampleSource(dataset, 0),
       dataset,

@@ -21,6 +21,9 @@ import type { RunListener } from '../util/runEvents.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
+import { checkSomethingLoaded } from './loadedWeights.ts';
+import { locateError } from './locateError.ts';
+import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
 import { readRunConfig, type RunConfig } from './runConfig.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
@@ -44,6 +47,8 @@ export interface TrainJob {
   /** A checkpoint to take the weights of; overrides the config's. */
   loadFrom?: string;
   seed?: number;
+  /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
+  onInvalidLoss?: 'pause' | 'go-on';
   /** Where samples are decoded; default: in this thread. */
   createSampleSource?: (spec: DatasetSpec) => Promise<SampleSource>;
 }
@@ -75,8 +80,9 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     await logger?.flush();
   };
   let run: PreparedRun | null = null;
+  let runConfig: RunConfig | null = null;
   try {
-    const runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
+    runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
     await initEngine();
     const seed = job.seed ?? readSeed(runConfig);
     workDir = job.workDir ?? workDirOf(runConfig, timestamp);
@@ -123,7 +129,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     await finish(runner.end, null);
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
     return { workDir, end: runner.end };
-  } catch (error) {
+  } catch (cause) {
+    const error = runConfig ? locateError(cause, runConfig.dict) : cause;
     const report = toErrorReport(error);
     logger?.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
     // The disk itself may be what failed; the first error is the one to show.
@@ -198,7 +205,22 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   const parameters = model.parameters();
   const count = (list: typeof parameters): number => list.reduce((sum, p) => sum + p.size, 0);
   const optimizer = buildOptimizer(model, dict.optimizer, context);
-  const runner = buildRunner(readRunnerCfg(dict), context.registries.RUNNERS, {
+  const watch = watchLosses({
+    batch: () => runner.dataBatch,
+    onInvalid: (message) => {
+      logger.warning(`${message}. ${INVALID_LOSS_HINT}`);
+      if (options.onInvalidLoss === 'go-on') return;
+      onEvent({
+        name: 'run.noticed',
+        level: 'warning',
+        code: 'invalid-loss',
+        message,
+        hint: INVALID_LOSS_HINT,
+      });
+      control.pause();
+    },
+  });
+  const runner: BaseRunner = buildRunner(readRunnerCfg(dict), context.registries.RUNNERS, {
     model,
     optimizer,
     fs,
@@ -206,7 +228,10 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
     logger,
     timestamp,
     control,
-    onEvent,
+    onEvent: (event) => {
+      onEvent(event);
+      watch(event);
+    },
     meta: {
       env_info: `tabtrain 0.1.0, adapter: ${adapter.name}`,
       config: config.prettyText(),
@@ -233,8 +258,9 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   if (resumeFrom) await resumeRun(runner, model, resumeFrom);
   else if (loadFrom) {
     const { stateDict } = await readCheckpoint(fs, loadFrom);
-    const { message } = model.loadStateDict(stateDict);
-    if (message) logger.warning(message);
+    const report = model.loadStateDict(stateDict);
+    checkSomethingLoaded(model, report, loadFrom);
+    if (report.message) logger.warning(report.message);
     logger.info(`load checkpoint from ${loadFrom}`);
   }
   return {
@@ -289,7 +315,7 @@ export function makeLoader(
   const loaderCfg = data[training ? 'train_dataloader' : 'val_dataloader'];
   const val = isDict(data.val) ? data.val.samples_per_gpu : undefined;
   const own = isDict(loaderCfg) ? loaderCfg.samples_per_gpu : undefined;
-  const batchSize = Number(own ?? (training ? data.samples_per_gpu : val) ?? 1);
+  const batchSize = (own ?? (training ? data.samples_per_gpu : val) ?? 1) as number;
   return new DataLoader({
     source: set.source,
     dataset: set.dataset,

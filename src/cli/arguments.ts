@@ -62,7 +62,7 @@ export function parseArguments(
       while (values.length - before < most && i + 1 < words.length && !words[i + 1].startsWith('--'))
         values.push(words[++i]);
     }
-    if (values.length === before) {
+    if (values.length === before || values.slice(before).includes('')) {
       throw new ConfigError(`--${name} needs a value: --${name} ${option.value}`, { code: 'missing-value' });
     }
   }

@@ -28,8 +28,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     return await command.run(parseArguments(rest, command));
   } catch (error) {
     const report = toErrorReport(error);
-    console.error(`${report.name}: ${formatReport(report)}`);
-    if (report.code === 'internal' && report.stack) console.error(report.stack);
+    if (report.code === 'internal')
+      console.error(`${report.stack ?? report.message}\n  hint: this is a bug of tabtrain: please report it`);
+    else console.error(`${report.name}: ${formatReport(report)}`);
     return report.isInputError ? 2 : 1;
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { ConfigError } from '../errors/trainerError.ts';
 import { createMountFs, type Mount } from '../storage/mountFs.ts';
@@ -28,11 +28,18 @@ export function createNodeRoot(dataOptions: readonly string[] = []): NodeRoot {
         hint: '--data bccd=../shared/data/bccd',
       });
     }
-    if (!existsSync(path)) {
-      throw new ConfigError(`--data ${name} must name a folder, but ${path} does not exist`, {
-        code: 'not-found',
-        path,
+    if (/[\\/]/.test(name) || name.startsWith('.')) {
+      throw new ConfigError(`--data must be NAME=PATH with a plain NAME, but got ${option}`, {
+        code: 'bad-option',
+        hint: 'configs then find the folder as data/NAME/',
       });
+    }
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (!stats?.isDirectory()) {
+      throw new ConfigError(
+        `--data ${name} must name a folder, but ${path} ${stats ? 'is a file' : 'does not exist'}`,
+        { code: 'not-found', path, hint: stats ? `tabtrain import ${path} --name ${name}` : undefined },
+      );
     }
     mounts[`data/${name}`] = { fs: createNodeFs(resolve(path)), readOnly: true };
   }
@@ -40,7 +47,7 @@ export function createNodeRoot(dataOptions: readonly string[] = []): NodeRoot {
     fs: joinByRoot(createMountFs(createNodeFs(cwd), mounts), createNodeFs('/')),
     path: (written) => {
       const absolute = resolve(written);
-      const below = relative(cwd, absolute);
+      const below = relative(cwd, absolute) || '.';
       return below.startsWith('..') || isAbsolute(below) ? absolute : below;
     },
   };

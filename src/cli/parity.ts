@@ -42,6 +42,12 @@ export async function runParity(args: Arguments): Promise<number> {
     }
     report(relative(dir, file), results, totals, args.has('verbose'));
   }
+  if (totals.passed + totals.failed + totals.skipped === 0) {
+    throw new ConfigError(
+      `parity must find a fixture case, but there is none below ${dir}${only === undefined ? '' : ` whose file or id contains '${only}'`}`,
+      { code: 'no-cases', path: dir },
+    );
+  }
   if (totals.skipped > 0)
     console.log(`${totals.skipped} skipped: kinds that are not built yet, by name above`);
   console.log(`${totals.passed} passed, ${totals.failed} failed`);
@@ -83,7 +89,16 @@ function fixtureFiles(dir: string): string[] {
 
 /** A JSON file that isn't a fixture (no cases) of ours is one case by itself when a suite takes it, else it is left out. */
 function readFixture(file: string): FixtureFile | null {
-  const content: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new ConfigError(`a fixture file must be JSON, but reading ${file} fails: ${String(cause)}`, {
+      code: 'bad-json',
+      path: file,
+      cause,
+    });
+  }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return null;
   if ('cases' in content && Array.isArray(content.cases)) {
     const cases = content.cases.map((one: FixtureCase & { description?: string }, i) => ({

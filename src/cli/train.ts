@@ -36,6 +36,8 @@ export async function runTrain(args: Arguments): Promise<number> {
       resumeFrom: optionalPath('resume-from'),
       loadFrom: optionalPath('load-from'),
       seed,
+      // Nobody could press Resume here.
+      onInvalidLoss: 'go-on',
       onEvent: (event) => {
         if (event.name === 'run.logged') console.log(event.line);
         else if (event.name === 'run.noticed')

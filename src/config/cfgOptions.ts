@@ -21,8 +21,11 @@ export function parseCfgOptions(args: readonly string[]): PlainDict {
   for (const arg of args) {
     const at = arg.indexOf('=');
     const span = new LineIndex(OPTIONS_FILE, arg).span(at + 1, arg.length);
-    if (at === -1) {
-      throw new ConfigError(`an option must be written key=value, but got '${arg}'`, { code: 'bad-option' });
+    if (at < 1) {
+      throw new ConfigError(`an option must be written key=value, but got '${arg}'`, {
+        code: 'bad-option',
+        hint: "such as optimizer.lr=0.01 or data.train.pipeline.2.img_scale='(640,480)'",
+      });
     }
     const { value, isFloat } = parseOption(arg.slice(at + 1));
     setEntry(options, arg.slice(0, at), value);

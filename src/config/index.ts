@@ -6,4 +6,5 @@ export { dumpText } from './dump.ts';
 export * from './encode.ts';
 export { deepCopy, DELETE_KEY, mergeAIntoB } from './merge.ts';
 export * from './path.ts';
+export { configTextReader } from './textReader.ts';
 export { replaceCfgVals } from './replaceCfgVals.ts';

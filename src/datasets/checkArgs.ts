@@ -1,19 +1,10 @@
 // Checks of config values, with messages that name the argument. Paths and spans are added by buildFromCfg.
 
 import { ConfigError } from '../errors/trainerError.ts';
-
-/** A config value in Python's words, for messages. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'string') return `'${value}'`;
-  if (Array.isArray(value)) return `(${value.map(describe).join(', ')})`;
-  if (typeof value === 'object') return 'a dict';
-  return String(value);
-}
+import { plainRepr } from '../lang/plainRepr.ts';
 
 export function badValue(name: string, requirement: string, value: unknown, hint?: string): ConfigError {
-  return new ConfigError(`${name} must be ${requirement}, but got ${describe(value)}`, {
+  return new ConfigError(`${name} must be ${requirement}, but got ${plainRepr(value)}`, {
     code: 'bad-value',
     hint,
   });
@@ -22,7 +13,7 @@ export function badValue(name: string, requirement: string, value: unknown, hint
 /** Refuse an argument that is known but not built; `harmless` values pass. */
 export function refuseUnsupported(name: string, value: unknown, harmless: readonly unknown[] = []): void {
   if (value === undefined || value === null || harmless.includes(value)) return;
-  throw new ConfigError(`${name}=${describe(value)} is not supported`, {
+  throw new ConfigError(`${name}=${plainRepr(value)} is not supported`, {
     code: 'unsupported',
     hint: `leave ${name} out`,
   });

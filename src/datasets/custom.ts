@@ -62,6 +62,7 @@ export abstract class CustomDataset implements Dataset {
   protected dataInfos: readonly ImgInfo[] = [];
   readonly #classes: unknown;
   readonly #dataRoot: string;
+  readonly #pipelinePath: string;
   readonly #pipeline: readonly Transform[];
 
   constructor(args: CustomDatasetArgs, context: BuildContext) {
@@ -73,6 +74,7 @@ export abstract class CustomDataset implements Dataset {
     this.testMode = args.testMode ?? false;
     this.filterEmptyGt = args.filterEmptyGt ?? true;
     this.#classes = args.classes ?? null;
+    this.#pipelinePath = `${context.path}.pipeline`;
     this.#pipeline = buildTransforms(args.pipeline, context, 'pipeline');
   }
 
@@ -132,12 +134,12 @@ export abstract class CustomDataset implements Dataset {
   async prepareTrainImg(index: number, rng: Rng): Promise<Results | null> {
     const results = this.#prePipeline(index);
     results.ann_info = this.getAnnInfo(index);
-    return runTransforms(this.#pipeline, results, rng);
+    return runTransforms(this.#pipeline, results, rng, this.#pipelinePath);
   }
 
   /** @throws RunError `dropped-test-image` when the pipeline drops the picture */
   async prepareTestImg(index: number, rng: Rng): Promise<Results> {
-    const results = await runTransforms(this.#pipeline, this.#prePipeline(index), rng);
+    const results = await runTransforms(this.#pipeline, this.#prePipeline(index), rng, this.#pipelinePath);
     if (results) return results;
     throw new RunError(`a test pipeline must keep every picture, but it dropped ${this.#nameOf(index)}`, {
       code: 'dropped-test-image',

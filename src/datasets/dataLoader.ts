@@ -28,6 +28,8 @@ export class DataLoader {
   readonly #source: SampleSource;
   readonly #sampler: Sampler;
   readonly #prefetch: number;
+  /** Shuffled batches are trained on. */
+  readonly #needsTruth: boolean;
 
   /** @throws ConfigError `bad-value` for a batch size below 1; DatasetError `empty-dataset` */
   constructor({ source, dataset, batchSize, shuffle, seed, prefetch = 2 }: DataLoaderOptions) {
@@ -46,6 +48,7 @@ export class DataLoader {
     }
     this.#source = source;
     this.batchSize = batchSize;
+    this.#needsTruth = shuffle;
     this.#prefetch = Math.max(0, prefetch);
     this.#sampler = shuffle
       ? new GroupSampler({ flag: dataset.flag, samplesPerGpu: batchSize, seed })
@@ -91,6 +94,13 @@ export class DataLoader {
   }
 
   async #load(indices: readonly number[], epoch: number): Promise<Batch> {
-    return collate(await Promise.all(indices.map((index) => this.#source.getSample(index, epoch))));
+    const samples = await Promise.all(indices.map((index) => this.#source.getSample(index, epoch)));
+    if (this.#needsTruth && samples.some((sample) => !sample.gtBboxes || !sample.gtLabels)) {
+      throw new ConfigError(
+        "a training pipeline must end with Collect(keys=['img', 'gt_bboxes', 'gt_labels']), but its samples have no ground truth",
+        { code: 'no-ground-truth', path: 'data.train.pipeline', hint: 'add the missing keys to Collect' },
+      );
+    }
+    return collate(samples);
   }
 }

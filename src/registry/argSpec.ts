@@ -1,3 +1,5 @@
+import type { ArgKind } from './argKinds.ts';
+
 /**
  * The arguments a registered class takes, by their config names (snake_case).
  * A class without `static args` takes anything (a user's quick experiment); ours always declare them.
@@ -7,6 +9,8 @@ export interface ArgSpec {
   readonly optional?: readonly string[];
   /** True when unknown keys are handed on (`**kwargs`), still in camelCase. */
   readonly rest?: boolean;
+  /** What the values of some arguments must be; checked before the class is built. */
+  readonly kinds?: Readonly<Record<string, ArgKind>>;
 }
 
 /**

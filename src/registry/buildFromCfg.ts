@@ -1,6 +1,8 @@
 import { RegistryError, TrainerError } from '../errors/trainerError.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
+import { unmetKind } from './argKinds.ts';
 import { snakeToCamel } from './argSpec.ts';
 import type { BuildContext } from './buildContext.ts';
 import { assertDict, type Registrable, type Registry } from './registry.ts';
@@ -26,7 +28,7 @@ export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: Bu
   const merged: Record<string, unknown> = { ...defaultArgs, ...cfg };
   const type = merged.type;
   if (type === undefined) {
-    throw new RegistryError(`${path} must contain the key "type", but it has only ${listKeys(merged)}`, {
+    throw new RegistryError(`${path} must contain the key "type", but it has ${listKeys(cfg)}`, {
       code: 'missing-type',
       path,
       span: sourceOf(cfg, null)?.span,
@@ -103,6 +105,15 @@ function checkArgs(
       },
     );
   }
+  for (const [key, kind] of Object.entries(spec.kinds ?? {})) {
+    const wanted = unmetKind(args[key], kind);
+    if (wanted === null) continue;
+    throw new RegistryError(`${module.name}: ${key} must be ${wanted}, but got ${plainRepr(args[key])}`, {
+      code: 'bad-value',
+      path: `${path}.${key}`,
+      span: sourceOf(cfg, key)?.span ?? sourceOf(cfg, 'type')?.span,
+    });
+  }
 }
 
 function withPath(error: unknown, path: string, className: string, cfg: object): unknown {
@@ -110,10 +121,11 @@ function withPath(error: unknown, path: string, className: string, cfg: object):
     // A deeper build has already said where; keep the innermost place.
     if (error.path !== undefined) return error;
     const Same = error.constructor as typeof RegistryError;
+    const argument = subjectOf(error.message, cfg);
     return new Same(`${className}: ${error.message}`, {
       code: error.code,
-      path,
-      span: error.span ?? sourceOf(cfg, 'type')?.span ?? sourceOf(cfg, null)?.span,
+      path: argument === null ? path : `${path}.${argument}`,
+      span: error.span ?? sourceOf(cfg, argument ?? 'type')?.span ?? sourceOf(cfg, null)?.span,
       hint: error.hint,
       cause: error,
     });
@@ -127,7 +139,13 @@ function withPath(error: unknown, path: string, className: string, cfg: object):
   });
 }
 
+/** The argument that a message is about: messages begin with their subject (`depth must be …`). */
+function subjectOf(message: string, cfg: object): string | null {
+  const subject = /^[a-z_][a-z0-9_]*/.exec(message)?.[0];
+  return subject !== undefined && subject in cfg ? subject : null;
+}
+
 function listKeys(value: Record<string, unknown>): string {
   const keys = Object.keys(value);
-  return keys.length === 0 ? 'no keys' : keys.map((k) => `'${k}'`).join(', ');
+  return keys.length === 0 ? 'no keys' : `only ${keys.map((k) => `'${k}'`).join(', ')}`;
 }

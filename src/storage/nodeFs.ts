@@ -95,9 +95,7 @@ class NodeFs implements FileSystem {
   }
 
   async makeDir(path: string): Promise<void> {
-    await this.#do(path, async (full) => {
-      await fsp.mkdir(full, { recursive: true });
-    });
+    await this.#do(path, makeFolders);
   }
 
   async writeFile(path: string, data: Uint8Array | string): Promise<void> {
@@ -113,7 +111,7 @@ class NodeFs implements FileSystem {
 
   async appendFile(path: string, data: Uint8Array | string): Promise<void> {
     await this.#do(path, async (full) => {
-      await fsp.mkdir(dirname(full), { recursive: true });
+      await makeFolders(dirname(full));
       await fsp.appendFile(full, toBytes(data));
     });
   }
@@ -121,7 +119,7 @@ class NodeFs implements FileSystem {
   async createWriter(path: string): Promise<FileWriter> {
     return this.#do(path, async (full) => {
       if ((await this.stat(path))?.kind === 'directory') throw errors.notAFile(path);
-      await fsp.mkdir(dirname(full), { recursive: true });
+      await makeFolders(dirname(full));
       const temp = join(dirname(full), tempName(OWNER));
       return new NodeWriter(await fsp.open(temp, 'wx'), temp, full, path);
     });
@@ -132,7 +130,7 @@ class NodeFs implements FileSystem {
     await this.#do(from, async (full) => {
       const stats = await fsp.stat(full);
       if (full === target) return;
-      await fsp.mkdir(dirname(target), { recursive: true });
+      await makeFolders(dirname(target));
       const old = await fsp.stat(target).catch(() => null);
       // rename(2) replaces a file by a file at once; anything else in the way has to go first.
       if (old && (stats.isDirectory() || old.isDirectory())) await fsp.rm(target, { recursive: true });
@@ -142,7 +140,7 @@ class NodeFs implements FileSystem {
 
   async link(targetName: string, path: string): Promise<boolean> {
     return this.#do(path, async (full) => {
-      await fsp.mkdir(dirname(full), { recursive: true });
+      await makeFolders(dirname(full));
       // Made beside it and renamed, so that there is a link at every moment.
       const temp = join(dirname(full), tempName(OWNER));
       try {
@@ -240,6 +238,22 @@ class NodeWriter implements FileWriter {
     this.#handle = null;
     await handle.close();
     await fsp.rm(this.#temp, { force: true });
+  }
+}
+
+/** Make a folder and those above it. Node's own `recursive` never comes back where a folder refuses children (/proc). */
+async function makeFolders(folder: string): Promise<void> {
+  try {
+    await fsp.mkdir(folder);
+  } catch (error) {
+    const stats = await fsp.stat(folder).catch(() => null);
+    if (stats?.isDirectory()) return;
+    const parent = dirname(folder);
+    if (codeOf(error) !== 'ENOENT') throw error;
+    if (parent === folder || (await fsp.stat(parent).catch(() => null)))
+      throw Object.assign(new Error(`can't make ${folder}`, { cause: error }), { code: 'EACCES' });
+    await makeFolders(parent);
+    await makeFolders(folder);
   }
 }
 

@@ -1,10 +1,15 @@
 /**
- * Find the candidate that a misspelt name most likely meant (Levenshtein distance, case folded).
- * @returns undefined when nothing is closer than about a third of the name's length.
+ * Find the candidate that a misspelt name most likely meant (edit distance with swaps of neighbours, case folded).
+ * @param most edits that still count as a slip; default a third of the name's length, but at least one
+ * @returns undefined when nothing is that close
  */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+export function nearest(
+  name: string,
+  candidates: Iterable<string>,
+  most = Math.max(1, Math.floor(name.length / 3)),
+): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.ceil(name.length / 3)) + 1;
+  let bestDistance = most + 1;
   for (const candidate of candidates) {
     const d = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (d < bestDistance) {
@@ -16,13 +21,17 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
 }
 
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const change = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
       next[j] = Math.min(row[j] + 1, next[j - 1] + 1, change);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (isSwap) next[j] = Math.min(next[j], before[j - 2] + 1);
     }
+    before = row;
     row = next;
   }
   return row[b.length];

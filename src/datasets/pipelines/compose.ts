@@ -1,6 +1,7 @@
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { PIPELINES } from '../../registry/registries.ts';
 import type { Rng } from '../../util/prng.ts';
+import { ConfigError } from '../../errors/trainerError.ts';
 import { badValue } from '../checkArgs.ts';
 import type { Results, Transform } from './results.ts';
 
@@ -12,13 +13,15 @@ interface ComposeArgs {
 export class Compose implements Transform {
   static readonly args = { required: ['transforms'] };
   readonly transforms: readonly Transform[];
+  readonly #path: string;
 
   constructor({ transforms }: ComposeArgs, context: BuildContext) {
     this.transforms = buildTransforms(transforms, context, 'transforms');
+    this.#path = `${context.path}.transforms`;
   }
 
   async call(results: Results, rng: Rng): Promise<Results | null> {
-    return runTransforms(this.transforms, results, rng);
+    return runTransforms(this.transforms, results, rng, this.#path);
   }
 }
 
@@ -28,15 +31,25 @@ export function buildTransforms(cfgs: unknown, context: BuildContext, key: strin
   return cfgs.map((cfg, i) => context.build<Transform>('PIPELINES', cfg, `${key}[${i}]`));
 }
 
-/** @returns null as soon as a transform drops the sample */
+/**
+ * @param path of the list in the config, for messages
+ * @returns null as soon as a transform drops the sample
+ */
 export async function runTransforms(
   transforms: readonly Transform[],
   results: Results,
   rng: Rng,
+  path = 'pipeline',
 ): Promise<Results | null> {
   let current: Results | null = results;
-  for (const transform of transforms) {
-    current = await transform.call(current, rng);
+  for (const [i, transform] of transforms.entries()) {
+    try {
+      current = await transform.call(current, rng);
+    } catch (error) {
+      if (!(error instanceof ConfigError) || error.path !== undefined) throw error;
+      const { message, code, hint } = error;
+      throw new ConfigError(message, { code, hint, path: `${path}[${i}]`, cause: error });
+    }
     if (current === null) return null;
   }
   return current;

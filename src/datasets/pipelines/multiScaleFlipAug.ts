@@ -25,6 +25,7 @@ export class MultiScaleFlipAug implements Transform {
     required: ['transforms'],
     optional: ['img_scale', 'scale_factor', 'flip', 'flip_direction'],
   };
+  readonly #path: string;
   readonly #transforms: readonly Transform[];
   readonly #scale: ImgScale | null;
   readonly #scaleFactor: number | null;
@@ -49,6 +50,7 @@ export class MultiScaleFlipAug implements Transform {
     }
     this.#scale = scales[0] ?? null;
     this.#scaleFactor = factor;
+    this.#path = `${context.path}.transforms`;
     this.#transforms = buildTransforms(transforms, context, 'transforms');
   }
 
@@ -57,7 +59,7 @@ export class MultiScaleFlipAug implements Transform {
     else results.scale_factor = this.#scaleFactor ?? 1;
     results.flip = false;
     results.flip_direction = null;
-    return runTransforms(this.#transforms, results, rng);
+    return runTransforms(this.#transforms, results, rng, this.#path);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type NormLayer,
 } from '../../nn/index.ts';
 import { MODELS, type ArgSpec, type BuildContext } from '../../registry/index.ts';
+import { checkInputChannels } from '../inputChannels.ts';
 import { BasicBlock, Bottleneck, ResLayer, type BlockStyle, type BlockType } from './resBlocks.ts';
 
 /** Pictures in, a pyramid of feature maps out. */
@@ -81,6 +82,20 @@ export class ResNet extends Module implements Backbone {
       'pretrained',
       'init_cfg',
     ],
+    kinds: {
+      depth: 'int',
+      in_channels: 'positive int',
+      stem_channels: 'positive int?',
+      base_channels: 'positive int',
+      num_stages: 'int',
+      strides: 'positive ints',
+      dilations: 'positive ints',
+      out_indices: 'ints',
+      frozen_stages: 'int',
+      norm_cfg: 'dict',
+      norm_eval: 'bool',
+      pretrained: 'str?',
+    },
   };
   override readonly className = 'ResNet';
   readonly #conv1: Conv2d;
@@ -139,6 +154,7 @@ export class ResNet extends Module implements Backbone {
   }
 
   forward(x: Tensor): Tensor[] {
+    checkInputChannels(this.#conv1.inChannels, x, 'backbone.in_channels');
     // Nothing below a frozen part needs a gradient, so nothing is recorded there.
     let y = this.#frozenStages >= 0 ? noGrad(() => this.#forwardStem(x)) : this.#forwardStem(x);
     const outputs: Tensor[] = [];

@@ -45,6 +45,7 @@ export class AnchorGenerator {
       'centers',
       'center_offset',
     ],
+    kinds: { ratios: 'numbers', scales: 'numbers?', base_sizes: 'numbers?', center_offset: 'number' },
   };
 
   /** [width, height] per level, px. */
@@ -58,6 +59,10 @@ export class AnchorGenerator {
       throw bad(`center_offset must be 0 when centers are given, but got ${centerOffset}`);
     if (!(centerOffset >= 0 && centerOffset <= 1))
       throw bad(`center_offset must be in [0, 1], but got ${centerOffset}`);
+    if (!isStrides(args.strides))
+      throw bad('strides must be a list of positive numbers or (width, height) tuples, one per level');
+    if (ratios.length === 0 || !ratios.every((ratio) => ratio > 0))
+      throw bad(`ratios must be positive numbers, but got [${ratios.join(', ')}]`);
     this.strides = args.strides.map((s) => (typeof s === 'number' ? [s, s] : [s[0], s[1]]));
     if (centers !== null && centers.length !== this.strides.length)
       throw bad(`centers must have one entry per stride (${this.strides.length}), but got ${centers.length}`);
@@ -133,7 +138,11 @@ export class AnchorGenerator {
     if (sizes.length !== this.numLevels) {
       throw new ConfigError(
         `the anchor generator has strides for ${this.numLevels} levels, but the neck gives ${sizes.length} feature maps`,
-        { code: 'level-mismatch', hint: 'make the number of strides and neck.num_outs equal' },
+        {
+          code: 'level-mismatch',
+          path: 'model.bbox_head.anchor_generator.strides',
+          hint: 'make the number of strides and neck.num_outs equal',
+        },
       );
     }
   }
@@ -176,6 +185,13 @@ function makeBaseAnchors(
 
 function bad(message: string): ConfigError {
   return new ConfigError(message, { code: 'bad-value' });
+}
+
+function isStrides(value: unknown): value is AnchorGeneratorArgs['strides'] {
+  const isSide = (side: unknown): boolean => typeof side === 'number' && side > 0;
+  const isStride = (stride: unknown): boolean =>
+    isSide(stride) || (Array.isArray(stride) && stride.length === 2 && stride.every(isSide));
+  return Array.isArray(value) && value.length > 0 && value.every(isStride);
 }
 
 PRIOR_GENERATORS.registerModule()(AnchorGenerator);

@@ -45,6 +45,7 @@ const MAX_RATIO = f(Math.abs(Math.log(16 / 1000)));
 export class DeltaXYWHBBoxCoder implements BBoxCoder {
   static readonly args: ArgSpec = {
     optional: ['target_means', 'target_stds', 'clip_border', 'add_ctr_clamp', 'ctr_clamp'],
+    kinds: { target_means: 'numbers', target_stds: 'numbers', clip_border: 'bool', add_ctr_clamp: 'bool' },
   };
   readonly #means: Float32Array;
   readonly #stds: Float32Array;
@@ -57,6 +58,11 @@ export class DeltaXYWHBBoxCoder implements BBoxCoder {
       if (value.length !== 4)
         throw new ConfigError(`${name} must have 4 numbers, but got ${value.length}`, { code: 'bad-value' });
     }
+    if (targetStds.includes(0))
+      throw new ConfigError(`target_stds must not hold 0, but got [${targetStds.join(', ')}]`, {
+        code: 'bad-value',
+        hint: 'box offsets are divided by them',
+      });
     this.#means = Float32Array.from(targetMeans);
     this.#stds = Float32Array.from(targetStds);
     this.#clipBorder = clipBorder;

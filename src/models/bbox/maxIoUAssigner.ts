@@ -52,6 +52,14 @@ export class MaxIoUAssigner implements Assigner {
       'gpu_assign_thr',
       'iou_calculator',
     ],
+    kinds: {
+      pos_iou_thr: 'number',
+      min_pos_iou: 'number',
+      gt_max_assign_all: 'bool',
+      ignore_iof_thr: 'number',
+      ignore_wrt_candidates: 'bool',
+      match_low_quality: 'bool',
+    },
   };
   readonly #args: Required<Omit<MaxIoUAssignerArgs, 'iouCalculator' | 'negIouThr'>>;
   readonly #negRange: readonly [number, number];

@@ -57,6 +57,29 @@ export function nms(boxes: Boxes, scores: Float32Array, iouThreshold: number): I
 }
 
 /**
+ * The `iou_threshold` of an `nms` dict.
+ * @throws ConfigError for another type than `nms` or a missing threshold
+ */
+export function nmsThreshold({ type = 'nms', iou_threshold: threshold }: NmsCfg): number {
+  if (type !== 'nms')
+    throw new ConfigError(`nms type must be 'nms', but got '${type}'`, {
+      code: 'unsupported',
+      path: 'model.test_cfg.nms.type',
+      hint: "soft_nms and nms_match aren't built; write nms=dict(type='nms', iou_threshold=0.5)",
+    });
+  if (typeof threshold !== 'number')
+    throw new ConfigError(
+      `nms must have an iou_threshold, a number, but ${threshold === undefined ? 'has none' : `got ${JSON.stringify(threshold)}`}`,
+      {
+        code: 'missing-argument',
+        path: 'model.test_cfg.nms.iou_threshold',
+        hint: "write nms=dict(type='nms', iou_threshold=0.5)",
+      },
+    );
+  return threshold;
+}
+
+/**
  * {@link nms} within each class, by shifting the classes apart as MMCV does.
  * @param labels int32 [N]
  * @returns indices of the kept boxes, best first
@@ -69,16 +92,8 @@ export function batchedNms(
 ): Int32Array {
   // `nms=None` in a config means no suppression.
   if (cfg === null) return sortDescending(scores);
-  const { type = 'nms', iou_threshold: threshold, max_num: maxNum = -1, split_thr: splitThr = 10000 } = cfg;
-  if (type !== 'nms')
-    throw new ConfigError(`nms type must be 'nms', but got '${type}'`, {
-      code: 'unsupported',
-      hint: "soft_nms and nms_match aren't built; write nms=dict(type='nms', iou_threshold=0.5)",
-    });
-  if (threshold === undefined)
-    throw new ConfigError("nms is missing the required argument 'iou_threshold'", {
-      code: 'missing-argument',
-    });
+  const { max_num: maxNum = -1, split_thr: splitThr = 10000 } = cfg;
+  const threshold = nmsThreshold(cfg);
   const candidates = above(scores, cfg.score_threshold ?? 0);
   const shifted = cfg.class_agnostic ? boxes : shiftByClass(boxes, labels);
   let keep: Int32Array;

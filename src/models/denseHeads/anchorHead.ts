@@ -13,7 +13,7 @@ import {
   tidy,
   type Tensor,
 } from '../../gpu/index.ts';
-import { ConfigError, invariant, RunError } from '../../errors/index.ts';
+import { ConfigError, invariant } from '../../errors/index.ts';
 import { Module } from '../../nn/index.ts';
 import type { ArgSpec, BuildContext } from '../../registry/index.ts';
 import { AnchorGenerator, type Size } from '../bbox/anchorGenerator.ts';
@@ -23,6 +23,7 @@ import type { Assigner } from '../bbox/maxIoUAssigner.ts';
 import { PseudoSampler, type Sampler } from '../bbox/pseudoSampler.ts';
 import type { Detections } from '../bbox/nms.ts';
 import type { ImageMeta, TrainBatch } from '../detectors/batch.ts';
+import { checkInputChannels } from '../inputChannels.ts';
 import type { Loss } from '../losses/reduction.ts';
 import { imageTargets, targetsByLevel, type TargetRules } from './anchorTargets.ts';
 import type { DenseHead, HeadOutputs, Losses } from './denseHead.ts';
@@ -57,6 +58,18 @@ export const ANCHOR_HEAD_ARGS = {
     'test_cfg',
     'init_cfg',
   ],
+  kinds: {
+    num_classes: 'positive int',
+    in_channels: 'positive int',
+    feat_channels: 'positive int',
+    anchor_generator: 'dict',
+    bbox_coder: 'dict',
+    reg_decoded_bbox: 'bool',
+    loss_cls: 'dict',
+    loss_bbox: 'dict',
+    train_cfg: 'dict?',
+    test_cfg: 'dict?',
+  },
 } as const satisfies ArgSpec;
 
 interface Pyramid {
@@ -68,6 +81,7 @@ interface Pyramid {
 
 export abstract class AnchorHead extends Module implements DenseHead {
   readonly numClasses: number;
+  readonly #inChannels: number;
   /** Scores per anchor: one per class, and one for background when the scores come from a softmax. */
   readonly clsOutChannels: number;
   protected readonly generator: AnchorGenerator;
@@ -86,11 +100,8 @@ export abstract class AnchorHead extends Module implements DenseHead {
     const { numClasses, lossCls = { type: 'FocalLoss', use_sigmoid: true } } = args;
     this.#useSigmoid = lossCls.use_sigmoid === true;
     this.numClasses = numClasses;
+    this.#inChannels = args.inChannels;
     this.clsOutChannels = this.#useSigmoid ? numClasses : numClasses + 1;
-    if (!Number.isInteger(numClasses) || numClasses < 1)
-      throw new ConfigError(`num_classes must be a positive integer, but got ${numClasses}`, {
-        code: 'bad-value',
-      });
     this.initCfg = args.initCfg ?? { type: 'Normal', layer: 'Conv2d', std: 0.01 };
     this.#regDecodedBbox = args.regDecodedBbox ?? false;
     const defaultCoder = { type: 'DeltaXYWHBBoxCoder', target_stds: [1, 1, 1, 1] };
@@ -124,7 +135,10 @@ export abstract class AnchorHead extends Module implements DenseHead {
   protected abstract forwardSingle(x: Tensor): readonly [Tensor, Tensor];
 
   forward(feats: readonly Tensor[]): HeadOutputs {
-    const outputs = feats.map((x) => this.forwardSingle(x));
+    const outputs = feats.map((x) => {
+      checkInputChannels(this.#inChannels, x, 'bbox_head.in_channels');
+      return this.forwardSingle(x);
+    });
     return { clsScores: outputs.map(([cls]) => cls), bboxPreds: outputs.map(([, bbox]) => bbox) };
   }
 
@@ -165,8 +179,9 @@ export abstract class AnchorHead extends Module implements DenseHead {
   ): Promise<Detections[]> {
     const cfg = this.#testCfg;
     if (!cfg)
-      throw new RunError('the head has no test_cfg, which says how to pick boxes', {
+      throw new ConfigError('model.test_cfg must say how to pick boxes, but there is none', {
         code: 'no-test-cfg',
+        path: 'model.test_cfg',
         hint: 'write test_cfg=dict(nms_pre=1000, score_thr=0.05, nms=dict(...), max_per_img=100) in the model',
       });
     const { levels } = this.#pyramid(featureSizes(outputs));
@@ -220,8 +235,9 @@ export abstract class AnchorHead extends Module implements DenseHead {
   ): { targets: ReturnType<typeof targetsByLevel>; numTotalSamples: number } {
     const rules = this.#rules;
     if (!rules)
-      throw new RunError('the head has no train_cfg, which says how anchors are assigned', {
+      throw new ConfigError('model.train_cfg must say how anchors are assigned, but there is none', {
         code: 'no-train-cfg',
+        path: 'model.train_cfg',
         hint: 'write train_cfg=dict(assigner=dict(...), allowed_border=-1, pos_weight=-1, debug=False) in the model',
       });
     const { levels, all } = this.#pyramid(sizes);

@@ -4,7 +4,14 @@
 import { ConfigError } from '../../errors/index.ts';
 import type { BBoxCoder } from '../bbox/deltaXYWHBBoxCoder.ts';
 import type { Boxes } from '../bbox/iou.ts';
-import { batchedNms, takeDetections, takeRows, type Detections, type NmsCfg } from '../bbox/nms.ts';
+import {
+  batchedNms,
+  takeDetections,
+  nmsThreshold,
+  takeRows,
+  type Detections,
+  type NmsCfg,
+} from '../bbox/nms.ts';
 import type { ImageMeta } from '../detectors/batch.ts';
 
 /** The `test_cfg` of a dense head. */
@@ -25,13 +32,16 @@ export function checkTestCfg(cfg: Readonly<Record<string, unknown>>): TestCfg {
     if (typeof value === 'number') return value;
     throw new ConfigError(`test_cfg.${key} must be a number, but got ${JSON.stringify(value)}`, {
       code: 'bad-value',
+      path: `model.test_cfg.${key}`,
     });
   };
   const { nms = null } = cfg;
   if (typeof nms !== 'object' || Array.isArray(nms))
     throw new ConfigError(`test_cfg.nms must be a dict or None, but got ${JSON.stringify(nms)}`, {
       code: 'bad-value',
+      path: 'model.test_cfg.nms',
     });
+  if (nms) nmsThreshold(nms);
   return {
     nmsPre: number('nms_pre', -1),
     scoreThr: number('score_thr', 0),

@@ -17,6 +17,7 @@ export class RetinaHead extends AnchorHead {
   static readonly args: ArgSpec = {
     required: ANCHOR_HEAD_ARGS.required,
     optional: [...ANCHOR_HEAD_ARGS.optional, 'stacked_convs', 'conv_cfg', 'norm_cfg'],
+    kinds: { ...ANCHOR_HEAD_ARGS.kinds, stacked_convs: 'int', conv_cfg: 'dict?', norm_cfg: 'dict?' },
   };
   override readonly className = 'RetinaHead';
   readonly #clsConvs: ModuleList<ConvModule>;

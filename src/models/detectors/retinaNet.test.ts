@@ -227,6 +227,6 @@ test('with focal loss a sampler in train_cfg is not used, as in MMDetection', ()
 
 test('errors of parts say where in the config they are', () => {
   const cfg = tinyCfg({ loss_bbox: { type: 'SmoothL1Loss', beta: 0 } });
-  expect(() => build(cfg)).toThrow(expect.objectContaining({ path: 'model.bbox_head.loss_bbox' }));
+  expect(() => build(cfg)).toThrow(expect.objectContaining({ path: 'model.bbox_head.loss_bbox.beta' }));
   expect(() => build(tinyCfg({ anchors: 1 }))).toThrow("RetinaHead got an unexpected argument 'anchors'");
 });

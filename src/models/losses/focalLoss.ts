@@ -31,6 +31,7 @@ export interface FocalLossArgs {
 export class FocalLoss implements Loss {
   static readonly args: ArgSpec = {
     optional: ['use_sigmoid', 'gamma', 'alpha', 'reduction', 'loss_weight', 'activated'],
+    kinds: { use_sigmoid: 'bool', gamma: 'number', alpha: 'number', reduction: 'str', loss_weight: 'number' },
   };
   readonly #gamma: number;
   readonly #alpha: number;

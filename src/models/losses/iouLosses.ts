@@ -77,7 +77,10 @@ abstract class BoxLoss implements Loss {
 
 /** -log(IoU), 1 - IoU (`linear`) or 1 - IoU^2 (`square`). */
 export class IoULoss extends BoxLoss {
-  static readonly args: ArgSpec = { optional: ['linear', 'eps', 'reduction', 'loss_weight', 'mode'] };
+  static readonly args: ArgSpec = {
+    optional: ['linear', 'eps', 'reduction', 'loss_weight', 'mode'],
+    kinds: { reduction: 'str', loss_weight: 'number' },
+  };
   readonly #eps: number;
   readonly #mode: 'log' | 'linear' | 'square';
 
@@ -101,7 +104,10 @@ export class IoULoss extends BoxLoss {
 
 /** 1 - GIoU. Source: Rezatofighi et al., "Generalized Intersection over Union", 2019. */
 export class GIoULoss extends BoxLoss {
-  static readonly args: ArgSpec = { optional: ['eps', 'reduction', 'loss_weight'] };
+  static readonly args: ArgSpec = {
+    optional: ['eps', 'reduction', 'loss_weight'],
+    kinds: { reduction: 'str', loss_weight: 'number' },
+  };
   readonly #eps: number;
 
   constructor(args: GIoULossArgs = {}) {

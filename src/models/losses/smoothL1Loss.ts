@@ -36,7 +36,10 @@ export interface SmoothL1LossArgs extends L1LossArgs {
 
 /** |pred - target|. */
 export class L1Loss implements Loss {
-  static readonly args: ArgSpec = { optional: ['reduction', 'loss_weight'] };
+  static readonly args: ArgSpec = {
+    optional: ['reduction', 'loss_weight'],
+    kinds: { reduction: 'str', loss_weight: 'number' },
+  };
   readonly #reduction: Reduction;
   readonly #lossWeight: number;
 
@@ -64,7 +67,10 @@ export class L1Loss implements Loss {
 
 /** d^2 / (2 beta) where d = |pred - target| < beta, else d - beta / 2. */
 export class SmoothL1Loss implements Loss {
-  static readonly args: ArgSpec = { optional: ['beta', 'reduction', 'loss_weight'] };
+  static readonly args: ArgSpec = {
+    optional: ['beta', 'reduction', 'loss_weight'],
+    kinds: { reduction: 'str', loss_weight: 'number' },
+  };
   readonly #beta: number;
   readonly #reduction: Reduction;
   readonly #lossWeight: number;

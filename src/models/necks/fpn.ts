@@ -4,6 +4,7 @@ import { add, maxPool2d, relu, upsampleNearest2d, type Tensor } from '../../gpu/
 import { ConfigError } from '../../errors/index.ts';
 import { ConvModule, Module, ModuleList, type LayerCfg } from '../../nn/index.ts';
 import { MODELS, type ArgSpec } from '../../registry/index.ts';
+import { checkInputChannels } from '../inputChannels.ts';
 
 /** Feature maps in, feature maps out. */
 export interface Neck extends Module {
@@ -48,9 +49,20 @@ export class FPN extends Module implements Neck {
       'upsample_cfg',
       'init_cfg',
     ],
+    kinds: {
+      in_channels: 'positive ints',
+      out_channels: 'positive int',
+      num_outs: 'positive int',
+      start_level: 'int',
+      end_level: 'int',
+      conv_cfg: 'dict?',
+      norm_cfg: 'dict?',
+      act_cfg: 'dict?',
+      upsample_cfg: 'dict',
+    },
   };
   override readonly className = 'FPN';
-  readonly #numIns: number;
+  readonly #inChannels: readonly number[];
   readonly #numOuts: number;
   readonly #startLevel: number;
   readonly #backboneEndLevel: number;
@@ -64,7 +76,7 @@ export class FPN extends Module implements Neck {
     super();
     const { inChannels, outChannels, numOuts, startLevel = 0 } = args;
     const { convCfg = null, normCfg = null, actCfg = null } = args;
-    this.#numIns = inChannels.length;
+    this.#inChannels = inChannels;
     this.#numOuts = numOuts;
     this.#startLevel = startLevel;
     this.#backboneEndLevel = resolveEndLevel(args);
@@ -95,10 +107,17 @@ export class FPN extends Module implements Neck {
   }
 
   forward(inputs: readonly Tensor[]): Tensor[] {
-    if (inputs.length !== this.#numIns)
-      throw bad(
-        `in_channels must have one entry per input level (${inputs.length}), but got ${this.#numIns}`,
+    const numIns = this.#inChannels.length;
+    if (inputs.length !== numIns)
+      throw new ConfigError(
+        `neck.in_channels must have one entry per feature map of the backbone (${inputs.length}), but has ${numIns}`,
+        {
+          code: 'bad-value',
+          path: 'model.neck.in_channels',
+          hint: 'backbone.out_indices says which maps come',
+        },
       );
+    inputs.forEach((x, i) => checkInputChannels(this.#inChannels[i], x, `neck.in_channels[${i}]`));
     const laterals = this.#laterals.items.map((conv, i) => conv.forward(inputs[i + this.#startLevel]));
     for (let i = laterals.length - 1; i > 0; i--) {
       const target: readonly number[] = laterals[i - 1].shape;
