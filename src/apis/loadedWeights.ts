@@ -2,18 +2,22 @@ import { CheckpointError } from '../errors/trainerError.ts';
 import type { Module } from '../nn/index.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
 
+/** A checkpoint of which a smaller share of the parameters fits is of another model. */
+const LEAST_SHARE = 0.1;
+
 /**
- * Refuse a checkpoint of which not one parameter fits: MMCV would go on with random weights and a long warning.
+ * Refuse a checkpoint of which next to nothing fits: MMCV would go on with random weights and a long warning.
  * @throws CheckpointError `foreign-checkpoint`
  */
 export function checkSomethingLoaded(model: Module, report: LoadReport, path: string): void {
-  const names = [...model.namedParameters()].map(([name]) => name);
+  const names = model.namedParameters().map(([name]) => name);
   const absent = new Set([...report.missing, ...report.mismatched.map(({ name }) => name)]);
-  if (names.some((name) => !absent.has(name))) return;
+  const fitting = names.filter((name) => !absent.has(name)).length;
+  if (fitting >= names.length * LEAST_SHARE) return;
   const [first] = report.mismatched;
   const reason = first
-    ? `none of the ${names.length} parameters has its shape (${first.name} is [${first.actual.join(', ')}] in the file, [${first.expected.join(', ')}] in the model)`
-    : `it has none of the ${names.length} parameters of the model (such as ${names[0]})`;
+    ? `only ${fitting} of ${names.length} parameters have their shape (${first.name} is [${first.actual.join(', ')}] in the file, [${first.expected.join(', ')}] in the model)`
+    : `it has only ${fitting} of its ${names.length} parameters (${names.find((name) => absent.has(name)) ?? ''} is missing)`;
   throw new CheckpointError(`the checkpoint must fit the model of the config, but ${reason}`, {
     code: 'foreign-checkpoint',
     path,

@@ -122,6 +122,16 @@ describe('DataLoader', () => {
     expect(seen).toEqual([0, 2]);
   });
 
+  test('training refuses samples without ground truth, evaluation takes them', async () => {
+    const source = {
+      getSample: async (index: number): Promise<Sample> => ({ ...sample(index), gtBboxes: undefined }),
+    };
+    const make = (shuffle: boolean): DataLoader =>
+      new DataLoader({ source, dataset, batchSize: 5, shuffle, seed: 0 });
+    await expect(ids(make(true).epoch(0))).rejects.toMatchObject({ code: 'no-ground-truth' });
+    expect(await ids(make(false).epoch(0))).toHaveLength(2);
+  });
+
   test('refuses a batch size of 0 and an empty dataset', () => {
     const make = (batchSize: number, length: number): DataLoader =>
       new DataLoader({

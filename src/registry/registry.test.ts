@@ -8,7 +8,11 @@ import { createRunRegistries, HOOKS } from './registries.ts';
 import { Registry } from './registry.ts';
 
 class Box {
-  static readonly args = { required: ['side_length'], optional: ['colour'] };
+  static readonly args = {
+    required: ['side_length'],
+    optional: ['colour'],
+    kinds: { side_length: 'number' },
+  } as const;
   readonly sideLength: number;
   constructor({ sideLength }: { sideLength: number }) {
     if (sideLength < 0) throw new RangeError(`side_length must not be negative, but got ${sideLength}`);
@@ -136,4 +140,18 @@ test('snakeToCamel', () => {
     'a1B',
     'ARS',
   ]);
+});
+
+test('a value of the wrong kind is refused at its own place, and so is one that the class refuses', () => {
+  const { registry, context } = setup();
+  const cfg = { type: 'Box', side_length: 'wide' };
+  const span = { file: 'a.py', from: 0, to: 1, line: 2, column: 3, endLine: 2, endColumn: 4 };
+  setSource(cfg, 'side_length', { span });
+  expect(() => buildFromCfg(cfg, registry, { path: 'model.box', context })).toThrow(
+    expect.objectContaining({
+      message: "Box: side_length must be a number, but got 'wide'",
+      path: 'model.box.side_length',
+      span,
+    }),
+  );
 });

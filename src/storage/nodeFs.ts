@@ -184,7 +184,9 @@ class NodeFs implements FileSystem {
     try {
       return await action(full);
     } catch (error) {
-      throw translate(normalizePath(path), error);
+      const shown = normalizePath(path);
+      // Below the machine's root a path is only recognised with its slash.
+      throw translate(this.#root === '/' ? `/${shown}` : shown, error);
     }
   }
 }

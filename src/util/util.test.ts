@@ -61,6 +61,10 @@ test('a tuple stays a tuple, its slices and maps are arrays', () => {
 test('nearest finds a typo and leaves strangers alone', () => {
   expect(nearest('RetinaNett', ['RetinaNet', 'FCOS'])).toBe('RetinaNet');
   expect(nearest('Adam', ['SparseTransformer'])).toBeUndefined();
+  // A swap of neighbours is one slip; two slips are too many for a short name.
+  expect(nearest('depht', ['depth', 'width'])).toBe('depth');
+  expect(nearest('open', ['len', 'min'])).toBeUndefined();
+  expect(nearest('max_epochs', ['total_epochs'], 2)).toBeUndefined();
 });
 
 test('spanAt counts lines and columns from 1', () => {

@@ -225,6 +225,31 @@ test('with focal loss a sampler in train_cfg is not used, as in MMDetection', ()
   expect(build(cfg).bboxHead.numClasses).toBe(2);
 });
 
+test('parts that do not fit together are told by their config keys, not by a failing convolution', async () => {
+  await testAdapter();
+  const step = (cfg: Record<string, unknown>): unknown =>
+    build(cfg)
+      .train()
+      .trainStep(batch([[[8, 8, 40, 40]]]));
+  const cfg = tinyCfg();
+  expect(() => step({ ...cfg, neck: { ...(cfg.neck as object), in_channels: [4, 8, 16, 33] } })).toThrow(
+    'neck.in_channels[3] must be the channels that come in, 32, but it is 33',
+  );
+  expect(() => step(tinyCfg({ in_channels: 9 }))).toThrow('bbox_head.in_channels must be');
+  expect(() => step(tinyCfg({}, { in_channels: 1 }))).toThrow('backbone.in_channels must be');
+  expect(() => step({ ...cfg, train_cfg: null })).toThrow('model.train_cfg must say');
+  disposeEngine();
+});
+
+test('a test_cfg that could only fail after the first epoch fails at once', () => {
+  const withNms = (nms: object): Record<string, unknown> => {
+    const cfg = tinyCfg();
+    return { ...cfg, test_cfg: { ...(cfg.test_cfg as object), nms } };
+  };
+  expect(() => build(withNms({ type: 'soft_nms' }))).toThrow("nms type must be 'nms'");
+  expect(() => build(withNms({ type: 'nms' }))).toThrow('nms must have an iou_threshold');
+});
+
 test('errors of parts say where in the config they are', () => {
   const cfg = tinyCfg({ loss_bbox: { type: 'SmoothL1Loss', beta: 0 } });
   expect(() => build(cfg)).toThrow(expect.objectContaining({ path: 'model.bbox_head.loss_bbox.beta' }));

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { Tuple } from '../util/tuple.ts';
+import { unmetKind, type ArgKind } from './argKinds.ts';
+
+describe('unmetKind', () => {
+  const accepted: [unknown, ArgKind][] = [
+    [3, 'int'],
+    [-1, 'int'],
+    [1, 'positive int'],
+    [0.5, 'number'],
+    [false, 'bool'],
+    ['a', 'str'],
+    [{}, 'dict'],
+    [Tuple.of(0, 1), 'ints'],
+    [[], 'numbers'],
+    [null, 'dict?'],
+    [undefined, 'int'],
+  ];
+  test.each(accepted)('%j is fine as %s', (value, kind) => {
+    expect(unmetKind(value, kind)).toBeNull();
+  });
+
+  const refused: [unknown, ArgKind, string][] = [
+    ['3', 'int', 'a whole number'],
+    [2.5, 'int', 'a whole number'],
+    [0, 'positive int', 'a whole number of at least 1'],
+    [NaN, 'number', 'a number'],
+    [1, 'bool', 'True or False'],
+    [[], 'dict', 'a dict'],
+    [null, 'dict', 'a dict'],
+    [3, 'ints', 'a list or tuple of whole numbers'],
+    [[0], 'positive ints', 'a list or tuple of whole numbers of at least 1'],
+    [['a'], 'numbers', 'a list or tuple of numbers'],
+    [3, 'str?', 'a string or None'],
+  ];
+  test.each(refused)('%j is refused as %s', (value, kind, words) => {
+    expect(unmetKind(value, kind)).toBe(words);
+  });
+});
