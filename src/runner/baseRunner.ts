@@ -50,7 +50,7 @@ export interface RunPosition {
 export type RunEnd = 'finished' | 'stopped';
 
 /** Iterations that may wait in the GPU's queue. */
-const MAX_QUEUED_ITERS = 3;
+const MAX_QUEUED_ITERS = 2;
 
 /** What the runner writes into every checkpoint besides epoch and iteration. */
 export interface RunnerMeta {

@@ -3,7 +3,9 @@ import type { StateTensor } from '../nn/parameter.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
 import type { OptimizerStateDict, StateValue } from '../optim/optimizer.ts';
 import { fileSource } from '../serialization/zip/byteSource.ts';
+import { crc32 } from '../serialization/zip/crc32.ts';
 import {
+  bytesOf,
   NumpyScalar,
   OrderedMap,
   PyFloat,
@@ -47,7 +49,8 @@ export interface SavedCheckpoint {
 
 /**
  * Write a PyTorch checkpoint `{meta, state_dict, optimizer}` as MMCV does. It is written under a temporary
- * name, read back and checked, then renamed: a crash at any byte leaves the last good file.
+ * name, read back and checked, then renamed: a crash at any byte leaves the last good file. The log gets the
+ * CRC-32 over the little-endian bytes of all tensors of the state dict, in order, so that any reader can compare.
  * Source: mmcv 1.7.2 `runner/checkpoint.py` save_checkpoint. Differs: where the storage holds no links (a
  * browser's), `last_checkpoint` (a text file with the newest path, as MMEngine writes) stands for `latest.pth`.
  */
@@ -59,7 +62,13 @@ export async function saveCheckpoint(
   const { filename, outDir, position } = options;
   const { epoch, iter } = options.metaPosition ?? { epoch: runner.epoch + 1, iter: runner.iter };
   const state = new OrderedMap<string, PthValue>();
-  for (const [name, tensor] of await model.stateDict()) state.set(name, toTorch(tensor));
+  // A fingerprint of what the GPU held, taken before anything is written.
+  let crc = 0;
+  for (const [name, tensor] of await model.stateDict()) {
+    const entry = toTorch(tensor);
+    crc = crc32(bytesOf(entry.data), crc);
+    state.set(name, entry);
+  }
   const { tabtrain: own, ...meta } = runner.meta;
   const content: Record<string, unknown> = {
     meta: {
@@ -95,6 +104,7 @@ export async function saveCheckpoint(
   await runner.fs.rename(partial, path);
   if (options.link !== false && !(await runner.fs.link?.(filename, `${outDir}/latest.pth`)))
     await runner.fs.writeFile(`${outDir}/last_checkpoint`, `${path}\n`);
+  runner.logger.info(`Saved ${path}: ${bytes} bytes, state_dict CRC-32 ${crc.toString(16).padStart(8, '0')}`);
   return { path, bytes };
 }
 
