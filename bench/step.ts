@@ -1,5 +1,5 @@
 // One training step (forward + backward) of a small RetinaNet-like net on this machine's adapter: median ms, GPU ms per
-// kind of program, JavaScript ms, and whether tensors leak. Usage: npx tsx bench/step.ts [steps] [--stock] [--profile]
+// kind of program, JavaScript ms, and whether tensors leak. Usage: npm run bench -- [steps] [--stock] [--profile]
 import * as gpu from '../src/gpu/index.ts';
 import { installNodeGpu } from '../src/gpu/nodeGpu.ts';
 import { ours, stock, type Ops, type T } from './ops.ts';

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // `npx tabtrain …` in the checkout: the command line, bundled afresh whenever a source is newer.
 import { pathToFileURL } from 'node:url';
-import { bundleCli } from '../scripts/cliBundle.mjs';
+import { bundleNode } from '../scripts/bundleNode.mjs';
 
 process.setSourceMapsEnabled(true);
-const { main } = await import(pathToFileURL(await bundleCli()).href);
+const { main } = await import(pathToFileURL(await bundleNode('src/cli/main.ts')).href);
 const code = await main(process.argv.slice(2));
 // Dawn keeps native threads alive; the work is done, so leave once the output is out.
 process.exitCode = code;
