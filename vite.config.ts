@@ -7,6 +7,6 @@ const rolldownOptions = { output: { keepNames: true } };
 export default defineConfig({
   plugins: [svelte()],
   worker: { format: 'es', rolldownOptions },
-  build: { target: 'es2023', chunkSizeWarningLimit: 4000, manifest: true, rolldownOptions },
+  build: { target: 'es2023', chunkSizeWarningLimit: 4000, rolldownOptions },
   server: { headers: { 'Cache-Control': 'no-store' } },
 });

@@ -1,11 +1,34 @@
 // The page's small pure helpers.
 
 import { expect, test } from 'vitest';
+import { describeAdapter } from './adapterName.ts';
 import { sourceFromFiles } from './droppedFiles.ts';
 import { folderTree } from './folderTree.ts';
 import { formatBytes, formatDuration, formatValue, plural } from './format.ts';
 import { groupByModule } from './parameterGroups.ts';
 import { planSchedule } from './schedulePlan.ts';
+
+test('an adapter is called by the name that a person knows', () => {
+  const info = { vendor: '', architecture: '', device: '', description: '', isFallbackAdapter: false };
+  expect(describeAdapter({ ...info, vendor: 'google', architecture: 'swiftshader' })).toEqual({
+    name: 'SwiftShader',
+    isSoftware: true,
+  });
+  expect(
+    describeAdapter({ ...info, vendor: 'mesa', description: 'llvmpipe (LLVM 19.1.7, 256 bits)' }),
+  ).toEqual({ name: 'Mesa llvmpipe', isSoftware: true });
+  expect(describeAdapter({ ...info, vendor: 'nvidia', architecture: 'ada-lovelace' })).toEqual({
+    name: 'NVIDIA ada-lovelace',
+    isSoftware: false,
+  });
+  expect(describeAdapter({ ...info, description: 'NVIDIA GeForce RTX 4070' }).name).toBe(
+    'NVIDIA GeForce RTX 4070',
+  );
+  expect(describeAdapter({ ...info, isFallbackAdapter: true })).toEqual({
+    name: 'unnamed GPU',
+    isSoftware: true,
+  });
+});
 
 test('bytes, times and values are short', () => {
   expect([0, 999, 1000, 12_345_678, 250e6].map(formatBytes)).toEqual([

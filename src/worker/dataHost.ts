@@ -5,7 +5,7 @@ import type { SampleSource } from '../datasets/sampleSource.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
-import { copyFile, fileTree, seedWorkspace } from './files.ts';
+import { copyFile, fileTree, requireBelow, seedWorkspace } from './files.ts';
 import type { DataCalls, DataEvents, ParameterRow } from './protocol.ts';
 import { listRuns, readRun } from './runHistory.ts';
 
@@ -21,6 +21,9 @@ export interface DataHostParts {
 /** The readers of data sets are loaded with the first call that needs them: opening the page should not wait. */
 const datasetCalls = () => import('./datasetCalls.ts');
 
+/** What `files.*` may change. Runs and data sets have calls of their own. */
+const own = (path: string): string => requireBelow('workspace', path);
+
 /** Answer DataCalls on `endpoint`. */
 export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server<DataEvents> {
   const { fs, openFile, decodeImage } = parts;
@@ -28,21 +31,27 @@ export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server
     'files.tree': async ({ path }) => fileTree(await fs(), path),
     'files.readText': async ({ path }) => (await fs()).readText(path),
     'files.writeText': async ({ path, text }) => {
-      await (await fs()).writeFile(path, text);
+      await (await fs()).writeFile(own(path), text);
     },
     'files.rename': async ({ from, to }) => {
-      await (await fs()).rename(from, to);
+      await (await fs()).rename(own(from), own(to));
     },
     'files.copy': async ({ from, to }) => {
-      await copyFile(await fs(), from, to);
+      await copyFile(await fs(), own(from), own(to));
     },
     'files.remove': async ({ path }) => {
-      await (await fs()).remove(path);
+      await (await fs()).remove(own(path));
     },
     'files.open': ({ path }) => openFile(path),
-    'workspace.seed': async ({ files }) => ({ written: await seedWorkspace(await fs(), files) }),
+    'workspace.seed': async ({ files }) => {
+      for (const { path } of files) own(path);
+      return { written: await seedWorkspace(await fs(), files) };
+    },
     'runs.list': async ({ activeWorkDir }) => listRuns(await fs(), activeWorkDir),
     'runs.read': async ({ workDir, activeWorkDir }) => readRun(await fs(), workDir, activeWorkDir),
+    'runs.remove': async ({ workDir }) => {
+      await (await fs()).remove(requireBelow('work_dirs', workDir));
+    },
     'datasets.list': async () => (await datasetCalls()).listDatasets(await fs()),
     'datasets.import': async (request, context) =>
       (await datasetCalls()).importInto(await fs(), decodeImage, request, context),

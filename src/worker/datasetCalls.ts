@@ -14,6 +14,7 @@ import { DatasetError } from '../errors/trainerError.ts';
 import { blobSource } from '../serialization/zip/index.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
+import { requireBelow } from './files.ts';
 import type {
   DatasetIssue,
   DatasetSummary,
@@ -77,7 +78,7 @@ export async function listDatasets(fs: FileSystem): Promise<DatasetSummary[]> {
 }
 
 export async function removeDataset(fs: FileSystem, name: string): Promise<void> {
-  await fs.remove(`${DATA}/${name}`);
+  await fs.remove(requireBelow(DATA, `${DATA}/${name}`));
 }
 
 /** The first pictures with boxes. @param openFile gives a picture's bytes without copying them */

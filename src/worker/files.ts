@@ -1,11 +1,26 @@
 // The data worker's file calls, over any file system.
 
 import { StorageError } from '../errors/trainerError.ts';
+import { isInside, normalizePath } from '../storage/path.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { FileInfo, SeedFile } from './protocol.ts';
 
 /** Which text was seeded under which path, so that later versions of the page can tell edited files apart. */
 const SEEDS_FILE = 'workspace/.seeds.json';
+
+/**
+ * The guard of every call that changes files: what the page asks for must lie below the folder that the call is for.
+ * @returns the path in its one form
+ * @throws StorageError `outside-folder`, or `path-outside-root`
+ */
+export function requireBelow(folder: string, path: string): string {
+  const normal = normalizePath(path);
+  if (normal !== folder && isInside(normal, folder)) return normal;
+  throw new StorageError(`only files below ${folder}/ can be changed here, got ${path}`, {
+    code: 'outside-folder',
+    path,
+  });
+}
 
 /** All files below a folder, sorted by path; hidden ones are left out. */
 export async function fileTree(fs: FileSystem, path: string): Promise<FileInfo[]> {

@@ -108,6 +108,7 @@ export interface ParameterRow {
 /** Answered by dataWorker.ts. */
 export interface DataCalls {
   'files.tree': { req: { path: string }; res: FileInfo[] };
+  // The calls below that change files take paths in `workspace/` only.
   'files.readText': { req: { path: string }; res: string };
   'files.writeText': { req: { path: string; text: string }; res: undefined };
   'files.rename': { req: { from: string; to: string }; res: undefined };
@@ -119,6 +120,8 @@ export interface DataCalls {
   /** `activeWorkDir` is the run that is alive now: any other `running` one was interrupted. */
   'runs.list': { req: { activeWorkDir: string | null }; res: RunSummary[] };
   'runs.read': { req: { workDir: string; activeWorkDir: string | null }; res: RunHistory };
+  /** The run's folder with its log and checkpoints. */
+  'runs.remove': { req: { workDir: string }; res: undefined };
   'datasets.list': { req: Record<string, never>; res: DatasetSummary[] };
   'datasets.import': {
     req: { source: ImportSource; name: string; replace: boolean };

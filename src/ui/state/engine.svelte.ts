@@ -1,12 +1,12 @@
 // What the GPU chip says. Whether WebGPU is there at all is known at once; the adapter's name takes a light probe on
 // the main thread, which loads no engine.
 
+import { describeAdapter } from '../adapterName.ts';
+
 export type GpuStatus =
   | { readonly kind: 'checking' }
   | { readonly kind: 'missing'; readonly reason: string }
   | { readonly kind: 'ready'; readonly name: string; readonly isSoftware: boolean };
-
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
 
 export class Engine {
   status = $state.raw<GpuStatus>({ kind: 'checking' });
@@ -39,14 +39,7 @@ async function probeAdapter(): Promise<GpuStatus> {
           'WebGPU found no graphics adapter. Update the graphics driver, or turn on hardware acceleration in the settings of the browser.',
       };
     }
-    const { vendor, architecture, device, description } = adapter.info;
-    const name =
-      description ||
-      device ||
-      [vendor, architecture].filter((part) => part !== '').join(' ') ||
-      'unnamed GPU';
-    const isSoftware = adapter.info.isFallbackAdapter || SOFTWARE.test(`${name} ${vendor} ${architecture}`);
-    return { kind: 'ready', name, isSoftware };
+    return { kind: 'ready', ...describeAdapter(adapter.info) };
   } catch (error) {
     return { kind: 'missing', reason: `WebGPU failed to start: ${String(error)}` };
   }

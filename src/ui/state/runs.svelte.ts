@@ -96,7 +96,7 @@ export class Runs {
   }
 
   async remove(workDir: string): Promise<void> {
-    await this.#clients.data.call('files.remove', { path: workDir });
+    await this.#clients.data.call('runs.remove', { workDir });
     await this.refresh();
     if (this.shown.workDir !== workDir) return;
     this.shown = new RunView();
