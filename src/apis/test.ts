@@ -11,6 +11,7 @@ import { readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import type { ConfigDict } from '../config/index.ts';
+import { checkEvaluation } from './checkEvaluation.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset } from './datasets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
@@ -39,6 +40,7 @@ export interface TestResult {
 /** @throws ConfigError, DatasetError, CheckpointError, DeviceError */
 export async function testCheckpoint(job: TestJob): Promise<TestResult> {
   const { fs } = job;
+  if (job.metric !== undefined) checkEvaluation({ metric: job.metric });
   const { dict } = await readRunConfig(fs, job.configPath, job.cfgOptions);
   const checkpoint = await readCheckpoint(fs, job.checkpoint);
   await initEngine();

@@ -18,6 +18,7 @@ import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { Rng } from '../util/prng.ts';
 import type { RunListener } from '../util/runEvents.ts';
+import { checkEvaluation } from './checkEvaluation.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
@@ -183,6 +184,7 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   logger.info(`Set random seed to ${seed}`);
   for (const warning of runConfig.warnings) logger.warning(warning);
 
+  if (isDict(dict.evaluation)) checkEvaluation(dict.evaluation);
   // Data first: a missing file should be told before the model is built.
   const workflow = readWorkflow(dict.workflow);
   const open = openDataset(options, context);

@@ -39,7 +39,7 @@ async function makeDrop(): Promise<string> {
 describe('tabtrain import', () => {
   test('imports a folder and prints counts and every warning, without control characters', async () => {
     const { exitCode, text } = await importData(await makeDrop(), { name: 'a', root });
-    expect(exitCode).toBe(0);
+    expect(exitCode, text).toBe(0);
     expect(text.replaceAll('\ufffd', '?')).toMatchInlineSnapshot(`
       "imported data/a (coco): 2 images, 1 boxes, 1 classes
         train: 1 images, 0 boxes  data/a/annotations/instances_train.json
@@ -57,7 +57,7 @@ describe('tabtrain import', () => {
   test('a name is made from the path; an annotation file brings the pictures of its folder', async () => {
     const folder = await makeDrop();
     const { exitCode, text } = await importData(join(folder, 'ann.json'), { root, json: true });
-    expect(exitCode).toBe(0);
+    expect(exitCode, text).toBe(0);
     expect(JSON.parse(text)).toMatchObject({
       name: 'ann',
       images: { train: 1, val: 1 },
@@ -71,7 +71,7 @@ describe('tabtrain import', () => {
     await symlink(folder, join(folder, 'images', 'loop'));
     await symlink(join(root, 'nowhere'), join(folder, 'images', 'gone.png'));
     const { exitCode, text } = await importData(folder, { name: 'a', root });
-    expect(exitCode).toBe(0);
+    expect(exitCode, text).toBe(0);
     expect(text).toContain('skipped [unreadable-file]');
   });
 

@@ -173,14 +173,16 @@ function clash(
   span: Span | undefined,
 ): ConfigError {
   const shown = plainRepr(value);
+  const base = plainTypeName(old, isFloat);
+  const article = /^[aeiou]/.test(base) ? 'an' : 'a';
   const short = shown.length > 120 ? `${shown.slice(0, 117)}...` : shown;
   return new ConfigError(
-    `${path} is a dict here, but a ${plainTypeName(old, isFloat)} in the base config, so ${key}=${short} can not be merged into it`,
+    `${path} is a dict here, but ${article} ${base} in the base config, so ${key}=${short} can not be merged into it`,
     {
       code: 'merge-clash',
       path,
       span,
-      hint: `write ${key}=dict(_delete_=True, …) to replace the base value, or set _delete_=True one level above`,
+      hint: `${Array.isArray(old) ? `write ${key}=[dict(…)] if a list is meant, or ` : 'write '}${key}=dict(_delete_=True, …) to replace the base value, or set _delete_=True one level above`,
     },
   );
 }

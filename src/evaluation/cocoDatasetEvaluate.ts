@@ -121,6 +121,15 @@ export function cocoDatasetEvaluate(
   return { metrics, log, coco };
 }
 
+/**
+ * Check the names that an evaluation is asked for.
+ * @throws ConfigError `unknown-metric`, `unknown-metric-item`
+ */
+export function checkCocoMetrics(metrics: readonly string[], items: readonly string[]): void {
+  for (const metric of metrics) checkMetric(metric);
+  for (const item of items) checkItem(item);
+}
+
 function checkMetric(metric: string): void {
   if (['bbox', 'proposal', 'proposal_fast'].includes(metric)) return;
   throw new ConfigError(`metric ${metric} is not supported`, {

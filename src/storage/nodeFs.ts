@@ -245,17 +245,24 @@ class NodeWriter implements FileWriter {
 
 /** Make a folder and those above it. Node's own `recursive` never comes back where a folder refuses children (/proc). */
 async function makeFolders(folder: string): Promise<void> {
+  if (await madeFolder(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) await makeFolders(parent);
+  // The parent is there now (others may make folders at the same time): it is the system that refuses.
+  if (!(await madeFolder(folder)))
+    throw Object.assign(new Error(`${folder} can't be made`), { code: 'EACCES' });
+}
+
+/** @returns true when the folder exists now, false when its parent doesn't */
+async function madeFolder(folder: string): Promise<boolean> {
   try {
     await fsp.mkdir(folder);
+    return true;
   } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
     const stats = await fsp.stat(folder).catch(() => null);
-    if (stats?.isDirectory()) return;
-    const parent = dirname(folder);
-    if (codeOf(error) !== 'ENOENT') throw error;
-    if (parent === folder || (await fsp.stat(parent).catch(() => null)))
-      throw Object.assign(new Error(`can't make ${folder}`, { cause: error }), { code: 'EACCES' });
-    await makeFolders(parent);
-    await makeFolders(folder);
+    if (stats?.isDirectory()) return true;
+    throw error;
   }
 }
 

@@ -35,11 +35,17 @@ export class SingleStageDetector extends BaseDetector {
     this.initCfg = args.initCfg ?? null;
     const { pretrained = null, neck = null, trainCfg = null, testCfg = null } = args;
     const backboneCfg =
-      pretrained === null ? args.backbone : withKeys(args.backbone, { pretrained }, 'backbone');
+      pretrained === null
+        ? args.backbone
+        : withKeys(args.backbone, { pretrained }, `${context.path}.backbone`);
     this.backbone = this.addModule('backbone', context.build<Backbone>('MODELS', backboneCfg, 'backbone'));
     this.neck = neck === null ? null : this.addModule('neck', context.build<Neck>('MODELS', neck, 'neck'));
     // The detector's settings win over those inside the head, as in MMDetection.
-    const headCfg = withKeys(args.bboxHead, { train_cfg: trainCfg, test_cfg: testCfg }, 'bbox_head');
+    const headCfg = withKeys(
+      args.bboxHead,
+      { train_cfg: trainCfg, test_cfg: testCfg },
+      `${context.path}.bbox_head`,
+    );
     this.bboxHead = this.addModule('bbox_head', context.build<DenseHead>('MODELS', headCfg, 'bbox_head'));
   }
 
