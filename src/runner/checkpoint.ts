@@ -131,7 +131,14 @@ export async function readCheckpoint(fs: FileSystem, path: string): Promise<Load
   if (stat?.kind !== 'file') {
     throw new CheckpointError(`the checkpoint ${path} does not exist`, { code: 'not-found', path });
   }
-  const root = await readPth(fileSource(fs, path, stat.bytes));
+  let root: PthValue;
+  try {
+    root = await readPth(fileSource(fs, path, stat.bytes));
+  } catch (error) {
+    if (!(error instanceof CheckpointError) || error.path !== undefined) throw error;
+    const { message, code, hint } = error;
+    throw new CheckpointError(message, { code, hint, path, cause: error });
+  }
   if (!(root instanceof Map)) throw noStateDict(path);
   const inner = root.get('state_dict');
   const dict = inner instanceof Map ? inner : root;
