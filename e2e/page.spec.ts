@@ -43,7 +43,7 @@ test('the theme is chosen once and kept', async ({ page }) => {
   const background = (): Promise<string> =>
     page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await background();
-  await page.getByLabel('Theme').selectOption({ label: 'Dark theme' });
+  await page.getByLabel('Theme').selectOption({ label: 'Dark' });
   await expect.poll(background).not.toBe(light);
   const dark = await background();
   await page.reload();

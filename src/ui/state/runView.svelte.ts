@@ -25,6 +25,11 @@ export interface RunFacts {
   readonly trainableParameterCount: number | null;
 }
 
+/** A failure of an earlier visit: all that is left of it is its message. */
+function failureReport(message: string): ErrorReport {
+  return { name: 'Error', code: 'run-failed', message, isInputError: false };
+}
+
 export class RunView {
   workDir = $state<string | null>(null);
   /** The config file that it was started from. */
@@ -89,6 +94,7 @@ export class RunView {
     this.workDir = summary.workDir;
     this.configPath = summary.configPath;
     this.phase = summary.status;
+    this.error = summary.message === null ? null : failureReport(summary.message);
     this.classes = history.classes;
     this.measures = history.measures;
     this.log = history.log;
@@ -101,6 +107,16 @@ export class RunView {
       parameterCount: null,
       trainableParameterCount: null,
     };
+  }
+
+  /**
+   * Go on from a checkpoint of this run: what lies behind it stays on the page, what is done again goes.
+   * @param iter iterations over the run that the checkpoint holds; null when its name does not say
+   */
+  continueFrom(iter: number | null): void {
+    this.phase = 'preparing';
+    this.error = null;
+    if (iter !== null) this.measures = this.measures.filter((measure) => measure.iter <= iter);
   }
 
   #addCheckpoint(event: Extract<RunEvent, { name: 'run.checkpointed' }>): void {

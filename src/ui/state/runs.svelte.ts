@@ -59,9 +59,8 @@ export class Runs {
       return;
     }
     const activeWorkDir = this.active?.workDir ?? null;
-    const history = await this.#clients.data.call('runs.read', { workDir, activeWorkDir });
     const view = new RunView();
-    view.applyHistory(history);
+    view.applyHistory(await this.#clients.data.call('runs.read', { workDir, activeWorkDir }));
     this.shown = view;
   }
 
@@ -69,12 +68,17 @@ export class Runs {
   async train(): Promise<void> {
     const path = this.#workspace.openPath;
     if (path === null) return;
-    await this.#run(path, {});
+    await this.#run(path, new RunView(), {});
   }
 
   /** Go on from a checkpoint of an earlier run, in its folder. */
   async resumeFrom(checkpointPath: string, configPath: string, workDir: string): Promise<void> {
-    await this.#run(configPath, { resumeFrom: checkpointPath, workDir });
+    if (this.active) return;
+    const view = new RunView();
+    const history = await this.#clients.data.call('runs.read', { workDir, activeWorkDir: null });
+    view.applyHistory(history);
+    view.continueFrom(history.summary.checkpoints.find((c) => c.path === checkpointPath)?.iter ?? null);
+    await this.#run(configPath, view, { resumeFrom: checkpointPath, workDir });
   }
 
   /** Go on where a run was cut off. */
@@ -113,9 +117,12 @@ export class Runs {
     }
   }
 
-  async #run(configPath: string, from: { resumeFrom?: string; workDir?: string }): Promise<void> {
+  async #run(
+    configPath: string,
+    view: RunView,
+    from: { resumeFrom?: string; workDir?: string },
+  ): Promise<void> {
     if (this.active) return;
-    const view = new RunView();
     view.configPath = configPath;
     this.active = view;
     this.shown = view;
