@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import type { DataLoader } from '../datasets/dataLoader.ts';
 import type { Dataset } from '../datasets/dataset.ts';
+import { plainTypeName } from '../lang/plain.ts';
 import { copySources } from '../lang/sourceMap.ts';
 import { snakeToCamel } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
@@ -119,7 +120,10 @@ function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildCo
       continue;
     }
     if (!isDict(cfg))
-      throw new ConfigError(`${path} must be a dict, but got ${typeof cfg}`, { code: 'not-a-dict', path });
+      throw new ConfigError(`${path} must be a dict, but got ${plainTypeName(cfg)}`, {
+        code: 'not-a-dict',
+        path,
+      });
     const { priority = 'NORMAL', ...rest } = cfg;
     runner.registerHook(context.build<Hook>('HOOKS', rest, path), priority);
   }

@@ -1,3 +1,4 @@
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner, RunPosition } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
@@ -40,7 +41,18 @@ export class CheckpointHook extends Hook {
       'sync_buffer',
       'file_client_args',
     ],
-  };
+    kinds: {
+      interval: 'int',
+      by_epoch: 'bool',
+      save_optimizer: 'bool',
+      out_dir: 'str?',
+      max_keep_ckpts: 'int',
+      save_last: 'bool',
+      meta: 'dict?',
+      filename_tmpl: 'str',
+      create_symlink: 'bool',
+    },
+  } as const satisfies ArgSpec;
   readonly interval: number;
   readonly byEpoch: boolean;
   readonly #saveOptimizer: boolean;

@@ -14,6 +14,14 @@ export interface LoggerHookArgs {
 /** The arguments all loggers take, by their config names. */
 export const LOGGER_ARGS = ['interval', 'ignore_last', 'reset_flag', 'by_epoch'] as const;
 
+/** Their shapes. */
+export const LOGGER_KINDS = {
+  interval: 'int',
+  ignore_last: 'bool',
+  reset_flag: 'bool',
+  by_epoch: 'bool',
+} as const;
+
 /**
  * Base of the loggers: decides when to log. Source: mmcv 1.7.2 `hooks/logger/base.py`.
  */

@@ -1,7 +1,8 @@
 import { pyFixed, pyRound } from '../../../evaluation/pyFormat.ts';
+import type { ArgSpec } from '../../../registry/argSpec.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
-import { LOGGER_ARGS, LoggerHook, type LoggerHookArgs } from './base.ts';
+import { LOGGER_ARGS, LOGGER_KINDS, LoggerHook, type LoggerHookArgs } from './base.ts';
 
 interface TextLoggerArgs extends LoggerHookArgs {
   /** Iterations between two `Exp name` lines. Default 1000. */
@@ -33,7 +34,8 @@ export class TextLoggerHook extends LoggerHook {
       'keep_local',
       'file_client_args',
     ],
-  };
+    kinds: { ...LOGGER_KINDS, interval_exp_name: 'int', out_dir: 'str?', keep_local: 'bool' },
+  } as const satisfies ArgSpec;
   readonly #intervalExpName: number;
   readonly #outDir: string | null;
   readonly #outSuffix: readonly string[];
