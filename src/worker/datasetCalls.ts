@@ -161,6 +161,6 @@ export function toSummary(report: ImportReport): DatasetSummary {
 
 function toIssue(severity: DatasetIssue['severity'], { item, message, count }: ImportItem): DatasetIssue {
   // The item stands in its own column.
-  const own = message.startsWith(`${item}: `) ? message.slice(item.length + 2) : message;
+  const own = message.startsWith(item) ? message.slice(item.length).replace(/^:? /, '') : message;
   return { severity, item, message: count > 1 ? `${own} (${count} times)` : own };
 }

@@ -17,15 +17,19 @@ export function drawPrediction(
   const picture = new OffscreenCanvas(image.width, image.height);
   picture.getContext('2d')?.putImageData(toImageData(image), 0, 0);
   context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  context.lineWidth = 2;
-  context.font = '12px system-ui, sans-serif';
-  context.textBaseline = 'bottom';
-  context.setLineDash([6, 4]);
+  // The grid shows the canvas smaller than it is: lines and letters are in proportion to it.
+  const fontPx = Math.max(12, Math.round(canvas.width / 25));
+  context.lineWidth = fontPx / 6;
+  context.font = `${fontPx}px system-ui, sans-serif`;
+  context.textBaseline = 'middle';
+  context.setLineDash([fontPx / 2, fontPx / 3]);
   for (const box of image.groundTruth) strokeBox(context, box, scale, '#38bdf8');
   context.setLineDash([]);
-  for (const box of image.detections) {
-    strokeBox(context, box, scale, '#facc15');
-    label(context, box, scale, `${classes[box.label] ?? box.label} ${box.score.toFixed(2)}`);
+  // Detections come by class: the surest must lie on top, not the last class.
+  const ordered = image.detections.toSorted((a, b) => a.score - b.score);
+  for (const box of ordered) strokeBox(context, box, scale, '#facc15');
+  for (const box of ordered) {
+    label(context, box, scale, fontPx, `${classes[box.label] ?? box.label} ${box.score.toFixed(2)}`);
   }
 }
 
@@ -52,11 +56,20 @@ function strokeBox(
   context.strokeRect(x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale);
 }
 
-function label(context: CanvasRenderingContext2D, { bbox }: DrawnBox, scale: number, text: string): void {
-  const x = bbox[0] * scale;
-  const y = Math.max(16, bbox[1] * scale);
+/** Above the box, moved where the picture ends. */
+function label(
+  context: CanvasRenderingContext2D,
+  { bbox }: DrawnBox,
+  scale: number,
+  fontPx: number,
+  text: string,
+): void {
+  const width = context.measureText(text).width + fontPx / 2;
+  const height = fontPx * 1.3;
+  const x = Math.max(0, Math.min(bbox[0] * scale - 1, context.canvas.width - width));
+  const y = Math.max(0, bbox[1] * scale - height);
   context.fillStyle = '#facc15';
-  context.fillRect(x - 1, y - 16, context.measureText(text).width + 8, 16);
+  context.fillRect(x, y, width, height);
   context.fillStyle = '#1c1917';
-  context.fillText(text, x + 3, y - 1);
+  context.fillText(text, x + fontPx / 4, y + height / 2);
 }

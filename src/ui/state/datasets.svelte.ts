@@ -51,7 +51,8 @@ export class Datasets {
   }
 
   async import(source: ImportSource, name: string, replace: boolean): Promise<void> {
-    this.#cancel = new AbortController();
+    const cancel = new AbortController();
+    this.#cancel = cancel;
     this.importing = { step: 'busy', name, progress: null };
     void keepStorage();
     try {
@@ -59,7 +60,7 @@ export class Datasets {
         'datasets.import',
         { source, name, replace },
         {
-          signal: this.#cancel.signal,
+          signal: cancel.signal,
           onProgress: (progress) => {
             if (this.importing?.step === 'busy') this.importing = { step: 'busy', name, progress };
           },
@@ -68,11 +69,11 @@ export class Datasets {
       this.importing = { step: 'done', summary };
       this.selected = summary.name;
     } catch (error) {
-      const report = toErrorReport(error);
-      this.importing =
-        report.code === 'cancelled'
-          ? { step: 'name', source, suggestedName: name }
-          : { step: 'name', source, suggestedName: name, error: report };
+      // Who closed the dialog meanwhile does not want it back.
+      if (this.importing?.step === 'busy') {
+        const again = { step: 'name', source, suggestedName: name } as const;
+        this.importing = cancel.signal.aborted ? again : { ...again, error: toErrorReport(error) };
+      }
     } finally {
       this.#cancel = null;
       await this.refresh();
