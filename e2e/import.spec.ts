@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { zipSync } from 'fflate';
 import type { Locator } from '@playwright/test';
 import { expect, TabtrainPage, test } from './page.ts';
-import { downloadNewest, readWithTorch, torchPython } from './training.ts';
+import { crcInLog, downloadNewest, readWithTorch, torchPython } from './training.ts';
 
 /** BCCD in Pascal VOC form; on a lone clone it is not there. */
 const BCCD = fileURLToPath(new URL('../../shared/data/bccd/BCCD', import.meta.url));
@@ -81,9 +81,10 @@ test('a BCCD zip is imported, trained on with falling loss, evaluated, and its c
   await expect(app.log).toContainText('bbox_mAP');
 
   const saved = await downloadNewest(app);
+  const crc = await crcInLog(app, saved.name);
   test.skip(torchPython === undefined, 'no Python with torch on this machine');
   const view = readWithTorch(saved.path);
-  expect(view).toMatchObject({ epoch: 4, hasOptimizer: true, allFinite: true });
+  expect(view).toMatchObject({ epoch: 4, hasOptimizer: true, allFinite: true, crc32: crc });
   expect(Object.keys(view.shapes).length).toBeGreaterThan(100);
 });
 

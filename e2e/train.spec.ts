@@ -1,7 +1,7 @@
 // Trains for real, on software WebGPU: the default config, made short.
 
 import { DEFAULT_FILE, expect, TabtrainPage, test } from './page.ts';
-import { downloadNewest, readWithTorch, torchPython } from './training.ts';
+import { crcInLog, downloadNewest, readWithTorch, torchPython } from './training.ts';
 
 const DEFAULT_PATH = `workspace/configs/shapes/${DEFAULT_FILE}`;
 const TRAIN_TIMEOUT_MS = 420_000;
@@ -46,6 +46,7 @@ test('the default config trains, is evaluated, and its checkpoint downloads and 
 
   const { path, name } = await downloadNewest(app);
   expect(name).toBe('epoch_1.pth');
+  const crc = await crcInLog(app, name);
   await app.tab('Parameters').click();
   await expect(page.getByRole('tabpanel')).toContainText('bbox_head');
 
@@ -63,6 +64,8 @@ test('the default config trains, is evaluated, and its checkpoint downloads and 
   test.skip(torchPython === undefined, 'no Python with torch on this machine');
   const view = readWithTorch(path);
   expect(view).toMatchObject({ epoch: 1, iter: 3, hasOptimizer: true, allFinite: true });
+  // Every tensor that torch reads is what the tab held.
+  expect(view.crc32).toBe(crc);
   expect(view.shapes['backbone.conv1.weight']).toEqual([16, 3, 7, 7]);
   expect(view.shapes['bbox_head.retina_cls.weight']?.[0]).toBeGreaterThan(0);
 });
@@ -84,6 +87,10 @@ test('a run pauses, resumes, stops with a checkpoint, and goes on from it', asyn
   await page.getByRole('button', { name: 'Continue from here' }).first().click();
   await expect(app.status).toContainText(/Training: epoch [123] of 3/, { timeout: 120_000 });
   await expect(app.log).toContainText(/resumed epoch/i, { timeout: 120_000 });
+  // What was there before it went on is still there.
+  await expect(app.log).toContainText('Epoch [1][1/2]');
+  await app.tab('Charts').click();
+  await expect(page.getByRole('figure', { name: /^Loss: .*loss_cls \d/ })).toBeVisible();
   await app.button('Stop').click();
   await expect(app.status).toContainText(/Stopped|Finished/, { timeout: 180_000 });
 });
@@ -117,4 +124,8 @@ test('a config that can not train says where and why, and the page stays usable'
   await app.button('Train').click();
   await expect(app.status).toContainText(/Failed: .*RetinaNett/, { timeout: 120_000 });
   await expect(app.button('Train')).toBeEnabled();
+  // Why it failed is told after a reload as well.
+  await page.reload();
+  await app.editorIsReady();
+  await expect(app.status).toContainText(/Failed: .*RetinaNett/);
 });

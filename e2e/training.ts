@@ -23,15 +23,20 @@ export interface TorchView {
   /** name -> shape */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   readonly allFinite: boolean;
+  /** CRC-32 over the bytes of every tensor, in order: 8 hex digits, as the run logs it. */
+  readonly crc32: string;
 }
 
 const READ_WITH_TORCH = `
-import json, sys, torch
+import json, sys, torch, zlib
 c = torch.load(sys.argv[1], map_location='cpu')
 sd = c['state_dict']
+crc = 0
+for v in sd.values():
+    crc = zlib.crc32(v.contiguous().numpy().tobytes(), crc)
 print(json.dumps(dict(
     epoch=c['meta']['epoch'], iter=c['meta']['iter'], hasOptimizer=len(c['optimizer']['state']) > 0,
-    shapes={k: list(v.shape) for k, v in sd.items()},
+    crc32=f'{crc:08x}', shapes={k: list(v.shape) for k, v in sd.items()},
     allFinite=all(bool(torch.isfinite(v.double()).all()) for v in sd.values()))))
 `;
 
@@ -41,6 +46,17 @@ export function readWithTorch(path: string): TorchView {
   return JSON.parse(
     execFileSync(torchPython, ['-c', READ_WITH_TORCH, path], { encoding: 'utf8' }),
   ) as TorchView;
+}
+
+/**
+ * What the run said of a checkpoint when it saved it: the CRC-32 of the arrays that came back from the GPU, taken before
+ * they were written.
+ */
+export async function crcInLog(app: TabtrainPage, name: string): Promise<string> {
+  const line = new RegExp(`Saved \\S*/${name}: .* state_dict CRC-32 ([0-9a-f]{8})`, 'g');
+  const found = [...(await app.log.innerText()).matchAll(line)].at(-1)?.[1];
+  expect(found, `the log tells the CRC-32 of ${name}`).toBeDefined();
+  return found ?? '';
 }
 
 /** Download the first row's checkpoint and check that its bytes are the stored ones. @returns its path on disk */

@@ -25,11 +25,15 @@ export function drawPrediction(
   context.setLineDash([fontPx / 2, fontPx / 3]);
   for (const box of image.groundTruth) strokeBox(context, box, scale, '#38bdf8');
   context.setLineDash([]);
-  // Detections come by class: the surest must lie on top, not the last class.
-  const ordered = image.detections.toSorted((a, b) => a.score - b.score);
-  for (const box of ordered) strokeBox(context, box, scale, '#facc15');
-  for (const box of ordered) {
-    label(context, box, scale, fontPx, `${classes[box.label] ?? box.label} ${box.score.toFixed(2)}`);
+  for (const box of image.detections) strokeBox(context, box, scale, '#facc15');
+  // Detections come by class. Where two labels meet, the surer one is the one to read.
+  const taken: Area[] = [];
+  for (const box of image.detections.toSorted((a, b) => b.score - a.score)) {
+    const text = `${classes[box.label] ?? box.label} ${box.score.toFixed(2)}`;
+    const area = labelArea(context, box, scale, fontPx, text);
+    if (taken.some((other) => overlaps(area, other))) continue;
+    taken.push(area);
+    drawLabel(context, area, fontPx, text);
   }
 }
 
@@ -56,18 +60,38 @@ function strokeBox(
   context.strokeRect(x1 * scale, y1 * scale, (x2 - x1) * scale, (y2 - y1) * scale);
 }
 
+interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+function overlaps(a: Area, b: Area): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
 /** Above the box, moved where the picture ends. */
-function label(
+function labelArea(
   context: CanvasRenderingContext2D,
   { bbox }: DrawnBox,
   scale: number,
   fontPx: number,
   text: string,
-): void {
+): Area {
   const width = context.measureText(text).width + fontPx / 2;
   const height = fontPx * 1.3;
   const x = Math.max(0, Math.min(bbox[0] * scale - 1, context.canvas.width - width));
   const y = Math.max(0, bbox[1] * scale - height);
+  return { x, y, width, height };
+}
+
+function drawLabel(
+  context: CanvasRenderingContext2D,
+  { x, y, width, height }: Area,
+  fontPx: number,
+  text: string,
+): void {
   context.fillStyle = '#facc15';
   context.fillRect(x, y, width, height);
   context.fillStyle = '#1c1917';
