@@ -1,3 +1,4 @@
+import { isDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import type { ConfigDict } from '../config/config.ts';
 import type { Dataset } from '../datasets/dataset.ts';
@@ -78,8 +79,4 @@ function withoutLoaderKeys(cfg: unknown, pipelineOf: unknown): unknown {
   if (isDict(pipelineOf)) rest.pipeline = pipelineOf.pipeline;
   copySources(cfg, rest);
   return rest;
-}
-
-function isDict(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 // The two config keys that say how long and in which order a run goes.
 
+import { isDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import type { BaseRunner, Workflow } from '../runner/baseRunner.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
@@ -67,8 +68,4 @@ export function runLength(
     path: 'runner',
     hint: "write runner = dict(type='EpochBasedRunner', max_epochs=12)",
   });
-}
-
-function isDict(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,10 +1,11 @@
 // Everything a run does, in MMDetection's order: config, model, data, optimizer, runner, hooks, run.
 
+import { isDict } from '../lang/plain.ts';
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
 import { DataLoader } from '../datasets/dataLoader.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
-import { adapterInfo, initEngine, memory, type AdapterInfo } from '../gpu/index.ts';
+import { adapterInfo, initEngine, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { BuildContext } from '../registry/buildContext.ts';
@@ -80,7 +81,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     if (record) await writeRunRecord(fs, workDir, { ...record, status, endedMs: Date.now(), message });
     await logger?.flush();
   };
-  let run: PreparedRun | null = null;
+  // Whatever was built is freed at the end, also when building the rest failed.
+  const cleanups: (() => void)[] = [];
   let runConfig: RunConfig | null = null;
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
@@ -88,7 +90,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     const seed = job.seed ?? readSeed(runConfig);
     workDir = job.workDir ?? workDirOf(runConfig, timestamp);
     logger = createLogger(fs, `${workDir}/${timestamp}.log`, onEvent);
-    run = await prepareRun({ ...job, workDir, logger, timestamp, seed, runConfig });
+    const run = await prepareRun({ ...job, workDir, logger, timestamp, seed, runConfig }, cleanups);
     const { runner, loaders, workflow } = run;
     record = {
       version: 1,
@@ -140,7 +142,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     throw error;
   } finally {
     control.onChange(() => undefined);
-    run?.dispose();
+    for (const cleanup of cleanups) cleanup();
   }
 }
 
@@ -156,7 +158,6 @@ interface PreparedRun {
   readonly parameterCount: number;
   readonly trainableParameterCount: number;
   readonly resumeFrom: string | null;
-  dispose(): void;
 }
 
 interface PrepareOptions extends TrainJob {
@@ -167,7 +168,8 @@ interface PrepareOptions extends TrainJob {
   runConfig: RunConfig;
 }
 
-async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
+/** @param cleanups gets what frees each thing built here */
+async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Promise<PreparedRun> {
   const { fs, decodeImage, logger, workDir, timestamp, seed, runConfig, onEvent, control } = options;
   const { dict, config } = runConfig;
   const warned = new Set<string>();
@@ -187,18 +189,17 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   if (isDict(dict.evaluation)) checkEvaluation(dict.evaluation);
   // Data first: a missing file should be told before the model is built.
   const workflow = readWorkflow(dict.workflow);
-  const open = openDataset(options, context);
+  const open = openDataset(options, context, cleanups);
   const trainSet = await open('train');
-  const cleanups = [trainSet.dispose];
   const loaders: BatchLoader[] = [];
   for (const [mode] of workflow) {
     const set = mode === 'val' ? await open('val_as_train') : trainSet;
-    if (set !== trainSet) cleanups.push(set.dispose);
     loaders.push(makeLoader(set, dict, seed, true));
   }
   const classes = trainSet.dataset.CLASSES;
 
   const model = buildModel(dict, context);
+  cleanups.push(() => model.dispose());
   model.CLASSES = classes;
   await model.initWeights(Rng.derive(seed, INIT_STREAM), {
     loadPretrained: async (path) => (await readCheckpoint(fs, path)).stateDict,
@@ -207,6 +208,7 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   const parameters = model.parameters();
   const count = (list: typeof parameters): number => list.reduce((sum, p) => sum + p.size, 0);
   const optimizer = buildOptimizer(model, dict.optimizer, context);
+  cleanups.push(() => optimizer.dispose());
   const watch = watchLosses({
     batch: () => runner.dataBatch,
     onInvalid: (message) => {
@@ -243,11 +245,11 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
       tabtrain: { version: '0.1.0', seed },
     },
   });
+  cleanups.push(() => runner.logBuffer.clear());
   const itersPerEpoch = loaders[workflow.findIndex(([mode]) => mode === 'train')]?.length ?? 0;
   const length = runLength(runner, itersPerEpoch);
   const evaluation = dict.evaluation;
   const valSet = evaluation && isDict(dict.data) && dict.data.val !== undefined ? await open('val') : null;
-  if (valSet) cleanups.push(valSet.dispose);
   registerRunHooks(
     runner,
     dict,
@@ -276,25 +278,18 @@ async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
     parameterCount: count(parameters),
     trainableParameterCount: count(parameters.filter((p) => p.requiresGrad)),
     resumeFrom,
-    dispose: () => {
-      for (const cleanup of cleanups) cleanup();
-      runner.logBuffer.clear();
-      optimizer.dispose();
-      model.dispose();
-      logger.info(`GPU memory after the run: ${(memory().numBytesInGpu / 2 ** 20).toFixed(1)} MB`);
-    },
   };
 }
 
 export interface OpenDataset {
   readonly dataset: Dataset;
   readonly source: SampleSource;
-  dispose(): void;
 }
 
 function openDataset(
   options: PrepareOptions,
   context: BuildContext,
+  cleanups: (() => void)[],
 ): (split: DatasetSplit) => Promise<OpenDataset> {
   const { fs, decodeImage, runConfig, configPath, cfgOptions, seed } = options;
   const createSource =
@@ -302,7 +297,8 @@ function openDataset(
   return async (split) => {
     const dataset = await buildDataset(runConfig.dict, split, context);
     const source = await createSource({ configPath, cfgOptions, split, seed });
-    return { dataset, source, dispose: () => source.dispose?.() };
+    cleanups.push(() => source.dispose?.());
+    return { dataset, source };
   };
 }
 
@@ -357,10 +353,6 @@ function workDirOf({ dict, name }: RunConfig, timestamp: string): string {
 
 function stringOrNull(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function isDict(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** `%Y%m%d_%H%M%S` in local time. */

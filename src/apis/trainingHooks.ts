@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import type { DataLoader } from '../datasets/dataLoader.ts';
 import type { Dataset } from '../datasets/dataset.ts';
-import { plainTypeName } from '../lang/plain.ts';
+import { isDict, plainTypeName } from '../lang/plain.ts';
 import { copySources } from '../lang/sourceMap.ts';
 import { snakeToCamel } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
@@ -183,8 +183,4 @@ function buildEvalHook(runner: BaseRunner, cfg: unknown, validation: ValidationP
 function listOf(value: unknown): unknown[] {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value : [value];
-}
-
-function isDict(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 // DefaultOptimizerConstructor's rules: which parameter gets which learning rate and weight decay.
 
+import { isDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import type { ParamModule, TrainableParam } from './paramModule.ts';
@@ -189,10 +190,6 @@ function uniqueValues<V>(entries: Iterable<readonly [string, V]>): [string, V][]
     unique.push([name, value]);
   }
   return unique;
-}
-
-function isDict(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function badType(path: string, requirement: string, value: unknown): ConfigError {

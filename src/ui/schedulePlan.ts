@@ -1,5 +1,6 @@
 // The learning rate over a run, computed from a config alone.
 
+import { isDict } from '../lang/plain.ts';
 import { toErrorReport } from '../errors/trainerError.ts';
 import type { ChartData } from './charts/series.ts';
 
@@ -86,8 +87,4 @@ function warmupIters(lrConfig: Dict, perEpoch: number): number {
 
 function problem(message: string): SchedulePlan {
   return { kind: 'problem', message };
-}
-
-function isDict(value: unknown): value is Dict {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
