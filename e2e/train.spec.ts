@@ -124,8 +124,12 @@ test('a config that can not train says where and why, and the page stays usable'
   await app.button('Train').click();
   await expect(app.status).toContainText(/Failed: .*RetinaNett/, { timeout: 120_000 });
   await expect(app.button('Train')).toBeEnabled();
-  // Why it failed is told after a reload as well.
-  await page.reload();
-  await app.editorIsReady();
-  await expect(app.status).toContainText(/Failed: .*RetinaNett/);
+  // The place is marked, listed, and under the cursor.
+  const problem = page.getByRole('list', { name: 'Problems' }).getByRole('button');
+  await expect(problem).toContainText(/RetinaNett.*10:10/);
+  await expect(app.editor.locator('.squiggly-error')).toHaveCount(1);
+  await page.keyboard.press('End');
+  await page.keyboard.type('  # looked at');
+  await expect(app.editor.locator('.view-line', { hasText: 'looked at' })).toContainText('RetinaNett');
+  await expect(problem).toHaveCount(0);
 });

@@ -1,6 +1,6 @@
 // Training from the page: starts, pauses and stops the run, follows its events, lists earlier runs.
 
-import { RunError, toErrorReport } from '../../errors/trainerError.ts';
+import { RunError, toErrorReport, type ErrorReport } from '../../errors/trainerError.ts';
 import type { RunEvent } from '../../util/runEvents.ts';
 import type { WorkerClients } from '../../worker/client.ts';
 import type { RunSummary } from '../../worker/protocol.ts';
@@ -17,6 +17,8 @@ export class Runs {
   shown = $state.raw<RunView>(new RunView());
   /** The live run. */
   active = $state.raw<RunView | null>(null);
+  /** Why the last run of this visit failed, until the next run or the next edit. */
+  failure = $state.raw<ErrorReport | null>(null);
 
   readonly #clients: WorkerClients;
   readonly #workspace: Workspace;
@@ -124,6 +126,7 @@ export class Runs {
   ): Promise<void> {
     if (this.active) return;
     view.configPath = configPath;
+    this.failure = null;
     this.active = view;
     this.shown = view;
     const runId = ++this.#runId;
@@ -144,6 +147,7 @@ export class Runs {
       if (view.isAlive) view.phase = 'finished';
     } catch (error) {
       view.error = toErrorReport(error);
+      this.failure = view.error;
       view.phase = 'failed';
       this.#notices.addError(error);
     } finally {
