@@ -235,6 +235,8 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     onEvent: (event) => {
       onEvent(event);
       watch(event);
+      if (event.name === 'run.checkpointed')
+        logger.info(`Saved ${event.path}: ${event.bytes} bytes, state_dict CRC-32 ${event.crc32}`);
     },
     meta: {
       env_info: `tabtrain 0.1.0, adapter: ${adapter.name}`,

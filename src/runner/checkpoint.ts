@@ -45,12 +45,14 @@ export interface SaveOptions {
 export interface SavedCheckpoint {
   readonly path: string;
   readonly bytes: number;
+  /** CRC-32 over the little-endian bytes of all tensors of the state dict, in order; 8 hex digits. */
+  readonly crc32: string;
 }
 
 /**
  * Write a PyTorch checkpoint `{meta, state_dict, optimizer}` as MMCV does. It is written under a temporary
- * name, read back and checked, then renamed: a crash at any byte leaves the last good file. The log gets the
- * CRC-32 over the little-endian bytes of all tensors of the state dict, in order, so that any reader can compare.
+ * name, read back and checked, then renamed: a crash at any byte leaves the last good file. The
+ * fingerprint it comes with is taken before writing, so that any reader can compare.
  * Source: mmcv 1.7.2 `runner/checkpoint.py` save_checkpoint. Differs: where the storage holds no links (a
  * browser's), `last_checkpoint` (a text file with the newest path, as MMEngine writes) stands for `latest.pth`.
  */
@@ -104,8 +106,7 @@ export async function saveCheckpoint(
   await runner.fs.rename(partial, path);
   if (options.link !== false && !(await runner.fs.link?.(filename, `${outDir}/latest.pth`)))
     await runner.fs.writeFile(`${outDir}/last_checkpoint`, `${path}\n`);
-  runner.logger.info(`Saved ${path}: ${bytes} bytes, state_dict CRC-32 ${crc.toString(16).padStart(8, '0')}`);
-  return { path, bytes };
+  return { path, bytes, crc32: crc.toString(16).padStart(8, '0') };
 }
 
 /** What a checkpoint file holds, whoever wrote it. */

@@ -72,6 +72,8 @@ export interface RunEventMap {
   'run.predicted': { epoch: number; images: readonly PredictedImage[] };
   'run.checkpointed': {
     path: string;
+    /** Fingerprint of the state dict: CRC-32 over its tensors' little-endian bytes, in order; 8 hex digits. */
+    crc32: string;
     bytes: number;
     epoch: number;
     iter: number;
