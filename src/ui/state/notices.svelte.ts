@@ -30,7 +30,9 @@ export class Notices {
     const report = toErrorReport(error);
     if (report.code === 'cancelled') return;
     const place = report.path ?? report.span?.file;
-    this.add('error', place === undefined ? report.message : `${report.message} (${place})`, report.hint);
+    // Many messages name the place themselves.
+    const isTold = place === undefined || report.message.includes(place);
+    this.add('error', isTold ? report.message : `${report.message} (${place})`, report.hint);
   }
 
   dismiss(id: number): void {
