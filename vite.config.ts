@@ -5,7 +5,7 @@ import { defineConfig } from 'vite';
 const rolldownOptions = { output: { keepNames: true } };
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte({ configFile: false })],
   worker: { format: 'es', rolldownOptions },
   build: { target: 'es2023', chunkSizeWarningLimit: 4000, rolldownOptions },
   server: { headers: { 'Cache-Control': 'no-store' } },
