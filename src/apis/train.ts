@@ -208,7 +208,11 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const parameters = model.parameters();
   const count = (list: typeof parameters): number => list.reduce((sum, p) => sum + p.size, 0);
   const optimizer = buildOptimizer(model, dict.optimizer, context);
-  cleanups.push(() => optimizer.dispose());
+  cleanups.push(() => {
+    // Gradients of unfinished accumulation, or of a step that failed.
+    optimizer.zeroGrad();
+    optimizer.dispose();
+  });
   const watch = watchLosses({
     batch: () => runner.dataBatch,
     onInvalid: (message) => {
@@ -247,7 +251,10 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
       tabtrain: { version: '0.1.0', seed },
     },
   });
-  cleanups.push(() => runner.logBuffer.clear());
+  cleanups.push(() => {
+    runner.releaseStep();
+    runner.logBuffer.clear();
+  });
   const itersPerEpoch = loaders[workflow.findIndex(([mode]) => mode === 'train')]?.length ?? 0;
   const length = runLength(runner, itersPerEpoch);
   const evaluation = dict.evaluation;

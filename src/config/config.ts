@@ -3,7 +3,7 @@
 import type { Diagnostic } from '../errors/diagnostic.ts';
 import type { Span } from '../errors/span.ts';
 import { ConfigError } from '../errors/trainerError.ts';
-import { dictKeys, isDict, KeyedDict, type PlainDict } from '../lang/plain.ts';
+import { dictKeys, isDict, KeyedDict } from '../lang/plain.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { nestOptions } from './cfgOptions.ts';
 import { checkCustomImports } from './customImports.ts';
@@ -164,9 +164,4 @@ function toDiagnostic(error: ConfigError, fallback: Span): Diagnostic {
     span: error.span ?? fallback,
     hint: error.hint,
   };
-}
-
-/** A config made by a program rather than from a file. */
-export function configOf(dict: PlainDict): Config {
-  return new Config(deepCopy(dict));
 }

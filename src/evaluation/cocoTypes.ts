@@ -61,9 +61,7 @@ export interface ResolvedCocoParams {
   readonly useCats: boolean;
 }
 
-/** Names of COCO's area ranges, in the order of the result arrays. */
-export const AREA_NAMES = ['all', 'small', 'medium', 'large'] as const;
-/** Bounds of the areas in px^2, both inclusive. Source: pycocotools 2.0 `Params`. */
+/** Bounds of COCO's areas (all, small, medium, large) in px^2, both inclusive. Source: pycocotools 2.0 `Params`. */
 export const AREA_RANGES: readonly (readonly [number, number])[] = [
   [0, 1e10],
   [0, 32 ** 2],

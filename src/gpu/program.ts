@@ -106,11 +106,6 @@ export function emptyTensor(shape: readonly number[], dtype: DType = 'float32'):
   return tf.engine().makeTensorFromTensorInfo(info, backend);
 }
 
-/** True when no other tensor shares this one's memory. */
-export function ownsItsData(tensor: Tensor): boolean {
-  return handleOrThrow().backend.refCount(tensor.dataId) <= 1;
-}
-
 /** Spread `count` workgroups over a grid that respects the 65,535 limit per axis; the program skips the surplus. */
 export function spread(count: number, maxPerAxis = 65_535): Grid {
   const groups = Math.max(1, Math.ceil(count));

@@ -290,8 +290,3 @@ export function isTruthy(value: Value): boolean {
   if (value instanceof PyBytes) return value.latin1 !== '';
   return true;
 }
-
-/** Wrap values that have no place of their own. */
-export function cellsOf(values: readonly Value[], r: Range | null): Cell[] {
-  return values.map((v) => ({ v, r }));
-}

@@ -51,6 +51,8 @@ export type RunEnd = 'finished' | 'stopped';
 
 /** Iterations that may wait in the GPU's queue. */
 const MAX_QUEUED_ITERS = 2;
+/** Steps whose losses may wait on the GPU for a logger. */
+const MAX_PENDING_STEPS = 500;
 
 /** What the runner writes into every checkpoint besides epoch and iteration. */
 export interface RunnerMeta {
@@ -237,7 +239,18 @@ export abstract class BaseRunner {
     this.outputs =
       this.mode === 'train' ? this.model.trainStep(batch as never) : this.model.valStep(batch as never);
     this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);
+    // A run without a logger, or with a huge interval, must not keep a tensor for every step.
+    if (this.logBuffer.pendingSteps >= MAX_PENDING_STEPS) await this.logBuffer.resolve();
     await this.#keepPace();
+  }
+
+  /** Let the step's batch and outputs go, with the gradients that no hook took (a run without OptimizerHook). */
+  releaseStep(): void {
+    for (const [parameter, grad] of this.outputs?.grads ?? []) {
+      if (!grad.isDisposed && parameter.grad !== grad) grad.dispose();
+    }
+    this.outputs = null;
+    this.dataBatch = null;
   }
 
   /** Hear "pause" and "stop". @returns true when the run must end */

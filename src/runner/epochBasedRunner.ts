@@ -62,8 +62,7 @@ export class EpochBasedRunner extends BaseRunner {
       await this.callHook('beforeTrainIter');
       await this.step(batch);
       await this.callHook('afterTrainIter');
-      this.outputs = null;
-      this.dataBatch = null;
+      this.releaseStep();
       this.iter += 1;
       this.doneInEpoch += 1;
       if (await this.heardStop()) break;
@@ -88,8 +87,7 @@ export class EpochBasedRunner extends BaseRunner {
       await this.callHook('beforeValIter');
       await this.step(batch);
       await this.callHook('afterValIter');
-      this.outputs = null;
-      this.dataBatch = null;
+      this.releaseStep();
       done += 1;
       if (await this.heardStop()) return;
     }

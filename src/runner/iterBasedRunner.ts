@@ -89,8 +89,7 @@ export class IterBasedRunner extends BaseRunner {
     await this.callHook('beforeTrainIter');
     await this.step(batch);
     await this.callHook('afterTrainIter');
-    this.outputs = null;
-    this.dataBatch = null;
+    this.releaseStep();
     this.innerIter += 1;
     this.iter += 1;
     await this.heardStop();
@@ -106,8 +105,7 @@ export class IterBasedRunner extends BaseRunner {
     await this.callHook('beforeValIter');
     await this.step(batch);
     await this.callHook('afterValIter');
-    this.outputs = null;
-    this.dataBatch = null;
+    this.releaseStep();
     this.innerIter += 1;
     await this.heardStop();
   }

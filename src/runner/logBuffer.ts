@@ -66,6 +66,11 @@ export class LogBuffer {
     this.#pending.push({ values, slots });
   }
 
+  /** Steps whose values are still on the GPU. */
+  get pendingSteps(): number {
+    return this.#pending.length;
+  }
+
   /** Read all pending values back in one go. */
   async resolve(): Promise<void> {
     const pending = this.#pending;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { Parameter } from '../nn/index.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
-import { tensor } from '../gpu/index.ts';
+import { memory, tensor } from '../gpu/index.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import type { BatchLoader, RunnableModel, StepOutputs } from './baseRunner.ts';
 import { EpochBasedRunner } from './epochBasedRunner.ts';
@@ -161,6 +162,22 @@ describe('EpochBasedRunner', () => {
     expect(resumed.model.batches).toEqual(['train', 1, 2]);
     expect([resumed.runner.epoch, resumed.runner.iter]).toEqual([2, 6]);
     resumed.runner.logBuffer.clear();
+  });
+
+  test('steps leave no tensors behind without an OptimizerHook and without a logger', async () => {
+    const { runner, model } = makeRunner(1);
+    const parameter = new Parameter([2]);
+    const plainStep = model.trainStep.bind(model);
+    model.trainStep = (batch) => ({
+      ...plainStep(batch),
+      grads: new Map([[parameter, tensor([1, 2], [2])]]),
+    });
+    const before = memory().numTensors;
+    await runner.run([loaderOf(501)], [['train', 1]]);
+    // 500 losses were read back at once; the last one waits.
+    expect([memory().numTensors - before, runner.logBuffer.pendingSteps]).toEqual([1, 1]);
+    runner.logBuffer.clear();
+    expect(memory().numTensors).toBe(before);
   });
 
   test('pause holds the run until resume', async () => {
