@@ -1,9 +1,10 @@
 // The geometry of a convolution, checked once and shared by its three programs and its reference.
 import { invariant } from '../../../errors/index.ts';
+import type { Activation } from '../activation.ts';
 
 /** [rows, columns]. */
 export type Pair = readonly [number, number];
-export type Activation = 'relu';
+export type { Activation };
 
 export interface Conv2dOptions {
   /** Default [1, 1]. */

@@ -1,0 +1,19 @@
+// Which variant of a kernel runs: what was measured on this adapter and remembered, else the kernel's own rule.
+
+let remembered: ReadonlyMap<string, string> = new Map();
+
+/** Replace the remembered choices: variant names by key. */
+export function setVariantChoices(choices: Readonly<Record<string, string>>): void {
+  remembered = new Map(Object.entries(choices));
+}
+
+/**
+ * The name of the variant to run.
+ *
+ * @param key names the kernel, the shape and whatever else the choice hangs on.
+ * @param fallback one of `candidates`: the answer where nothing is remembered, or something that no longer exists.
+ */
+export function pickVariant(key: string, candidates: readonly { name: string }[], fallback: string): string {
+  const choice = remembered.get(key);
+  return choice !== undefined && candidates.some(({ name }) => name === choice) ? choice : fallback;
+}
