@@ -2,7 +2,8 @@
 // watched for loss, out-of-memory and validation errors.
 import { DeviceError } from '../errors/index.ts';
 import { deviceLost, noAdapter, outOfMemory, webgpuMissing } from './deviceErrors.ts';
-import { tf, WebGPUBackend } from './tfjs.ts';
+import { EngineBackend } from './backend.ts';
+import { tf } from './tfjs.ts';
 
 /** What the chip in the page and the first log lines say about the GPU. */
 export interface AdapterInfo {
@@ -36,7 +37,7 @@ export interface EngineOptions {
 /** The device, tfjs's backend on it, and the first fatal error. */
 export interface EngineHandle {
   readonly device: GPUDevice;
-  readonly backend: WebGPUBackend;
+  readonly backend: EngineBackend;
   readonly info: AdapterInfo;
   /** Settles (with the error as a value) when the device is lost or out of memory. */
   readonly failed: Promise<DeviceError>;
@@ -166,12 +167,12 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   }
 }
 
-async function registerBackend(device: GPUDevice, info: GPUAdapterInfo): Promise<WebGPUBackend> {
+async function registerBackend(device: GPUDevice, info: GPUAdapterInfo): Promise<EngineBackend> {
   const env = tf.env();
   // Small sums on the CPU would make results depend on where a tensor happens to live.
   env.set('WEBGPU_CPU_FORWARD', false);
   dropBackend();
-  const backend = new WebGPUBackend(device, info);
+  const backend = new EngineBackend(device, info);
   tf.registerBackend('webgpu', () => backend, 3);
   await tf.setBackend('webgpu');
   // tfjs falls back to its CPU backend silently when a backend fails to start.

@@ -2,6 +2,7 @@
 import { copyInto } from './elementwise.ts';
 import { handleOrThrow, orLost } from './engine.ts';
 import { emptyTensor } from './program.ts';
+import { activeRecorder, NotRecordable } from './recorder.ts';
 import { tf, type DType, type Tensor, type Variable } from './tfjs.ts';
 
 type Values = Float32Array | Int32Array | Uint8Array | readonly number[];
@@ -68,8 +69,9 @@ export async function read(source: Tensor): Promise<Float32Array | Int32Array> {
   const data = backend.tensorMap.get(source.dataId);
   const kind = source.dtype === 'float32' ? Float32Array : Int32Array;
   if (data.values) return kind.from(data.values as Float32Array);
+  if (activeRecorder()) throw new NotRecordable('a readback inside the step');
   // Not backend.read(): it remembers the values, and in-place updates would make them stale.
-  const bytes = await orLost(backend.getBufferData(data.resource as GPUBuffer));
+  const bytes = await orLost(backend.readBytes(source.dataId));
   return new kind(bytes, 0, source.size);
 }
 
@@ -106,7 +108,7 @@ export async function onIdle(): Promise<void> {
  */
 export function trimMemory(): number {
   flush();
-  const pool = handleOrThrow().backend.bufferManager as unknown as BufferPool;
+  const pool = handleOrThrow().backend.bufferManager;
   let bytes = 0;
   for (const buffers of pool.freeBuffers.values())
     for (const buffer of buffers.splice(0)) {
@@ -116,11 +118,4 @@ export function trimMemory(): number {
     }
   pool.numBytesAllocated -= bytes;
   return bytes;
-}
-
-// The private side of tfjs's BufferManager (4.22).
-interface BufferPool {
-  readonly freeBuffers: Map<string, GPUBuffer[]>;
-  numFreeBuffers: number;
-  numBytesAllocated: number;
 }

@@ -1,10 +1,12 @@
 // Runs our own WGSL programs on tfjs's device, inside tfjs's own command encoder, so that they are ordered with its ops.
 // Every dispatch of ours goes through `runProgram`: the one place where a step can be recorded or timed.
 import { invariant } from '../errors/index.ts';
+import { tensorOf, type BufferRange, type EngineBackend } from './backend.ts';
 import { outOfMemory } from './deviceErrors.ts';
 import { handleOrThrow } from './engine.ts';
 import { beginTimedPass, isProfiling } from './profiler.ts';
-import { tf, type DType, type Tensor, type TensorInfo, type WebGPUBackend } from './tfjs.ts';
+import { activeRecorder } from './recorder.ts';
+import type { DType, Tensor, TensorInfo } from './tfjs.ts';
 
 /** A WGSL compute program. Bindings of group 0: `reads` storage (read), `writes` storage (read_write), then the uniform. */
 export interface Program {
@@ -24,21 +26,13 @@ export interface Run {
   readonly uniforms?: Uint32Array | Float32Array;
   /** True when the uniforms only tell sizes: the buffer is made once and kept. */
   readonly areUniformsStatic?: boolean;
+  /** Gives the uniforms anew each time a recorded step is replayed: for values that change from step to step. */
+  readonly liveUniforms?: () => Uint32Array;
   /** Workgroups. */
   readonly grid: Grid;
 }
 
-// What we use of the backend beyond its public type: the open command encoder and its bookkeeping (tfjs 4.22).
-interface BackendInternals {
-  commandEncoder: GPUCommandEncoder;
-  computePassEncoder: GPUComputePassEncoder | null;
-  commandQueueOwnedIds: WeakSet<object>;
-  dispatchCountInPass: number;
-  uniformPendingDisposal: GPUBuffer[];
-  refCount(dataId: object): number;
-}
-
-interface Compiled {
+export interface Compiled {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
@@ -55,55 +49,80 @@ const MAX_STATIC_UNIFORMS = 8192;
 
 const caches = new WeakMap<GPUDevice, DeviceCaches>();
 
-/** Queue one dispatch of `program`. */
+/** Queue one dispatch of `program`, or hand it to the recorder. */
 export function runProgram(program: Program, run: Run): void {
   const { device, backend } = handleOrThrow();
-  const state = backend as unknown as BackendInternals;
-  const compiled = compile(device, program, run);
+  const recorder = activeRecorder();
+  if (recorder) {
+    recorder.record({
+      program,
+      bindings: [
+        ...run.reads.map(({ dataId }) => ({ data: dataId, isWritten: false })),
+        ...run.writes.map(({ dataId }) => ({ data: dataId, isWritten: true })),
+      ],
+      readCount: run.reads.length,
+      uniforms: run.uniforms ? wordsOf(run.uniforms) : null,
+      liveUniforms: run.liveUniforms ?? null,
+      grid: run.grid,
+    });
+    return;
+  }
+  const compiled = compile(device, program, run.reads.length, run.writes.length, run.uniforms !== undefined);
   const entries: GPUBindGroupEntry[] = [];
   for (const info of run.reads)
-    entries.push({ binding: entries.length, resource: { buffer: bufferOf(device, backend, info) } });
+    entries.push({ binding: entries.length, resource: rangeOf(device, backend, info) });
   for (const info of run.writes) {
-    entries.push({ binding: entries.length, resource: { buffer: bufferOf(device, backend, info) } });
+    entries.push({ binding: entries.length, resource: rangeOf(device, backend, info) });
     // A copy of the old values on the CPU would be stale from now on.
-    backend.tensorMap.get(info.dataId).values = null as never;
+    backend.tensorMap.get(info.dataId).values = null;
   }
   if (run.uniforms) {
-    const buffer = uniformBuffer(
-      device,
-      backend,
-      state,
-      program,
-      run.uniforms,
-      run.areUniformsStatic === true,
-    );
+    const buffer = uniformBuffer(device, backend, program, run.uniforms, run.areUniformsStatic === true);
     entries.push({ binding: entries.length, resource: { buffer } });
   }
-  for (const info of run.reads) state.commandQueueOwnedIds.add(info.dataId);
-  for (const info of run.writes) state.commandQueueOwnedIds.add(info.dataId);
+  for (const info of run.reads) backend.commandQueueOwnedIds.add(info.dataId);
+  for (const info of run.writes) backend.commandQueueOwnedIds.add(info.dataId);
   const group = device.createBindGroup({ layout: compiled.layout, entries });
-  backend.ensureCommandEncoderReady();
-  if (isProfiling()) {
-    backend.endComputePassEncoder();
-    state.computePassEncoder = beginTimedPass(device, state.commandEncoder, program.key);
-  } else state.computePassEncoder ??= state.commandEncoder.beginComputePass();
-  const pass = state.computePassEncoder;
-  pass.setPipeline(compiled.pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...run.grid);
-  state.dispatchCountInPass += 1;
-  if (isProfiling()) backend.endComputePassEncoder();
-  if (state.dispatchCountInPass >= DISPATCHES_PER_SUBMIT) {
+  encodeDispatch(backend, program.key, compiled.pipeline, group, run.grid);
+  if (backend.dispatchCountInPass >= DISPATCHES_PER_SUBMIT) {
     backend.endComputePassEncoder();
     backend.submitQueue();
   }
+}
+
+/** Put one dispatch into the open compute pass; while profiling it gets a pass of its own. */
+export function encodeDispatch(
+  backend: EngineBackend,
+  key: string,
+  pipeline: GPUComputePipeline,
+  group: GPUBindGroup,
+  grid: Grid,
+): void {
+  backend.ensureCommandEncoderReady();
+  const encoder = backend.commandEncoder;
+  invariant(encoder, 'no command encoder');
+  if (isProfiling()) {
+    backend.endComputePassEncoder();
+    backend.computePassEncoder = beginTimedPass(backend.device, encoder, key);
+  } else backend.computePassEncoder ??= encoder.beginComputePass();
+  const pass = backend.computePassEncoder;
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(...grid);
+  backend.dispatchCountInPass += 1;
+  if (isProfiling()) backend.endComputePassEncoder();
+}
+
+/** The uniforms' bits. */
+export function wordsOf(uniforms: Uint32Array | Float32Array): Uint32Array {
+  return new Uint32Array(uniforms.buffer, uniforms.byteOffset, uniforms.length);
 }
 
 /** Make an output tensor (its content is undefined until a program writes it), tracked by the enclosing tidy. */
 export function emptyTensor(shape: readonly number[], dtype: DType = 'float32'): Tensor {
   const { backend } = handleOrThrow();
   const info = backend.makeTensorInfo([...shape], dtype);
-  return tf.engine().makeTensorFromTensorInfo(info, backend);
+  return tensorOf(info, backend);
 }
 
 /** Spread `count` workgroups over a grid that respects the 65,535 limit per axis; the program skips the surplus. */
@@ -142,26 +161,33 @@ ${body}
 }`;
 }
 
-function bufferOf(device: GPUDevice, backend: WebGPUBackend, info: TensorInfo): GPUBuffer {
-  const data = backend.tensorMap.get(info.dataId);
-  if (!data.resource) {
-    const bytes = 4 * info.shape.reduce((a, b) => a * b, 1);
-    const limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-    // Told here by name: WebGPU would only report a validation error, later.
-    if (bytes > limit)
-      throw outOfMemory(
-        `a tensor [${info.shape.join(', ')}] takes ${bytes} bytes, one buffer holds at most ${limit}`,
-      );
-    backend.uploadToGPU(info.dataId);
-  }
-  return data.resource as GPUBuffer;
+function rangeOf(device: GPUDevice, backend: EngineBackend, info: TensorInfo): BufferRange {
+  if (!backend.tensorMap.get(info.dataId).resource) checkSize(device, info.shape);
+  return backend.rangeOf(info.dataId);
 }
 
-function compile(device: GPUDevice, program: Program, run: Run): Compiled {
+// Told here by name: WebGPU would only report a validation error, later.
+function checkSize(device: GPUDevice, shape: readonly number[]): void {
+  const bytes = 4 * shape.reduce((a, b) => a * b, 1);
+  const limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+  if (bytes > limit)
+    throw outOfMemory(
+      `a tensor [${shape.join(', ')}] takes ${bytes} bytes, one buffer holds at most ${limit}`,
+    );
+}
+
+/** A program's pipeline and the layout of its bind group, made once per key. */
+export function compile(
+  device: GPUDevice,
+  program: Program,
+  readCount: number,
+  writeCount: number,
+  hasUniforms: boolean,
+): Compiled {
   const cache = cachesOf(device);
   const known = cache.programs.get(program.key);
   if (known) return known;
-  const { group, pipeline: layout } = layoutOf(device, cache, run);
+  const { group, pipeline: layout } = layoutOf(device, cache, readCount, writeCount, hasUniforms);
   const module = device.createShaderModule({ code: program.source(), label: program.key });
   const pipeline = device.createComputePipeline({
     label: program.key,
@@ -185,15 +211,17 @@ function cachesOf(device: GPUDevice): DeviceCaches {
 function layoutOf(
   device: GPUDevice,
   cache: DeviceCaches,
-  run: Run,
+  readCount: number,
+  writeCount: number,
+  hasUniforms: boolean,
 ): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
-  const key = `${run.reads.length}/${run.writes.length}/${run.uniforms ? 1 : 0}`;
+  const key = `${readCount}/${writeCount}/${hasUniforms ? 1 : 0}`;
   let layouts = cache.layouts.get(key);
   if (!layouts) {
     const types: GPUBufferBindingType[] = [
-      ...run.reads.map(() => 'read-only-storage' as const),
-      ...run.writes.map(() => 'storage' as const),
-      ...(run.uniforms ? (['uniform'] as const) : []),
+      ...Array.from({ length: readCount }, () => 'read-only-storage' as const),
+      ...Array.from({ length: writeCount }, () => 'storage' as const),
+      ...(hasUniforms ? (['uniform'] as const) : []),
     ];
     const entries = types.map((type, binding) => ({
       binding,
@@ -210,8 +238,7 @@ function layoutOf(
 
 function uniformBuffer(
   device: GPUDevice,
-  backend: WebGPUBackend,
-  state: BackendInternals,
+  backend: EngineBackend,
   program: Program,
   words: Uint32Array | Float32Array,
   isStatic: boolean,
@@ -231,6 +258,6 @@ function uniformBuffer(
   // Not used again before the commands that read it are submitted: tfjs's pool takes it back only then.
   const buffer = backend.bufferManager.acquireBuffer(bytes, usage);
   device.queue.writeBuffer(buffer, 0, words);
-  state.uniformPendingDisposal.push(buffer);
+  backend.uniformPendingDisposal.push(buffer);
   return buffer;
 }

@@ -1,0 +1,50 @@
+// What a step does on the GPU, as data: its dispatches, kept instead of run.
+import type { Program, Grid } from './program.ts';
+
+/** Identity of a tensor's storage: tensors that share memory share it. */
+export type DataId = object;
+
+export interface Binding {
+  readonly data: DataId;
+  readonly isWritten: boolean;
+}
+
+/** One dispatch. Binding k of group 0 is `bindings[k]`; the uniform buffer, if any, comes last. */
+export interface RecordedDispatch {
+  readonly program: Program;
+  readonly bindings: readonly Binding[];
+  /** How many of the bindings are read; they come first. */
+  readonly readCount: number;
+  /** 32-bit words of the uniform buffer. */
+  readonly uniforms: Uint32Array | null;
+  /** Gives the words anew at each replay, for uniforms that change from step to step. */
+  readonly liveUniforms: (() => Uint32Array) | null;
+  readonly grid: Grid;
+}
+
+export interface Recorder {
+  record(dispatch: RecordedDispatch): void;
+}
+
+/** Thrown while recording by whatever a replay couldn't repeat. Its message names the culprit, as a noun. */
+export class NotRecordable extends Error {
+  override readonly name = 'NotRecordable';
+}
+
+let active: Recorder | null = null;
+
+/** The recorder that takes dispatches now, or null when they are run. */
+export function activeRecorder(): Recorder | null {
+  return active;
+}
+
+/** Run `f` with every dispatch going to `recorder`: nothing reaches the GPU and no buffer is allocated. */
+export function recordInto<T>(recorder: Recorder, f: () => T): T {
+  const outer = active;
+  active = recorder;
+  try {
+    return f();
+  } finally {
+    active = outer;
+  }
+}
