@@ -9,6 +9,8 @@ export { conv2d } from './kernels/conv2d/op.ts';
 export type { Activation, Conv2dOptions, Pair } from './kernels/conv2d/shape.ts';
 export { batchNormEval, batchNormTrain, type BatchNormResult } from './kernels/batchNorm/op.ts';
 export { maxPool2d } from './kernels/maxPool/op.ts';
+export { normaliseImages } from './kernels/normaliseImage/op.ts';
+export type { PackedImages } from './kernels/normaliseImage/packedImages.ts';
 export { upsampleNearest2d } from './kernels/upsample/op.ts';
 export { relu } from './kernels/relu/op.ts';
 export {
