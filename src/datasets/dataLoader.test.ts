@@ -154,7 +154,7 @@ test('collate pads to the largest height and width with zeros, and does not chan
   const samples = [sample(0, 1, 3), sample(1, 2, 1)];
   const batch = collate(samples);
   expect(batch.shape).toEqual([2, 2, 3, 1]);
-  expect([...batch.img]).toEqual([1, 1, 1, 0, 0, 0, 2, 0, 0, 2, 0, 0]);
+  expect(batch.img).toEqual(Float32Array.of(1, 1, 1, 0, 0, 0, 2, 0, 0, 2, 0, 0));
   expect(batch.imgMetas[1].batch_input_shape).toEqual([2, 3]);
   expect(samples[1].imgMeta.batch_input_shape).toBeUndefined();
 });

@@ -1,13 +1,22 @@
 // What leaves a dataset: plain arrays that can be transferred between workers.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import { normaliseImagesCpu } from '../gpu/kernels/normaliseImage/op.cpu.ts';
+import {
+  haveOneTable,
+  packImages,
+  type ImageBatchShape,
+  type PackedImage,
+  type PackedImages,
+} from '../gpu/kernels/normaliseImage/packedImages.ts';
+import { packedImage } from './pipelines/lazyImage.ts';
 import type { ImageShape, ImgMeta, Results } from './pipelines/results.ts';
 
 /** One picture, ready to be batched. */
 export interface Sample {
-  /** float32 [H, W, C]. */
-  readonly img: Float32Array;
-  /** Shape of `img`: after padding. */
+  /** uint8 with what the GPU is to do with it; float32 [H, W, C] where a step of the pipeline needed the pixels. */
+  readonly img: Float32Array | PackedImage;
+  /** Shape after padding. */
   readonly imgShape: ImageShape;
   /** float32 [N, 4], xyxy, px of `img`. Absent in test mode. */
   readonly gtBboxes?: Float32Array;
@@ -19,9 +28,9 @@ export interface Sample {
 
 /** B samples; ground truth is empty where the samples have none. */
 export interface Batch {
-  /** float32 [B, H, W, C], smaller pictures padded with zeros at the right and the bottom. */
-  readonly img: Float32Array;
-  readonly shape: readonly [batch: number, height: number, width: number, channels: number];
+  /** [B, H, W, C], smaller pictures padded with zeros at the right and the bottom; float32, or uint8 to be finished. */
+  readonly img: Float32Array | PackedImages;
+  readonly shape: ImageBatchShape;
   readonly gtBboxes: readonly Float32Array[];
   readonly gtLabels: readonly Int32Array[];
   readonly gtBboxesIgnore: readonly Float32Array[];
@@ -44,7 +53,7 @@ export function toSample(results: Results): Sample {
     );
   }
   return {
-    img: img.data instanceof Float32Array ? img.data : Float32Array.from(img.data),
+    img: packedImage(img) ?? (img.data instanceof Float32Array ? img.data : Float32Array.from(img.data)),
     imgShape: img.shape,
     gtBboxes: results.gt_bboxes,
     gtLabels: results.gt_labels,
@@ -53,9 +62,18 @@ export function toSample(results: Results): Sample {
   };
 }
 
+/** The pixels that the net will see. @returns float32, flat [H, W, C]; the sample's own array where it has one */
+export function pixelsOf({ img, imgShape }: Sample): Float32Array {
+  if (img instanceof Float32Array) return img;
+  const shape = [1, ...imgShape] as const;
+  return normaliseImagesCpu(packImages([img], shape), shape);
+}
+
 /** The buffers of a sample, for `postMessage`'s transfer list. */
 export function transferablesOf(sample: Sample): ArrayBuffer[] {
-  const arrays = [sample.img, sample.gtBboxes, sample.gtLabels, sample.gtBboxesIgnore];
+  const { img } = sample;
+  const pixels = img instanceof Float32Array ? img : img.bytes;
+  const arrays = [pixels, sample.gtBboxes, sample.gtLabels, sample.gtBboxesIgnore];
   const buffers = arrays.flatMap((array) => (array ? [array.buffer as ArrayBuffer] : []));
   return [...new Set(buffers)];
 }
@@ -65,21 +83,31 @@ export function collate(samples: readonly Sample[]): Batch {
   const height = Math.max(...samples.map((s) => s.imgShape[0]));
   const width = Math.max(...samples.map((s) => s.imgShape[1]));
   const channels = samples[0].imgShape[2];
-  const img = new Float32Array(samples.length * height * width * channels);
-  samples.forEach((sample, b) => {
-    const [h, w] = sample.imgShape;
-    const rowLength = w * channels;
-    for (let y = 0; y < h; y++) {
-      const row = sample.img.subarray(y * rowLength, (y + 1) * rowLength);
-      img.set(row, (b * height + y) * width * channels);
-    }
-  });
+  const shape = [samples.length, height, width, channels] as const;
   return {
-    img,
-    shape: [samples.length, height, width, channels],
+    img: collateImages(samples, shape),
+    shape,
     gtBboxes: samples.map((s) => s.gtBboxes ?? new Float32Array(0)),
     gtLabels: samples.map((s) => s.gtLabels ?? new Int32Array(0)),
     gtBboxesIgnore: samples.map((s) => s.gtBboxesIgnore ?? new Float32Array(0)),
     imgMetas: samples.map((s) => ({ ...s.imgMeta, batch_input_shape: [height, width] as const })),
   };
+}
+
+/** Pictures of different tables (datasets of several pipelines), or some of them float32, meet as float32. */
+function collateImages(samples: readonly Sample[], shape: ImageBatchShape): Float32Array | PackedImages {
+  const packed = samples.flatMap(({ img }) => (img instanceof Float32Array ? [] : [img]));
+  if (packed.length === samples.length && haveOneTable(packed)) return packImages(packed, shape);
+  const [, height, width, channels] = shape;
+  const img = new Float32Array(samples.length * height * width * channels);
+  samples.forEach((sample, b) => {
+    const [h, w] = sample.imgShape;
+    const rowLength = w * channels;
+    const pixels = pixelsOf(sample);
+    for (let y = 0; y < h; y++) {
+      const row = pixels.subarray(y * rowLength, (y + 1) * rowLength);
+      img.set(row, (b * height + y) * width * channels);
+    }
+  });
+  return img;
 }

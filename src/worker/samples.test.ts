@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Sample } from '../datasets/sample.ts';
+import { pixelsOf, type Sample } from '../datasets/sample.ts';
 import { DatasetError } from '../errors/trainerError.ts';
 import { RemoteSamples, serveSamples } from './samples.ts';
 
@@ -33,7 +33,7 @@ test('samples arrive whole, by index and epoch, from the source of their spec', 
   const source = await new RemoteSamples(port1).open(SPEC);
   const samples = await Promise.all([source.getSample(4, 1), source.getSample(2, 0)]);
   expect(opened).toEqual([SPEC]);
-  expect(samples.map((s) => [...s.img])).toEqual([
+  expect(samples.map((s) => [...pixelsOf(s)])).toEqual([
     [4, 1, 0],
     [2, 0, 0],
   ]);

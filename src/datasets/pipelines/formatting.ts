@@ -3,6 +3,7 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { PIPELINES } from '../../registry/registries.ts';
 import { badValue } from '../checkArgs.ts';
+import { toFloatLater } from './lazyImage.ts';
 import { pictureOf } from './picture.ts';
 import type { ImageArray, ImgMeta, Results, Transform } from './results.ts';
 
@@ -11,7 +12,7 @@ export class DefaultFormatBundle implements Transform {
   static readonly args = { optional: ['img_to_float', 'pad_val'] };
 
   async call(results: Results): Promise<Results> {
-    const img = toFloat32(pictureOf(results, 'DefaultFormatBundle'));
+    const img = toFloatLater(pictureOf(results, 'DefaultFormatBundle'));
     results.img = img;
     fillMetas(results, img);
     return results;
@@ -27,7 +28,7 @@ export class ImageToTensor implements Transform {
   }
 
   async call(results: Results): Promise<Results> {
-    results.img = toFloat32(pictureOf(results, 'ImageToTensor'));
+    results.img = toFloatLater(pictureOf(results, 'ImageToTensor'));
     return results;
   }
 }
@@ -80,10 +81,6 @@ export class Collect implements Transform {
       hint: `the results hold: ${Object.keys(results).join(', ')}`,
     });
   }
-}
-
-function toFloat32(img: ImageArray): ImageArray {
-  return img.data instanceof Float32Array ? img : { data: Float32Array.from(img.data), shape: img.shape };
 }
 
 function fillMetas(results: Results, img: ImageArray): void {

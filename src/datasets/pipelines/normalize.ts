@@ -1,6 +1,6 @@
 import { PIPELINES } from '../../registry/registries.ts';
 import { badValue, isNumberList } from '../checkArgs.ts';
-import { normalize } from './imageOps.ts';
+import { normalizeLater } from './lazyImage.ts';
 import { pictureOf } from './picture.ts';
 import type { ImgNormCfg, Results, Transform } from './results.ts';
 
@@ -23,8 +23,7 @@ export class Normalize implements Transform {
   }
 
   async call(results: Results): Promise<Results> {
-    const { mean, std, to_rgb } = this.#cfg;
-    results.img = normalize(pictureOf(results, 'Normalize'), mean, std, to_rgb);
+    results.img = normalizeLater(pictureOf(results, 'Normalize'), this.#cfg);
     results.img_norm_cfg = this.#cfg;
     return results;
   }

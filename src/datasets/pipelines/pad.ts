@@ -1,6 +1,6 @@
 import { PIPELINES } from '../../registry/registries.ts';
 import { badValue, isNumberList } from '../checkArgs.ts';
-import { padImage } from './imageOps.ts';
+import { padLater } from './lazyImage.ts';
 import { pictureOf } from './picture.ts';
 import type { Results, Transform } from './results.ts';
 
@@ -46,7 +46,7 @@ export class Pad implements Transform {
     const fixed = this.#toSquare ? ([square, square] as const) : this.#size;
     const divisor = this.#divisor ?? 1;
     const [height, width] = fixed ?? [Math.ceil(h / divisor) * divisor, Math.ceil(w / divisor) * divisor];
-    results.img = padImage(img, height, width, this.#value);
+    results.img = padLater(img, height, width, this.#value);
     results.pad_shape = results.img.shape;
     results.pad_fixed_size = fixed;
     results.pad_size_divisor = this.#divisor;

@@ -1,7 +1,7 @@
 import { PIPELINES } from '../../registry/registries.ts';
 import type { Rng } from '../../util/prng.ts';
 import { badValue, isNumberList } from '../checkArgs.ts';
-import { flipImage } from './imageOps.ts';
+import { flipLater } from './lazyImage.ts';
 import { changeBoxes, pictureOf } from './picture.ts';
 import type { FlipDirection, ImageShape, Results, Transform } from './results.ts';
 
@@ -40,7 +40,7 @@ export class RandomFlip implements Transform {
     const direction = results.flip_direction ?? 'horizontal';
     const { img_shape } = results;
     const img = pictureOf(results, 'RandomFlip');
-    results.img = flipImage(img, direction);
+    results.img = flipLater(img, direction);
     changeBoxes(results, (boxes) => flipBoxes(boxes, img_shape ?? img.shape, direction));
     return results;
   }

@@ -9,6 +9,8 @@ export type ImageShape = readonly [height: number, width: number, channels: numb
 /**
  * A picture in memory: [H, W, C] row by row, channels last.
  * uint8 and BGR after loading, float32 after Normalize or the format bundle.
+ * After RandomFlip, Normalize and Pad the pixels are made when `data` is first read: a picture that nobody reads goes
+ * to the GPU as uint8, and is finished there.
  * Differs: MMDetection turns it into [C, H, W] in DefaultFormatBundle; the GPU side here takes NHWC.
  */
 export interface ImageArray {

@@ -4,6 +4,7 @@ import {
   add,
   dispose,
   mean,
+  normaliseImages,
   reshape,
   stack,
   tensor,
@@ -87,8 +88,17 @@ export abstract class BaseDetector extends Module implements Detector {
 }
 
 /** Put a batch's pictures on the GPU. @returns float32 [B, H, W, C], new */
-export function uploadImages(batch: ImageBatch): Tensor {
-  return tensor(batch.img, batch.shape, 'float32');
+export function uploadImages({ img, shape }: ImageBatch): Tensor {
+  if (img instanceof Float32Array) return tensor(img, shape, 'float32');
+  const { words, info, table } = img;
+  return tidy(() =>
+    normaliseImages(
+      tensor(words, [words.length], 'int32'),
+      tensor(info, [info.length], 'int32'),
+      tensor(table, [table.length], 'float32'),
+      shape,
+    ),
+  );
 }
 
 /**

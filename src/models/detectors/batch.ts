@@ -1,5 +1,7 @@
 // What a detector needs of a batch; `datasets/` produces it (same layer, so the shape is repeated here).
 
+import type { PackedImages } from '../../gpu/index.ts';
+
 /** What the pipeline remembers of a picture. Shapes are [height, width, channels], px. */
 export interface ImageMeta {
   /** After resizing, before padding. */
@@ -13,8 +15,8 @@ export interface ImageMeta {
 }
 
 export interface ImageBatch {
-  /** float32, flat NHWC, normalised. */
-  readonly img: Float32Array;
+  /** float32, flat NHWC, normalised; or uint8, which the GPU normalises. */
+  readonly img: Float32Array | PackedImages;
   /** [B, H, W, C]. */
   readonly shape: readonly [number, number, number, number];
   readonly imgMetas: readonly ImageMeta[];

@@ -65,7 +65,10 @@ export function packImages(images: readonly PackedImage[], shape: ImageBatchShap
       `a picture ${image.height}x${image.width} padded to ${padHeight}x${padWidth} in ${height}x${width}`,
     );
     const { length } = image.bytes;
-    invariant(length === image.height * image.width * 3, `${length} bytes for ${image.height}x${image.width}`);
+    invariant(
+      length === image.height * image.width * 3,
+      `${length} bytes for ${image.height}x${image.width}`,
+    );
     bytes.set(image.bytes, b * slot * 4);
     info.set([image.height, image.width, padHeight, padWidth, flagsOf(image)], b * INFO_WORDS);
   });
