@@ -1,7 +1,7 @@
 // tfjs's WebGPU backend, extended where training needs more: tensors that are parts of one shared buffer (packed
 // parameters), and dispatches that are recorded instead of run (the compiled step).
 import { invariant } from '../errors/index.ts';
-import { activeRecorder, NotRecordable, type DataId } from './recorder.ts';
+import { activeRecorder, type DataId } from './recorder.ts';
 import { tf, WebGPUBackend, type Tensor, type TensorInfo } from './tfjs.ts';
 
 /** A tensor's place on the GPU, as a bind group takes it. */
@@ -110,8 +110,13 @@ export class EngineBackend extends Stock {
   /**
    * Move tensors' data into one new buffer; their handles stay valid, and gaps are zero.
    * @param parts as {@link share}, but the tensors may hold data
+   * @param whole without a buffer; becomes the whole buffer as one tensor
    */
-  pack(bytes: number, parts: readonly { tensor: TensorInfo; offset: number; size: number }[]): GPUBuffer {
+  pack(
+    bytes: number,
+    parts: readonly { tensor: TensorInfo; offset: number; size: number }[],
+    whole?: TensorInfo,
+  ): GPUBuffer {
     const before = parts.map(({ tensor }) => this.rangeOf(tensor.dataId));
     const shared = { buffer: this.bufferManager.acquireBuffer(bytes, STORAGE), users: 0 };
     this.ensureCommandEncoderReady();
@@ -127,6 +132,7 @@ export class EngineBackend extends Stock {
       this.releaseResource(tensor.dataId);
       this.#attach(tensor.dataId, { shared, offset, size });
     }
+    if (whole) this.#attach(whole.dataId, { shared, offset: 0, size: bytes });
     return shared.buffer;
   }
 
@@ -137,6 +143,12 @@ export class EngineBackend extends Stock {
     data.external = true;
     view.shared.users += 1;
     this.#views.set(id, view);
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): DataId {
+    const id = super.write(values, shape, dtype);
+    activeRecorder()?.created(id);
+    return id;
   }
 
   override releaseResource(id: DataId): void {
@@ -165,8 +177,8 @@ export class EngineBackend extends Stock {
     inputs: TensorInfo[],
     uniforms?: unknown,
   ): void {
-    if (activeRecorder())
-      throw new NotRecordable(`TensorFlow.js's kernel ${program.shaderKey.split('_')[0]}`);
+    const recorder = activeRecorder();
+    if (recorder) throw recorder.refuse(`TensorFlow.js's kernel ${program.shaderKey.split('_')[0]}`);
     super.recordAndSubmit(program, output, inputs, uniforms);
   }
 

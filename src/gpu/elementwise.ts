@@ -19,6 +19,8 @@ export interface ElementwiseRun {
   readonly writes: Readonly<Record<string, Tensor>>;
   /** Hyper-parameters (f32). New values cost no compilation. */
   readonly uniforms?: Readonly<Record<string, number>>;
+  /** Gives the hyper-parameters anew at each replay of a recorded step; without it they stay what they are. */
+  readonly liveUniforms?: () => Readonly<Record<string, number>>;
   /** WGSL functions that the body calls. */
   readonly helpers?: string;
 }
@@ -44,6 +46,7 @@ export function runElementwise(run: ElementwiseRun): void {
   const scalars = run.scalars ?? {};
   const { writes } = run;
   const uniforms = run.uniforms ?? {};
+  const live = run.liveUniforms;
   const [size] = Object.values(writes).map((t) => t.size);
   for (const [name, t] of [...Object.entries(reads), ...Object.entries(writes)])
     invariant(t.size === size, `elementwise ${run.name}: ${name} has ${t.size} elements, not ${size}`);
@@ -54,6 +57,7 @@ export function runElementwise(run: ElementwiseRun): void {
     reads: [...Object.values(reads), ...Object.values(scalars)],
     writes: Object.values(writes),
     uniforms: uniformWords(size, Object.values(uniforms)),
+    liveUniforms: live && (() => uniformWords(size, Object.values(live()))),
     grid: spread(size / 64),
   });
 }

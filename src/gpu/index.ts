@@ -3,6 +3,7 @@ export * from './engine.ts';
 export * from './deviceErrors.ts';
 export * from './memory.ts';
 export * from './autograd.ts';
+export * from './compiledStep/index.ts';
 export * from './ops.ts';
 export * from './layers.ts';
 export { conv2d } from './kernels/conv2d/op.ts';

@@ -2,7 +2,7 @@
 import { copyInto } from './elementwise.ts';
 import { handleOrThrow, orLost } from './engine.ts';
 import { emptyTensor } from './program.ts';
-import { activeRecorder, NotRecordable } from './recorder.ts';
+import { activeRecorder, unrecorded } from './recorder.ts';
 import { tf, type DType, type Tensor, type Variable } from './tfjs.ts';
 
 type Values = Float32Array | Int32Array | Uint8Array | readonly number[];
@@ -50,12 +50,14 @@ export function tensor(values: Values, shape: readonly number[], dtype?: DType):
 
 /** Make a trainable or frozen variable with its own copy of `initial`'s values; `initial` stays the caller's. */
 export function variable(initial: Tensor, trainable = true, name?: string): Variable {
-  const copy = emptyTensor(initial.shape, initial.dtype === 'float32' ? 'float32' : 'int32');
-  copyInto(copy, initial);
-  const result = tf.variable(copy, trainable, name);
-  // The variable holds the data now; drop our handle.
-  copy.dispose();
-  return result;
+  return unrecorded(() => {
+    const copy = emptyTensor(initial.shape, initial.dtype === 'float32' ? 'float32' : 'int32');
+    copyInto(copy, initial);
+    const result = tf.variable(copy, trainable, name);
+    // The variable holds the data now; drop our handle.
+    copy.dispose();
+    return result;
+  });
 }
 
 /**
@@ -66,10 +68,12 @@ export function variable(initial: Tensor, trainable = true, name?: string): Vari
  */
 export async function read(source: Tensor): Promise<Float32Array | Int32Array> {
   const { backend } = handleOrThrow();
+  // Whoever waits for this promise inside a step would wait for ever.
+  const recorder = activeRecorder();
+  if (recorder) throw recorder.refuse('a readback inside the step');
   const data = backend.tensorMap.get(source.dataId);
   const kind = source.dtype === 'float32' ? Float32Array : Int32Array;
   if (data.values) return kind.from(data.values as Float32Array);
-  if (activeRecorder()) throw new NotRecordable('a readback inside the step');
   // Not backend.read(): it remembers the values, and in-place updates would make them stale.
   const bytes = await orLost(backend.readBytes(source.dataId));
   return new kind(bytes, 0, source.size);

@@ -24,6 +24,10 @@ export interface RecordedDispatch {
 
 export interface Recorder {
   record(dispatch: RecordedDispatch): void;
+  /** A tensor's storage was made. */
+  created(data: DataId): void;
+  /** Something can't be replayed; the recording fails even if the error is caught. @returns the error to throw */
+  refuse(culprit: string): NotRecordable;
 }
 
 /** Thrown while recording by whatever a replay couldn't repeat. Its message names the culprit, as a noun. */
@@ -42,6 +46,17 @@ export function activeRecorder(): Recorder | null {
 export function recordInto<T>(recorder: Recorder, f: () => T): T {
   const outer = active;
   active = recorder;
+  try {
+    return f();
+  } finally {
+    active = outer;
+  }
+}
+
+/** Run `f` for real even while recording: for storage that outlives the step, such as a parameter at its first use. */
+export function unrecorded<T>(f: () => T): T {
+  const outer = active;
+  active = null;
   try {
     return f();
   } finally {

@@ -1,0 +1,331 @@
+// A recorded step, ready to run again: buffers planned by liveness, bind groups and uniforms made once.
+import { invariant } from '../../errors/index.ts';
+import { tensorOf, type BufferRange, type EngineBackend } from '../backend.ts';
+import { handleOrThrow } from '../engine.ts';
+import { isProfiling } from '../profiler.ts';
+import { compile, encodeDispatch, type Grid } from '../program.ts';
+import type { DataId, RecordedDispatch } from '../recorder.ts';
+import { tf, type Tensor } from '../tfjs.ts';
+import { planSlots, type SlotPlan } from './liveness.ts';
+import type { HostValues, RecordedOutput, Recording, StepTensor } from './recording.ts';
+import { sharedSlots, type SharedSlots } from './slots.ts';
+
+const STORAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
+const UNIFORM = 0x40 | 0x8; // UNIFORM | COPY_DST
+// What every device takes as an offset into a uniform or storage buffer.
+const ALIGNMENT = 256;
+
+interface Command {
+  readonly key: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly grid: Grid;
+}
+
+interface HostInput<A> {
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+  readonly pick: (args: A) => HostValues;
+}
+
+interface LiveUniforms {
+  readonly offset: number;
+  readonly words: () => Uint32Array;
+  last: Uint32Array;
+}
+
+/** Bytes that a plan needs, by what for. */
+export interface PlanBytes {
+  /** Activations and everything else that lives only inside the step. */
+  readonly slots: number;
+  /** Pictures, targets and other values from the host. */
+  readonly inputs: number;
+  readonly constants: number;
+}
+
+export class Replay<A> {
+  readonly recording: Recording<A>;
+  readonly bytes: PlanBytes;
+  readonly #backend: EngineBackend;
+  readonly #slots: SharedSlots;
+  readonly #plan: SlotPlan;
+  readonly #slotOf = new Map<DataId, number>();
+  readonly #placeOf = new Map<DataId, Tensor>();
+  readonly #constantAt = new Map<DataId, number>();
+  readonly #constants: GPUBuffer | null;
+  readonly #inputs = new Map<DataId, HostInput<A>>();
+  readonly #uniforms: GPUBuffer | null;
+  readonly #uniformAt: number[] = [];
+  readonly #live: LiveUniforms[] = [];
+  /** Outside tensors with the place they had when the bind groups were made. */
+  #outside: { readonly data: DataId; readonly buffer: GPUBuffer; readonly offset: number }[] = [];
+  #commands: Command[] = [];
+  #generation = -1;
+  #isDisposed = false;
+
+  /** Plan the recording and make its buffers. @throws DeviceError when they can't be had */
+  constructor(recording: Recording<A>, backend: EngineBackend) {
+    this.recording = recording;
+    this.#backend = backend;
+    this.#slots = sharedSlots(backend);
+    this.#slots.retain();
+    for (const output of recording.outputs) this.#planPlace(output);
+    this.#plan = this.#planInside();
+    this.#constants = this.#makeConstants();
+    this.#makeInputs();
+    this.#uniforms = this.#makeUniforms();
+    const inputs = [...this.#inputs.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    const slots = this.#plan.slotBytes.reduce((sum, bytes) => sum + bytes, 0);
+    this.bytes = { slots, inputs, constants: this.#constants?.size ?? 0 };
+  }
+
+  /** Number of dispatches of one step. */
+  get dispatchCount(): number {
+    return this.recording.dispatches.length;
+  }
+
+  /** False when something that the step uses was disposed, or the device is another one. */
+  isAlive(): boolean {
+    return (
+      handleOrThrow().backend === this.#backend &&
+      this.#outside.every(({ data }) => this.#backend.tensorMap.has(data))
+    );
+  }
+
+  /** Queue the step. @returns its outputs, the caller's: those with a place share its storage, the others are copies */
+  run(args: A): Tensor[] {
+    const backend = this.#backend;
+    this.#writeInputs(args);
+    if (this.#generation !== this.#slots.generation || this.#hasMoved()) this.#bind();
+    for (const effect of this.recording.effects) effect();
+    backend.ensureCommandEncoderReady();
+    if (isProfiling())
+      for (const { key, pipeline, group, grid } of this.#commands)
+        encodeDispatch(backend, key, pipeline, group, grid);
+    else this.#encode();
+    return this.recording.outputs.map((output) => this.#handOut(output));
+  }
+
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    const { bufferManager } = this.#backend;
+    const own = [this.#constants, this.#uniforms, ...[...this.#inputs.values()].map(({ buffer }) => buffer)];
+    for (const buffer of own) if (buffer) bufferManager.releaseBuffer(buffer, false);
+    this.#slots.release();
+  }
+
+  #encode(): void {
+    const backend = this.#backend;
+    invariant(backend.commandEncoder, 'no command encoder');
+    const pass = (backend.computePassEncoder ??= backend.commandEncoder.beginComputePass());
+    let current: GPUComputePipeline | null = null;
+    for (const { pipeline, group, grid } of this.#commands) {
+      if (pipeline !== current) pass.setPipeline((current = pipeline));
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    }
+  }
+
+  /** An output may be written straight to its place when it is made inside the step and nothing else has that place. */
+  #planPlace({ data, place }: RecordedOutput): void {
+    if (!place || this.#placeOf.has(data)) return;
+    if (this.#noted(data).origin.kind !== 'inside') return;
+    const isTaken = [...this.#placeOf.values()].some((other) => other.dataId === place.dataId);
+    // The place must not be read or written by the step itself.
+    if (!isTaken && !this.recording.tensors.has(place.dataId)) this.#placeOf.set(data, place);
+  }
+
+  #planInside(): SlotPlan {
+    const { dispatches, tensors, outputs } = this.recording;
+    const spans = new Map<DataId, { first: number; last: number }>();
+    dispatches.forEach(({ bindings }, at) => {
+      for (const { data } of bindings) {
+        const span = spans.get(data);
+        if (span) span.last = at;
+        else spans.set(data, { first: at, last: at });
+      }
+    });
+    for (const { data } of outputs) {
+      const span = spans.get(data);
+      if (span) span.last = dispatches.length;
+    }
+    const inside = [...spans].filter(
+      ([data]) => tensors.get(data)?.origin.kind === 'inside' && !this.#placeOf.has(data),
+    );
+    const plan = planSlots(inside.map(([data, span]) => ({ ...span, bytes: this.#noted(data).bytes })));
+    inside.forEach(([data], i) => this.#slotOf.set(data, plan.slotOf[i]));
+    return plan;
+  }
+
+  #makeConstants(): GPUBuffer | null {
+    const parts: { at: number; values: HostValues }[] = [];
+    let bytes = 0;
+    for (const { data, origin } of this.recording.tensors.values()) {
+      if (origin.kind !== 'constant') continue;
+      this.#constantAt.set(data, bytes);
+      parts.push({ at: bytes, values: origin.values });
+      bytes += roundUp(origin.values.byteLength);
+    }
+    if (bytes === 0) return null;
+    const { bufferManager, queue } = this.#backend;
+    const buffer = bufferManager.acquireBuffer(bytes, STORAGE, false, false);
+    for (const { at, values } of parts) queue.writeBuffer(buffer, at, values as Float32Array<ArrayBuffer>);
+    return buffer;
+  }
+
+  #makeInputs(): void {
+    for (const { data, origin, bytes } of this.recording.tensors.values()) {
+      if (origin.kind !== 'input') continue;
+      const buffer = this.#backend.bufferManager.acquireBuffer(bytes, STORAGE, false, false);
+      this.#inputs.set(data, { buffer, bytes, pick: origin.pick });
+    }
+  }
+
+  #makeUniforms(): GPUBuffer | null {
+    const known = new Map<string, number>();
+    const parts: { at: number; words: Uint32Array }[] = [];
+    let bytes = 0;
+    for (const { uniforms, liveUniforms } of this.recording.dispatches) {
+      if (!uniforms) {
+        this.#uniformAt.push(-1);
+        continue;
+      }
+      const key = uniforms.join();
+      let at = liveUniforms ? undefined : known.get(key);
+      if (at === undefined) {
+        at = bytes;
+        parts.push({ at, words: uniforms });
+        bytes += roundUp(uniforms.byteLength);
+        if (liveUniforms) this.#live.push({ offset: at, words: liveUniforms, last: uniforms });
+        else known.set(key, at);
+      }
+      this.#uniformAt.push(at);
+    }
+    if (bytes === 0) return null;
+    const all = new Uint32Array(bytes / 4);
+    for (const { at, words } of parts) all.set(words, at / 4);
+    const buffer = this.#backend.bufferManager.acquireBuffer(bytes, UNIFORM, false, false);
+    this.#backend.queue.writeBuffer(buffer, 0, all);
+    return buffer;
+  }
+
+  #writeInputs(args: A): void {
+    const backend = this.#backend;
+    // A write to a buffer overtakes commands that are encoded but not yet submitted.
+    if (backend.commandEncoder) {
+      backend.endComputePassEncoder();
+      backend.submitQueue();
+    }
+    for (const { buffer, bytes, pick } of this.#inputs.values()) {
+      const values = pick(args);
+      invariant(values.byteLength === bytes, `a step's input has ${values.byteLength} bytes, not ${bytes}`);
+      backend.queue.writeBuffer(buffer, 0, values as Float32Array<ArrayBuffer>);
+    }
+    for (const live of this.#live) {
+      const words = live.words();
+      if (this.#uniforms && words.some((word, i) => word !== live.last[i]))
+        backend.queue.writeBuffer(this.#uniforms, live.offset, words as Uint32Array<ArrayBuffer>);
+      live.last = words;
+    }
+  }
+
+  /** True when a tensor from outside has got another buffer since the bind groups were made. */
+  #hasMoved(): boolean {
+    return this.#outside.some(({ data, buffer, offset }) => {
+      const range = this.#backend.rangeOf(data);
+      return range.buffer !== buffer || (range.offset ?? 0) !== offset;
+    });
+  }
+
+  #bind(): void {
+    const { device } = this.#backend;
+    const slots = this.#slots.take(this.#plan.slotBytes);
+    this.#generation = this.#slots.generation;
+    const ranges = new Map<DataId, BufferRange>();
+    this.#outside = [];
+    for (const tensor of this.recording.tensors.values())
+      ranges.set(tensor.data, this.#rangeOf(tensor, slots));
+    this.#commands = this.recording.dispatches.map((dispatch, i) => {
+      const { program, bindings, readCount, uniforms, grid } = dispatch;
+      const { pipeline, layout } = compile(
+        device,
+        program,
+        readCount,
+        bindings.length - readCount,
+        uniforms !== null,
+      );
+      const entries = bindings.map(({ data }, binding): GPUBindGroupEntry => {
+        const range = ranges.get(data);
+        invariant(range, 'a tensor of the step has no place');
+        return { binding, resource: range };
+      });
+      if (uniforms && this.#uniforms)
+        entries.push(uniformEntry(dispatch, this.#uniforms, this.#uniformAt[i]));
+      return { key: program.key, pipeline, group: device.createBindGroup({ layout, entries }), grid };
+    });
+  }
+
+  #rangeOf({ data, bytes, origin }: StepTensor<A>, slots: readonly GPUBuffer[]): BufferRange {
+    const place = this.#placeOf.get(data);
+    const outside = place?.dataId ?? (origin.kind === 'outside' ? data : null);
+    if (outside) {
+      const range = this.#backend.rangeOf(outside);
+      this.#outside.push({ data: outside, buffer: range.buffer, offset: range.offset ?? 0 });
+      // A host copy of what the step writes would be stale.
+      this.#backend.tensorMap.get(outside).values = null;
+      return range;
+    }
+    if (origin.kind === 'constant' && this.#constants)
+      return { buffer: this.#constants, offset: this.#constantAt.get(data) ?? 0, size: bytes };
+    const input = this.#inputs.get(data);
+    if (input) return { buffer: input.buffer };
+    const slot = this.#slotOf.get(data);
+    // An output that no dispatch made: the body hands out a parameter, or nothing at all.
+    invariant(slot !== undefined, 'a step hands out a tensor that it never computes');
+    return { buffer: slots[slot], offset: 0, size: bytes };
+  }
+
+  #handOut({ data, shape, dtype, place }: RecordedOutput): Tensor {
+    if (place && this.#placeOf.get(data) === place) return tf.reshape(place, [...shape]);
+    const backend = this.#backend;
+    const info = backend.makeTensorInfo([...shape], dtype);
+    const tensor = this.#noted(data);
+    const source = this.#rangeOfOutput(tensor);
+    const target = backend.rangeOf(info.dataId);
+    backend.endComputePassEncoder();
+    backend.commandEncoder?.copyBufferToBuffer(
+      source.buffer,
+      source.offset ?? 0,
+      target.buffer,
+      0,
+      tensor.bytes,
+    );
+    backend.commandQueueOwnedIds.add(info.dataId);
+    return tensorOf(info, backend);
+  }
+
+  #rangeOfOutput(tensor: StepTensor<A>): BufferRange {
+    return this.#rangeOf(tensor, this.#slots.take(this.#plan.slotBytes));
+  }
+
+  #noted(data: DataId): StepTensor<A> {
+    const tensor = this.recording.tensors.get(data);
+    invariant(tensor, 'a tensor of the step was never noted');
+    return tensor;
+  }
+}
+
+function uniformEntry(
+  { bindings, uniforms }: RecordedDispatch,
+  buffer: GPUBuffer,
+  offset: number,
+): GPUBindGroupEntry {
+  // 16 bytes: the size of a uniform struct is a multiple of its alignment.
+  const size = Math.ceil((uniforms?.byteLength ?? 0) / 16) * 16;
+  return { binding: bindings.length, resource: { buffer, offset, size } };
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
