@@ -8,6 +8,7 @@ import { TextLoggerHook } from '../../runner/hooks/logger/text.ts';
 import { inferRule } from '../../runner/hooks/saveBest.ts';
 import { getPriority } from '../../runner/priority.ts';
 import '../registerAll.ts';
+import { readRecords } from '../../serialization/index.ts';
 import { Tuple } from '../../util/tuple.ts';
 import { readWorkflow } from '../runnerConfig.ts';
 import { runCases } from './compare.ts';
@@ -197,9 +198,6 @@ async function runEvalArgs(one: RunCase): Promise<ParityOutcome> {
 }
 
 async function runLog(one: RunCase, header: Header): Promise<ParityOutcome> {
-  const { hooks } = one.log_config as { hooks: readonly Record<string, unknown>[] };
-  if (hooks.some((h) => h.type !== 'TextLoggerHook' && one.error === undefined))
-    return skipped('the scalars of other loggers are not compared yet');
   const rig = makeRig(one, header);
   const context = makeContext(rig);
   if (one.optimizer_config) {
@@ -230,15 +228,38 @@ async function runLogEval(one: RunCase): Promise<ParityOutcome> {
 }
 
 async function compareLog(rig: Rig, one: RunCase): Promise<ParityOutcome> {
-  const text = await rig.fs.readText(TextLoggerHook.jsonLogPath(rig.runner));
-  const json = text
-    .trim()
-    .split('\n')
-    .map((line): unknown => JSON.parse(line));
+  const path = TextLoggerHook.jsonLogPath(rig.runner);
+  // Null without a TextLoggerHook, as in the fixture.
+  const text = (await rig.fs.stat(path)) ? await rig.fs.readText(path) : 'null';
+  const lines = text.trim().split('\n');
+  const json = text === 'null' ? null : lines.map((line): unknown => JSON.parse(line));
   // What a run starts with names the machine and the folder.
   const console = rig.lines.filter((line) => !/^(Start running|Hooks will be)/.test(line));
   return allOf(
     compare('json log', json, one.out?.json_log_lines),
     compare('console', console, one.out?.console_lines),
+    one.out?.tensorboard === undefined
+      ? passed
+      : compare('tensorboard', await readScalars(rig), asFloat32(one.out.tensorboard)),
+  );
+}
+
+/** What a run's event files hold, as the fixture tells it: the folder, then the scalars. */
+async function readScalars({ fs, runner }: Rig): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (const { name } of await fs.list(`${runner.workDir}/tf_logs`)) {
+    found.push(['open', 'tf_logs']);
+    const { events } = readRecords(await fs.readFile(`${runner.workDir}/tf_logs/${name}`));
+    for (const { step, value } of events)
+      if (value?.kind === 'scalar') found.push(['scalar', value.tag, value.value, step]);
+    found.push(['close']);
+  }
+  return found;
+}
+
+/** Event files hold float32. */
+function asFloat32(calls: unknown): unknown {
+  return (calls as readonly (readonly unknown[])[]).map((call) =>
+    call.map((entry, i) => (i === 2 && typeof entry === 'number' ? Math.fround(entry) : entry)),
   );
 }

@@ -12,6 +12,7 @@ import { suite as optimizers } from './optimizers.ts';
 import { suite as pipelines } from './pipelines.ts';
 import { suite as runtimeMisc } from './runtimeMisc.ts';
 import { suite as stateDicts } from './stateDicts.ts';
+import { suite as tfevents } from './tfevents.ts';
 import type { ParitySuite } from './types.ts';
 
 /** Everything `tabtrain parity` can run, by fixture file. */
@@ -30,4 +31,5 @@ export const SUITES: readonly ParitySuite[] = [
   pipelines,
   runtimeMisc,
   stateDicts,
+  tfevents,
 ];

@@ -1,4 +1,5 @@
 import type { BaseRunner } from '../../baseRunner.ts';
+import type { PredictedImage } from '../../../util/runEvents.ts';
 import { Hook } from '../hook.ts';
 
 export interface LoggerHookArgs {
@@ -21,6 +22,8 @@ export const LOGGER_KINDS = {
   reset_flag: 'bool',
   by_epoch: 'bool',
 } as const;
+
+const TAGS_TO_SKIP = ['time', 'data_time'];
 
 /**
  * Base of the loggers: decides when to log. Source: mmcv 1.7.2 `hooks/logger/base.py`.
@@ -58,7 +61,28 @@ export abstract class LoggerHook extends Hook {
     return this.byEpoch && inner ? runner.innerIter + 1 : runner.iter + 1;
   }
 
-  override beforeRun(runner: BaseRunner): void {
+  /** Pictures with what an evaluation found in them; most loggers leave them out. */
+  logPredictions(_runner: BaseRunner, _images: readonly PredictedImage[]): void | Promise<void> {}
+
+  /**
+   * What trackers get: the buffer's values but the times, each under its mode (`train/loss`), then `learning_rate` and
+   * `momentum` of the first group.
+   * @param allowText strings too, such as `bbox_mAP_copypaste`
+   */
+  getLoggableTags(runner: BaseRunner, allowText = false): Map<string, number | string> {
+    const tags = new Map<string, number | string>();
+    for (const [name, value] of runner.logBuffer.output) {
+      if (TAGS_TO_SKIP.includes(name) || (typeof value === 'string' && !allowText)) continue;
+      tags.set(`${this.getMode(runner)}/${name}`, value);
+    }
+    const [lr] = runner.currentLr();
+    const [momentum] = runner.currentMomentum();
+    if (lr !== undefined) tags.set('learning_rate', lr);
+    if (momentum !== undefined) tags.set('momentum', momentum);
+    return tags;
+  }
+
+  override beforeRun(runner: BaseRunner): void | Promise<void> {
     const loggers = runner.hooks.filter((hook) => hook instanceof LoggerHook);
     if (loggers.at(-1) === this) this.resetFlag = true;
   }

@@ -57,7 +57,7 @@ export class TextLoggerHook extends LoggerHook {
   }
 
   override async beforeRun(runner: BaseRunner): Promise<void> {
-    super.beforeRun(runner);
+    await super.beforeRun(runner);
     this.#startIter = runner.iter;
     const { tabtrain: _own, ...meta } = runner.meta;
     await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${JSON.stringify(meta)}\n`);
@@ -88,7 +88,7 @@ export class TextLoggerHook extends LoggerHook {
     for (const [key, value] of output) record[key] = value;
     if (this.#expNameDue(runner)) runner.logger.info(`Exp name: ${String(runner.meta.exp_name)}`);
     runner.logger.info(this.#line(runner, record));
-    const rounded = Object.fromEntries(Object.entries(record).map(([k, v]) => [k, roundFloat(v)]));
+    const rounded = Object.fromEntries(Object.entries(record).map(([k, v]) => [k, roundFloat(k, v)]));
     await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${stringifyRecord(rounded)}\n`);
     runner.onEvent({
       name: 'run.measured',
@@ -133,8 +133,14 @@ export class TextLoggerHook extends LoggerHook {
 
 HOOKS.registerModule()(TextLoggerHook);
 
-function roundFloat(value: LogValue): LogValue {
-  return typeof value === 'number' && Number.isFinite(value) ? pyRound(value, 5) : value;
+/** `round(value, 5)`: a learning rate is Python's float; averages are NumPy's, whose round scales, and ties go to even. */
+function roundFloat(key: string, value: LogValue): LogValue {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return value;
+  if (key === 'lr') return pyRound(value, 5);
+  const scaled = value * 1e5;
+  const below = Math.floor(scaled);
+  if (scaled - below !== 0.5) return Math.round(scaled) / 1e5;
+  return (below % 2 === 0 ? below : below + 1) / 1e5;
 }
 
 /** JSON as Python's json.dumps spells it: a NaN stays a NaN instead of becoming null. */

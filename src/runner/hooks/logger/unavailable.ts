@@ -1,0 +1,69 @@
+// MMCV's loggers whose services can't be spoken to from here: each is refused where the config names it.
+
+import { ConfigError } from '../../../errors/trainerError.ts';
+import type { ArgSpec } from '../../../registry/argSpec.ts';
+import { HOOKS } from '../../../registry/registries.ts';
+import type { BaseRunner } from '../../baseRunner.ts';
+import { LOGGER_ARGS, LoggerHook } from './base.ts';
+
+const INSTEAD = 'use TensorboardLoggerHook, WandbLoggerHook, MlflowLoggerHook or DvcliveLoggerHook instead';
+
+function refuse(why: string): never {
+  throw new ConfigError(why, { code: 'unsupported', hint: INSTEAD });
+}
+
+/** Source: mmcv 1.7.2 `hooks/logger/pavi.py`. */
+export class PaviLoggerHook extends LoggerHook {
+  static readonly args = {
+    optional: ['init_kwargs', 'add_graph', 'img_key', 'add_last_ckpt', ...LOGGER_ARGS],
+  } as const satisfies ArgSpec;
+
+  constructor() {
+    super();
+    refuse("Pavi is OpenMMLab's internal service, whose client is not public");
+  }
+  override log(): void {}
+  override beforeTrainIter(): void {}
+  override afterRun(_runner: BaseRunner): void {}
+}
+
+/** Source: mmcv 1.7.2 `hooks/logger/neptune.py`. */
+export class NeptuneLoggerHook extends LoggerHook {
+  static readonly args = {
+    optional: ['init_kwargs', 'with_step', ...LOGGER_ARGS],
+  } as const satisfies ArgSpec;
+
+  constructor() {
+    super();
+    refuse('Neptune has no documented protocol: only its Python client can log to it');
+  }
+  override log(): void {}
+  override afterRun(_runner: BaseRunner): void {}
+}
+
+/** Source: mmcv 1.7.2 `hooks/logger/segmind.py`. */
+export class SegmindLoggerHook extends LoggerHook {
+  static readonly args = { optional: [...LOGGER_ARGS] } as const satisfies ArgSpec;
+
+  constructor() {
+    super();
+    refuse('Segmind has no documented protocol: only its Python client can log to it');
+  }
+  override log(): void {}
+}
+
+/** Source: mmcv 1.7.2 `hooks/logger/clearml.py`. */
+export class ClearMLLoggerHook extends LoggerHook {
+  static readonly args = { optional: ['init_kwargs', ...LOGGER_ARGS] } as const satisfies ArgSpec;
+
+  constructor() {
+    super();
+    refuse('ClearML can only be logged to with its Python client');
+  }
+  override log(): void {}
+}
+
+HOOKS.registerModule()(PaviLoggerHook);
+HOOKS.registerModule()(NeptuneLoggerHook);
+HOOKS.registerModule()(SegmindLoggerHook);
+HOOKS.registerModule()(ClearMLLoggerHook);
