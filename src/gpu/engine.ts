@@ -3,6 +3,7 @@
 import { DeviceError } from '../errors/index.ts';
 import { deviceLost, noAdapter, outOfMemory, webgpuMissing } from './deviceErrors.ts';
 import { EngineBackend } from './backend.ts';
+import { registerTapeKernels } from './ops/tapeKernels.ts';
 import { tf } from './tfjs.ts';
 
 /** What the chip in the page and the first log lines say about the GPU. */
@@ -174,6 +175,7 @@ async function registerBackend(device: GPUDevice, info: GPUAdapterInfo): Promise
   dropBackend();
   const backend = new EngineBackend(device, info);
   tf.registerBackend('webgpu', () => backend, 3);
+  registerTapeKernels();
   await tf.setBackend('webgpu');
   // tfjs falls back to its CPU backend silently when a backend fails to start.
   if (tf.getBackend() !== 'webgpu') throw noAdapter();

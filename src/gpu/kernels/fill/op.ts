@@ -1,0 +1,33 @@
+// Constant tensors made on the GPU, so that a recorded step has no uploads in it.
+import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
+import type { DType, Tensor, TensorInfo } from '../../tfjs.ts';
+import { sizeOf } from '../../strides.ts';
+
+/** A new tensor with `value` everywhere. Not differentiable. */
+export function fillTensor(shape: readonly number[], value: number, dtype: DType = 'float32'): Tensor {
+  const target = emptyTensor(shape, dtype);
+  fillInto(target, value);
+  return target;
+}
+
+/** Set every element of `target`. */
+export function fillInto(target: TensorInfo, value: number): void {
+  const size = sizeOf(target.shape);
+  if (size === 0) return;
+  const uniforms = Uint32Array.of(size, value);
+  if (target.dtype === 'float32') new Float32Array(uniforms.buffer)[1] = value;
+  runProgram(FILL, {
+    reads: [],
+    writes: [target],
+    uniforms,
+    areUniformsStatic: true,
+    grid: spread(size / 64),
+  });
+}
+
+// Words are written as they are, for floats and integers alike.
+const FILL: Program = {
+  key: 'fill',
+  source: () => `${bindings({}, { result: 'u32' }, 'size: u32, word: u32')}
+${flatMain('  if (i < u.size) { result[i] = u.word; }')}`,
+};
