@@ -6,7 +6,7 @@ import type { RunListener } from '../util/runEvents.ts';
 import { onIdle, type Tensor } from '../gpu/index.ts';
 import { turn } from '../util/turn.ts';
 import { type GenericStage, Hook, STAGES, type Stage } from './hooks/hook.ts';
-import { LogBuffer, type LogVars } from './logBuffer.ts';
+import { LogBuffer, type LogBufferState, type LogVars } from './logBuffer.ts';
 import type { Logger } from './logger.ts';
 import { getPriority, priorityLabel } from './priority.ts';
 import { RunControl } from './runControl.ts';
@@ -44,6 +44,22 @@ export interface RunPosition {
   readonly epoch: number;
   readonly iter: number;
   readonly innerIter: number;
+}
+
+/**
+ * A stage that was not over when the checkpoint was written: the hooks behind the one that wrote it are still to be
+ * called for the iteration (or epoch) that the position counts as done.
+ */
+export interface OpenStage {
+  readonly stage: 'afterTrainIter' | 'afterTrainEpoch';
+  /** Name of the hook that wrote the checkpoint. */
+  readonly behind: string;
+}
+
+/** Where a resumed run takes up, beyond {@link RunPosition}; only our own checkpoints know. */
+export interface ResumePlace {
+  readonly openStage: OpenStage | null;
+  readonly log: LogBufferState | null;
 }
 
 /** Why {@link BaseRunner.run} came back. */
@@ -113,8 +129,12 @@ export abstract class BaseRunner {
   end: RunEnd = 'finished';
   outputs: StepOutputs | null = null;
   dataBatch: unknown = null;
+  /** Set by a hook: why the run ends with this epoch (iteration), although it could go on. */
+  stopTraining: string | null = null;
   /** Where a resumed run goes on inside its first epoch. */
   protected resumeInnerIter = 0;
+  /** What a resumed run has to make up for before it goes on; null in a new run. */
+  protected resumePlace: ResumePlace | null = null;
   protected stopped = false;
   /** When the GPU is done with each of the latest iterations. */
   readonly #inFlight: Promise<void>[] = [];
@@ -206,6 +226,14 @@ export abstract class BaseRunner {
     for (const { hook } of this.#hooks) await hook[stage](this);
   }
 
+  /** Call a stage of the hooks behind the one that wrote the checkpoint: what the killed run had still to do. */
+  protected async finishStage({ stage, behind }: OpenStage): Promise<void> {
+    const at = this.#hooks.findIndex(({ hook }) => hook.hookName === behind);
+    // A config without that hook: nobody knows which ones have been called.
+    if (at === -1) return;
+    for (const { hook } of this.#hooks.slice(at + 1)) await hook[stage](this);
+  }
+
   /** The table of hooks that the log starts with, in MMCV's format. */
   getHookInfo(): string {
     const sections: string[] = [];
@@ -219,11 +247,20 @@ export abstract class BaseRunner {
     return sections.join('\n');
   }
 
-  /** Go on where a checkpoint stopped. `innerIter` > 0 when it was written inside an epoch. */
-  restorePosition(position: RunPosition): void {
+  /**
+   * Go on where a checkpoint stopped. `innerIter` > 0 when it was written inside an epoch.
+   * @param place null for a checkpoint of another program: the workflow begins anew, as in MMCV
+   */
+  restorePosition(position: RunPosition, place: ResumePlace | null = null): void {
     this.epoch = position.epoch;
     this.iter = position.iter;
     this.resumeInnerIter = position.innerIter;
+    this.resumePlace = place;
+  }
+
+  /** True when the run ends now: a person or a hook asked for it. */
+  protected get isEnding(): boolean {
+    return this.stopped || this.stopTraining !== null;
   }
 
   /** Log what MMCV's runners say before they start. */

@@ -17,7 +17,8 @@ import {
   type TorchDtype,
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
-import type { BaseRunner, RunPosition } from './baseRunner.ts';
+import type { BaseRunner, OpenStage, RunPosition } from './baseRunner.ts';
+import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta } from './ownMeta.ts';
 
 /** A model that can be saved and loaded; `nn/Module` is one. */
 export interface StatefulModel {
@@ -32,6 +33,8 @@ export interface SaveOptions {
   saveOptimizer: boolean;
   /** Where a run that is resumed from the file goes on. */
   position: RunPosition;
+  /** Set by a hook that saves in a stage: the hooks behind it are called when the run is resumed. */
+  openStage?: OpenStage;
   /**
    * `meta.epoch` and `meta.iter`. Default: MMCV's, the runner's epoch + 1 and its iteration, which inside an
    * iteration is one less than the position's.
@@ -81,11 +84,7 @@ export async function saveCheckpoint(
       mmcv_version: '1.7.2',
       time: asctime(new Date()),
       ...(runner.model.CLASSES && { CLASSES: [...runner.model.CLASSES] }),
-      tabtrain: {
-        ...(own as object | undefined),
-        position: { epoch: position.epoch, iter: position.iter, inner_iter: position.innerIter },
-        hooks: hookStates(runner),
-      },
+      tabtrain: await collectOwnMeta(runner, own, position, options.openStage ?? null),
     },
     state_dict: state,
   };
@@ -159,9 +158,15 @@ export async function readCheckpoint(fs: FileSystem, path: string): Promise<Load
 /**
  * Put a run back where a checkpoint left it: weights, epoch, iteration, optimizer, hooks.
  * Source: mmcv 1.7.2 `base_runner.py` resume; mid-epoch positions are ours (`meta.tabtrain.position`).
+ * @param loaded the file's content, where it has been read already
  */
-export async function resumeRun(runner: BaseRunner, model: StatefulModel, path: string): Promise<void> {
-  const { meta, stateDict, optimizer } = await readCheckpoint(runner.fs, path);
+export async function resumeRun(
+  runner: BaseRunner,
+  model: StatefulModel,
+  path: string,
+  loaded?: LoadedCheckpoint,
+): Promise<void> {
+  const { meta, stateDict, optimizer } = loaded ?? (await readCheckpoint(runner.fs, path));
   const epoch = meta.get('epoch');
   const iter = meta.get('iter');
   if (typeof epoch !== 'number' || typeof iter !== 'number') {
@@ -185,20 +190,15 @@ export async function resumeRun(runner: BaseRunner, model: StatefulModel, path: 
       });
     runner.optimizer.loadStateDict(optimizerFromPth(optimizer, path));
   }
-  const own = plain(meta.get('tabtrain')) as
-    | {
-        position?: { epoch: number; iter: number; inner_iter: number };
-        hooks?: Record<string, Record<string, unknown>>;
-      }
-    | undefined;
+  const own = plain(meta.get('tabtrain')) as OwnMeta | undefined;
   const at = own?.position ?? { epoch, iter, inner_iter: 0 };
-  runner.restorePosition({ epoch: at.epoch, iter: at.iter, innerIter: at.inner_iter });
-  const messages = plain(meta.get('hook_msgs'));
-  if (messages && typeof messages === 'object') runner.meta.hook_msgs = messages as Record<string, unknown>;
-  for (const hook of runner.hooks) {
-    const state = own?.hooks?.[hook.hookName];
-    if (state) hook.loadStateDict(state);
+  runner.restorePosition({ epoch: at.epoch, iter: at.iter, innerIter: at.inner_iter }, resumePlaceOf(own));
+  // MMCV takes the whole meta over; these are the parts that later checkpoints go on from.
+  for (const key of ['hook_msgs', 'fp16']) {
+    const value = plain(meta.get(key));
+    if (value && typeof value === 'object') runner.meta[key] = value;
   }
+  restoreHooks(runner, own);
   runner.logger.info(`resumed epoch: ${at.epoch}, iter: ${at.iter}`);
 }
 
@@ -267,15 +267,6 @@ function optimizerFromPth(value: PthValue, path: string): OptimizerStateDict {
     state: restored,
     param_groups: groups.map((group) => plain(group as PthValue) as Record<string, unknown>),
   };
-}
-
-function hookStates(runner: BaseRunner): Record<string, unknown> {
-  const states: Record<string, unknown> = {};
-  for (const hook of runner.hooks) {
-    const state = hook.stateDict();
-    if (state) states[hook.hookName] = state;
-  }
-  return states;
 }
 
 /** Maps of plain values to plain objects. */

@@ -5,9 +5,12 @@ import {
   BaseRunner,
   checkWorkflow,
   type BatchLoader,
+  type Mode,
+  type OpenStage,
   type RunPosition,
   type Workflow,
 } from './baseRunner.ts';
+import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
 
 /**
  * Trains epoch by epoch.
@@ -32,9 +35,16 @@ export class EpochBasedRunner extends BaseRunner {
     this.maxIters = maxEpochs * this.itersPerEpoch;
     this.logStart(workflow, `${maxEpochs} epochs`);
     await this.callHook('beforeRun');
-    while (this.epoch < maxEpochs && !this.stopped) {
-      for (const [i, [mode, times]] of flow.entries()) {
-        for (let n = 0; n < times && !this.stopped; n++) {
+    const place = this.#resumedPlace(flow);
+    if (this.resumePlace?.openStage?.stage === 'afterTrainEpoch')
+      await this.#finishEpoch(loaders[place.entry], this.resumePlace.openStage);
+    while ((this.epoch < maxEpochs || isInside(place)) && !this.isEnding) {
+      const { entry: first, done } = place;
+      place.entry = 0;
+      place.done = 0;
+      for (let i = first; i < flow.length; i++) {
+        const [mode, times] = flow[i];
+        for (let n = i === first ? done : 0; n < times && !this.isEnding; n++) {
           if (mode === 'train') {
             if (this.epoch >= maxEpochs) break;
             await this.train(loaders[i]);
@@ -47,6 +57,50 @@ export class EpochBasedRunner extends BaseRunner {
     await this.callHook('afterRun');
   }
 
+  /** Where the workflow goes on: at its start, unless one of our own checkpoints was resumed. */
+  #resumedPlace(flow: readonly (readonly [Mode, number])[]): WorkflowPlace {
+    if (!this.resumePlace) return replayWorkflow(flow, 0);
+    // Inside an epoch, the val steps in front of it are over.
+    return replayWorkflow(flow, this.epoch, this.resumeInnerIter > 0);
+  }
+
+  /** Do what the last epoch of a resumed run still owes: the hooks behind the one that wrote its checkpoint. */
+  async #finishEpoch(loader: BatchLoader, openStage: OpenStage): Promise<void> {
+    const { log } = this.resumePlace ?? {};
+    this.resumePlace = null;
+    if (log) this.logBuffer.loadStateDict(log);
+    this.model.train();
+    this.mode = 'train';
+    this.dataLoader = loader;
+    this.doneInEpoch = loader.length;
+    this.innerIter = loader.length - 1;
+    this.epoch -= 1;
+    await this.finishStage(openStage);
+    this.doneInEpoch = 0;
+    this.epoch += 1;
+  }
+
+  /** Enter an epoch; after resuming inside it, with the log of the running interval and what the last iteration owes. */
+  async #beginEpoch(): Promise<void> {
+    const { openStage = null, log = null } = this.resumePlace ?? {};
+    this.resumePlace = null;
+    if (log) this.logBuffer.loadStateDict(log);
+    if (openStage) {
+      this.iter -= 1;
+      this.doneInEpoch -= 1;
+      this.innerIter = this.doneInEpoch;
+      await this.finishStage(openStage);
+      this.iter += 1;
+      this.doneInEpoch += 1;
+    }
+    // No batch is left: only the closing hooks are.
+    if (this.doneInEpoch > 0 && this.doneInEpoch === this.dataLoader?.length) return;
+    // The loggers begin an epoch with an empty buffer.
+    const kept = log && this.doneInEpoch > 0 ? await this.logBuffer.stateDict(Infinity) : null;
+    await this.callHook('beforeTrainEpoch');
+    if (kept) this.logBuffer.loadStateDict(kept);
+  }
+
   /** One training epoch, or the rest of one after resuming inside it. */
   async train(loader: BatchLoader): Promise<void> {
     this.model.train();
@@ -55,7 +109,7 @@ export class EpochBasedRunner extends BaseRunner {
     this.maxIters = (this.maxEpochs ?? 0) * loader.length;
     this.doneInEpoch = this.resumeInnerIter;
     this.resumeInnerIter = 0;
-    await this.callHook('beforeTrainEpoch');
+    await this.#beginEpoch();
     for await (const batch of loader.epoch(this.epoch, this.doneInEpoch)) {
       this.innerIter = this.doneInEpoch;
       this.dataBatch = batch;
@@ -109,3 +163,8 @@ export class EpochBasedRunner extends BaseRunner {
 }
 
 RUNNERS.registerModule({ name: ['EpochBasedRunner', 'Runner'] })(EpochBasedRunner);
+
+/** True between a round's start and its end: a resumed run may have val steps left behind its last epoch. */
+function isInside({ entry, done }: WorkflowPlace): boolean {
+  return entry > 0 || done > 0;
+}

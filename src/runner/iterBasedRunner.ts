@@ -9,13 +9,7 @@ import {
   type Workflow,
 } from './baseRunner.ts';
 import { EndlessLoader } from './endlessLoader.ts';
-
-/** Where the loop stands: the workflow's entry, the iterations done in it, and the batches each loader gave. */
-interface LoopPlace {
-  entry: number;
-  done: number;
-  readonly taken: number[];
-}
+import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
 
 /**
  * Trains iteration by iteration; `epoch` counts how often the training loader began anew.
@@ -42,11 +36,12 @@ export class IterBasedRunner extends BaseRunner {
     this.itersPerEpoch = loaders[flow.findIndex(([mode]) => mode === 'train')].length;
     this.logStart(workflow, `${maxIters} iters`);
     await this.callHook('beforeRun');
-    const place = replay(flow, this.iter);
+    const place = replayWorkflow(flow, this.iter);
     const endless = loaders.map((loader, i) => new EndlessLoader(loader, place.taken[i]));
     try {
       await this.callHook('beforeEpoch');
-      while (this.iter < maxIters && !this.stopped) await this.#round(flow, endless, place, maxIters);
+      await this.#makeUp(endless[place.entry], place.done);
+      while (this.iter < maxIters && !this.isEnding) await this.#round(flow, endless, place, maxIters);
     } finally {
       for (const loader of endless) await loader.close();
     }
@@ -59,22 +54,38 @@ export class IterBasedRunner extends BaseRunner {
   async #round(
     flow: readonly (readonly [Mode, number])[],
     loaders: readonly EndlessLoader[],
-    place: LoopPlace,
+    place: WorkflowPlace,
     maxIters: number,
   ): Promise<void> {
     const { entry: first, done } = place;
     place.entry = 0;
     place.done = 0;
-    for (let i = first; i < flow.length && !this.stopped; i++) {
+    for (let i = first; i < flow.length && !this.isEnding; i++) {
       const [mode, times] = flow[i];
       const start = i === first ? done : 0;
       this.innerIter = start;
-      for (let n = start; n < times && !this.stopped; n++) {
+      for (let n = start; n < times && !this.isEnding; n++) {
         if (mode === 'val') await this.val(loaders[i]);
         else if (this.iter >= maxIters) break;
         else await this.train(loaders[i]);
       }
     }
+  }
+
+  /** In a resumed run: the log of the running interval, and the hooks that the last iteration still owes. */
+  async #makeUp(loader: EndlessLoader, done: number): Promise<void> {
+    const { openStage = null, log = null } = this.resumePlace ?? {};
+    this.resumePlace = null;
+    if (log) this.logBuffer.loadStateDict(log);
+    if (!openStage) return;
+    this.model.train();
+    this.mode = 'train';
+    this.dataLoader = loader.loader;
+    this.innerIter = done - 1;
+    this.iter -= 1;
+    await this.finishStage(openStage);
+    this.innerIter += 1;
+    this.iter += 1;
   }
 
   /** One training iteration. */
@@ -125,26 +136,3 @@ export class IterBasedRunner extends BaseRunner {
 }
 
 RUNNERS.registerModule()(IterBasedRunner);
-
-/** Walk through the workflow until `iters` training iterations are done. */
-function replay(flow: readonly (readonly [Mode, number])[], iters: number): LoopPlace {
-  const taken = flow.map(() => 0);
-  const trainIters = flow.reduce((sum, [mode, times]) => sum + (mode === 'train' ? times : 0), 0);
-  const rounds = iters === 0 ? 0 : Math.ceil(iters / trainIters) - 1;
-  for (const [i, [, times]] of flow.entries()) taken[i] = rounds * times;
-  let left = iters - rounds * trainIters;
-  let entry = 0;
-  let done = 0;
-  while (left > 0) {
-    const [mode, times] = flow[entry];
-    if (done === times) {
-      entry += 1;
-      done = 0;
-      continue;
-    }
-    taken[entry] += 1;
-    done += 1;
-    if (mode === 'train') left -= 1;
-  }
-  return { entry, done, taken };
-}

@@ -12,6 +12,13 @@ interface History {
   counts: number[];
 }
 
+/** What a checkpoint keeps of a {@link LogBuffer}; plain values. */
+export interface LogBufferState {
+  readonly histories: readonly (readonly [string, readonly number[], readonly number[]])[];
+  readonly output: readonly (readonly [string, number | string])[];
+  readonly ready: boolean;
+}
+
 interface Pending {
   readonly values: Tensor;
   /** Where each value of `values` goes. */
@@ -103,6 +110,29 @@ export class LogBuffer {
       this.output.set(name, sum / total);
     }
     this.ready = true;
+  }
+
+  /**
+   * Copy the latest `n` values of every name out, and what is ready to be logged. Reads back what is pending.
+   * @param n what the longest log interval needs
+   */
+  async stateDict(n: number): Promise<LogBufferState> {
+    await this.resolve();
+    const latest = (values: readonly number[]): readonly number[] => (n === 0 ? [] : values.slice(-n));
+    return {
+      histories: [...this.#histories].map(([name, h]) => [name, latest(h.values), latest(h.counts)]),
+      output: [...this.output],
+      ready: this.ready,
+    };
+  }
+
+  /** Replace everything by what {@link stateDict} gave. */
+  loadStateDict({ histories, output, ready }: LogBufferState): void {
+    this.clear();
+    for (const [name, values, counts] of histories)
+      this.#histories.set(name, { values: [...values], counts: [...counts] });
+    for (const [name, value] of output) this.output.set(name, value);
+    this.ready = ready;
   }
 
   #history(name: string): History {

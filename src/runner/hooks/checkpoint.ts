@@ -2,7 +2,7 @@ import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner, RunPosition } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
-import { Hook } from './hook.ts';
+import { Hook, type HookState } from './hook.ts';
 
 interface CheckpointHookArgs {
   /** Epochs (or iterations) between two checkpoints; -1: never. Default -1. */
@@ -62,6 +62,8 @@ export class CheckpointHook extends Hook {
   readonly #template: string | undefined;
   readonly #link: boolean;
   #outDir: string | null;
+  /** Path of the newest, in MMCV's count; also while it is being written. */
+  #last: string | null = null;
 
   constructor(args: CheckpointHookArgs = {}) {
     super();
@@ -93,6 +95,17 @@ export class CheckpointHook extends Hook {
     }
   }
 
+  /** MMCV's meta in the file names the checkpoint before; a resumed run needs this one. */
+  override stateDict(): HookState | undefined {
+    return this.#last === null ? undefined : { last_ckpt: this.#last };
+  }
+
+  override loadStateDict({ last_ckpt: last }: HookState, runner: BaseRunner): void {
+    if (typeof last !== 'string') return;
+    this.#last = last;
+    runner.meta.hook_msgs = { ...runner.meta.hook_msgs, last_ckpt: last };
+  }
+
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
     if (this.byEpoch) return;
     if (this.everyNIters(runner, this.interval) || (this.#saveLast && this.isLastIter(runner))) {
@@ -108,6 +121,7 @@ export class CheckpointHook extends Hook {
     // by_epoch=False in an EpochBasedRunner the two differ: last_ckpt names no file, and nothing is ever deleted.
     const template = this.#template ?? (this.byEpoch ? 'epoch_{}.pth' : 'iter_{}.pth');
     const pathOf = (count: number): string => `${outDir}/${template.replace('{}', String(count))}`;
+    this.#last = pathOf(current);
     const saved = await saveCheckpoint(runner, runner.model as unknown as StatefulModel, {
       filename,
       outDir,
@@ -115,8 +129,9 @@ export class CheckpointHook extends Hook {
       meta: this.#meta,
       link: this.#link,
       position,
+      openStage: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', behind: this.hookName },
     });
-    runner.meta.hook_msgs = { ...runner.meta.hook_msgs, last_ckpt: pathOf(current) };
+    runner.meta.hook_msgs = { ...runner.meta.hook_msgs, last_ckpt: this.#last };
     const removed = await this.#removeOld(runner, pathOf, current);
     runner.onEvent({
       name: 'run.checkpointed',

@@ -117,11 +117,14 @@ export class EvalHook extends Hook {
       best_key: this.#best?.key ?? null,
       best_rule: this.#best?.rule ?? null,
       initial_done: this.#initialDone,
+      interval: this.interval,
     };
   }
 
   override loadStateDict(state: Record<string, unknown>): void {
-    const { best_key: key, best_rule: rule, initial_done: initialDone } = state;
+    const { best_key: key, best_rule: rule, initial_done: initialDone, interval } = state;
+    // With dynamic_intervals it is decided before the stage that a resumed run may begin with.
+    if (this.#dynamic.length > 1 && typeof interval === 'number') this.interval = interval;
     if (initialDone === true) this.#initialDone = true;
     if (typeof key === 'string' && (rule === 'greater' || rule === 'less')) this.#best = { key, rule };
   }
@@ -204,6 +207,7 @@ export class EvalHook extends Hook {
       saveOptimizer: true,
       link: false,
       position,
+      openStage: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', behind: this.hookName },
     });
     const removed: string[] = [];
     if (typeof previous === 'string' && previous !== saved.path && (await runner.fs.stat(previous))) {

@@ -2,7 +2,9 @@ import { ConfigError } from '../../errors/trainerError.ts';
 import { dispose, runElementwise } from '../../gpu/index.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
+import type { HookState } from './hook.ts';
 import { OptimizerHook, type OptimizerHookArgs } from './optimizer.ts';
+import { loadGrads, saveGrads } from './savedGrads.ts';
 
 interface CumulativeArgs extends OptimizerHookArgs {
   /** Iterations whose gradients are added before one step. Default 1. */
@@ -70,6 +72,19 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
     if (!this.everyNIters(runner, this.cumulativeIters) && !this.isLastIter(runner)) return;
     const parameters = optimizer.paramGroups.flatMap(({ params }) => params.filter(({ grad }) => grad));
     this.clipAndStep(runner, parameters);
+  }
+
+  /** Inside a block, the sums so far: a run resumed there goes on with them. MMCV loses them, with a warning. */
+  override async stateDict({ optimizer }: BaseRunner): Promise<HookState | undefined> {
+    if (!this.#remainder || !optimizer) return undefined;
+    const { from, size } = this.#remainder;
+    const parameters = optimizer.paramGroups.flatMap(({ params }) => params.filter(({ grad }) => grad));
+    return { from, size, grads: await saveGrads(parameters) };
+  }
+
+  override loadStateDict(state: HookState, { optimizer }: BaseRunner): void {
+    this.#remainder = { from: Number(state.from), size: Number(state.size) };
+    loadGrads(optimizer?.paramGroups.flatMap(({ params }) => params) ?? [], state.grads);
   }
 
   /** What MMCV finds out in the first iteration. */

@@ -17,6 +17,8 @@ export const STAGES = [
 export type Stage = (typeof STAGES)[number];
 export type GenericStage = 'beforeEpoch' | 'afterEpoch' | 'beforeIter' | 'afterIter';
 type Done = void | Promise<void>;
+/** A hook's part of a checkpoint (`meta.tabtrain.hooks`). */
+export type HookState = Record<string, unknown>;
 
 /** A generic stage stands for two specific ones. */
 const GENERIC: Readonly<Record<GenericStage, readonly Stage[]>> = {
@@ -87,11 +89,12 @@ export abstract class Hook {
   /** Called before a checkpoint is loaded to go on from it: the model must have what the file shall fill. */
   beforeResume(_runner: BaseRunner): void {}
 
-  /** What this hook must remember in a checkpoint; plain values. */
-  stateDict(): Record<string, unknown> | undefined {
+  /** What this hook must remember in a checkpoint: plain values, and TorchTensors. */
+  stateDict(_runner: BaseRunner): HookState | undefined | Promise<HookState | undefined> {
     return undefined;
   }
-  loadStateDict(_state: Record<string, unknown>): void {}
+  /** Called when a run is resumed, behind {@link beforeResume} and before `beforeRun`. */
+  loadStateDict(_state: HookState, _runner: BaseRunner): void {}
 
   /** True in every n-th epoch, counted from 1; never for n <= 0. */
   everyNEpochs(runner: BaseRunner, n: number): boolean {

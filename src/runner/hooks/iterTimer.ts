@@ -1,6 +1,6 @@
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
-import { Hook } from './hook.ts';
+import { Hook, type HookState } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
 
 /**
@@ -17,6 +17,15 @@ export class IterTimerHook extends Hook {
   constructor(_args: object = {}, _context?: unknown, clock: () => number = () => performance.now() / 1000) {
     super();
     this.#clock = clock;
+  }
+
+  /** A run that is resumed inside an iteration counts what it took before. */
+  override stateDict(): HookState {
+    return { elapsed_s: this.#clock() - this.#startS };
+  }
+
+  override loadStateDict({ elapsed_s: elapsedS }: HookState): void {
+    this.#startS = this.#clock() - Number(elapsedS);
   }
 
   override beforeEpoch(): void {

@@ -1,0 +1,70 @@
+// `meta.tabtrain`: what a checkpoint holds beyond MMCV's, so that a resumed run gives the bits of one never stopped.
+// MMCV and PyTorch read such a file as any other.
+
+import type { BaseRunner, OpenStage, ResumePlace, RunPosition } from './baseRunner.ts';
+import type { Hook, HookState } from './hooks/hook.ts';
+import { LoggerHook } from './hooks/logger/base.ts';
+import type { LogBufferState } from './logBuffer.ts';
+
+/** What {@link collectOwnMeta} writes. */
+export interface OwnMeta {
+  position?: { epoch: number; iter: number; inner_iter: number };
+  /** The stage whose later hooks were still to be called. */
+  open_stage?: { stage: OpenStage['stage']; behind: string } | null;
+  /** The log of the running interval. */
+  log?: LogBufferState;
+  hooks?: Record<string, HookState>;
+}
+
+/**
+ * Note position, log and hooks.
+ * @param base what the run itself puts there, such as its seed
+ * @param openStage null between two iterations
+ */
+export async function collectOwnMeta(
+  runner: BaseRunner,
+  base: unknown,
+  position: RunPosition,
+  openStage: OpenStage | null,
+): Promise<Record<string, unknown>> {
+  const hooks: Record<string, HookState> = {};
+  for (const [key, hook] of namedHooks(runner)) {
+    const state = await hook.stateDict(runner);
+    if (state) hooks[key] = state;
+  }
+  const longest = Math.max(
+    0,
+    ...runner.hooks.map((hook) => (hook instanceof LoggerHook ? hook.interval : 0)),
+  );
+  return {
+    ...(base as object | undefined),
+    position: { epoch: position.epoch, iter: position.iter, inner_iter: position.innerIter },
+    open_stage: openStage && { ...openStage },
+    log: await runner.logBuffer.stateDict(longest),
+    hooks,
+  };
+}
+
+/** The part for {@link BaseRunner.restorePosition}; null when the file is another program's. */
+export function resumePlaceOf(own: OwnMeta | undefined): ResumePlace | null {
+  if (!own?.position) return null;
+  return { openStage: own.open_stage ?? null, log: own.log ?? null };
+}
+
+/** Give each hook back what it noted. */
+export function restoreHooks(runner: BaseRunner, own: OwnMeta | undefined): void {
+  for (const [key, hook] of namedHooks(runner)) {
+    const state = own?.hooks?.[key];
+    if (state) hook.loadStateDict(state, runner);
+  }
+}
+
+/** Hooks by name; several of one class are numbered from the second on. */
+function* namedHooks(runner: BaseRunner): Generator<[string, Hook]> {
+  const seen = new Map<string, number>();
+  for (const hook of runner.hooks) {
+    const count = (seen.get(hook.hookName) ?? 0) + 1;
+    seen.set(hook.hookName, count);
+    yield [count === 1 ? hook.hookName : `${hook.hookName}#${count}`, hook];
+  }
+}
