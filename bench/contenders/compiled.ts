@@ -1,0 +1,46 @@
+// Our compiled step: the same ops and optimizer as eager.ts, recorded once and replayed.
+import * as gpu from '../../src/gpu/index.ts';
+import { SGD } from '../../src/optim/index.ts';
+import { imageValues, LR, MOMENTUM, type NetSpec } from '../nets/netSpec.ts';
+import type { Contender, Job, Stepper } from './contender.ts';
+import { idle, netParameters, trainStep } from './eager.ts';
+
+export async function compiled(adapter: string): Promise<Contender> {
+  await gpu.initEngine();
+  return { about: `tabtrain, compiled step, ${adapter}`, load: async (job) => load(job) };
+}
+
+function load(job: Job): Stepper {
+  if (job.kind !== 'net') throw new Error('an optimizer alone is not compiled');
+  return netStepper(job.net);
+}
+
+interface StepArgs {
+  /** float32 [B, H, W, 3]. */
+  readonly image: Float32Array;
+}
+
+function netStepper(net: NetSpec): Stepper {
+  const params = netParameters(net);
+  const optimizer = new SGD({ params, lr: LR, momentum: MOMENTUM });
+  const image = imageValues(net);
+  const shape = [net.batch, ...net.shapes[0]];
+  const step = gpu.compileStep<StepArgs>({
+    name: net.name,
+    signature: () => net.name,
+    body: (args) => {
+      const batch = gpu.stepInput(args, (a: StepArgs) => a.image, shape, 'float32');
+      return { outputs: [trainStep(net, params, optimizer, batch)] };
+    },
+  });
+  let loss: gpu.Tensor | null = null;
+  return {
+    step() {
+      loss?.dispose();
+      [loss] = step.run({ image }).outputs;
+      gpu.flush();
+    },
+    idle,
+    value: async () => (loss ? (await gpu.read(loss))[0] : NaN),
+  };
+}

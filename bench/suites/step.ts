@@ -1,0 +1,213 @@
+// One training step of each net: our compiled and eager step, stock tfjs, jax-js, PyTorch, side by side.
+import type { ContenderName } from '../contenders/contender.ts';
+import { NETS } from '../nets/index.ts';
+import { stepFlops, type NetSpec } from '../nets/netSpec.ts';
+import { markdownTable, megabytes, ratio, shortNumber, type Cell } from '../report.ts';
+import { bestOf, medianOf, runRounds, type Result } from '../rounds.ts';
+import { adapterOf, progress, type SuiteOptions, type SuiteResult } from './suite.ts';
+
+/** Losses of the first step may differ by this much, relatively: float32 sums in another order. */
+const FIRST_LOSS_TOLERANCE = 1e-3;
+/** After two updates; shows that gradients and optimizers agree. */
+const THIRD_LOSS_TOLERANCE = 1e-2;
+const DEFAULT_STEPS = 10;
+/** Columns of the report, in order. */
+const NAMES: readonly ContenderName[] = ['compiled', 'eager', 'tfjs', 'jaxjs', 'torch_cpu', 'torch_cuda'];
+
+export async function stepSuite(options: SuiteOptions): Promise<SuiteResult> {
+  const rows: StepRow[] = [];
+  const failures: string[] = [];
+  const parts: string[] = [];
+  let adapter: string | null = null;
+  for (const name of options.nets.length > 0 ? options.nets : Object.keys(NETS)) {
+    const make = NETS[name] as (() => NetSpec) | undefined;
+    if (!make) throw new Error(`--nets takes ${Object.keys(NETS).join(', ')}, but got '${name}'`);
+    const net = make();
+    const measured = await measureStep(net, options);
+    adapter ??= adapterOf(measured.results.map(({ loaded }) => loaded));
+    rows.push(measured.row);
+    failures.push(...measured.failures);
+    parts.push(netText(net, measured));
+  }
+  return { rows, text: [summary(rows), ...parts].join('\n\n'), adapter, failures };
+}
+
+/** JSON of one net: for each contender `<name>_ms` (median), `_best_ms`, `_js_ms`, `_cpu_ms`, `_peak_bytes`… */
+export type StepRow = Readonly<Record<string, unknown>> & {
+  readonly net: string;
+  readonly ratios: Readonly<Record<string, number | null>>;
+};
+
+interface Measured {
+  readonly row: StepRow;
+  readonly results: readonly Result[];
+  readonly missing: Readonly<Record<string, string>>;
+  readonly failures: readonly string[];
+}
+
+/** Measure one net with the contenders wanted, and the best matrix product in the same rounds. */
+export async function measureStep(net: NetSpec, options: SuiteOptions): Promise<Measured> {
+  progress(`${net.name}: ${net.title}`);
+  const missing: Record<string, string> = {};
+  for (const name of NAMES) if (!options.peers.includes(name)) missing[name] = 'not asked for (--peers)';
+  const onMissing = (name: ContenderName, why: string): void => {
+    missing[name] = why;
+    progress(`  ${name}: ${why}`);
+  };
+  const steps = options.steps ?? DEFAULT_STEPS;
+  const { places } = options;
+  const pipelined = ['compiled', 'eager'] as const;
+  const job = { kind: 'net', net } as const;
+  const results = await runRounds({ names: options.peers, job, steps, pipelined, places, onMissing });
+  // Beside the nets it would only take memory and time from them; its best is what counts.
+  const matmul = await runRounds({
+    names: ['matmul'],
+    job: { kind: 'matmul' },
+    steps: Math.min(steps, 5),
+    places,
+    onMissing,
+  });
+  return {
+    row: rowOf(net, results, matmul.at(0), missing),
+    results,
+    missing,
+    failures: disagreements(net, results),
+  };
+}
+
+function rowOf(
+  net: NetSpec,
+  results: readonly Result[],
+  matmul: Result | undefined,
+  missing: Readonly<Record<string, string>>,
+): StepRow {
+  const of = (name: ContenderName): Result | undefined => results.find((result) => result.name === name);
+  const row: Record<string, unknown> = { net: net.name, title: net.title };
+  for (const name of NAMES) {
+    const result = of(name);
+    row[`${name}_ms`] = medianOf(result, 'wallMs');
+    row[`${name}_best_ms`] = bestOf(result, 'wallMs');
+    row[`${name}_js_ms`] = medianOf(result, 'jsMs');
+    row[`${name}_cpu_ms`] = medianOf(result, 'cpuMs');
+    row[`${name}_first_step_ms`] = result?.loaded.firstStepMs ?? null;
+    row[`${name}_peak_bytes`] = result?.report.peakBytes ?? null;
+    row[`${name}_dispatches`] = result?.report.dispatches ?? null;
+    row[`${name}_pipelined_ms`] = result?.pipelinedMs ?? null;
+  }
+  const flops = stepFlops(net);
+  const compiledMs = medianOf(of('compiled'), 'wallMs');
+  const gflops = compiledMs === null ? null : flops / compiledMs / 1e6;
+  const matmulMs = bestOf(matmul, 'wallMs');
+  const bestMatmul = matmul && matmulMs !== null ? (matmul.loaded.values[0] / matmulMs) * 1000 : null;
+  return {
+    ...row,
+    net: net.name,
+    conv_flops: flops,
+    compiled_gflops: gflops,
+    best_matmul_gflops: bestMatmul,
+    losses: Object.fromEntries(results.map(({ name, loaded }) => [name, loaded.values])),
+    about: Object.fromEntries(results.map(({ name, loaded }) => [name, loaded.about])),
+    ratios: { ...ratios(of), compiled_gflops_of_best_matmul: ratio(gflops, bestMatmul) },
+    missing,
+  };
+}
+
+/** How many times slower each is than our compiled step, by wall and by CPU time, and the shares the issue asks for. */
+function ratios(of: (name: ContenderName) => Result | undefined): Record<string, number | null> {
+  const found: Record<string, number | null> = {};
+  const ours = of('compiled');
+  for (const name of NAMES.slice(1)) {
+    found[`${name}_over_compiled`] = ratio(medianOf(of(name), 'wallMs'), medianOf(ours, 'wallMs'));
+    found[`${name}_over_compiled_best`] = ratio(bestOf(of(name), 'wallMs'), bestOf(ours, 'wallMs'));
+    found[`${name}_over_compiled_cpu`] = ratio(medianOf(of(name), 'cpuMs'), medianOf(ours, 'cpuMs'));
+  }
+  found.compiled_js_over_eager_js = ratio(medianOf(ours, 'jsMs'), medianOf(of('eager'), 'jsMs'));
+  found.compiled_peak_over_tfjs_peak = ratio(
+    ours?.report.peakBytes ?? null,
+    of('tfjs')?.report.peakBytes ?? null,
+  );
+  return found;
+}
+
+/** Contenders whose losses differ from the first one's: they don't run the same net. */
+function disagreements(net: NetSpec, results: readonly Result[]): string[] {
+  const [reference] = results;
+  const failures: string[] = [];
+  for (const { name, loaded } of results) {
+    const check = (step: number, tolerance: number): void => {
+      const [mine, theirs] = [loaded.values[step], reference.loaded.values[step]];
+      if (Math.abs(mine - theirs) <= tolerance * Math.abs(theirs)) return;
+      failures.push(
+        `${net.name}: loss ${step + 1} of ${name} is ${mine}, that of ${reference.name} ${theirs}`,
+      );
+    };
+    check(0, FIRST_LOSS_TOLERANCE);
+    check(2, THIRD_LOSS_TOLERANCE);
+  }
+  return failures;
+}
+
+function summary(rows: readonly StepRow[]): string {
+  const column = (row: StepRow, key: string): Cell => row[key] as Cell;
+  return markdownTable(
+    [
+      'net, median ms per step',
+      ...NAMES,
+      'tfjs / compiled',
+      'jaxjs / compiled',
+      'compiled GFLOP/s',
+      'best matmul',
+    ],
+    rows.map((row) => [
+      row.net,
+      ...NAMES.map((name) => column(row, `${name}_ms`)),
+      times(row.ratios.tfjs_over_compiled),
+      times(row.ratios.jaxjs_over_compiled),
+      column(row, 'compiled_gflops'),
+      column(row, 'best_matmul_gflops'),
+    ]),
+  );
+}
+
+function times(value: number | null): Cell {
+  return value === null ? null : `${shortNumber(value)}x`;
+}
+
+function netText(net: NetSpec, { row, results, missing }: Measured): string {
+  const { ratios: found } = row;
+  const table = markdownTable(
+    [
+      `${net.name}`,
+      'median ms',
+      'best ms',
+      'pipelined ms',
+      'JS ms',
+      'CPU ms',
+      'times ours (median, best, CPU)',
+      'dispatches',
+      'peak MB',
+      'first step ms',
+      'loss 1',
+      'loss 3',
+    ],
+    results.map(({ name, loaded, report, pipelinedMs }) => [
+      name,
+      row[`${name}_ms`] as Cell,
+      row[`${name}_best_ms`] as Cell,
+      pipelinedMs,
+      row[`${name}_js_ms`] as Cell,
+      row[`${name}_cpu_ms`] as Cell,
+      ['', '_best', '_cpu']
+        .map((kind) => times(found[`${name}_over_compiled${kind}`] ?? null) ?? '–')
+        .join(', '),
+      report.dispatches,
+      megabytes(report.peakBytes),
+      loaded.firstStepMs,
+      loaded.values[0].toPrecision(6),
+      loaded.values[2].toPrecision(6),
+    ]),
+  );
+  const about = results.map(({ name, loaded }) => `- ${name}: ${loaded.about}`);
+  const absent = Object.entries(missing).map(([name, why]) => `- ${name}: no number, ${why}`);
+  return [`### ${net.name}: ${net.title}`, '', table, '', ...about, ...absent].join('\n');
+}
