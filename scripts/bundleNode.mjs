@@ -30,7 +30,7 @@ export async function bundleNode(entryPoint) {
     // Class names are config names: they must survive.
     keepNames: true,
     sourcemap: 'linked',
-    external: ['webgpu', 'sharp'],
+    external: ['webgpu', 'sharp', 'typescript'],
     // Its Node build is CommonJS, whose names a split bundle can't import.
     alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
     banner: {

@@ -6,10 +6,10 @@ import { expandDatasetCfg } from '../datasets/expandCfg.ts';
 import { DatasetSampleSource, type SampleSource } from '../datasets/sampleSource.ts';
 import { copySources } from '../lang/sourceMap.ts';
 import { BuildContext } from '../registry/buildContext.ts';
-import { createRunRegistries } from '../registry/registries.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { readRunConfig } from './runConfig.ts';
+import { UserModules } from './userModules.ts';
 
 /**
  * Which dataset of a config: `val_as_train` is the validation set through the training pipeline, which a
@@ -23,6 +23,8 @@ export interface DatasetSpec {
   readonly cfgOptions?: Record<string, unknown>;
   readonly split: DatasetSplit;
   readonly seed: number;
+  /** True when the config's own modules registered datasets or pipelines: they are imported here too. */
+  readonly withUserModules?: boolean;
 }
 
 /** Build and load a dataset of a resolved config. */
@@ -64,12 +66,18 @@ export async function createLocalSampleSource(
   services: { fs: FileSystem; decodeImage: DecodeImage },
 ): Promise<SampleSource> {
   const config = await readRunConfig(services.fs, spec.configPath, spec.cfgOptions);
-  const context = new BuildContext(createRunRegistries(), {
+  const userModules = new UserModules();
+  const context = new BuildContext(userModules.registries, {
     ...services,
     seed: spec.seed,
     warn: () => undefined,
   });
-  return new DatasetSampleSource(await buildDataset(config.dict, spec.split, context), spec.seed);
+  try {
+    if (spec.withUserModules) await userModules.import(spec.configPath, config.dict, context);
+    return new DatasetSampleSource(await buildDataset(config.dict, spec.split, context), spec.seed);
+  } catch (error) {
+    throw userModules.locate(error);
+  }
 }
 
 /** Leave out the keys that mmdet keeps beside a dataset for its loader; take the pipeline of another dataset. */

@@ -6,7 +6,6 @@ import { DatasetSampleSource } from '../datasets/sampleSource.ts';
 import type { BboxResult } from '../evaluation/index.ts';
 import { initEngine } from '../gpu/index.ts';
 import { BuildContext } from '../registry/buildContext.ts';
-import { createRunRegistries } from '../registry/registries.ts';
 import { readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
@@ -19,6 +18,7 @@ import { checkSomethingLoaded } from './loadedWeights.ts';
 import { locateError } from './locateError.ts';
 import './registerAll.ts';
 import { readRunConfig } from './runConfig.ts';
+import { UserModules } from './userModules.ts';
 
 export interface TestJob {
   configPath: string;
@@ -44,10 +44,11 @@ export async function testCheckpoint(job: TestJob): Promise<TestResult> {
   const { dict } = await readRunConfig(fs, job.configPath, job.cfgOptions);
   const checkpoint = await readCheckpoint(fs, job.checkpoint);
   await initEngine();
+  const userModules = new UserModules();
   try {
-    return await evaluateOn(job, dict, checkpoint.stateDict);
+    return await evaluateOn(job, dict, checkpoint.stateDict, userModules);
   } catch (error) {
-    throw locateError(error, dict);
+    throw locateError(userModules.locate(error), dict);
   }
 }
 
@@ -55,9 +56,11 @@ async function evaluateOn(
   job: TestJob,
   dict: ConfigDict,
   stateDict: LoadedCheckpoint['stateDict'],
+  userModules: UserModules,
 ): Promise<TestResult> {
   const { fs, decodeImage, log } = job;
-  const context = new BuildContext(createRunRegistries(), { fs, decodeImage, seed: 0, warn: log });
+  const context = new BuildContext(userModules.registries, { fs, decodeImage, seed: 0, warn: log });
+  await userModules.import(job.configPath, dict, context);
   const dataset = await buildDataset(dict, 'test', context);
   const model = buildModel(dict, context);
   try {

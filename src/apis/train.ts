@@ -9,7 +9,6 @@ import { adapterInfo, initEngine, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { BuildContext } from '../registry/buildContext.ts';
-import { createRunRegistries } from '../registry/registries.ts';
 import { readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import type { BaseRunner, BatchLoader, Workflow } from '../runner/baseRunner.ts';
@@ -30,6 +29,7 @@ import { readRunConfig, type RunConfig } from './runConfig.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
 import { registerRunHooks } from './trainingHooks.ts';
+import { UserModules } from './userModules.ts';
 
 /** Keeps the random numbers of the initial weights apart from the samples'. */
 const INIT_STREAM = 0x1417;
@@ -84,13 +84,15 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   // Whatever was built is freed at the end, also when building the rest failed.
   const cleanups: (() => void)[] = [];
   let runConfig: RunConfig | null = null;
+  const userModules = new UserModules();
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
     await initEngine();
     const seed = job.seed ?? readSeed(runConfig);
     workDir = job.workDir ?? workDirOf(runConfig, timestamp);
     logger = createLogger(fs, `${workDir}/${timestamp}.log`, onEvent);
-    const run = await prepareRun({ ...job, workDir, logger, timestamp, seed, runConfig }, cleanups);
+    const options = { ...job, workDir, logger, timestamp, seed, runConfig, userModules };
+    const run = await prepareRun(options, cleanups);
     const { runner, loaders, workflow } = run;
     record = {
       version: 1,
@@ -133,7 +135,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
     return { workDir, end: runner.end };
   } catch (cause) {
-    const error = runConfig ? locateError(cause, runConfig.dict) : cause;
+    const located = userModules.locate(cause);
+    const error = runConfig ? locateError(located, runConfig.dict) : located;
     const report = toErrorReport(error);
     logger?.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
     // The disk itself may be what failed; the first error is the one to show.
@@ -166,25 +169,28 @@ interface PrepareOptions extends TrainJob {
   timestamp: string;
   seed: number;
   runConfig: RunConfig;
+  userModules: UserModules;
 }
 
 /** @param cleanups gets what frees each thing built here */
 async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Promise<PreparedRun> {
   const { fs, decodeImage, logger, workDir, timestamp, seed, runConfig, onEvent, control } = options;
   const { dict, config } = runConfig;
+  const { userModules } = options;
   const warned = new Set<string>();
   const warn = (message: string): void => {
     if (warned.has(message)) return;
     warned.add(message);
     logger.warning(message);
   };
-  const context = new BuildContext(createRunRegistries(), { fs, decodeImage, seed, warn });
+  const context = new BuildContext(userModules.registries, { fs, decodeImage, seed, warn });
   await fs.writeFile(`${workDir}/${runConfig.name}.py`, config.prettyText());
   const adapter = adapterInfo();
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
   logger.info(`Config:\n${config.prettyText()}`);
   logger.info(`Set random seed to ${seed}`);
   for (const warning of runConfig.warnings) logger.warning(warning);
+  await userModules.import(options.configPath, dict, context);
 
   if (isDict(dict.evaluation)) checkEvaluation(dict.evaluation);
   // Data first: a missing file should be told before the model is built.
@@ -300,12 +306,13 @@ function openDataset(
   context: BuildContext,
   cleanups: (() => void)[],
 ): (split: DatasetSplit) => Promise<OpenDataset> {
-  const { fs, decodeImage, runConfig, configPath, cfgOptions, seed } = options;
+  const { fs, decodeImage, runConfig, configPath, cfgOptions, seed, userModules } = options;
+  const withUserModules = userModules.hasDataClasses;
   const createSource =
     options.createSampleSource ?? ((spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage }));
   return async (split) => {
     const dataset = await buildDataset(runConfig.dict, split, context);
-    const source = await createSource({ configPath, cfgOptions, split, seed });
+    const source = await createSource({ configPath, cfgOptions, split, seed, withUserModules });
     cleanups.push(() => source.dispose?.());
     return { dataset, source };
   };

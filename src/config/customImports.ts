@@ -13,12 +13,66 @@ import { isTruthyPlain } from './merge.ts';
 const KEYS = ['imports', 'allow_failed_imports'];
 
 /** Packages whose modules are part of tabtrain itself, so importing them changes nothing. */
-const OWN_PACKAGES = ['tabtrain', 'mmcv', 'mmcv.runner', 'mmcv.cnn', 'mmcv.utils', 'mmdet', 'mmdet.core', 'mmdet.models', 'mmdet.datasets', 'mmdet.apis', 'torch', 'torch.optim']; // prettier-ignore
+export const OWN_PACKAGES = ['tabtrain', 'mmcv', 'mmcv.runner', 'mmcv.cnn', 'mmcv.utils', 'mmdet', 'mmdet.core', 'mmdet.models', 'mmdet.datasets', 'mmdet.apis', 'torch', 'torch.optim']; // prettier-ignore
+
+/**
+ * Folders in which modules are looked for, in order, as Python's path: the workspace (or the working folder), then the
+ * config's folder and those above it; in each, its `src` too.
+ * @example moduleRoots('workspace/configs/a.py') // ['workspace', 'workspace/src', 'workspace/configs', 'workspace/configs/src']
+ */
+export function moduleRoots(configPath: string): string[] {
+  const top = configPath.startsWith('workspace/') ? 'workspace' : '';
+  const roots = [top];
+  const folders = configPath.split('/').slice(0, -1);
+  for (; folders.length > 0; folders.pop()) {
+    const folder = folders.join('/');
+    if (folder !== '' && folder !== top) roots.push(folder);
+  }
+  return roots.flatMap((root) => [root, root === '' ? 'src' : `${root}/src`]);
+}
 
 /** Files that a dotted module name may stand for, in the order they are tried. */
-export function moduleCandidates(name: string): string[] {
+export function moduleCandidates(name: string, roots: readonly string[] = ['']): string[] {
   const path = name.replaceAll('.', '/');
-  return [`${path}.ts`, `${path}.js`, `${path}/index.ts`, `${path}/index.js`];
+  return roots.flatMap((root) => {
+    const base = root === '' ? path : `${root}/${path}`;
+    return [`${base}.ts`, `${base}.js`, `${base}/index.ts`, `${base}/index.js`];
+  });
+}
+
+/**
+ * Why a module of `custom_imports` isn't there, and what to do.
+ * @param place.found a file that `name` without its last part stands for: then the last part is likely a class
+ */
+export function missingModule(
+  name: string,
+  { roots, found }: { roots: readonly string[]; found: string | null },
+): { message: string; hint: string } {
+  const [first] = moduleCandidates(name, roots.slice(0, 1));
+  if (found === null) {
+    return {
+      message: `the module '${name}' of custom_imports must be in the workspace, but there is no ${first}`,
+      hint: `make ${first} (or .js, or a folder with index.ts); name the module, not the class in it`,
+    };
+  }
+  const dot = name.lastIndexOf('.');
+  const last = name.slice(dot + 1);
+  return {
+    message: `imports names modules, but '${name}' is none: ${last} must be ${/^[A-Z]/.test(last) ? 'a class in' : 'something in'} ${found}`,
+    hint: `write '${name.slice(0, dot)}': what the module registers is there once it is imported`,
+  };
+}
+
+/** The module that `name` without its last part stands for, as an existing file. */
+export async function moduleAround(
+  name: string,
+  roots: readonly string[],
+  exists: (path: string) => Promise<boolean>,
+): Promise<string | null> {
+  const dot = name.lastIndexOf('.');
+  if (dot <= 0) return null;
+  for (const path of moduleCandidates(name.slice(0, dot), roots)) if (await exists(path)) return path;
+  return null;
 }
 
 /** Check `custom_imports` of a resolved config. */
@@ -66,17 +120,17 @@ export async function checkCustomImports(
       continue;
     }
     if (OWN_PACKAGES.includes(name) || MODULE_NAMES.includes(name)) continue;
-    const candidates = moduleCandidates(name);
+    const roots = moduleRoots(fallback.file);
+    const isFile = async (path: string): Promise<boolean> => (await readText(path)) !== null;
     let exists = false;
-    for (const path of candidates) exists ||= (await readText(path)) !== null;
+    for (const path of moduleCandidates(name, roots)) exists ||= await isFile(path);
     if (exists) continue;
     const isAllowed = isTruthyPlain(custom.allow_failed_imports);
     found.push({
       severity: isAllowed ? 'warning' : 'error',
       code: 'import-failed',
-      message: `the module '${name}' of custom_imports must be in the workspace, but there is no ${candidates[0]}`,
       span: place,
-      hint: `make ${candidates[0]} (or .js, or a folder with index.ts); name the module, not the class in it`,
+      ...missingModule(name, { roots, found: await moduleAround(name, roots, isFile) }),
     });
   }
   return found;

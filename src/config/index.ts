@@ -1,7 +1,14 @@
 export * from './cfgOptions.ts';
 export * from './compatCfg.ts';
 export * from './config.ts';
-export { checkCustomImports, moduleCandidates } from './customImports.ts';
+export {
+  checkCustomImports,
+  missingModule,
+  moduleAround,
+  moduleCandidates,
+  moduleRoots,
+  OWN_PACKAGES,
+} from './customImports.ts';
 export { dumpText } from './dump.ts';
 export * from './encode.ts';
 export { deepCopy, DELETE_KEY, mergeAIntoB } from './merge.ts';

@@ -1,6 +1,7 @@
 // Turns `optimizer = dict(type=…, paramwise_cfg=…)` and a model into an optimizer.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { copySources, setSource, sourceOf } from '../lang/sourceMap.ts';
 import type { Module, Parameter } from '../nn/index.ts';
 import {
@@ -10,19 +11,22 @@ import {
   type ArgSpec,
   type BuildContext,
 } from '../registry/index.ts';
-import type { Optimizer } from './optimizer.ts';
+import { Optimizer } from './optimizer.ts';
 import { checkParamwiseCfg, groupPerParameter, type GroupCfg, type ParamwiseCfg } from './paramGroups.ts';
 import { asParamModule, type ParamModule, type TrainableParam } from './paramModule.ts';
 
-/** What a constructor registered in OPTIMIZER_BUILDERS does. */
+/** What a constructor registered in OPTIMIZER_BUILDERS does; made with {@link OptimizerConstructorArgs}. */
 export interface OptimizerConstructor {
-  /** @param model borrowed; the optimizer holds its parameters */
-  build(model: Module): Optimizer;
+  /**
+   * Build the optimizer: MMCV's `__call__`.
+   * @param model borrowed; the optimizer holds its parameters
+   */
+  call(model: Module): Optimizer;
 }
 
 export interface OptimizerConstructorArgs {
   /** The optimizer's config with `type`, without `constructor` and `paramwise_cfg`. */
-  optimizerCfg: unknown;
+  optimizerCfg: Readonly<Record<string, unknown>>;
   paramwiseCfg?: unknown;
 }
 
@@ -33,29 +37,29 @@ export interface OptimizerConstructorArgs {
  */
 export class DefaultOptimizerConstructor implements OptimizerConstructor {
   static readonly args: ArgSpec = { required: ['optimizer_cfg'], optional: ['paramwise_cfg'] };
-  readonly #optimizerCfg: Readonly<Record<string, unknown>>;
-  readonly #paramwiseCfg: ParamwiseCfg;
-  readonly #base: { lr?: number; weightDecay?: number };
-  readonly #context: BuildContext;
+  protected readonly optimizerCfg: Readonly<Record<string, unknown>>;
+  protected readonly paramwiseCfg: ParamwiseCfg;
+  protected readonly base: { readonly lr?: number; readonly weightDecay?: number };
+  protected readonly context: BuildContext;
 
   /** @throws ConfigError `bad-type`, `no-weight-decay` */
   constructor({ optimizerCfg, paramwiseCfg }: OptimizerConstructorArgs, context: BuildContext) {
     assertDict(optimizerCfg, 'optimizer');
-    this.#optimizerCfg = optimizerCfg;
-    this.#base = {
+    this.optimizerCfg = optimizerCfg;
+    this.base = {
       lr: optionalNumber(optimizerCfg, 'lr'),
       weightDecay: optionalNumber(optimizerCfg, 'weight_decay'),
     };
-    this.#paramwiseCfg = checkParamwiseCfg(paramwiseCfg, this.#base);
-    this.#context = context;
+    this.paramwiseCfg = checkParamwiseCfg(paramwiseCfg, this.base);
+    this.context = context;
   }
 
   /** @throws ConfigError `no-lr`; what the optimizer's class throws, with its path */
-  build(model: Module): Optimizer {
+  call(model: Module): Optimizer {
     const params = this.groups(asParamModule(model));
-    return buildFromCfg(this.#optimizerCfg, this.#context.registries.OPTIMIZERS, {
+    return buildFromCfg(this.optimizerCfg, this.context.registries.OPTIMIZERS, {
       path: 'optimizer',
-      context: this.#context,
+      context: this.context,
       defaultArgs: { params },
     }) as Optimizer;
   }
@@ -63,9 +67,9 @@ export class DefaultOptimizerConstructor implements OptimizerConstructor {
   /** The groups of any module tree, before the optimizer's defaults. */
   groups<P extends TrainableParam>(model: ParamModule<P>): GroupCfg<P>[] {
     const root = unwrap(model);
-    if (Object.keys(this.#paramwiseCfg).length === 0) return [{ params: allParameters(root) }];
-    const { warn } = this.#context.services;
-    return groupPerParameter(root, this.#paramwiseCfg, this.#base, warn);
+    if (Object.keys(this.paramwiseCfg).length === 0) return [{ params: allParameters(root) }];
+    const { warn } = this.context.services;
+    return groupPerParameter(root, this.paramwiseCfg, this.base, warn);
   }
 }
 
@@ -91,7 +95,22 @@ export function buildOptimizer(model: Module, cfg: unknown, context: BuildContex
     path: 'optimizer',
     context,
   }) as OptimizerConstructor;
-  return builder.build(model);
+  return builtBy(builder, String(type), model);
+}
+
+/** @throws ConfigError `bad-constructor` for a class of the person's that isn't one, or that returns something else */
+function builtBy(builder: OptimizerConstructor, type: string, model: Module): Optimizer {
+  const fault = (message: string, hint: string): ConfigError =>
+    new ConfigError(message, { code: 'bad-constructor', path: 'optimizer.constructor', hint });
+  // Function.prototype.call is no method of an instance, but a class may lack its own.
+  if (typeof builder.call !== 'function')
+    throw fault(`${type} must have a method call, but has none`, 'call(model: Module): Optimizer { … }');
+  const optimizer: unknown = builder.call(model);
+  if (optimizer instanceof Optimizer) return optimizer;
+  throw fault(
+    `${type}.call must return an Optimizer, but got ${plainRepr(optimizer)}`,
+    'return buildFromCfg(optimizerCfg, OPTIMIZERS, { params })',
+  );
 }
 
 function optionalNumber(cfg: Readonly<Record<string, unknown>>, key: string): number | undefined {

@@ -89,7 +89,9 @@ function checkArgs(
         code: 'unknown-argument',
         path: `${path}.${key}`,
         span: sourceOf(cfg, key)?.span ?? sourceOf(cfg, null)?.span,
-        hint: near ? `did you mean '${near}'?` : `it takes: ${known.join(', ') || 'no arguments'}`,
+        hint: near
+          ? `did you mean '${near}'?`
+          : `it takes: ${known.join(', ') || 'no arguments'}${inheritedNote(module)}`,
       });
     }
   }
@@ -114,6 +116,12 @@ function checkArgs(
       span: sourceOf(cfg, key)?.span ?? sourceOf(cfg, 'type')?.span,
     });
   }
+}
+
+/** A subclass that takes more than its base must say so itself. */
+function inheritedNote(module: Registrable<unknown>): string {
+  if (Object.hasOwn(module, 'args')) return '';
+  return `; that list is inherited: give ${module.name} its own \`static args\` to take others`;
 }
 
 function withPath(error: unknown, path: string, className: string, cfg: object): unknown {

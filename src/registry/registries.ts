@@ -32,9 +32,12 @@ function mapKinds(make: (kind: RegistryKind) => Registry<unknown>): Registries {
 /** The registries that tabtrain's own classes join at import. */
 export const ROOT_REGISTRIES: Registries = mapKinds((kind) => new Registry(REGISTRY_NAMES[kind]));
 
-/** Child registries for one run: what its own modules register is gone with it. */
-export function createRunRegistries(): Registries {
-  return mapKinds((kind) => ROOT_REGISTRIES[kind].child());
+/**
+ * Child registries for one run: what its own modules register is gone with it.
+ * @param placeNow as {@link Registry}'s
+ */
+export function createRunRegistries(placeNow?: () => string | undefined): Registries {
+  return mapKinds((kind) => ROOT_REGISTRIES[kind].child(placeNow));
 }
 
 export const {

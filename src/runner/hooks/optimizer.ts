@@ -1,4 +1,4 @@
-import { reshape } from '../../gpu/index.ts';
+import { reshape, tidy } from '../../gpu/index.ts';
 import { clipGradNorm, gradClipOptions, type GradClipOptions } from '../../optim/gradClip.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { Parameter } from '../../nn/index.ts';
@@ -63,7 +63,10 @@ export class OptimizerHook extends Hook {
         );
       norm?.dispose();
     }
-    optimizer.step();
+    // A self-written optimizer may leave its intermediate tensors lying.
+    tidy(() => {
+      optimizer.step();
+    });
     optimizer.zeroGrad();
   }
 }
