@@ -152,11 +152,13 @@ export class EngineBackend extends Stock {
   }
 
   override releaseResource(id: DataId): void {
+    // A failed recording drops tensors that tfjs still has on its list.
+    if (!this.tensorMap.has(id)) return;
     const view = this.#views.get(id);
     super.releaseResource(id);
     if (!view) return;
     this.#views.delete(id);
-    if (this.tensorMap.has(id)) this.tensorMap.get(id).external = false;
+    this.tensorMap.get(id).external = false;
     view.shared.users -= 1;
     if (view.shared.users === 0) this.bufferManager.releaseBuffer(view.shared.buffer);
   }

@@ -99,7 +99,9 @@ export class StepRecorder<A> implements Recorder {
 
   /** Created tensors that still exist without being known to anyone but the step's caller. */
   leftovers(): DataId[] {
-    return [...this.#created].filter((data) => this.#backend.tensorMap.has(data));
+    const { tensorMap } = this.#backend;
+    // Without references: tfjs frees it at the next submit.
+    return [...this.#created].filter((data) => tensorMap.has(data) && tensorMap.get(data).refCount > 0);
   }
 
   #originOf(data: DataId, values: StoredValues): Origin<A> {

@@ -9,6 +9,7 @@ import {
   sigmoid,
   slice,
   softmax,
+  stepInput,
   tensor,
   tidy,
   type Tensor,
@@ -143,28 +144,25 @@ export abstract class AnchorHead extends Module implements DenseHead {
   }
 
   loss(outputs: HeadOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
+    this.#rulesOrThrow();
     const sizes = featureSizes(outputs);
-    const { targets, numTotalSamples } = this.#targets(sizes, batch);
+    const counts = this.#pyramid(sizes).levels.map((anchors) => (anchors.length / 4) * batch.imgMetas.length);
+    // Targets are made on the host, once for each batch that a step is run with.
+    const targetsOf = once((b: typeof batch) => this.#targets(sizes, b));
+    const avgFactor = stepInput(batch, (b) => Float32Array.of(targetsOf(b).numTotalSamples), []);
     const clsLosses: Tensor[] = [];
     const bboxLosses: Tensor[] = [];
-    targets.forEach((level, i) => {
-      const n = level.labels.length;
+    counts.forEach((n, i) => {
       const scores = reshape(outputs.clsScores[i], [n, this.clsOutChannels]);
-      clsLosses.push(
-        this.#lossCls.forward(scores, tensor(level.labels, [n], 'int32'), {
-          weight: tensor(level.labelWeights, [n]),
-          avgFactor: numTotalSamples,
-        }),
-      );
+      const labels = stepInput(batch, (b) => targetsOf(b).targets[i].labels, [n], 'int32');
+      const labelWeights = stepInput(batch, (b) => targetsOf(b).targets[i].labelWeights, [n]);
+      clsLosses.push(this.#lossCls.forward(scores, labels, { weight: labelWeights, avgFactor }));
       let boxes = reshape(outputs.bboxPreds[i], [n, 4]);
       if (this.#regDecodedBbox)
         boxes = this.#coder.decodeTensor(this.#anchorTensor(sizes, i, batch.imgMetas.length), boxes);
-      bboxLosses.push(
-        this.#lossBbox.forward(boxes, tensor(level.bboxTargets, [n, 4]), {
-          weight: tensor(level.bboxWeights, [n, 4]),
-          avgFactor: numTotalSamples,
-        }),
-      );
+      const bboxTargets = stepInput(batch, (b) => targetsOf(b).targets[i].bboxTargets, [n, 4]);
+      const bboxWeights = stepInput(batch, (b) => targetsOf(b).targets[i].bboxWeights, [n, 4]);
+      bboxLosses.push(this.#lossBbox.forward(boxes, bboxTargets, { weight: bboxWeights, avgFactor }));
     });
     return new Map([
       ['loss_cls', clsLosses],
@@ -233,13 +231,7 @@ export abstract class AnchorHead extends Module implements DenseHead {
     sizes: readonly Size[],
     batch: Omit<TrainBatch, 'img'>,
   ): { targets: ReturnType<typeof targetsByLevel>; numTotalSamples: number } {
-    const rules = this.#rules;
-    if (!rules)
-      throw new ConfigError('model.train_cfg must say how anchors are assigned, but there is none', {
-        code: 'no-train-cfg',
-        path: 'model.train_cfg',
-        hint: 'write train_cfg=dict(assigner=dict(...), allowed_border=-1, pos_weight=-1, debug=False) in the model',
-      });
+    const rules = this.#rulesOrThrow();
     const { levels, all } = this.#pyramid(sizes);
     const images = batch.imgMetas.map((meta, b) => {
       const valid = concatFlags(this.generator.validFlags(sizes, meta.pad_shape), all.length / 4);
@@ -260,6 +252,16 @@ export abstract class AnchorHead extends Module implements DenseHead {
       0,
     );
     return { targets: targetsByLevel(images, counts), numTotalSamples };
+  }
+
+  /** @throws ConfigError `no-train-cfg` */
+  #rulesOrThrow(): TargetRules {
+    if (this.#rules) return this.#rules;
+    throw new ConfigError('model.train_cfg must say how anchors are assigned, but there is none', {
+      code: 'no-train-cfg',
+      path: 'model.train_cfg',
+      hint: 'write train_cfg=dict(assigner=dict(...), allowed_border=-1, pos_weight=-1, debug=False) in the model',
+    });
   }
 
   #pyramid(sizes: readonly Size[]): Pyramid {
@@ -323,6 +325,15 @@ export abstract class AnchorHead extends Module implements DenseHead {
 }
 
 const BALANCED_LOSSES = ['FocalLoss', 'GHMC', 'QualityFocalLoss'];
+
+/** Remember the result for the last argument. */
+function once<A, R>(f: (args: A) => R): (args: A) => R {
+  let last: { readonly args: A; readonly result: R } | null = null;
+  return (args) => {
+    if (last?.args !== args) last = { args, result: f(args) };
+    return last.result;
+  };
+}
 
 /** [rows, columns] of every level. */
 function featureSizes(outputs: HeadOutputs): Size[] {

@@ -2,14 +2,19 @@
 
 import {
   add,
+  compileStep,
   dispose,
   mean,
   normaliseImages,
   reshape,
   stack,
-  tensor,
+  stepInput,
   tidy,
   valueAndGrads,
+  type CompiledStep,
+  type PackedImages,
+  type PlanBytes,
+  type StepOutputs as CompiledOutputs,
   type Tensor,
 } from '../../gpu/index.ts';
 import { invariant } from '../../errors/index.ts';
@@ -48,57 +53,163 @@ export interface Detector extends Module {
   simpleTest(batch: ImageBatch, options: { rescale: boolean }): Promise<BboxResult[]>;
 }
 
+/** How a detector's steps run on the GPU. */
+export interface StepMode {
+  /** Never compile: every op goes to the GPU by itself. Slower, the same numbers. Default false. */
+  readonly eager?: boolean;
+  /** Told once when a step can't be compiled. */
+  readonly onFallback?: (step: string, reason: string) => void;
+}
+
 export abstract class BaseDetector extends Module implements Detector {
   CLASSES: readonly string[] | null = null;
+  #names: readonly string[] = [];
+  /** Which trainable parameters the loss depends on, by the step's signature. */
+  readonly #reached = new Map<string, readonly boolean[]>();
+  #steps = this.#makeSteps({});
 
   /** @param img float32 [B, H, W, C]; borrowed @returns losses, new tensors inside the caller's tidy */
   protected abstract forwardTrain(img: Tensor, batch: TrainBatch): Losses;
 
   abstract simpleTest(batch: ImageBatch, options: { rescale: boolean }): Promise<BboxResult[]>;
 
+  /** Choose how steps run from now on. */
+  setStepMode(mode: StepMode): void {
+    this.#disposeSteps();
+    this.#steps = this.#makeSteps(mode);
+  }
+
+  /** Bytes that a training step on such a batch needs besides parameters and optimizer state; null: it runs eagerly. */
+  planTrainStep(batch: TrainBatch): PlanBytes | null {
+    return this.#steps.train.plan(batch);
+  }
+
   trainStep(batch: TrainBatch): StepOutputs {
-    const parameters = this.parameters().filter((parameter) => parameter.requiresGrad);
-    let names: readonly string[] = [];
+    const { outputs } = this.#steps.train.run(batch);
+    const [values, ...grads] = outputs;
+    const parameters = this.#trainable();
+    const byParameter = new Map<Parameter, Tensor>();
+    let next = 0;
+    const reached = this.#reached.get(this.#signature(batch));
+    for (const [i, parameter] of parameters.entries())
+      if (reached?.[i]) byParameter.set(parameter, grads[next++]);
+    return { logVars: { names: this.#names, values }, numSamples: batch.imgMetas.length, grads: byParameter };
+  }
+
+  valStep(batch: TrainBatch): StepOutputs {
+    const {
+      outputs: [values],
+    } = this.#steps.val.run(batch);
+    return { logVars: { names: this.#names, values }, numSamples: batch.imgMetas.length };
+  }
+
+  /** Run the forward pass that a test needs. @returns its tensors, the caller's */
+  protected runForward(batch: ImageBatch): Tensor[] {
+    return this.#steps.test.run(batch).outputs;
+  }
+
+  /** What {@link runForward} runs. @param img borrowed @returns new tensors inside the caller's tidy */
+  protected abstract forwardTest(img: Tensor): readonly Tensor[];
+
+  override train(mode = true): this {
+    super.train(mode);
+    // Called at each epoch, after hooks may have changed the model: its steps are looked at again.
+    for (const step of Object.values(this.#steps)) step.recheck();
+    return this;
+  }
+
+  override disposeOwn(): void {
+    super.disposeOwn();
+    this.#disposeSteps();
+  }
+
+  #makeSteps({ eager = false, onFallback }: StepMode): DetectorSteps {
+    const signature = (batch: ImageBatch): string => this.#signature(batch);
+    const definition = <B extends ImageBatch>(
+      name: string,
+      body: (batch: B) => CompiledOutputs,
+    ): CompiledStep<B> =>
+      compileStep({ name, signature, body, onFallback: (reason) => onFallback?.(name, reason) }, { eager });
+    return {
+      train: definition<TrainBatch>('train', (batch) => this.#trainBody(batch)),
+      val: definition<TrainBatch>('val', (batch) => ({ outputs: [this.#losses(batch).values] })),
+      test: definition<ImageBatch>('test', (batch) => ({ outputs: this.forwardTest(uploadImages(batch)) })),
+    };
+  }
+
+  #trainBody(batch: TrainBatch): CompiledOutputs {
+    const parameters = this.#trainable();
     const { loss, aux, grads } = valueAndGrads(
       () => {
-        const parsed = parseLosses(this.forwardTrain(uploadImages(batch), batch));
-        names = parsed.names;
-        return { loss: parsed.loss, aux: [parsed.values] };
+        const { loss: total, values } = this.#losses(batch);
+        return { loss: total, aux: [values] };
       },
       parameters.map((parameter) => parameter.variable),
     );
     dispose(loss);
-    const byParameter = new Map<Parameter, Tensor>();
-    parameters.forEach((parameter, i) => {
-      const grad = grads[i];
-      if (grad) byParameter.set(parameter, grad);
-    });
-    return { logVars: { names, values: aux[0] }, numSamples: batch.imgMetas.length, grads: byParameter };
+    this.#reached.set(
+      this.#signature(batch),
+      grads.map((grad) => grad !== null),
+    );
+    const slots = parameters.flatMap(({ gradSlot }, i) => (grads[i] ? [gradSlot] : []));
+    return { outputs: [...aux, ...grads.filter((grad) => grad !== null)], places: [null, ...slots] };
   }
 
-  valStep(batch: TrainBatch): StepOutputs {
-    let names: readonly string[] = [];
-    const values = tidy(() => {
-      const parsed = parseLosses(this.forwardTrain(uploadImages(batch), batch));
-      names = parsed.names;
-      return parsed.values;
-    });
-    return { logVars: { names, values }, numSamples: batch.imgMetas.length };
+  #losses(batch: TrainBatch): { values: Tensor; loss: Tensor } {
+    const { names, values, loss } = parseLosses(this.forwardTrain(uploadImages(batch), batch));
+    this.#names = names;
+    return { values, loss };
+  }
+
+  #trainable(): Parameter[] {
+    return this.parameters().filter((parameter) => parameter.requiresGrad);
+  }
+
+  /** Sizes, and one letter per module and parameter: who trains, who is frozen. */
+  #signature({ img, shape }: ImageBatch): string {
+    const kind = img instanceof Float32Array ? 'float' : `${img.words.length} ${img.table.length}`;
+    let modes = `${shape.join('x')} ${kind} `;
+    for (const [, module] of this.namedModules()) {
+      modes += module.training ? 'T' : 'E';
+      for (const parameter of module.ownParameters().values()) modes += parameter.requiresGrad ? 'g' : 'f';
+    }
+    return modes;
+  }
+
+  #disposeSteps(): void {
+    for (const step of Object.values(this.#steps)) step.dispose();
   }
 }
 
+interface DetectorSteps {
+  readonly train: CompiledStep<TrainBatch>;
+  readonly val: CompiledStep<TrainBatch>;
+  readonly test: CompiledStep<ImageBatch>;
+}
+
 /** Put a batch's pictures on the GPU. @returns float32 [B, H, W, C], new */
-export function uploadImages({ img, shape }: ImageBatch): Tensor {
-  if (img instanceof Float32Array) return tensor(img, shape, 'float32');
+export function uploadImages(batch: ImageBatch): Tensor {
+  const { img, shape } = batch;
+  if (img instanceof Float32Array) return stepInput(batch, (b) => floats(b.img), shape);
   const { words, info, table } = img;
   return tidy(() =>
     normaliseImages(
-      tensor(words, [words.length], 'int32'),
-      tensor(info, [info.length], 'int32'),
-      tensor(table, [table.length], 'float32'),
+      stepInput(batch, (b) => packed(b.img).words, [words.length], 'int32'),
+      stepInput(batch, (b) => packed(b.img).info, [info.length], 'int32'),
+      stepInput(batch, (b) => packed(b.img).table, [table.length]),
       shape,
     ),
   );
+}
+
+function floats(img: ImageBatch['img']): Float32Array {
+  invariant(img instanceof Float32Array, 'a batch of floats, then one of bytes');
+  return img;
+}
+
+function packed(img: ImageBatch['img']): PackedImages {
+  invariant(!(img instanceof Float32Array), 'a batch of bytes, then one of floats');
+  return img;
 }
 
 /**

@@ -1,13 +1,13 @@
 // Detectors of one stage: backbone, neck, dense head. Source: mmdet 2.28.2 `models/detectors/single_stage.py`.
 
-import { dispose, tidy, type Tensor } from '../../gpu/index.ts';
+import { dispose, type Tensor } from '../../gpu/index.ts';
 import { copySources } from '../../lang/sourceMap.ts';
 import { assertDict, MODELS, type ArgSpec, type BuildContext } from '../../registry/index.ts';
 import type { Backbone } from '../backbones/resnet.ts';
-import type { DenseHead, HeadOutputs, Losses } from '../denseHeads/denseHead.ts';
+import type { DenseHead, Losses } from '../denseHeads/denseHead.ts';
 import type { Neck } from '../necks/fpn.ts';
 import type { ImageBatch, TrainBatch } from './batch.ts';
-import { BaseDetector, toBboxResult, uploadImages, type BboxResult } from './baseDetector.ts';
+import { BaseDetector, toBboxResult, type BboxResult } from './baseDetector.ts';
 
 export interface SingleStageDetectorArgs {
   backbone: unknown;
@@ -56,17 +56,21 @@ export class SingleStageDetector extends BaseDetector {
   }
 
   override async simpleTest(batch: ImageBatch, { rescale }: { rescale: boolean }): Promise<BboxResult[]> {
-    let outputs: HeadOutputs = { clsScores: [], bboxPreds: [] };
-    const owned = tidy(() => {
-      outputs = this.bboxHead.forward(this.extractFeat(uploadImages(batch)));
-      return [...outputs.clsScores, ...outputs.bboxPreds];
-    });
+    const owned = this.runForward(batch);
+    const levels = owned.length / 2;
+    const outputs = { clsScores: owned.slice(0, levels), bboxPreds: owned.slice(levels) };
     try {
       const detections = await this.bboxHead.getBboxes(outputs, batch.imgMetas, rescale);
       return detections.map((found) => toBboxResult(found, this.bboxHead.numClasses));
     } finally {
       dispose(owned);
     }
+  }
+
+  /** Scores of all levels, then boxes of all levels. */
+  protected override forwardTest(img: Tensor): Tensor[] {
+    const { clsScores, bboxPreds } = this.bboxHead.forward(this.extractFeat(img));
+    return [...clsScores, ...bboxPreds];
   }
 
   protected override forwardTrain(img: Tensor, batch: TrainBatch): Losses {

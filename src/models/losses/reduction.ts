@@ -1,6 +1,6 @@
 // How a loss of many elements becomes one number. Source: mmdet 2.28.2 `models/losses/utils.py`.
 
-import { div, mean, mul, reshape, sum, type Tensor } from '../../gpu/index.ts';
+import { add, div, mean, mul, reshape, sum, type Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
 
 export type Reduction = 'none' | 'mean' | 'sum';
@@ -8,8 +8,11 @@ export type Reduction = 'none' | 'mean' | 'sum';
 export interface LossOptions {
   /** float32 per element, or per row of `pred`; null: all 1. */
   readonly weight?: Tensor | null;
-  /** Divide the sum by this instead of the number of elements (only with `mean`). */
-  readonly avgFactor?: number | null;
+  /**
+   * Divide the sum by this instead of the number of elements (only with `mean`): a number, or a float32 scalar that a
+   * recorded step takes anew each time.
+   */
+  readonly avgFactor?: number | Tensor | null;
   /** Instead of the loss's own reduction. */
   readonly reductionOverride?: Reduction | null;
 }
@@ -49,7 +52,7 @@ export function reduceLoss(
   parts: LossParts,
   reduction: Reduction,
   lossWeight: number,
-  avgFactor: number | null,
+  avgFactor: number | Tensor | null,
 ): Tensor {
   if (reduction === 'none') return scale(parts.elementwise(), lossWeight);
   if (reduction === 'sum' && avgFactor !== null)
@@ -57,7 +60,8 @@ export function reduceLoss(
   const total = parts.total ? parts.total() : sum(parts.elementwise());
   if (reduction === 'sum') return scale(total, lossWeight);
   if (avgFactor === null) return scale(div(total, parts.count), lossWeight);
-  return scale(div(total, Math.fround(avgFactor + EPS)), lossWeight);
+  const divisor = typeof avgFactor === 'number' ? Math.fround(avgFactor + EPS) : add(avgFactor, EPS);
+  return scale(div(total, divisor), lossWeight);
 }
 
 /** Make a weight per row [N] fit elements [N, C]. */
