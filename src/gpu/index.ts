@@ -22,6 +22,16 @@ export {
   type FocalLossOptions,
 } from './kernels/losses/op.ts';
 export * from './elementwise.ts';
+export {
+  clearTensors,
+  copyTensors,
+  createArena,
+  maxArenaSize,
+  packTensors,
+  paddedSize,
+  type Arena,
+} from './arena.ts';
+export { ArenaRows, canUpdateArenas, NO_ROW, updateArenas, type ArenaUpdate } from './arenaUpdate.ts';
 export * from './globalNorm.ts';
 export { endProfile, startProfile, type ProfileRow } from './profiler.ts';
 export type { DType, Tensor, Variable } from './tfjs.ts';

@@ -119,6 +119,11 @@ export class Parameter extends Stored {
   requiresGrad = true;
   /** Gradient of the last backward pass in GPU layout; owned by whoever sets it. */
   grad: Tensor | null = null;
+  /**
+   * The place for the gradient in the optimizer's buffer of all gradients, in GPU layout; owned by the optimizer. A gradient
+   * that is written there need not be copied; it counts when `grad` is set to it.
+   */
+  gradSlot: Tensor | null = null;
   readonly #values: StoredFloats;
 
   /**
@@ -164,7 +169,7 @@ export class Parameter extends Stored {
   /** Free the GPU memory, the gradient's too. */
   dispose(): void {
     this.#values.free();
-    if (this.grad) dispose(this.grad);
+    if (this.grad && this.grad !== this.gradSlot) dispose(this.grad);
     this.grad = null;
   }
 }

@@ -1,7 +1,8 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkAllNonNegative } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
-import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
+import type { ElementwiseRule } from './elementwiseRule.ts';
 
 export interface AdadeltaArgs extends CommonArgs {
   /** Default 1. */

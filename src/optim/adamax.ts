@@ -1,7 +1,8 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { checkAllNonNegative, checkBetas } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
-import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
+import type { ElementwiseRule } from './elementwiseRule.ts';
 
 export interface AdamaxArgs extends CommonArgs {
   /** Default 2e-3. */

@@ -1,6 +1,7 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { adamDefaults, adamRule, type AdamArgs } from './adamRule.ts';
-import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
+import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
 
 /**

@@ -1,9 +1,7 @@
 // Optimizers whose update is a formula on each element: one rule, run by WGSL on the GPU and by TypeScript as its
 // specification.
 
-import { runElementwise, type Tensor } from '../gpu/index.ts';
-import type { Parameter } from '../nn/index.ts';
-import { Optimizer, type ParamGroup } from './optimizer.ts';
+import type { ParamGroup } from './optimizer.ts';
 
 /** The variables of one element: `p` (parameter), `g` (gradient, read only) and each state by its key. */
 export type Element = Record<string, number>;
@@ -44,127 +42,28 @@ export interface ElementwiseRule {
   reference(x: Element, u: Scalars): void;
 }
 
-/** An optimizer that is an {@link ElementwiseRule}. */
-export abstract class ElementwiseOptimizer extends Optimizer {
-  /** The rule for a group's options. */
-  abstract ruleFor(group: ParamGroup): ElementwiseRule;
+const NO_SCALARS: Scalars = {};
 
-  override step(): void {
-    for (const group of this.paramGroups) {
-      const rule = this.ruleFor(group);
-      for (const param of group.params) if (param.grad) this.#update(param, param.grad, group, rule);
-    }
-  }
-
-  #update(param: Parameter, grad: Tensor, group: ParamGroup, rule: ElementwiseRule): void {
-    const state = this.stateOf(param);
-    const hyper = advance(state, group, rule);
-    const writes: Record<string, Tensor> = { p: param.variable };
-    for (const key of rule.stateNames) {
-      writes[key] = this.stateTensor(param, key, rule.initialValue?.(key, group));
-    }
-    runElementwise({
-      name: rule.name,
-      body: rule.skipsZeroRows ? inTouchedRows(param, rule.wgsl) : rule.wgsl,
-      reads: { g: grad },
-      writes,
-      uniforms: hyper,
-    });
-  }
-}
-
-/** Bring the state's numbers to this step and give the hyper-parameters. */
-function advance(
+/** Bring the state's numbers to this step. @returns its number, and the state's scalars before it */
+export function advance(
   state: Pick<ReadonlyMap<string, unknown>, 'get' | 'has'> & {
     set(key: string, value: number | null): unknown;
   },
   group: ParamGroup,
   rule: ElementwiseRule,
-): Scalars {
+): { step: number; before: Scalars } {
   const { scalars } = rule;
   // A schedule may switch a momentum on later: what counts is whether the tensor is there.
   const hasState = rule.stateNames.some((key) => Boolean(state.get(key)));
   const step = rule.countsSteps ? Number(state.get('step') ?? 0) + 1 : hasState ? 2 : 1;
   if (rule.countsSteps) state.set('step', step);
   for (const key of rule.emptyStates ?? []) if (!state.has(key)) state.set(key, null);
-  if (!scalars) return rule.hyper(group, step, {});
+  if (!scalars) return { step, before: NO_SCALARS };
   const before: Record<string, number> = { ...scalars.initial(group) };
   for (const key of Object.keys(before)) {
     before[key] = Math.fround(Number(state.get(key) ?? before[key]));
   }
   const after = scalars.next(group, step, before);
   for (const key of Object.keys(before)) state.set(key, Math.fround(after[key]));
-  return rule.hyper(group, step, before);
-}
-
-/** How the elements of a row lie in the GPU's layout: element c of row r is at `r rowStride + c columnStride`. */
-function rowLayout(param: Parameter): { rows: number; columns: number; isStrided: boolean } {
-  const rows = param.shape[0] ?? 1;
-  // The first axis is the last one in the layouts of convolutions and linear layers.
-  return { rows, columns: param.size / rows, isStrided: param.layout !== 'plain' };
-}
-
-function inTouchedRows(param: Parameter, body: string): string {
-  const { rows, columns, isStrided } = rowLayout(param);
-  const at = isStrided ? `c * ${rows}u + i % ${rows}u` : `i / ${columns}u * ${columns}u + c`;
-  return `
-  var isTouched = false;
-  for (var c = 0u; c < ${columns}u && !isTouched; c++) { isTouched = g_data[${at}] != 0.0; }
-  if (isTouched) { ${body} }`;
-}
-
-function touchedRows(param: Parameter, grad: ArrayLike<number>): (i: number) => boolean {
-  const { rows, columns, isStrided } = rowLayout(param);
-  const rowOf = (i: number): number => (isStrided ? i % rows : Math.floor(i / columns));
-  const touched = new Set<number>();
-  for (let i = 0; i < grad.length; i++) if (grad[i] !== 0) touched.add(rowOf(i));
-  return (i) => touched.has(rowOf(i));
-}
-
-type Floats = Float32Array | Float64Array;
-
-/** State of one parameter in the reference: arrays of the parameter's kind, numbers, or null. */
-export type ReferenceState = Map<string, Floats | number | null>;
-
-/**
- * One step of the specification on plain arrays, in place.
- * @param values of each parameter, in its GPU layout; their kind (float32 or float64) decides the state's
- * @param grads of each parameter, likewise; null where there is none; borrowed
- * @param states of each parameter; filled in
- */
-export function referenceStep(
-  optimizer: ElementwiseOptimizer,
-  values: ReadonlyMap<Parameter, Floats>,
-  grads: ReadonlyMap<Parameter, ArrayLike<number> | null>,
-  states: Map<Parameter, ReferenceState>,
-): void {
-  for (const group of optimizer.paramGroups) {
-    const rule = optimizer.ruleFor(group);
-    for (const param of group.params) {
-      const grad = grads.get(param);
-      const value = values.get(param);
-      if (!grad || !value) continue;
-      const state: ReferenceState = states.get(param) ?? new Map<string, Floats | number | null>();
-      states.set(param, state);
-      const hyper = advance(state, group, rule);
-      const arrays = rule.stateNames.map((key): [string, Floats] => {
-        const existing = state.get(key);
-        if (existing && typeof existing !== 'number') return [key, existing];
-        const fresh =
-          value instanceof Float32Array ? new Float32Array(value.length) : new Float64Array(value.length);
-        fresh.fill(rule.initialValue?.(key, group) ?? 0);
-        state.set(key, fresh);
-        return [key, fresh];
-      });
-      const isTouched = rule.skipsZeroRows ? touchedRows(param, grad) : undefined;
-      for (let i = 0; i < value.length; i++) {
-        if (isTouched && !isTouched(i)) continue;
-        const x: Element = { p: value[i], g: grad[i] };
-        for (const [key, array] of arrays) x[key] = array[i];
-        rule.reference(x, hyper);
-        value[i] = x.p;
-        for (const [key, array] of arrays) array[i] = x[key];
-      }
-    }
-  }
+  return { step, before };
 }

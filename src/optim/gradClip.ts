@@ -1,8 +1,9 @@
 // Gradient clipping by the norm over all gradients.
 
 import { ConfigError, RunError } from '../errors/trainerError.ts';
-import { dispose, globalNorm, read, runElementwise, scaleAll, zerosLike, type Tensor } from '../gpu/index.ts';
+import { clipFactor, dispose, read, scaleAll, type Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
+import type { ParameterPool } from './parameterPool.ts';
 
 export interface GradClipOptions {
   readonly maxNorm: number;
@@ -81,21 +82,26 @@ export function clipGradNormReference(
  * Clip the parameters' gradients in place on the GPU; the norm and the factor never leave it.
  * @param parameters those without gradient are skipped
  * @param options `errorIfNonfinite` is {@link checkFiniteNorm}'s business, as it needs a readback
+ * @param pool the optimizer's: its parameters' gradients move into their slots, and take 3 or 4 dispatches together
  * @returns the total norm before clipping, a float32 scalar tensor that the caller disposes; null without gradients
  */
-export function clipGradNorm(parameters: readonly Parameter[], options: GradClipOptions): Tensor | null {
+export function clipGradNorm(
+  parameters: readonly Parameter[],
+  options: GradClipOptions,
+  pool: ParameterPool | null = null,
+): Tensor | null {
   const { maxNorm, normType = 2 } = options;
-  const grads = parameters.flatMap(({ grad }) => (grad ? [grad] : []));
-  if (grads.length === 0) return null;
-  const norm = globalNorm(grads, normType);
-  const factor = zerosLike(norm);
-  runElementwise({
-    name: 'clipFactor',
-    body: 'let ratio = u.maxNorm / (norm + 1e-6); factor = select(ratio, 1.0, ratio > 1.0);',
-    scalars: { norm },
-    writes: { factor },
-    uniforms: { maxNorm },
-  });
+  const having = parameters.filter(({ grad }) => grad);
+  if (having.length === 0) return null;
+  // Of a part of the pool the norm is taken tensor by tensor.
+  const clipped = new Set(having);
+  const whole = pool?.parameters.every((param) => !param.grad || clipped.has(param)) ? pool : null;
+  const grads = having.flatMap((param) =>
+    param.grad && whole?.indexOf(param) === undefined ? [param.grad] : [],
+  );
+  const isPooled = whole !== null && grads.length < having.length;
+  const { norm, factor } = clipFactor(isPooled ? [whole.wholeGrads(), ...grads] : grads, normType, maxNorm);
+  if (isPooled) whole.scaleGrads(factor);
   scaleAll(grads, factor);
   dispose(factor);
   return norm;

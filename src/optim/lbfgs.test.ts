@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { dispose, memory, tensor } from '../gpu/index.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import { Parameter } from '../nn/index.ts';
-import { LBFGS, type LbfgsArgs, type LossClosure } from './lbfgs.ts';
+import type { LossClosure } from './closureOptimizer.ts';
+import { LBFGS, type LbfgsArgs } from './lbfgs.ts';
 
 beforeAll(async () => {
   await testAdapter();

@@ -3,15 +3,10 @@ import { read } from '../gpu/index.ts';
 import { gpuToTorch, readFloats, type StateTensor } from '../nn/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue } from './checks.ts';
+import { ClosureOptimizer, type LossClosure } from './closureOptimizer.ts';
 import { option, type CommonArgs } from './decayedGrad.ts';
 import { lbfgsStep, type LbfgsOptions, type LbfgsState } from './lbfgsStep.ts';
-import {
-  isStateTensor,
-  Optimizer,
-  stateMismatch,
-  type OptimizerStateDict,
-  type StateValue,
-} from './optimizer.ts';
+import { isStateTensor, stateMismatch, type OptimizerStateDict, type StateValue } from './optimizer.ts';
 import type { Evaluation, Vector } from './strongWolfe.ts';
 
 export interface LbfgsArgs extends Omit<CommonArgs, 'foreach'> {
@@ -31,15 +26,12 @@ export interface LbfgsArgs extends Omit<CommonArgs, 'foreach'> {
   lineSearchFn?: string | null;
 }
 
-/** Clears the gradients, computes the loss, sets the gradients anew, and returns the loss. */
-export type LossClosure = () => number | Promise<number>;
-
 /**
  * Limited-memory BFGS. It needs the loss again and again, so `step` takes a closure; one parameter group only.
  * The vectors are on the CPU: between two evaluations parameters and gradients cross over once.
  * Source: torch 1.13 `optim/lbfgs.py`; {@link lbfgsStep} has the arithmetic.
  */
-export class LBFGS extends Optimizer {
+export class LBFGS extends ClosureOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
     optional: [
@@ -83,7 +75,7 @@ export class LBFGS extends Optimizer {
     if (closure) return this.#minimise(closure);
     throw new ConfigError('LBFGS.step must be given a closure that computes the loss, but got nothing', {
       code: 'missing-closure',
-      hint: "OptimizerHook doesn't give one: write a hook that does, or take another optimizer",
+      hint: 'take OptimizerHook without gradient accumulation and loss scaling, or another optimizer',
     });
   }
 

@@ -1,7 +1,8 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { checkAllNonNegative, checkBetas } from './checks.ts';
 import { decayHyper, option, type CommonArgs } from './decayedGrad.ts';
-import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
+import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
 
 export interface NadamArgs extends CommonArgs {

@@ -1,9 +1,10 @@
 // Base of every optimizer: parameter groups, state per parameter, and both in PyTorch's state-dict layout.
 
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
-import { dispose, read, tensor, variable, type Tensor, type Variable } from '../gpu/index.ts';
+import { dispose, read, tensor, variable, type Tensor } from '../gpu/index.ts';
 import { gpuShape, gpuToTorch, torchToGpu, type Parameter, type StateTensor } from '../nn/index.ts';
 import { Tuple } from '../util/tuple.ts';
+import { dropGrad, ParameterPool } from './parameterPool.ts';
 
 /** A parameter group: PyTorch's keys, of which schedules change `lr`, `momentum` and `betas` between steps. */
 export interface ParamGroup {
@@ -17,10 +18,10 @@ export interface ParamGroup {
 }
 
 /**
- * State of one parameter by PyTorch's keys: tensors in the parameter's shape and GPU layout (owned by the optimizer),
- * numbers (`step`), or null.
+ * State of one parameter by PyTorch's keys: tensors in the parameter's GPU layout (owned by the optimizer), numbers
+ * (`step`), or null.
  */
-export type ParamState = Map<string, Variable | number | null>;
+export type ParamState = Map<string, Tensor | number | null>;
 
 /** A value of a saved state. */
 export type StateValue = StateTensor | number | null | readonly StateValue[];
@@ -76,6 +77,8 @@ export abstract class Optimizer {
   readonly state = new Map<Parameter, ParamState>();
   /** Numbers of the state that PyTorch keeps as float32 tensors without axes; its others are plain numbers. */
   readonly scalarTensors: readonly string[] = ['step'];
+  #pool: ParameterPool | null = null;
+  #isPrepared = false;
 
   /**
    * @param params parameters, or groups of them with options of their own (snake_case)
@@ -96,6 +99,25 @@ export abstract class Optimizer {
 
   /** Update every parameter that has a gradient, in place. Gradients are borrowed. */
   abstract step(): void;
+
+  /**
+   * Pack the parameters into one buffer and give each its `gradSlot`. Done at the first step at the latest; needs the GPU.
+   * Calling again changes nothing.
+   */
+  prepare(): void {
+    if (this.#isPrepared) return;
+    this.#isPrepared = true;
+    this.#pool = ParameterPool.pack(this.paramGroups.flatMap(({ params }) => params));
+  }
+
+  protected get isPrepared(): boolean {
+    return this.#isPrepared;
+  }
+
+  /** The packed parameters; null before {@link prepare}, and where there are none. */
+  get pool(): ParameterPool | null {
+    return this.#pool;
+  }
 
   /**
    * Add parameters with options of their own; the rest comes from the defaults.
@@ -129,14 +151,10 @@ export abstract class Optimizer {
     this.paramGroups.push({ ...complete, params: [...params] } as unknown as ParamGroup);
   }
 
-  /** Free all gradients. */
+  /** Free all gradients, and sums of gradients. */
   zeroGrad(): void {
-    for (const { params } of this.paramGroups) {
-      for (const param of params) {
-        if (param.grad) dispose(param.grad);
-        param.grad = null;
-      }
-    }
+    for (const { params } of this.paramGroups) for (const param of params) dropGrad(param);
+    this.#pool?.dropSums();
   }
 
   /** The parameter's state, empty at first. */
@@ -147,14 +165,28 @@ export abstract class Optimizer {
   }
 
   /** A state tensor of the parameter's size, all `fill` at first; the optimizer owns it. */
-  stateTensor(param: Parameter, key: string, fill = 0): Variable {
+  stateTensor(param: Parameter, key: string, fill = 0): Tensor {
     const state = this.stateOf(param);
     const existing = state.get(key);
     if (existing && typeof existing !== 'number') return existing;
-    const shape = [...gpuShape(param.shape, param.layout)];
-    const created = makeVariable(new Float32Array(param.size).fill(fill), shape);
+    const shape = this.stateShape(param, key);
+    const size = shape.reduce((a, b) => a * b, 1);
+    const created = this.makeState(param, key, new Float32Array(size).fill(fill), shape);
     state.set(key, created);
     return created;
+  }
+
+  /** PyTorch's shape of a state tensor; its layout is the parameter's. */
+  protected stateShape(param: Parameter, _key: string): readonly number[] {
+    return param.shape;
+  }
+
+  /** Make a tensor of the state. @param data in the GPU's layout @param shape PyTorch's */
+  protected makeState(param: Parameter, _key: string, data: Float32Array, shape: readonly number[]): Tensor {
+    const initial = tensor(data, [...gpuShape(shape, param.layout)], 'float32');
+    const result = variable(initial, false);
+    dispose(initial);
+    return result;
   }
 
   /** Copy the whole state out; all readbacks are queued before it first waits, so it is of one moment. */
@@ -187,8 +219,9 @@ export abstract class Optimizer {
       params: params.map((param) => indices.get(param)),
     }));
     for (const { entries, key, param, data } of pending) {
-      const values = gpuToTorch(Float32Array.from(await data), param.shape, param.layout);
-      entries.set(key, { shape: [...param.shape], dtype: 'float32', data: values });
+      const shape = this.stateShape(param, key);
+      const values = gpuToTorch(Float32Array.from(await data), shape, param.layout);
+      entries.set(key, { shape: [...shape], dtype: 'float32', data: values });
     }
     return { state, param_groups: groups };
   }
@@ -201,14 +234,14 @@ export abstract class Optimizer {
   loadStateDict(dict: OptimizerStateDict): void {
     const indices = parameterIndices(this.paramGroups);
     const ofSaved = matchGroups(this.paramGroups, dict, indices);
-    for (const [index, entries] of dict.state) checkShapes(ofSaved.get(index), index, entries);
+    for (const [index, entries] of dict.state) this.#checkShapes(ofSaved.get(index), index, entries);
     this.disposeState();
     for (const [index, entries] of dict.state) {
       const param = ofSaved.get(index);
       if (!param) continue;
       const state = this.stateOf(param);
       for (const [key, value] of entries) {
-        state.set(key, restoreValue(value, param, this.scalarTensors.includes(key)));
+        state.set(key, this.#restoreValue(key, value, param));
       }
     }
     this.paramGroups.forEach((group, i) => {
@@ -221,6 +254,9 @@ export abstract class Optimizer {
   /** Free the state's GPU memory; parameters and gradients aren't the optimizer's. */
   dispose(): void {
     this.disposeState();
+    this.#pool?.dispose();
+    this.#pool = null;
+    this.#isPrepared = false;
   }
 
   #scalarState(key: string, value: number): StateTensor | number {
@@ -228,7 +264,30 @@ export abstract class Optimizer {
     return { shape: [], dtype: 'float32', data: Float32Array.of(value) };
   }
 
-  private disposeState(): void {
+  #checkShapes(param: Parameter | undefined, index: number, entries: ReadonlyMap<string, StateValue>): void {
+    if (!param) throw stateMismatch(`no parameter ${index}, but the checkpoint has state for it`);
+    for (const [key, value] of entries) {
+      if (!isStateTensor(value) || value.shape.length === 0) continue;
+      const shape = this.stateShape(param, key);
+      if (value.shape.join() === shape.join()) continue;
+      throw stateMismatch(
+        `${key} of '${param.name}' in shape [${shape.join(', ')}], but the checkpoint has [${value.shape.join(', ')}]`,
+      );
+    }
+  }
+
+  #restoreValue(key: string, value: StateValue, param: Parameter): Tensor | number | null {
+    if (!isStateTensor(value)) return typeof value === 'number' ? value : null;
+    const data = Float32Array.from(value.data as ArrayLike<number | bigint>, Number);
+    // A tensor without axes is a number, except where the parameter itself has none.
+    const isScalar = this.scalarTensors.includes(key) || param.shape.length > 0;
+    if (value.shape.length === 0 && isScalar) return data[0];
+    const shape = this.stateShape(param, key);
+    return this.makeState(param, key, torchToGpu(data, shape, param.layout), shape);
+  }
+
+  /** Free the state's tensors. */
+  protected disposeState(): void {
     for (const state of this.state.values()) {
       for (const value of state.values()) if (value && typeof value !== 'number') dispose(value);
     }
@@ -241,13 +300,6 @@ function asGroups(params: readonly Parameter[] | readonly GroupInput[]): readonl
   const groups = [...params].filter(isGroup);
   if (groups.length === params.length) return groups;
   return [{ params: [...params].filter((item): item is Parameter => !isGroup(item)) }];
-}
-
-function makeVariable(data: Float32Array, shape: number[]): Variable {
-  const initial: Tensor = tensor(data, shape, 'float32');
-  const result = variable(initial, false);
-  dispose(initial);
-  return result;
 }
 
 function cloneOptions(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -289,34 +341,10 @@ export function isStateTensor(value: StateValue | undefined): value is StateTens
   return typeof value === 'object' && value !== null && 'data' in value;
 }
 
-function checkShapes(
-  param: Parameter | undefined,
-  index: number,
-  entries: ReadonlyMap<string, StateValue>,
-): void {
-  if (!param) throw stateMismatch(`no parameter ${index}, but the checkpoint has state for it`);
-  for (const [key, value] of entries) {
-    if (!isStateTensor(value) || value.shape.length === 0) continue;
-    if (value.shape.join() === param.shape.join()) continue;
-    throw stateMismatch(
-      `${key} of '${param.name}' in shape [${param.shape.join(', ')}], but the checkpoint has [${value.shape.join(', ')}]`,
-    );
-  }
-}
-
 /** Says that a checkpoint's optimizer is another one. @param rest what must be found, and what was */
 export function stateMismatch(rest: string): CheckpointError {
   return new CheckpointError(`the optimizer must find ${rest}`, {
     code: 'optimizer-mismatch',
     hint: 'was the checkpoint saved with another model or another paramwise_cfg? load_from takes the weights only',
   });
-}
-
-function restoreValue(value: StateValue, param: Parameter, isScalar: boolean): Variable | number | null {
-  if (!isStateTensor(value)) return typeof value === 'number' ? value : null;
-  const data = Float32Array.from(value.data as ArrayLike<number | bigint>, Number);
-  // A tensor without axes is a number, except where the parameter itself has none.
-  if (value.shape.length === 0 && (isScalar || param.shape.length > 0)) return data[0];
-  const shape = [...gpuShape(param.shape, param.layout)];
-  return makeVariable(torchToGpu(data, param.shape, param.layout), shape);
 }

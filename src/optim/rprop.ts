@@ -1,7 +1,8 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkNonNegative } from './checks.ts';
 import type { CommonArgs } from './decayedGrad.ts';
-import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
+import type { ElementwiseRule } from './elementwiseRule.ts';
 
 export interface RpropArgs extends CommonArgs {
   /** Step size at the start. Default 1e-2. */

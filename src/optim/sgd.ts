@@ -1,6 +1,7 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkNonNegative } from './checks.ts';
-import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
+import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { GroupInput, ParamGroup } from './optimizer.ts';
 import type { Parameter } from '../nn/index.ts';
 

@@ -1,7 +1,8 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkBetas } from './checks.ts';
 import { adamRule } from './adamRule.ts';
-import { ElementwiseOptimizer, type ElementwiseRule } from './elementwiseRule.ts';
+import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
+import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { CommonArgs } from './decayedGrad.ts';
 
 export interface SparseAdamArgs extends Omit<CommonArgs, 'foreach'> {

@@ -1,0 +1,146 @@
+// One elementwise rule over all tensors of an arena in one dispatch, each tensor with its own hyper-parameters.
+import { invariant } from '../errors/index.ts';
+import { BLOCK, writeWords, type Arena } from './arena.ts';
+import { handleOrThrow } from './engine.ts';
+import { bindings, emptyTensor, runProgram, spread, type Program } from './program.ts';
+import { tf, type Tensor } from './tfjs.ts';
+
+/** An update of arenas of the same layout. */
+export interface ArenaUpdate {
+  /** Names the rule in profiles; rules with different bodies may share a name. */
+  readonly name: string;
+  /**
+   * WGSL statements for one element. Each key of `reads` and `scalars` is an f32 `let`, each key of `writes` an f32 `var`
+   * that is loaded before and stored after; the part's hyper-parameters are read as `u.<key>`.
+   */
+  readonly body: string;
+  readonly reads?: Readonly<Record<string, Arena>>;
+  /** Tensors of one element, the same for all. */
+  readonly scalars?: Readonly<Record<string, Tensor>>;
+  /** Updated in place; gaps and parts without a row stay as they are. */
+  readonly writes: Readonly<Record<string, Arena>>;
+  readonly rows: ArenaRows;
+}
+
+/** Stands in {@link ArenaRows.set} for a part that is left alone. */
+export const NO_ROW = -1;
+const SKIP = 0xffff_ffff;
+
+/** Which row of hyper-parameters each part of an arena takes; on the GPU, written only where it changes. */
+export class ArenaRows {
+  readonly fields: readonly string[];
+  readonly #layout: Arena;
+  /** Per block of the arena: row * 64 + its last element, or SKIP. */
+  readonly #table: Tensor;
+  #values: Tensor | null = null;
+  #rowOfPart: Int32Array | null = null;
+  #sent: Float32Array = new Float32Array();
+
+  /**
+   * @param layout any arena of the layout
+   * @param fields names of a row's numbers
+   */
+  constructor(layout: Arena, fields: readonly string[]) {
+    this.#layout = layout;
+    this.fields = fields;
+    this.#table = tf.keep(emptyTensor([layout.size / BLOCK], 'int32'));
+  }
+
+  /**
+   * @param rowOfPart a row's number or {@link NO_ROW} per part; borrowed
+   * @param values the rows, each with its fields in order, rounded to float32; borrowed
+   */
+  set(rowOfPart: Int32Array, values: ArrayLike<number>): void {
+    const known = this.#rowOfPart;
+    if (!known || rowOfPart.some((row, i) => row !== known[i])) {
+      writeWords(this.#table, this.#blocks(rowOfPart));
+      this.#rowOfPart = rowOfPart.slice();
+    }
+    const next = Float32Array.from(values);
+    const isSame = next.length === this.#sent.length && next.every((v, i) => Object.is(v, this.#sent[i]));
+    if (isSame && this.#values) return;
+    if (!this.#values || this.#values.size < next.length) {
+      this.#values?.dispose();
+      this.#values = tf.keep(emptyTensor([Math.max(1, next.length)]));
+    }
+    if (next.length > 0) writeWords(this.#values, next);
+    this.#sent = next;
+  }
+
+  /** The buffers that a dispatch reads. */
+  get tensors(): { table: Tensor; values: Tensor } {
+    invariant(this.#values, 'rows of an arena are used before they are set');
+    return { table: this.#table, values: this.#values };
+  }
+
+  dispose(): void {
+    tf.dispose([this.#table, ...(this.#values ? [this.#values] : [])]);
+  }
+
+  #blocks(rowOfPart: Int32Array): Uint32Array {
+    const table = new Uint32Array(this.#layout.size / BLOCK).fill(SKIP);
+    this.#layout.parts.forEach(({ size }, k) => {
+      const row = rowOfPart[k];
+      if (row === NO_ROW) return;
+      const first = this.#layout.offsets[k] / BLOCK;
+      const count = Math.ceil(size / BLOCK);
+      table.fill(row * BLOCK + BLOCK - 1, first, first + count);
+      table[first + count - 1] = row * BLOCK + ((size - 1) % BLOCK);
+    });
+    return table;
+  }
+}
+
+/** Whether the device can bind as many arenas at once. */
+export function canUpdateArenas(count: number): boolean {
+  return count + 2 <= handleOrThrow().device.limits.maxStorageBuffersPerShaderStage;
+}
+
+/** Run an update in one dispatch. */
+export function updateArenas({ name, body, reads = {}, scalars = {}, writes, rows }: ArenaUpdate): void {
+  const { table, values } = rows.tensors;
+  const arenas = [...Object.values(reads), ...Object.values(writes)];
+  for (const { size } of arenas)
+    invariant(size === table.size * BLOCK, `update ${name}: an arena of another layout`);
+  runProgram(updateProgram(name, body, Object.keys(reads), Object.keys(scalars), Object.keys(writes), rows), {
+    reads: [...Object.values(reads).map(({ whole }) => whole), ...Object.values(scalars), table, values],
+    writes: Object.values(writes).map(({ whole }) => whole),
+    grid: spread(table.size),
+  });
+}
+
+// A workgroup is a block: all its threads take the same row.
+function updateProgram(
+  name: string,
+  body: string,
+  reads: readonly string[],
+  scalars: readonly string[],
+  writes: readonly string[],
+  { fields }: ArenaRows,
+): Program {
+  return {
+    key: `arena ${name}|${reads.join()}|${scalars.join()}|${writes.join()}|${fields.join()}|${body}`,
+    source: () => {
+      const data = (names: readonly string[]): Record<string, string> =>
+        Object.fromEntries(names.map((n) => [`${n}_data`, 'f32']));
+      const row = (fields.length > 0 ? fields : ['none']).map((field) => `${field}: f32`).join(', ');
+      return `struct Row { ${row} }
+${bindings({ ...data(reads), ...data(scalars), row_table: 'u32', row_values: 'Row' }, data(writes))}
+@compute @workgroup_size(${BLOCK})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) local: u32) {
+  let block = wg.x + wg.y * groups.x;
+  if (block >= arrayLength(&row_table)) { return; }
+  let entry = row_table[block];
+  if (entry == ${SKIP}u || local > entry % ${BLOCK}u) { return; }
+  let u = row_values[entry / ${BLOCK}u];
+  let i = block * ${BLOCK}u + local;
+${reads.map((n) => `  let ${n} = ${n}_data[i];`).join('\n')}
+${scalars.map((n) => `  let ${n} = ${n}_data[0];`).join('\n')}
+${writes.map((n) => `  var ${n} = ${n}_data[i];`).join('\n')}
+  ${body}
+${writes.map((n) => `  ${n}_data[i] = ${n};`).join('\n')}
+}`;
+    },
+  };
+}
