@@ -23,13 +23,14 @@ export function normaliseImages(words: Tensor, info: Tensor, table: Tensor, shap
     table.size === TABLE_ROWS * 3;
   invariant(isConsistent, `packed pictures ${words.shape.join()}, ${info.shape.join()} as ${shape.join()}`);
   const out = emptyTensor(shape);
-  const pixels = batch * height * width;
-  runProgram(normaliseProgram, {
+  const pixels = width % 4 === 0 ? 4 : 1;
+  const threads = (batch * height * width) / pixels;
+  runProgram(normaliseProgram(pixels), {
     reads: [words, info, table],
     writes: [out],
-    uniforms: Uint32Array.of(pixels, height, width, slot),
+    uniforms: Uint32Array.of(threads, height, width, slot),
     areUniformsStatic: true,
-    grid: spread(pixels / 64),
+    grid: spread(threads / 64),
   });
   return out;
 }
