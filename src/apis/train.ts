@@ -8,7 +8,7 @@ import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, initEngine, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
 import { buildOptimizer } from '../optim/index.ts';
-import { BuildContext } from '../registry/buildContext.ts';
+import { BuildContext, type RunServices } from '../registry/buildContext.ts';
 import { readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import type { BaseRunner, BatchLoader, Workflow } from '../runner/baseRunner.ts';
@@ -51,6 +51,10 @@ export interface TrainJob {
   seed?: number;
   /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
   onInvalidLoss?: 'pause' | 'go-on';
+  /** Environment variables, for loggers; a page has none. */
+  readEnv?: RunServices['readEnv'];
+  /** Asks a person for a logger's key. */
+  askSecret?: RunServices['askSecret'];
   /** Where samples are decoded; default: in this thread. */
   createSampleSource?: (spec: DatasetSpec) => Promise<SampleSource>;
 }
@@ -84,6 +88,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   // Whatever was built is freed at the end, also when building the rest failed.
   const cleanups: (() => void)[] = [];
   let runConfig: RunConfig | null = null;
+  let running: BaseRunner | null = null;
   const userModules = new UserModules();
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
@@ -129,7 +134,9 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       const phase = control.isStopRequested ? 'stopping' : control.isPaused ? 'paused' : 'running';
       onEvent({ name: 'run.phaseChanged', phase });
     });
+    running = runner;
     await runner.run(loaders, workflow);
+    running = null;
     if (runner.end === 'stopped') await saveStopped(run);
     await finish(runner.end, null);
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
@@ -139,6 +146,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     const error = runConfig ? locateError(located, runConfig.dict) : located;
     const report = toErrorReport(error);
     logger?.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
+    if (running) await endHooks(running);
     // The disk itself may be what failed; the first error is the one to show.
     await finish('failed', report.message).catch(() => undefined);
     onEvent({ name: 'run.phaseChanged', phase: 'failed', error: report });
@@ -146,6 +154,17 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   } finally {
     control.onChange(() => undefined);
     for (const cleanup of cleanups) cleanup();
+  }
+}
+
+/** Tell every hook that the run failed; what goes wrong now is not what to show. */
+async function endHooks(runner: BaseRunner): Promise<void> {
+  for (const hook of runner.hooks) {
+    try {
+      await hook.afterFailure(runner);
+    } catch (error) {
+      runner.logger.warning(`${hook.hookName}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 }
 
@@ -183,7 +202,9 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     warned.add(message);
     logger.warning(message);
   };
-  const context = new BuildContext(userModules.registries, { fs, decodeImage, seed, warn });
+  const { readEnv, askSecret } = options;
+  const services = { fs, decodeImage, seed, warn, readEnv, askSecret };
+  const context = new BuildContext(userModules.registries, services);
   await fs.writeFile(`${workDir}/${runConfig.name}.py`, config.prettyText());
   const adapter = adapterInfo();
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);

@@ -3,6 +3,16 @@ import type { DecodeImage } from '../util/image.ts';
 import { buildFromCfg } from './buildFromCfg.ts';
 import type { Registries, RegistryKind } from './registries.ts';
 
+/** Something only a person knows, such as a key. */
+export interface SecretRequest {
+  /** Of the environment variable that the command line reads it from: `WANDB_API_KEY`. */
+  readonly name: string;
+  /** What the page asks for: `API key of Weights & Biases`. */
+  readonly title: string;
+  /** Where one gets it. */
+  readonly url: string;
+}
+
 /** What a run lends to the objects it builds. */
 export interface RunServices {
   readonly fs: FileSystem;
@@ -11,6 +21,10 @@ export interface RunServices {
   readonly seed: number;
   /** Tell the person something, once per distinct message. */
   readonly warn: (message: string) => void;
+  /** An environment variable; undefined when it isn't set, and in a page always. */
+  readonly readEnv?: (name: string) => string | undefined;
+  /** Ask a person, once per session; the answer is written nowhere. Null when there is none. */
+  readonly askSecret?: (request: SecretRequest) => Promise<string | null>;
 }
 
 /** Handed to every registered class as its second argument; builds nested configs from the run's registries. */

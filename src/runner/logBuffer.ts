@@ -1,3 +1,4 @@
+import { pairwiseSum } from '../util/pairwiseSum.ts';
 import { concat, dispose, read, type Tensor } from '../gpu/index.ts';
 
 /** What a step logs: `values[i]` belongs to `names[i]`. */
@@ -101,13 +102,10 @@ export class LogBuffer {
   average(n = 0): void {
     for (const [name, { values, counts }] of this.#histories) {
       const start = n === 0 ? 0 : Math.max(0, values.length - n);
-      let sum = 0;
-      let total = 0;
-      for (let i = start; i < values.length; i++) {
-        sum += values[i] * counts[i];
-        total += counts[i];
-      }
-      this.output.set(name, sum / total);
+      const latest = counts.slice(start);
+      const weighted = latest.map((count, i) => count * values[start + i]);
+      // As np.sum adds: the last bit decides how the fifth decimal in the log is rounded.
+      this.output.set(name, pairwiseSum(weighted) / pairwiseSum(latest));
     }
     this.ready = true;
   }

@@ -81,6 +81,9 @@ export abstract class Hook {
     return this.afterIter(runner);
   }
 
+  /** Called once when the run failed, instead of `afterRun`: let go of what lives outside of it. */
+  afterFailure(_runner: BaseRunner): Done {}
+
   /** What the hook table and checkpoints call it: MMCV's class. */
   get hookName(): string {
     return this.constructor.name;

@@ -1,0 +1,196 @@
+import { assertNever } from '../../../../errors/invariant.ts';
+import { DeliveryError } from './http.ts';
+import type { UnsentQueue } from './unsentQueue.ts';
+
+/** Where a logger's records go. */
+export interface Outlet<T> {
+  /** Said in messages: `W&B`. */
+  readonly name: string;
+  /**
+   * Deliver in order; resolves once the server has all of them. Called again with the same and newer records when it
+   * throws, so sending twice must do no harm.
+   * @throws DeliveryError
+   */
+  send(records: readonly T[], signal: AbortSignal): Promise<void>;
+}
+
+/** How fast to send and to try again; milliseconds. */
+export interface SenderPace {
+  /** Between two deliveries: records that come meanwhile go together. */
+  readonly gapMs: number;
+  /** Wait after the first failure; doubles each time. */
+  readonly firstRetryMs: number;
+  readonly maxRetryMs: number;
+  /** Longest wait between two tries while the end of the run waits for the rest. */
+  readonly lastRetryMs: number;
+}
+
+export const DEFAULT_PACE: SenderPace = {
+  gapMs: 2000,
+  firstRetryMs: 1000,
+  maxRetryMs: 60_000,
+  lastRetryMs: 1000,
+};
+
+/** What a person should hear; each kind is told once per outage. */
+export type SenderNews =
+  | { readonly kind: 'away'; readonly reason: DeliveryError }
+  | { readonly kind: 'back'; readonly waited: number }
+  | { readonly kind: 'refused'; readonly reason: DeliveryError };
+
+const MAX_BATCH = 200;
+
+/**
+ * Delivers records in the background, in order, without ever being waited for by the training. A server that is away
+ * is tried again with growing pauses; meanwhile the records lie in the queue's file. One that refuses is not asked again.
+ */
+export class Sender<T> {
+  readonly #outlet: Outlet<T>;
+  readonly #queue: UnsentQueue<T>;
+  readonly #tell: (news: SenderNews) => void;
+  readonly #pace: SenderPace;
+  readonly #abort = new AbortController();
+  #pumping: Promise<void> | null = null;
+  #state: 'fine' | 'away' | 'refused' = 'fine';
+  #isClosing = false;
+  #wake: () => void = () => undefined;
+
+  constructor(
+    outlet: Outlet<T>,
+    queue: UnsentQueue<T>,
+    tell: (news: SenderNews) => void,
+    pace: SenderPace = DEFAULT_PACE,
+  ) {
+    this.#outlet = outlet;
+    this.#queue = queue;
+    this.#tell = tell;
+    this.#pace = pace;
+  }
+
+  /** Take a record; returns at once. */
+  push(record: T): void {
+    this.#queue.push(record);
+    this.#start();
+  }
+
+  /**
+   * Deliver what is left, but don't take longer than `limitMs`; the rest stays in the queue's file.
+   * @param isHurried asked now and then: true ends the waiting
+   * @returns how many records were not delivered
+   */
+  async close(limitMs: number, isHurried: () => boolean = () => false): Promise<number> {
+    this.#isClosing = true;
+    this.#start();
+    this.#wake();
+    const deadline = Date.now() + limitMs;
+    while (this.#pumping && Date.now() < deadline && !isHurried()) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const pause = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, Math.min(100, deadline - Date.now()));
+      });
+      await Promise.race([this.#pumping, pause]);
+      clearTimeout(timer);
+    }
+    this.#abort.abort();
+    this.#wake();
+    await this.#pumping;
+    return this.#queue.length;
+  }
+
+  #start(): void {
+    if (this.#pumping || this.#state === 'refused' || this.#abort.signal.aborted || this.#queue.length === 0)
+      return;
+    this.#pumping = this.#pump().finally(() => {
+      this.#pumping = null;
+      // A record may have come after the last look.
+      this.#start();
+    });
+  }
+
+  async #pump(): Promise<void> {
+    const { signal } = this.#abort;
+    let retryMs = this.#pace.firstRetryMs;
+    while (this.#queue.length > 0 && !signal.aborted) {
+      try {
+        const records = await this.#queue.peek(MAX_BATCH);
+        await this.#untilAborted(this.#outlet.send(records, signal));
+        this.#queue.drop(records.length);
+      } catch (error) {
+        if (signal.aborted) return;
+        const failure = asDeliveryError(error);
+        await this.#fail(failure);
+        if (failure.isFinal) return;
+        const wished = Math.max(retryMs, failure.retryAfterMs ?? 0);
+        await this.#sleep(() => (this.#isClosing ? Math.min(this.#pace.lastRetryMs, wished) : wished));
+        retryMs = Math.min(this.#pace.maxRetryMs, retryMs * 2);
+        continue;
+      }
+      retryMs = this.#pace.firstRetryMs;
+      if (this.#state === 'away') this.#tell({ kind: 'back', waited: this.#queue.length });
+      this.#state = 'fine';
+      if (this.#queue.length === 0) break;
+      await this.#sleep(() => (this.#isClosing ? 0 : this.#pace.gapMs));
+    }
+    if (!signal.aborted) await this.#sleep(() => (this.#isClosing ? 0 : this.#pace.gapMs));
+  }
+
+  /** An outlet may wait for a person (the key): the end of the run does not. */
+  async #untilAborted(delivery: Promise<void>): Promise<void> {
+    let stop = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      stop = () => reject(new Error('aborted'));
+      this.#abort.signal.addEventListener('abort', stop);
+    });
+    try {
+      await Promise.race([delivery, aborted]);
+    } finally {
+      this.#abort.signal.removeEventListener('abort', stop);
+      // When it was left behind, how it ends is nobody's concern.
+      delivery.catch(() => undefined);
+    }
+  }
+
+  async #fail(reason: DeliveryError): Promise<void> {
+    const before = this.#state;
+    this.#state = reason.isFinal ? 'refused' : 'away';
+    if (before !== this.#state) this.#tell({ kind: this.#state, reason });
+    await this.#queue.persist();
+  }
+
+  /** @param howLong asked again when something wakes the sender */
+  async #sleep(howLong: () => number): Promise<void> {
+    const start = Date.now();
+    for (;;) {
+      const left = this.#abort.signal.aborted ? 0 : start + howLong() - Date.now();
+      if (left <= 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+}
+
+/** Anything else that is thrown is our mistake, which trying again won't mend. */
+function asDeliveryError(error: unknown): DeliveryError {
+  if (error instanceof DeliveryError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new DeliveryError(`internal: ${message}`, { isFinal: true, cause: error });
+}
+
+/** What to log about it. */
+export function describeNews(name: string, news: SenderNews, path: string): string {
+  switch (news.kind) {
+    case 'away':
+      return `${name} is away: ${news.reason.message}. Training goes on; what it logs waits in ${path} and is sent when the server is back`;
+    case 'back':
+      return `${name} is back; ${news.waited === 0 ? 'everything is delivered' : `${news.waited} records wait for their turn`}`;
+    case 'refused':
+      return `${name} refuses what it is sent: ${news.reason.message}. It is not asked again in this run; what is logged stays in ${path}`;
+    default:
+      return assertNever(news, 'sender news');
+  }
+}
