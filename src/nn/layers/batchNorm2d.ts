@@ -1,8 +1,10 @@
 import {
   batchNormEval,
   batchNormTrain,
+  onStep,
   runElementwise,
   type Activation,
+  type BatchNormResult,
   type Tensor,
 } from '../../gpu/index.ts';
 import { RunError } from '../../errors/index.ts';
@@ -68,7 +70,10 @@ export class BatchNorm2d extends Module {
     const mean = this.runningMean?.variable;
     const variance = this.runningVar?.variable;
     if (!this.training && mean && variance)
-      return batchNormEval(x, mean, variance, gamma, beta, this.#eps, activation);
+      return batchNormEval(x, mean, variance, gamma, beta, this.#eps, {
+        activation,
+        isFrozen: this.weight?.requiresGrad !== true && this.bias?.requiresGrad !== true,
+      });
     const count = x.size / this.numFeatures;
     if (this.training && count === 1) {
       throw new RunError(
@@ -76,25 +81,33 @@ export class BatchNorm2d extends Module {
         { code: 'batch-too-small', hint: 'raise samples_per_gpu or the picture size, or set norm_eval=True' },
       );
     }
-    const batch = batchNormTrain(x, gamma, beta, this.#eps, activation);
-    if (this.training) this.#track(batch.mean, batch.variance, count);
+    const isTracking = this.training && mean !== undefined && variance !== undefined;
+    const counter = isTracking ? this.numBatchesTracked : null;
+    onStep(() => {
+      if (counter) counter.value += 1;
+    });
+    const momentum = this.#momentum;
+    const running = isTracking && momentum !== null ? { mean, variance, momentum } : null;
+    const batch = batchNormTrain(x, gamma, beta, this.#eps, activation, running);
+    if (isTracking && running === null) this.#average(batch, mean, variance, count);
     return batch.y;
   }
 
-  /** running = (1 - m) running + m batch, with the unbiased variance of the batch. */
-  #track(mean: Tensor, variance: Tensor, count: number): void {
-    if (!this.runningMean || !this.runningVar || !this.numBatchesTracked) return;
-    this.numBatchesTracked.value += 1;
-    const factor = this.#momentum ?? 1 / this.numBatchesTracked.value;
-    const { variable: runningMean } = this.runningMean;
-    const { variable: runningVar } = this.runningVar;
+  /** Without a momentum: the plain average over all batches, whose factor is another one in every step. */
+  #average(batch: BatchNormResult, runningMean: Tensor, runningVar: Tensor, count: number): void {
+    const uniforms = (): Record<string, number> => {
+      const factor = 1 / (this.numBatchesTracked?.value ?? 1);
+      return { factor, kept: 1 - factor, unbiasedFactor: (factor * count) / (count - 1) };
+    };
+    const { mean, variance } = batch;
     runElementwise({
       name: 'runningStats',
       body: `runningMean = u.kept * runningMean + u.factor * mean;
         runningVar = u.kept * runningVar + u.unbiasedFactor * variance;`,
       reads: { mean, variance },
       writes: { runningMean, runningVar },
-      uniforms: { factor, kept: 1 - factor, unbiasedFactor: (factor * count) / (count - 1) },
+      uniforms: uniforms(),
+      liveUniforms: uniforms,
     });
   }
 

@@ -1,4 +1,4 @@
-import { groupNorm, relu, type Activation, type Tensor } from '../../gpu/index.ts';
+import { groupNorm, type Activation, type Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
 import type { Rng } from '../../util/prng.ts';
 import { fillConstant } from '../init/initializers.ts';
@@ -32,10 +32,13 @@ export class GroupNorm extends Module {
     this.bias = this.addParameter('bias', new Parameter([numChannels]));
   }
 
-  /** @param x float32 [B, H, W, C]; borrowed @returns the same shape, new */
+  /**
+   * @param x float32 [B, H, W, C]; borrowed
+   * @param activation applied to the result in the same pass
+   * @returns the same shape, new
+   */
   forward(x: Tensor, activation?: Activation): Tensor {
-    const y = groupNorm(x, this.#numGroups, this.weight.variable, this.bias.variable, this.#eps);
-    return activation === 'relu' ? relu(y) : y;
+    return groupNorm(x, this.#numGroups, this.weight.variable, this.bias.variable, this.#eps, activation);
   }
 
   override resetParameters(_rng: Rng): void {

@@ -1,10 +1,11 @@
 // Reference of batch norm in float64, x seen as [rows, C].
+import { activateCpu, type Activation } from '../activation.ts';
 
 export interface NormParams {
   readonly gamma: ArrayLike<number>;
   readonly beta: ArrayLike<number>;
   readonly eps: number;
-  readonly hasRelu: boolean;
+  readonly activation?: Activation;
 }
 
 /** Mean and biased variance of each column. */
@@ -20,7 +21,7 @@ export function statisticsCpu(
   return { mean, variance };
 }
 
-/** y = (x - mean) / sqrt(variance + eps) * gamma + beta, then relu. */
+/** y = (x - mean) / sqrt(variance + eps) * gamma + beta, then the activation. */
 export function batchNormCpu(
   x: ArrayLike<number>,
   mean: ArrayLike<number>,
@@ -31,6 +32,6 @@ export function batchNormCpu(
   return Float64Array.from(x, (v, i) => {
     const k = i % c;
     const y = ((v - mean[k]) / Math.sqrt(variance[k] + p.eps)) * p.gamma[k] + p.beta[k];
-    return p.hasRelu ? Math.max(y, 0) : y;
+    return activateCpu(p.activation, y);
   });
 }

@@ -12,26 +12,31 @@ afterAll(() => {
 const EPS = 1e-5;
 
 test.each([
-  [[2, 3, 5, 4], true],
-  [[1, 7, 3, 3], false],
-  [[1, 4, 1, 1], false],
-  [[3, 5, 2, 8], true],
+  [[2, 3, 5, 4], 'relu'],
+  [[1, 7, 3, 3], undefined],
+  [[1, 4, 1, 1], undefined],
+  [[3, 5, 2, 8], 'relu'],
+  [[2, 4, 3, 4], { type: 'leaky_relu', slope: 0.1 }],
+  [[2, 4, 3, 3], 'hswish'],
 ] as const)(
-  'batchNormTrain: %j relu %s equals the reference and finite differences',
-  async (shape, hasRelu) => {
+  'batchNormTrain: %j %j equals the reference and finite differences',
+  async (shape, activation) => {
     const c = shape[3];
     const size = shape.reduce<number>((a, b) => a * b, 1);
     const xv = values(size, 1).map((v) => v * 2 + 0.5);
     const gv = values(c, 2).map((v) => v + 1.5);
     const bv = values(c, 3);
     const dyv = values(size, 4);
-    const loss = (x: ArrayLike<number>, gamma: ArrayLike<number>, beta: ArrayLike<number>): number => {
+    const forward = (
+      x: ArrayLike<number>,
+      gamma: ArrayLike<number>,
+      beta: ArrayLike<number>,
+    ): Float64Array => {
       const { mean, variance } = statisticsCpu(x, c);
-      return batchNormCpu(x, mean, variance, { gamma, beta, eps: EPS, hasRelu }).reduce(
-        (s, v, i) => s + v * dyv[i],
-        0,
-      );
+      return batchNormCpu(x, mean, variance, { gamma, beta, eps: EPS, activation });
     };
+    const loss = (...args: Parameters<typeof forward>): number =>
+      forward(...args).reduce((sum, v, i) => sum + v * dyv[i], 0);
     const vars = [
       gpu.variable(gpu.tensor(xv, shape)),
       gpu.variable(gpu.tensor(gv, [c])),
@@ -40,69 +45,61 @@ test.each([
     const dy = gpu.tensor(dyv, shape);
     const before = gpu.memory().numTensors;
     const out = gpu.valueAndGrads(() => {
-      const { y, mean, variance } = gpu.batchNormTrain(
-        vars[0],
-        vars[1],
-        vars[2],
-        EPS,
-        hasRelu ? 'relu' : undefined,
-      );
+      const { y, mean, variance } = gpu.batchNormTrain(vars[0], vars[1], vars[2], EPS, activation);
       return { loss: gpu.sum(gpu.mul(y, dy)), aux: [y, mean, variance] };
     }, vars);
     expect(gpu.memory().numTensors).toBe(before + 7);
     const { mean, variance } = statisticsCpu(xv, c);
     expectClose(await gpu.read(out.aux[1]), mean, 1e-5);
     expectClose(await gpu.read(out.aux[2]), variance, 1e-5);
-    expectClose(
-      await gpu.read(out.aux[0]),
-      batchNormCpu(xv, mean, variance, { gamma: gv, beta: bv, eps: EPS, hasRelu }),
-      1e-5,
-    );
-    expectClose(
-      await gpu.read(out.grads[0]!),
+    expectClose(await gpu.read(out.aux[0]), forward(xv, gv, bv), 1e-5);
+    const slopes = [
       numericalGrad((x) => loss(x, gv, bv), xv),
-      2e-5,
-    );
-    expectClose(
-      await gpu.read(out.grads[1]!),
       numericalGrad((g) => loss(xv, g, bv), gv),
-      1e-5,
-    );
-    expectClose(
-      await gpu.read(out.grads[2]!),
       numericalGrad((b) => loss(xv, gv, b), bv),
-      1e-5,
-    );
+    ];
+    for (const [k, grad] of out.grads.entries())
+      expectClose(await gpu.read(grad!), slopes[k], k === 0 ? 2e-5 : 1e-5);
   },
 );
 
-test('batchNormEval: gradients by given statistics', async () => {
-  const c = 4;
-  const [xv, gv, bv, mv, dyv] = [values(40, 1), values(c, 2), values(c, 3), values(c, 4), values(40, 5)];
-  const vv = values(c, 6).map((v) => v + 1.2);
-  const loss = (x: ArrayLike<number>, gamma: ArrayLike<number>): number =>
-    batchNormCpu(x, mv, vv, { gamma, beta: bv, eps: EPS, hasRelu: true }).reduce(
-      (s, v, i) => s + v * dyv[i],
-      0,
+const [MV, VV] = [values(4, 4), values(4, 6).map((v) => v + 1.2)];
+
+test.each([['relu'], ['silu']] as const)(
+  'batchNormEval: %s: gradients by given statistics; frozen, by x alone and the same',
+  async (activation) => {
+    const c = 4;
+    const [xv, gv, bv, dyv] = [values(40, 1), values(c, 2), values(c, 3), values(40, 5)];
+    const loss = (x: ArrayLike<number>, gamma: ArrayLike<number>): number =>
+      batchNormCpu(x, MV, VV, { gamma, beta: bv, eps: EPS, activation }).reduce(
+        (s, v, i) => s + v * dyv[i],
+        0,
+      );
+    const x = gpu.variable(gpu.tensor(xv, [1, 2, 5, c]));
+    const gamma = gpu.variable(gpu.tensor(gv, [c]));
+    const run = (isFrozen: boolean): gpu.ValueAndGrads =>
+      gpu.valueAndGrads(() => {
+        const [mean, variance, beta] = [MV, VV, bv].map((v) => gpu.tensor(v, [c]));
+        const y = gpu.batchNormEval(x, mean, variance, gamma, beta, EPS, { activation, isFrozen });
+        return { loss: gpu.sum(gpu.mul(y, gpu.tensor(dyv, x.shape))) };
+      }, [x, gamma]);
+    const { grads } = run(false);
+    const dx = await gpu.read(grads[0]!);
+    expectClose(
+      dx,
+      numericalGrad((v) => loss(v, gv), xv),
+      1e-5,
     );
-  const x = gpu.variable(gpu.tensor(xv, [1, 2, 5, c]));
-  const gamma = gpu.variable(gpu.tensor(gv, [c]));
-  const out = gpu.valueAndGrads(() => {
-    const [mean, variance, beta] = [mv, vv, bv].map((v) => gpu.tensor(v, [c]));
-    const y = gpu.batchNormEval(x, mean, variance, gamma, beta, EPS, 'relu');
-    return { loss: gpu.sum(gpu.mul(y, gpu.tensor(dyv, x.shape))) };
-  }, [x, gamma]);
-  expectClose(
-    await gpu.read(out.grads[0]!),
-    numericalGrad((v) => loss(v, gv), xv),
-    1e-5,
-  );
-  expectClose(
-    await gpu.read(out.grads[1]!),
-    numericalGrad((v) => loss(xv, v), gv),
-    1e-5,
-  );
-});
+    expectClose(
+      await gpu.read(grads[1]!),
+      numericalGrad((v) => loss(xv, v), gv),
+      1e-5,
+    );
+    const frozen = run(true).grads;
+    expect(frozen[1]).toBeNull();
+    expect([...(await gpu.read(frozen[0]!))]).toEqual([...dx]);
+  },
+);
 
 test('batchNormTrain: a large mean does not spoil the variance, over many chunks', async () => {
   const c = 5;
@@ -112,4 +109,25 @@ test('batchNormTrain: a large mean does not spoil the variance, over many chunks
   const one = gpu.ones([c]);
   const out = gpu.batchNormTrain(gpu.tensor(xv, [1, 1, rows, c]), one, one, EPS);
   expectClose(await gpu.read(out.variance), variance, 1e-4);
+});
+
+test.each([[3], [8]])('batchNormTrain: running statistics of %i channels move along, unbiased', async (c) => {
+  const rows = 21;
+  const xv = values(rows * c, 5);
+  const start = { mean: values(c, 6), variance: values(c, 7).map((v) => v + 2) };
+  const running = {
+    mean: gpu.variable(gpu.tensor(start.mean, [c])),
+    variance: gpu.variable(gpu.tensor(start.variance, [c])),
+    momentum: 0.1,
+  };
+  gpu.batchNormTrain(gpu.tensor(xv, [rows, 1, 1, c]), gpu.ones([c]), gpu.zeros([c]), EPS, undefined, running);
+  const { mean, variance } = statisticsCpu(xv, c);
+  expectClose(
+    await gpu.read(running.mean),
+    start.mean.map((v, k) => 0.9 * v + 0.1 * mean[k]),
+  );
+  expectClose(
+    await gpu.read(running.variance),
+    start.variance.map((v, k) => 0.9 * v + (0.1 * variance[k] * rows) / (rows - 1)),
+  );
 });

@@ -1,25 +1,39 @@
-// WGSL of batch norm over x seen as [rows, C]. A thread owns four channels (one where C is no multiple of 4) of a run of
-// rows, so that per-channel values are loaded once. Statistics are joined chunk by chunk in a fixed order.
+// WGSL of batch and group norm over x seen as [samples, rows, C] (batch norm: one sample). A thread owns four channels
+// (one where C is no multiple of 4) of a run of rows, so that per-channel values are loaded once. Statistics are joined
+// chunk by chunk in a fixed order. Per-channel statistics lie as [samples, C].
 import { bindings, type Program } from '../../program.ts';
+import { activationGradWgsl, activationKey, activationWgsl, type Activation } from '../activation.ts';
 
-const UNIFORMS = 'size: u32, rows: u32, columns: u32, rowsPerThread: u32, eps: f32';
+const UNIFORMS = 'size: u32, rows: u32, columns: u32, rowsPerThread: u32, chunks: u32, eps: f32';
+const RUNNING = 'kept: f32, factor: f32, unbiasedFactor: f32';
 
-/** Words of the uniform buffer; `columns` counts elements of T (vec4 or single channels). */
-export function normUniforms(
-  size: number,
-  rows: number,
-  columns: number,
-  rowsPerThread: number,
-  eps: number,
-): Uint32Array {
-  const words = Uint32Array.of(size, rows, columns, rowsPerThread, 0);
-  new Float32Array(words.buffer)[4] = eps;
+export interface NormSizes {
+  /** Threads. */
+  readonly size: number;
+  /** Rows of a sample. */
+  readonly rows: number;
+  /** Elements of T in a row. */
+  readonly columns: number;
+  readonly rowsPerThread: number;
+  readonly eps: number;
+}
+
+/** Words of the uniform buffer, then any further floats. */
+export function normUniforms(sizes: NormSizes, floats: readonly number[] = []): Uint32Array {
+  const { size, rows, columns, rowsPerThread, eps } = sizes;
+  const words = new Uint32Array(6 + floats.length);
+  words.set([size, rows, columns, rowsPerThread, Math.ceil(rows / rowsPerThread)]);
+  new Float32Array(words.buffer).set([eps, ...floats], 5);
   return words;
 }
 
-const type = (isVec: boolean): string => (isVec ? 'vec4f' : 'f32');
+type T = 'f32' | 'vec4f';
+const typeOf = (isVec: boolean): T => (isVec ? 'vec4f' : 'f32');
 const suffix = (isVec: boolean): string => (isVec ? ' c4' : ' c1');
+const named = (activation: Activation | undefined): string =>
+  activation ? ` ${activationKey(activation)}` : '';
 
+// `c` is the channel, `s` its place among the statistics, x[first + row * u.columns] its value in a row.
 function main(body: string): string {
   return `
 @compute @workgroup_size(64)
@@ -27,25 +41,28 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) grid: vec3u, 
   let i = (wg.x + wg.y * grid.x) * 64u + local;
   if (i >= u.size) { return; }
   let c = i % u.columns;
-  let start = i / u.columns * u.rowsPerThread;
+  let sample = i / u.columns / u.chunks;
+  let s = sample * u.columns + c;
+  let first = sample * u.rows * u.columns + c;
+  let start = i / u.columns % u.chunks * u.rowsPerThread;
   let end = min(start + u.rowsPerThread, u.rows);
 ${body}
 }`;
 }
 
-/** Reads x; writes the mean and the sum of squared deviations of each chunk of rows: [chunks, C] each. */
+/** Reads x; writes the mean and the sum of squared deviations of each chunk of rows: [samples, chunks, C] each. */
 export function statsProgram(isVec: boolean): Program {
-  const T = type(isVec);
+  const T = typeOf(isVec);
   return {
     key: `batchNormStats${suffix(isVec)}`,
     source: () => `${bindings({ x: T }, { means: T, m2s: T }, UNIFORMS)}
 ${main(`
   // Deviations from the chunk's first value: no cancellation where the mean is large.
-  let shift = x[start * u.columns + c];
+  let shift = x[first + start * u.columns];
   var sum = ${T}();
   var squares = ${T}();
   for (var row = start; row < end; row++) {
-    let d = x[row * u.columns + c] - shift;
+    let d = x[first + row * u.columns] - shift;
     sum += d;
     squares += d * d;
   }
@@ -56,124 +73,164 @@ ${main(`
 }
 
 /**
- * Join chunk statistics (Chan, Golub, LeVeque 1979). Reads means and m2s of chunks of `rowsPerThread` rows; writes
- * mean [C] and biased variance [C].
+ * Join chunk statistics (Chan, Golub, LeVeque 1979). Reads means and m2s of the chunks; writes mean and biased variance
+ * [samples, C], and moves running statistics along: running = kept * running + factor * new.
  */
-export function joinStatsProgram(isVec: boolean): Program {
-  const T = type(isVec);
+export function joinStatsProgram(isVec: boolean, hasRunning: boolean): Program {
+  const T = typeOf(isVec);
+  const writes = { mean: T, variance: T, ...(hasRunning ? { runningMean: T, runningVar: T } : {}) };
   return {
-    key: `batchNormJoin${suffix(isVec)}`,
-    source: () => `${bindings({ means: T, m2s: T }, { mean: T, variance: T }, UNIFORMS)}
+    key: `batchNormJoin${hasRunning ? ' running' : ''}${suffix(isVec)}`,
+    source:
+      () => `${bindings({ means: T, m2s: T }, writes, hasRunning ? `${UNIFORMS}, ${RUNNING}` : UNIFORMS)}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let c = id.x;
-  if (c >= u.columns) { return; }
+  let s = id.x;
+  if (s >= u.size) { return; }
   var total = 0.0;
   var m = ${T}();
   var m2 = ${T}();
-  var chunk = 0u;
+  var at = s / u.columns * u.chunks * u.columns + s % u.columns;
   for (var row = 0u; row < u.rows; row += u.rowsPerThread) {
     let n = f32(min(u.rowsPerThread, u.rows - row));
-    let at = chunk * u.columns + c;
     let delta = means[at] - m;
     let next = total + n;
     m += delta * (n / next);
     m2 += m2s[at] + delta * delta * (total * n / next);
     total = next;
-    chunk++;
+    at += u.columns;
   }
-  mean[c] = m;
-  variance[c] = m2 / total;
+  let v = m2 / total;
+  mean[s] = m;
+  variance[s] = v;
+  ${hasRunning ? RUNNING_UPDATE : ''}
 }`,
   };
 }
 
-/** y = (x - mean) / sqrt(variance + eps) * gamma + beta, then relu. Reads x, mean, variance, gamma, beta. */
-export function normaliseProgram(isVec: boolean, hasRelu: boolean): Program {
-  const T = type(isVec);
+const RUNNING_UPDATE = `runningMean[s] = u.kept * runningMean[s] + u.factor * m;
+  runningVar[s] = u.kept * runningVar[s] + u.unbiasedFactor * v;`;
+
+/** y = activation((x - mean) / sqrt(variance + eps) * gamma + beta). Reads x, mean, variance, gamma, beta. */
+export function normaliseProgram(isVec: boolean, activation: Activation | undefined): Program {
+  const T = typeOf(isVec);
   return {
-    key: `batchNormApply${hasRelu ? ' relu' : ''}${suffix(isVec)}`,
+    key: `batchNormApply${named(activation)}${suffix(isVec)}`,
     source: () => `${bindings({ x: T, mean: T, variance: T, gamma: T, beta: T }, { y: T }, UNIFORMS)}
+${activation ? activationWgsl(activation, T) : ''}
 ${main(`
-  let m = mean[c];
-  let scale = gamma[c] / sqrt(variance[c] + u.eps);
+  let m = mean[s];
+  let scale = gamma[c] / sqrt(variance[s] + u.eps);
   let offset = beta[c];
   for (var row = start; row < end; row++) {
-    let at = row * u.columns + c;
+    let at = first + row * u.columns;
     let v = (x[at] - m) * scale + offset;
-    y[at] = ${hasRelu ? `select(v, ${T}(), v < ${T}())` : 'v'};
+    y[at] = ${activation ? 'activate(v)' : 'v'};
   }`)}`,
   };
 }
 
-// With the activation folded in, the sign of y is found again from x: y itself is not kept.
-function maskedDy(hasRelu: boolean, T: string): string {
-  return hasRelu ? `select(${T}(), dy[at], (x[at] - m) * scale + offset > ${T}())` : 'dy[at]';
+// With the activation folded in, its input is computed again from x: neither it nor y is kept.
+function slopedDy(activation: Activation | undefined, T: T): string {
+  if (!activation) return 'dy[at]';
+  const z = 'centred * scale + offset';
+  if (activation === 'relu') return `select(${T}(), dy[at], ${z} > ${T}())`;
+  return `dy[at] * activationSlope(${z})`;
 }
 
-/** Chunk sums of dy and dy * xhat. Reads dy, x, mean, variance, gamma, beta; writes sumDy, sumDyXhat [chunks, C]. */
-export function gradSumsProgram(isVec: boolean, hasRelu: boolean): Program {
-  const T = type(isVec);
+const slopeFunction = (activation: Activation | undefined, T: T): string =>
+  activation && activation !== 'relu' ? activationGradWgsl(activation, T) : '';
+
+/** Chunk sums of dy and dy * xhat. Reads dy, x, mean, variance, gamma, beta; writes sums, dots [samples, chunks, C]. */
+export function gradSumsProgram(isVec: boolean, activation: Activation | undefined): Program {
+  const T = typeOf(isVec);
   const reads = { dy: T, x: T, mean: T, variance: T, gamma: T, beta: T };
   return {
-    key: `batchNormGradSums${hasRelu ? ' relu' : ''}${suffix(isVec)}`,
+    key: `batchNormGradSums${named(activation)}${suffix(isVec)}`,
     source: () => `${bindings(reads, { sums: T, dots: T }, UNIFORMS)}
+${slopeFunction(activation, T)}
 ${main(`
-  let m = mean[c];
-  let inverse = 1.0 / sqrt(variance[c] + u.eps);
-  let scale = gamma[c] / sqrt(variance[c] + u.eps);
+  let m = mean[s];
+  let inverse = 1.0 / sqrt(variance[s] + u.eps);
+  let scale = gamma[c] / sqrt(variance[s] + u.eps);
   let offset = beta[c];
   var sum = ${T}();
   var dot = ${T}();
   for (var row = start; row < end; row++) {
-    let at = row * u.columns + c;
-    let d = ${maskedDy(hasRelu, T)};
+    let at = first + row * u.columns;
+    let centred = x[at] - m;
+    let d = ${slopedDy(activation, T)};
     sum += d;
-    dot += d * (x[at] - m);
+    dot += d * centred;
   }
   sums[i] = sum;
   dots[i] = dot * inverse;`)}`,
   };
 }
 
-/** Join the chunk sums of {@link gradSumsProgram}. Reads sums, dots of `rows` chunks; writes dbeta, dgamma [C]. */
+/** Add up `rows` rows of each sample. Reads sums, dots [samples, rows, C]; writes both joined, [samples, C]. */
 export function joinSumsProgram(isVec: boolean): Program {
-  const T = type(isVec);
+  const T = typeOf(isVec);
   return {
     key: `batchNormJoinSums${suffix(isVec)}`,
-    source: () => `${bindings({ sums: T, dots: T }, { dbeta: T, dgamma: T }, UNIFORMS)}
+    source: () => `${bindings({ sums: T, dots: T }, { sum_total: T, dot_total: T }, UNIFORMS)}
 ${main(`
   var sum = ${T}();
   var dot = ${T}();
   for (var row = start; row < end; row++) {
-    sum += sums[row * u.columns + c];
-    dot += dots[row * u.columns + c];
+    sum += sums[first + row * u.columns];
+    dot += dots[first + row * u.columns];
   }
-  dbeta[c] = sum;
-  dgamma[c] = dot;`)}`,
+  sum_total[s] = sum;
+  dot_total[s] = dot;`)}`,
   };
 }
 
+/** Where the statistics come from, which decides what flows back through them. */
+export type Statistics = 'given' | 'batch' | 'group';
+
+// dx of one row from d (dy through the activation). Batch: gamma / std * (d - mean(d) - xhat * mean(d * xhat)). Group:
+// the means are over gamma * d of all channels of the group.
+const INPUT_GRAD: Record<Statistics, { readonly before: string; readonly dx: string }> = {
+  given: { before: '', dx: 'scale * d' },
+  batch: {
+    before: 'let a = sums[s] / f32(u.rows); let b = dots[s] * inverse / f32(u.rows);',
+    dx: 'scale * (d - a - centred * b)',
+  },
+  group: {
+    before: 'let a = sums[s]; let b = dots[s] * inverse;',
+    dx: 'inverse * (gamma[c] * d - a - centred * b)',
+  },
+};
+
 /**
- * dx = gamma / std * (dy - mean(dy) - xhat * mean(dy * xhat)), or gamma / std * dy where the statistics are constants.
- * Reads dy, x, mean, variance, gamma, beta, and for training dbeta = sum(dy), dgamma = sum(dy * xhat).
+ * Reads dy, x, mean, variance, gamma, beta; besides for `batch` sums(dy), sums(dy * xhat) [C], for `group` the means of
+ * gamma * dy and gamma * dy * xhat [samples, C]; writes dx.
  */
-export function inputGradProgram(isVec: boolean, hasRelu: boolean, isTraining: boolean): Program {
-  const T = type(isVec);
-  const reads = { dy: T, x: T, mean: T, variance: T, gamma: T, beta: T };
+export function inputGradProgram(
+  isVec: boolean,
+  activation: Activation | undefined,
+  statistics: Statistics,
+): Program {
+  const T = typeOf(isVec);
+  const given = { dy: T, x: T, mean: T, variance: T, gamma: T, beta: T };
+  const { before, dx } = INPUT_GRAD[statistics];
   return {
-    key: `batchNormInputGrad${hasRelu ? ' relu' : ''}${isTraining ? ' train' : ''}${suffix(isVec)}`,
-    source: () => `${bindings(isTraining ? { ...reads, dbeta: T, dgamma: T } : reads, { dx: T }, UNIFORMS)}
+    key: `batchNormInputGrad ${statistics}${named(activation)}${suffix(isVec)}`,
+    source:
+      () => `${bindings(statistics === 'given' ? given : { ...given, sums: T, dots: T }, { dx: T }, UNIFORMS)}
+${slopeFunction(activation, T)}
 ${main(`
-  let m = mean[c];
-  let inverse = 1.0 / sqrt(variance[c] + u.eps);
-  let scale = gamma[c] / sqrt(variance[c] + u.eps);
+  let m = mean[s];
+  let inverse = 1.0 / sqrt(variance[s] + u.eps);
+  let scale = gamma[c] / sqrt(variance[s] + u.eps);
   let offset = beta[c];
-  ${isTraining ? 'let a = dbeta[c] / f32(u.rows); let b = dgamma[c] * inverse / f32(u.rows);' : ''}
+  ${before}
   for (var row = start; row < end; row++) {
-    let at = row * u.columns + c;
-    let d = ${maskedDy(hasRelu, T)};
-    dx[at] = scale * ${isTraining ? '(d - a - (x[at] - m) * b)' : 'd'};
+    let at = first + row * u.columns;
+    let centred = x[at] - m;
+    let d = ${slopedDy(activation, T)};
+    dx[at] = ${dx};
   }`)}`,
   };
 }
