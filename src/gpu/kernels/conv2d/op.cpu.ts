@@ -24,22 +24,13 @@ function forEachTap(s: ConvShape, visit: (x: number, w: number, y: number) => vo
           }
 }
 
-/** y [B, outH, outW, F]. */
-export function convForwardCpu(
-  s: ConvShape,
-  x: Values,
-  w: Values,
-  bias: Values | null,
-  hasRelu: boolean,
-): Float64Array {
+/** y [B, outH, outW, F], before the activation. */
+export function convForwardCpu(s: ConvShape, x: Values, w: Values, bias: Values | null): Float64Array {
   const y = new Float64Array(s.batch * s.outH * s.outW * s.outC);
   forEachTap(s, (xi, wi, yi) => {
     y[yi] += x[xi] * w[wi];
   });
-  return y.map((v, i) => {
-    const sum = v + (bias ? bias[i % s.outC] : 0);
-    return hasRelu ? Math.max(sum, 0) : sum;
-  });
+  return y.map((v, i) => v + (bias ? bias[i % s.outC] : 0));
 }
 
 /** dx [B, H, W, C]. */

@@ -2,9 +2,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../../index.ts';
 import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
+import { setVariantChoices } from '../../variantChoice.ts';
+import { activateCpu, activationSlopeCpu, type Activation } from '../activation.ts';
 import { convFilterGradCpu, convForwardCpu, convInputGradCpu } from './op.cpu.ts';
 import { conv2d } from './op.ts';
-import { convShape, type Conv2dOptions } from './shape.ts';
+import { convShape, type Conv2dOptions, type ConvShape } from './shape.ts';
+import { convTraits, variantKey, variants } from './variants.ts';
+import type { ConvKind } from './wgsl.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -29,6 +33,10 @@ const CASES: Case[] = [
   { x: [1, 7, 6, 16], w: [3, 3, 4, 16], padding: [1, 1], groups: 4 },
   { x: [1, 6, 6, 5], w: [3, 3, 1, 5], padding: [1, 1], groups: 5, stride: [2, 1] },
   { x: [3, 33, 2, 4], w: [2, 1, 4, 4], padding: [3, 2], stride: [1, 3] },
+  { x: [2, 7, 9, 20], w: [3, 3, 20, 40], stride: [2, 2], padding: [1, 1] },
+  { x: [1, 9, 8, 16], w: [3, 3, 16, 27], padding: [1, 1], bias: true },
+  { x: [3, 5, 6, 24], w: [1, 1, 24, 12] },
+  { x: [1, 7, 7, 3], w: [3, 3, 3, 8], padding: [2, 2], dilation: [2, 2] },
 ];
 
 const name = (c: Case): string => JSON.stringify(c);
@@ -39,12 +47,12 @@ test.each(CASES.map((c) => [name(c), c] as const))('conv2d: %s equals the refere
   const xv = values(size(c.x), 1);
   const wv = values(size(c.w), 2);
   const bv = c.bias ? values(shape.outC, 3) : null;
-  const hasRelu = c.activation === 'relu';
   const before = gpu.memory().numTensors;
   const x = gpu.variable(gpu.tensor(xv, c.x));
   const w = gpu.variable(gpu.tensor(wv, c.w));
   const bias = bv && gpu.variable(gpu.tensor(bv, [bv.length]));
-  const yv = convForwardCpu(shape, xv, wv, bv, hasRelu);
+  const sums = convForwardCpu(shape, xv, wv, bv);
+  const yv = sums.map((v) => activateCpu(c.activation, v));
   const dyv = values(yv.length, 4);
   const dy = gpu.tensor(dyv, [shape.batch, shape.outH, shape.outW, shape.outC]);
   const out = gpu.valueAndGrads(
@@ -55,7 +63,7 @@ test.each(CASES.map((c) => [name(c), c] as const))('conv2d: %s equals the refere
     bias ? [x, w, bias] : [x, w],
   );
   expectClose(await gpu.read(out.aux[0]), yv);
-  const d = dyv.map((v, i) => (hasRelu && yv[i] <= 0 ? 0 : v));
+  const d = dyv.map((v, i) => v * activationSlopeCpu(c.activation, sums[i]));
   expectClose(await gpu.read(out.grads[0]!), convInputGradCpu(shape, d, wv));
   expectClose(await gpu.read(out.grads[1]!), convFilterGradCpu(shape, xv, d), 5e-6);
   if (bias) {
@@ -68,6 +76,82 @@ test.each(CASES.map((c) => [name(c), c] as const))('conv2d: %s equals the refere
   // The initial tensors of the variables are not disposed above.
   expect(gpu.memory().numTensors).toBe(before + (bias ? 3 : 2));
 });
+
+const KINDS: ConvKind[] = ['forward', 'inputGrad', 'filterGrad'];
+
+// y, dx and dw with a variant forced where there is one of that name.
+async function runWith(
+  name: string,
+  shape: ConvShape,
+  c: Case,
+  data: Float32Array[],
+): Promise<ArrayLike<number>[]> {
+  setVariantChoices(Object.fromEntries(KINDS.map((kind) => [variantKey(kind, shape), name])));
+  const [xv, wv, dyv] = data;
+  const [x, w] = [gpu.variable(gpu.tensor(xv, c.x)), gpu.variable(gpu.tensor(wv, c.w))];
+  const dy = gpu.tensor(dyv, [shape.batch, shape.outH, shape.outW, shape.outC]);
+  const { aux, grads } = gpu.valueAndGrads(() => {
+    const y = conv2d(x, w, null, { ...c, activation: undefined });
+    return { loss: gpu.sum(gpu.mul(y, dy)), aux: [y] };
+  }, [x, w]);
+  const out = await Promise.all([aux[0], ...grads].map(async (t) => await gpu.read(t!)));
+  setVariantChoices({});
+  return out;
+}
+
+test.each(CASES.map((c) => [name(c), c] as const))(
+  'conv2d: %s: all variants give the same bits',
+  async (_, c) => {
+    const shape = convShape(c.x, c.w, c);
+    const size = (dims: number[]): number => dims.reduce((a, b) => a * b, 1);
+    const data = [
+      values(size(c.x), 1),
+      values(size(c.w), 2),
+      values(shape.batch * shape.outH * shape.outW * shape.outC, 3),
+    ];
+    const names = new Set(KINDS.flatMap((kind) => variants(kind, shape, convTraits()).map((v) => v.name)));
+    const plain = await runWith('plain', shape, c, data);
+    for (const variant of names) expect(await runWith(variant, shape, c, data), variant).toEqual(plain);
+  },
+);
+
+test.each<Activation>([{ type: 'leaky_relu', slope: 0.1 }, 'relu6', 'silu', 'hswish', 'hsigmoid', 'sigmoid'])(
+  'conv2d: folds in %o, with its gradient',
+  async (activation) => {
+    const c: Case = { x: [1, 5, 6, 4], w: [3, 3, 4, 8], padding: [1, 1], activation };
+    const shape = convShape(c.x, c.w, c);
+    const [xv, wv, bv] = [values(120, 1), values(288, 2), values(8, 3)];
+    const x = gpu.variable(
+      gpu.tensor(
+        xv.map((v) => 3 * v),
+        c.x,
+      ),
+    );
+    const [w, bias] = [gpu.variable(gpu.tensor(wv, c.w)), gpu.variable(gpu.tensor(bv, [8]))];
+    const dyv = values(240, 4);
+    const dy = gpu.tensor(dyv, [1, 5, 6, 8]);
+    const { aux, grads } = gpu.valueAndGrads(() => {
+      const y = conv2d(x, w, bias, c);
+      return { loss: gpu.sum(gpu.mul(y, dy)), aux: [y] };
+    }, [x, bias]);
+    const sums = convForwardCpu(
+      shape,
+      xv.map((v) => 3 * v),
+      wv,
+      bv,
+    );
+    expectClose(
+      await gpu.read(aux[0]),
+      sums.map((v) => activateCpu(activation, v)),
+      5e-6,
+    );
+    const d = dyv.map((v, i) => v * activationSlopeCpu(activation, sums[i]));
+    expectClose(await gpu.read(grads[0]!), convInputGradCpu(shape, d, wv), 5e-6);
+    const db = new Float64Array(8);
+    d.forEach((v, i) => (db[i % 8] += v));
+    expectClose(await gpu.read(grads[1]!), db, 5e-6);
+  },
+);
 
 test('conv2d: the reference gradients equal finite differences', () => {
   const c: Case = {
@@ -83,7 +167,7 @@ test('conv2d: the reference gradients equal finite differences', () => {
   const wv = values(48, 6);
   const dy = values(shape.outH * shape.outW * shape.outC, 7);
   const loss = (x: ArrayLike<number>, w: ArrayLike<number>): number =>
-    convForwardCpu(shape, x, w, null, false).reduce((sum, v, i) => sum + v * dy[i], 0);
+    convForwardCpu(shape, x, w, null).reduce((sum, v, i) => sum + v * dy[i], 0);
   expectClose(
     convInputGradCpu(shape, dy, wv),
     numericalGrad((x) => loss(x, wv), xv),

@@ -1,23 +1,13 @@
 // 2-D convolution, NHWC activations and HWIO weights, with stride, padding, dilation and groups.
+import { invariant } from '../../../errors/index.ts';
 import { runOp } from '../../op.ts';
-import { emptyTensor, runProgram, spread } from '../../program.ts';
+import { emptyTensor, runProgram } from '../../program.ts';
 import type { Tensor } from '../../tfjs.ts';
 import { columnSum } from '../columnSum/op.ts';
-import { reluGrad } from '../relu/op.ts';
-import {
-  convLayout,
-  convUniforms,
-  filterGradProgram,
-  filterGradThreads,
-  forwardProgram,
-  forwardThreads,
-  inputGradProgram,
-  inputGradThreads,
-} from './op.wgsl.ts';
+import { activationGrad } from './activationGrad.ts';
 import { convShape, type Conv2dOptions, type ConvShape } from './shape.ts';
-
-// Threads that keep a device busy; more splits of the filter gradient only add partials to join.
-const FILTER_GRAD_THREADS = 4096;
+import { chooseVariant, convTraits, filterGradSplits, variants } from './variants.ts';
+import { keepsPreActivation, type ConvKind, type Epilogue } from './wgsl.ts';
 
 /**
  * Convolve: y[b, oh, ow, f] = bias[f] + sum over kh, kw, c of
@@ -30,61 +20,65 @@ const FILTER_GRAD_THREADS = 4096;
  */
 export function conv2d(x: Tensor, w: Tensor, bias: Tensor | null, options: Conv2dOptions = {}): Tensor {
   const shape = convShape(x.shape, w.shape, options);
-  const hasRelu = options.activation === 'relu';
+  const { activation } = options;
+  const epilogue = { hasBias: bias !== null, activation };
   const [y] = runOp({
     inputs: bias ? { x, w, bias } : { x, w },
     forward: (save) => {
-      const out = emptyTensor([shape.batch, shape.outH, shape.outW, shape.outC]);
-      const threads = forwardThreads(shape);
-      runProgram(forwardProgram(convLayout(shape), bias !== null, hasRelu), {
-        reads: bias ? [x, w, bias] : [x, w],
-        writes: [out],
-        uniforms: convUniforms(shape, threads),
-        areUniformsStatic: true,
-        grid: spread(threads / 64),
-      });
-      save(hasRelu ? [x, w, out] : [x, w]);
+      const { y: out, before } = convForward(shape, x, w, bias, epilogue);
+      save(activation ? [x, w, before ?? out] : [x, w]);
       return [out];
     },
-    backward: ([dy], [savedX, savedW, out]) => {
-      const d = hasRelu ? reluGrad(dy, out) : dy;
+    backward: ([dy], [savedX, savedW, known]) => {
+      const rows = shape.batch * shape.outH * shape.outW;
+      const d = activation ? activationGrad(activation, dy, known) : dy;
       return {
-        x: () => inputGrad(shape, d, savedW),
-        w: () => filterGrad(shape, savedX, d),
-        bias: () => columnSum(d, shape.batch * shape.outH * shape.outW, shape.outC, [shape.outC]),
+        x: () => convInputGrad(shape, d, savedW),
+        w: () => convFilterGrad(shape, savedX, d),
+        bias: () => columnSum(d, rows, shape.outC, [shape.outC]),
       };
     },
   });
   return y;
 }
 
-function inputGrad(shape: ConvShape, dy: Tensor, w: Tensor): Tensor {
+/** The forward part alone, without a gradient. `before` is set where the activation's gradient needs its input. */
+export function convForward(
+  shape: ConvShape,
+  x: Tensor,
+  w: Tensor,
+  bias: Tensor | null,
+  epilogue: Epilogue,
+): { y: Tensor; before: Tensor | null } {
+  const outShape = [shape.batch, shape.outH, shape.outW, shape.outC];
+  const y = emptyTensor(outShape);
+  const before = keepsPreActivation(epilogue) ? emptyTensor(outShape) : null;
+  run('forward', shape, bias ? [x, w, bias] : [x, w], before ? [y, before] : [y], epilogue);
+  return { y, before };
+}
+
+/** dx [B, H, W, C] from dy [B, outH, outW, F] and w. */
+export function convInputGrad(shape: ConvShape, dy: Tensor, w: Tensor): Tensor {
   const dx = emptyTensor([shape.batch, shape.inH, shape.inW, shape.inC]);
-  const threads = inputGradThreads(shape);
-  runProgram(inputGradProgram(convLayout(shape)), {
-    reads: [dy, w],
-    writes: [dx],
-    uniforms: convUniforms(shape, threads),
-    areUniformsStatic: true,
-    grid: spread(threads / 64),
-  });
+  run('inputGrad', shape, [dy, w], [dx]);
   return dx;
 }
 
-function filterGrad(shape: ConvShape, x: Tensor, dy: Tensor): Tensor {
-  const { kernelH, kernelW, inC, outC, groups, batch, outH } = shape;
-  const threads = filterGradThreads(shape);
-  const rows = batch * outH;
-  const rowsPerSplit = Math.ceil(rows / Math.min(rows, Math.ceil(FILTER_GRAD_THREADS / threads)));
-  const splits = Math.ceil(rows / rowsPerSplit);
-  const outShape = [kernelH, kernelW, inC / groups, outC];
+/** dw [kh, kw, C / groups, F] from x and dy. */
+export function convFilterGrad(shape: ConvShape, x: Tensor, dy: Tensor): Tensor {
+  const outShape = [shape.kernelH, shape.kernelW, shape.inC / shape.groups, shape.outC];
+  const { splits } = filterGradSplits(shape);
   const partials = emptyTensor(splits === 1 ? outShape : [splits, ...outShape]);
-  runProgram(filterGradProgram(convLayout(shape)), {
-    reads: [x, dy],
-    writes: [partials],
-    uniforms: convUniforms(shape, threads * splits, rowsPerSplit),
-    areUniformsStatic: true,
-    grid: spread((threads * splits) / 64),
-  });
+  run('filterGrad', shape, [x, dy], [partials]);
   return splits === 1 ? partials : columnSum(partials, splits, partials.size / splits, outShape);
+}
+
+function run(kind: ConvKind, shape: ConvShape, reads: Tensor[], writes: Tensor[], epilogue?: Epilogue): void {
+  const traits = convTraits();
+  const candidates = variants(kind, shape, traits, epilogue);
+  const name = chooseVariant(kind, shape, candidates, traits);
+  const variant = candidates.find((candidate) => candidate.name === name);
+  invariant(variant, `conv2d has no variant '${name}'`);
+  const { program, grid, uniforms } = variant;
+  runProgram(program, { reads, writes, uniforms, areUniformsStatic: true, grid });
 }

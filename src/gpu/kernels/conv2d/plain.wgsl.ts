@@ -1,64 +1,23 @@
-// WGSL of the convolution: forward, input gradient, filter gradient. Plain register tiles: no workgroup memory and no
-// barriers, which software adapters run one thread after the other. Sizes are uniforms, so that a whole net needs few
-// pipelines (a software adapter takes half a second to compile one).
+// The convolution in plain register tiles: no workgroup memory, no barriers, no subgroups, any layout. What runs where the
+// other variants don't apply. Sizes are uniforms, so that a whole net needs few pipelines (a software adapter takes half a
+// second to compile one).
 //
 // Each thread makes 4 pixels x 4 channels (forward, input gradient) or 4 x 4 channels of one filter tap (filter
-// gradient): 16 sums in registers, 8 vec4 loads per 64 multiply-adds. More spills registers on 256-bit CPUs.
+// gradient): 16 sums in registers, 8 vec4 loads per 64 multiply-adds.
 import { bindings, type Program } from '../../program.ts';
 import type { ConvShape } from './shape.ts';
+import {
+  element,
+  epilogueKey,
+  forwardHeader,
+  keyOf,
+  loader,
+  storer,
+  UNIFORMS,
+  type ConvLayout,
+  type Epilogue,
+} from './wgsl.ts';
 
-const FIELDS = [
-  'batch', 'inH', 'inW', 'inC', 'outH', 'outW', 'outC', 'kernelH', 'kernelW', 'strideH', 'strideW', 'padH', 'padW',
-  'dilationH', 'dilationW', 'groups',
-] as const; // prettier-ignore
-
-const UNIFORMS = [...FIELDS, 'groupC', 'groupF', 'rowsPerSplit', 'size']
-  .map((name) => `${name}: u32`)
-  .join(', ');
-
-/** Words of the uniform buffer. `size` counts threads. */
-export function convUniforms(shape: ConvShape, size: number, rowsPerSplit = 0): Uint32Array {
-  const { inC, outC, groups } = shape;
-  return Uint32Array.from([
-    ...FIELDS.map((name) => shape[name]),
-    inC / groups,
-    outC / groups,
-    rowsPerSplit,
-    size,
-  ]);
-}
-
-/** Which tensors may be read four channels at a time. Part of every key. */
-export interface ConvLayout {
-  /** Channels of x per group are a multiple of 4. */
-  readonly isCVec: boolean;
-  /** Channels of y per group are a multiple of 4. */
-  readonly isFVec: boolean;
-}
-
-export function convLayout(shape: ConvShape): ConvLayout {
-  return { isCVec: (shape.inC / shape.groups) % 4 === 0, isFVec: (shape.outC / shape.groups) % 4 === 0 };
-}
-
-function keyOf(name: string, { isCVec, isFVec }: ConvLayout): string {
-  return `${name} c${isCVec ? 4 : 1} f${isFVec ? 4 : 1}`;
-}
-
-// A function that reads four channels from element index `at`, `left` of which exist. Values past the end are 0, not
-// whatever follows: that might be NaN.
-function loader(name: string, buffer: string, isVec: boolean): string {
-  if (isVec) return `fn ${name}(at: u32, left: u32) -> vec4f { return ${buffer}[at / 4u]; }`;
-  const part = (k: number): string => `select(0.0, ${buffer}[at + ${k}u], left > ${k}u)`;
-  return `fn ${name}(at: u32, left: u32) -> vec4f { return vec4f(${[0, 1, 2, 3].map(part).join(', ')}); }`;
-}
-
-function storer(name: string, buffer: string, isVec: boolean): string {
-  if (isVec) return `fn ${name}(at: u32, left: u32, v: vec4f) { ${buffer}[at / 4u] = v; }`;
-  const part = (k: number): string => `if (left > ${k}u) { ${buffer}[at + ${k}u] = v[${k}]; }`;
-  return `fn ${name}(at: u32, left: u32, v: vec4f) { ${[0, 1, 2, 3].map(part).join(' ')} }`;
-}
-
-const element = (isVec: boolean): string => (isVec ? 'vec4f' : 'f32');
 const four = (f: (i: number) => string): string => [0, 1, 2, 3].map(f).join('\n');
 
 const MAIN = `
@@ -67,8 +26,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) grid: vec3u, 
   let i = (wg.x + wg.y * grid.x) * 64u + local;
   if (i >= u.size) { return; }`;
 
-/** Threads of {@link forwardProgram}: [batch, outH, ceil(outW / 4), groups * ceil(groupF / 4)], channels fastest. */
-export function forwardThreads(s: ConvShape): number {
+/** Threads of {@link plainForward}: [batch, outH, ceil(outW / 4), groups * ceil(groupF / 4)], channels fastest. */
+export function plainForwardThreads(s: ConvShape): number {
   return s.batch * s.outH * Math.ceil(s.outW / 4) * s.groups * Math.ceil(s.outC / s.groups / 4);
 }
 
@@ -81,30 +40,23 @@ const FORWARD_BY_FOUR = `
         ${four(
           (k) => `
         let x${k} = select(vec4f(), loadX(at${k} + c, 4u), in${k});
-        part${k} += x${k}.x * w0; part${k} += x${k}.y * w1; part${k} += x${k}.z * w2; part${k} += x${k}.w * w3;`,
+        acc${k} += x${k}.x * w0; acc${k} += x${k}.y * w1; acc${k} += x${k}.z * w2; acc${k} += x${k}.w * w3;`,
         )}
       }`;
 const FORWARD_BY_ONE = `
       for (var c = 0u; c < u.groupC; c++) {
         let wc = loadW((tap + c) * u.outC + f, leftF);
-        ${four((k) => `part${k} += select(0.0, x[at${k} + c], in${k}) * wc;`)}
+        ${four((k) => `acc${k} += select(0.0, x[at${k} + c], in${k}) * wc;`)}
       }`;
 
-/** y = conv(x, w) [+ bias] [then relu]. Reads x, w, [bias]; writes y. */
-export function forwardProgram(layout: ConvLayout, hasBias: boolean, hasRelu: boolean): Program {
+/** y = conv(x, w) [+ bias] [then activation]. Reads x, w, [bias]; writes y, [values before the activation]. */
+export function plainForward(layout: ConvLayout, epilogue: Epilogue): Program {
   const { isCVec, isFVec } = layout;
   return {
-    key: `${keyOf('conv2d', layout)}${hasBias ? ' bias' : ''}${hasRelu ? ' relu' : ''}`,
+    key: `${keyOf('conv2d', layout)}${epilogueKey(epilogue)}`,
     source: () => `
-${bindings(
-  { x: element(isCVec), w: element(isFVec), ...(hasBias ? { bias: element(isFVec) } : {}) },
-  { y: element(isFVec) },
-  UNIFORMS,
-)}
+${forwardHeader(element(isCVec), isFVec, epilogue)}
 ${isCVec ? loader('loadX', 'x', true) : ''}
-${loader('loadW', 'w', isFVec)}
-${hasBias ? loader('loadBias', 'bias', isFVec) : ''}
-${storer('storeY', 'y', isFVec)}
 ${MAIN}
   let tilesF = (u.groupF + 3u) / 4u;
   let tilesW = (u.outW + 3u) / 4u;
@@ -130,33 +82,28 @@ ${MAIN}
       let at${k} = (row + u32(clamp(iw${k}, 0, i32(u.inW) - 1))) * u.inC + group * u.groupC;`,
       )}
       let tap = (kh * u.kernelW + kw) * u.groupC;
-      ${four((k) => `var part${k} = vec4f();`)}
       ${isCVec ? FORWARD_BY_FOUR : FORWARD_BY_ONE}
-      ${four((k) => `acc${k} += part${k};`)}
     }
   }
-  ${hasBias ? `let offset = loadBias(f, leftF); ${four((k) => `acc${k} += offset;`)}` : ''}
-  ${hasRelu ? four((k) => `acc${k} = select(acc${k}, vec4f(), acc${k} < vec4f());`) : ''}
   let at = ((b * u.outH + oh) * u.outW + ow) * u.outC + f;
-  ${four((k) => `if (ow + ${k}u < u.outW) { storeY(at + ${k}u * u.outC, leftF, acc${k}); }`)}
+  ${four((k) => `if (ow + ${k}u < u.outW) { finish(at + ${k}u * u.outC, leftF, acc${k}, f); }`)}
 }`,
   };
 }
 
-/** Column tiles of {@link inputGradProgram}: four pixels one stride apart meet the same filter taps. */
+/** Column tiles of {@link plainInputGrad}: four pixels one stride apart meet the same filter taps. */
 function inputTilesW(s: ConvShape): number {
   return Math.ceil(s.inW / (4 * s.strideW)) * s.strideW;
 }
 
-/** Threads of {@link inputGradProgram}: [batch, inH, tiles of columns, groups * ceil(groupC / 4)], channels fastest. */
-export function inputGradThreads(s: ConvShape): number {
+/** Threads of {@link plainInputGrad}: [batch, inH, tiles of columns, groups * ceil(groupC / 4)], channels fastest. */
+export function plainInputGradThreads(s: ConvShape): number {
   return s.batch * s.inH * inputTilesW(s) * s.groups * Math.ceil(s.inC / s.groups / 4);
 }
 
 /** dx of conv. Reads dy, w; writes dx. */
-export function inputGradProgram(layout: ConvLayout): Program {
+export function plainInputGrad(layout: ConvLayout): Program {
   const { isCVec, isFVec } = layout;
-  const columns = ['x', 'y', 'z', 'w'];
   return {
     key: keyOf('conv2dInputGrad', layout),
     source: () => `
@@ -199,7 +146,7 @@ ${MAIN}
         ${four(
           (k) => `
         let d${k} = select(vec4f(), loadDy(at${k} + f, leftF), in${k});
-        acc${k} += vec4f(${columns.map((_, j) => `dot(d${k}, w${j})`).join(', ')});`,
+        ${[0, 1, 2, 3].map((q) => `acc${k} += d${k}[${q}] * vec4f(w0[${q}], w1[${q}], w2[${q}], w3[${q}]);`).join(' ')}`,
         )}
       }
     }
@@ -212,8 +159,8 @@ ${MAIN}
   };
 }
 
-/** Threads of {@link filterGradProgram} in one split: [kernelH, kernelW, ceil(groupC / 4), groups * ceil(groupF / 4)]. */
-export function filterGradThreads(s: ConvShape): number {
+/** Threads of {@link plainFilterGrad} in one split: [kernelH, kernelW, ceil(groupC / 4), groups * ceil(groupF / 4)]. */
+export function plainFilterGradThreads(s: ConvShape): number {
   return (
     s.kernelH * s.kernelW * Math.ceil(s.inC / s.groups / 4) * s.groups * Math.ceil(s.outC / s.groups / 4)
   );
@@ -223,7 +170,7 @@ export function filterGradThreads(s: ConvShape): number {
  * dw of conv, summed over `rowsPerSplit` of the batch * outH output rows each. Reads x, dy; writes partials
  * [splits, kernelH, kernelW, groupC, outC].
  */
-export function filterGradProgram(layout: ConvLayout): Program {
+export function plainFilterGrad(layout: ConvLayout): Program {
   const { isCVec, isFVec } = layout;
   return {
     key: keyOf('conv2dFilterGrad', layout),

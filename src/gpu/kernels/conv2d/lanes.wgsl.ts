@@ -1,0 +1,373 @@
+// The convolution by subgroups: a workgroup is one subgroup of S lanes, which share what they load by broadcasting it from
+// registers. Made for software adapters, where a load costs as much as some dozen multiply-adds, and barriers far more.
+//
+// Forward and input gradient: a lane owns 4 pixels, S apart in the flattened picture, times `width` channels; the filter
+// values of a step (4 channels in x `width` channels out) are loaded once per subgroup, spread over its lanes.
+// Filter gradient: a lane owns 4 filter rows (a tap's four channels), times `width` output channels; it loads x for itself
+// and gets dy by broadcast. Every output is one sequential sum, in the same order as in the other variants.
+import { bindings, type Program } from '../../program.ts';
+import type { ConvShape } from './shape.ts';
+import {
+  element,
+  epilogueKey,
+  forwardHeader,
+  keyOf,
+  loader,
+  repeat,
+  storer,
+  UNIFORMS,
+  type ConvLayout,
+  type Epilogue,
+} from './wgsl.ts';
+
+/** S lanes and how many channels each of them makes. */
+export interface LaneTile {
+  readonly lanes: number;
+  /** 16 or 8. */
+  readonly width: 16 | 8;
+}
+
+const PIXELS = 4;
+const tileKey = ({ lanes, width }: LaneTile): string => ` lanes${lanes}x${width}`;
+const tiles = (size: number, tile: number): number => Math.ceil(size / tile);
+
+const MAIN = (lanes: number): string => `
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = wg.x + wg.y * grid.x;
+  if (tile >= u.size) { return; }`;
+
+// The tile's size is known, its subgroup is the whole workgroup, and every branch around a broadcast depends on uniforms.
+const HEAD = `enable subgroups;
+diagnostic(off, subgroup_uniformity);`;
+
+/** True when x's channels can't be read by four, but its rows can be walked as one run of kernelW * inC values. */
+export function isRowMode(s: ConvShape): boolean {
+  return (s.inC / s.groups) % 4 !== 0 && s.groups === 1 && s.dilationW === 1;
+}
+
+/** Workgroups of {@link lanesForward}: tiles of pixels, then groups * tiles of channels, fastest. */
+export function lanesForwardTiles(s: ConvShape, { lanes, width }: LaneTile): number {
+  const pixels = s.batch * s.outH * s.outW;
+  return tiles(pixels, PIXELS * lanes) * s.groups * tiles(s.outC / s.groups, width);
+}
+
+// One step of a sum: multiply the lanes' own values by broadcast ones. `w` names the registers over which 4 rows of `quads`
+// vec4 are spread.
+function multiply(
+  lanes: number,
+  quads: number,
+  rows: string[],
+  sums: (row: number, j: number) => string,
+): string {
+  return repeat(4, (q) =>
+    repeat(quads, (j) => {
+      const t = q * quads + j;
+      const shared = `subgroupBroadcast(w${Math.floor(t / lanes)}, ${t % lanes}u)`;
+      return `{ let s = ${shared}; ${rows.map((row, i) => `${sums(i, j)} += ${row}[${q}] * s;`).join(' ')} }`;
+    }),
+  );
+}
+
+/** y = conv(x, w) [+ bias] [then activation]. Reads x, w, [bias]; writes y, [values before the activation]. */
+export function lanesForward(layout: ConvLayout, tile: LaneTile, epilogue: Epilogue): Program {
+  const { isCVec, isFVec } = layout;
+  const { lanes, width } = tile;
+  const quads = width / 4;
+  const registers = tiles(4 * quads, lanes);
+  const rows = Array.from({ length: PIXELS }, (_, i) => `x${i}`);
+  const loadX = isCVec
+    ? (i: number) => `let x${i} = select(vec4f(), x[(at${i} + k) / 4u], in${i});`
+    : (i: number) =>
+        `let x${i} = vec4f(${[0, 1, 2, 3].map((q) => `loadRow(row${i}, at${i} + i32(k + ${q}u), in${i} && k + ${q}u < steps)`).join(', ')});`;
+  // With rows of kernelW * inC values, the columns are part of the steps.
+  const kw = isCVec ? 'kw' : '0u';
+  return {
+    key: `${keyOf('conv2d', layout)}${epilogueKey(epilogue)}${tileKey(tile)}`,
+    source: () => `${HEAD}
+${forwardHeader(element(isCVec), isFVec, epilogue)}
+${isCVec ? '' : ROW_LOADER}
+${MAIN(lanes)}
+  let tilesF = (u.groupF + ${width - 1}u) / ${width}u;
+  let tileF = tile % (tilesF * u.groups);
+  let group = tileF / tilesF;
+  let fInGroup = (tileF % tilesF) * ${width}u;
+  let pixels = u.batch * u.outH * u.outW;
+  let first = tile / (tilesF * u.groups) * ${PIXELS * lanes}u + lane;
+  ${repeat(
+    PIXELS,
+    (i) => `
+  let p${i} = min(first + ${i * lanes}u, pixels - 1u);
+  let top${i} = i32(p${i} / u.outW % u.outH * u.strideH) - i32(u.padH);
+  let left${i} = i32(p${i} % u.outW * u.strideW) - i32(u.padW);
+  let picture${i} = p${i} / (u.outW * u.outH) * u.inH;
+  ${repeat(quads, (j) => `var acc${i}_${j} = vec4f();`)}`,
+  )}
+  ${repeat(
+    registers,
+    (r) => `
+  let share${r} = min(lane + ${r * lanes}u, ${4 * quads - 1}u);
+  let f${r} = min(fInGroup + share${r} % ${quads}u * 4u, ${isFVec ? 'u.groupF - 4u' : 'u.groupF - 1u'});
+  let leftF${r} = u.groupF - f${r};
+  let wAt${r} = share${r} / ${quads}u * u.outC + group * u.groupF + f${r};`,
+  )}
+  let steps = ${isCVec ? 'u.groupC' : 'u.kernelW * u.inC'};
+  for (var kh = 0u; kh < u.kernelH; kh++) {
+    for (var kw = 0u; kw < ${isCVec ? 'u.kernelW' : '1u'}; kw++) {
+      ${repeat(PIXELS, (i) =>
+        isCVec
+          ? `
+      let ih${i} = top${i} + i32(kh * u.dilationH);
+      let iw${i} = left${i} + i32(kw * u.dilationW);
+      let in${i} = u32(ih${i}) < u.inH && u32(iw${i}) < u.inW;
+      let at${i} = select(0u, ((picture${i} + u32(ih${i})) * u.inW + u32(iw${i})) * u.inC + group * u.groupC, in${i});`
+          : `
+      let ih${i} = top${i} + i32(kh * u.dilationH);
+      let in${i} = u32(ih${i}) < u.inH;
+      let row${i} = select(0u, (picture${i} + u32(ih${i})) * u.inW * u.inC, in${i});
+      let at${i} = left${i} * i32(u.inC);`,
+      )}
+      let tap = (kh * u.kernelW + ${kw}) * u.groupC;
+      for (var k = 0u; k < steps; k += 4u) {
+        ${repeat(PIXELS, loadX)}
+        ${repeat(registers, (r) => `let w${r} = loadW((tap + k) * u.outC + wAt${r}, leftF${r});`)}
+        ${multiply(lanes, quads, rows, (i, j) => `acc${i}_${j}`)}
+      }
+    }
+  }
+  ${repeat(
+    PIXELS,
+    (i) => `
+  if (first + ${i * lanes}u < pixels) {
+    ${repeat(
+      quads,
+      (j) => `
+    if (fInGroup + ${4 * j}u < u.groupF) {
+      let f = group * u.groupF + fInGroup + ${4 * j}u;
+      finish(p${i} * u.outC + f, u.groupF - fInGroup - ${4 * j}u, acc${i}_${j}, f);
+    }`,
+    )}
+  }`,
+  )}
+}`,
+  };
+}
+
+// One value of a row of the picture; 0 outside.
+const ROW_LOADER = `
+fn loadRow(row: u32, at: i32, isIn: bool) -> f32 {
+  let inside = isIn && u32(at) < u.inW * u.inC;
+  return select(0.0, x[row + select(0u, u32(at), inside)], inside);
+}`;
+
+/**
+ * Workgroups of {@link lanesInputGrad}. Pixels are told apart by their place within a stride (a class): those of one class
+ * meet the same filter taps.
+ */
+export function lanesInputGradTiles(s: ConvShape, { lanes, width }: LaneTile): number {
+  const pixels = s.batch * Math.ceil(s.inH / s.strideH) * Math.ceil(s.inW / s.strideW);
+  const classes = s.strideH * s.strideW;
+  return classes * tiles(pixels, PIXELS * lanes) * s.groups * tiles(s.inC / s.groups, width);
+}
+
+/** dx of conv. Reads dy, w; writes dx. */
+export function lanesInputGrad(layout: ConvLayout, tile: LaneTile): Program {
+  const { isCVec, isFVec } = layout;
+  const { lanes, width } = tile;
+  const quads = width / 4;
+  const registers = tiles(width, lanes);
+  const broadcast = (c: number): string => `subgroupBroadcast(w${Math.floor(c / lanes)}, ${c % lanes}u)`;
+  return {
+    key: `${keyOf('conv2dInputGrad', layout)}${tileKey(tile)}`,
+    source: () => `${HEAD}
+${bindings({ dy: element(isFVec), w: element(isFVec) }, { dx: element(isCVec) }, UNIFORMS)}
+${loader('loadDy', 'dy', isFVec)}
+${loader('loadW', 'w', isFVec)}
+${storer('storeDx', 'dx', isCVec)}
+${MAIN(lanes)}
+  let tilesC = (u.groupC + ${width - 1}u) / ${width}u;
+  let tileC = tile % (tilesC * u.groups);
+  let group = tileC / tilesC;
+  let cInGroup = (tileC % tilesC) * ${width}u;
+  let classH = (u.inH + u.strideH - 1u) / u.strideH;
+  let classW = (u.inW + u.strideW - 1u) / u.strideW;
+  let pixels = u.batch * classH * classW;
+  let tilesP = (pixels + ${PIXELS * lanes - 1}u) / ${PIXELS * lanes}u;
+  let tileP = tile / (tilesC * u.groups);
+  let restH = tileP / tilesP / u.strideW;
+  let restW = tileP / tilesP % u.strideW;
+  let first = tileP % tilesP * ${PIXELS * lanes}u + lane;
+  ${repeat(
+    PIXELS,
+    (i) => `
+  let p${i} = min(first + ${i * lanes}u, pixels - 1u);
+  let column${i} = p${i} % classW;
+  let row${i} = p${i} / classW % classH;
+  let picture${i} = p${i} / (classW * classH);
+  ${repeat(quads, (j) => `var acc${i}_${j} = vec4f();`)}`,
+  )}
+  ${repeat(
+    registers,
+    (r) =>
+      `let wAt${r} = min(cInGroup + min(lane + ${r * lanes}u, ${width - 1}u), u.groupC - 1u) * u.outC + group * u.groupF;`,
+  )}
+  for (var kh = 0u; kh < u.kernelH; kh++) {
+    // May be negative; where it is a multiple of the stride, the division is exact.
+    let h = i32(restH + u.padH) - i32(kh * u.dilationH);
+    if (h % i32(u.strideH) != 0) { continue; }
+    for (var kw = 0u; kw < u.kernelW; kw++) {
+      let v = i32(restW + u.padW) - i32(kw * u.dilationW);
+      if (v % i32(u.strideW) != 0) { continue; }
+      ${repeat(
+        PIXELS,
+        (i) => `
+      let oh${i} = i32(row${i}) + h / i32(u.strideH);
+      let ow${i} = i32(column${i}) + v / i32(u.strideW);
+      let in${i} = u32(oh${i}) < u.outH && u32(ow${i}) < u.outW;
+      let at${i} = select(0u, ((picture${i} * u.outH + u32(oh${i})) * u.outW + u32(ow${i})) * u.outC, in${i}) + group * u.groupF;`,
+      )}
+      let tap = (kh * u.kernelW + kw) * u.groupC * u.outC;
+      for (var f = 0u; f < u.groupF; f += 4u) {
+        let left = u.groupF - f;
+        ${repeat(PIXELS, (i) => `let d${i} = select(vec4f(), loadDy(at${i} + f, left), in${i});`)}
+        ${repeat(registers, (r) => `let w${r} = loadW(tap + wAt${r} + f, left);`)}
+        ${repeat(
+          quads,
+          (j) => `{
+          ${repeat(4, (k) => `let s${k} = ${broadcast(4 * j + k)};`)}
+          ${repeat(
+            4,
+            (q) => `
+          let t${q} = vec4f(s0[${q}], s1[${q}], s2[${q}], s3[${q}]);
+          ${repeat(PIXELS, (i) => `acc${i}_${j} += d${i}[${q}] * t${q};`)}`,
+          )}
+        }`,
+        )}
+      }
+    }
+  }
+  ${repeat(
+    PIXELS,
+    (i) => `
+  let ih${i} = row${i} * u.strideH + restH;
+  let iw${i} = column${i} * u.strideW + restW;
+  if (first + ${i * lanes}u < pixels && ih${i} < u.inH && iw${i} < u.inW) {
+    let at = ((picture${i} * u.inH + ih${i}) * u.inW + iw${i}) * u.inC + group * u.groupC + cInGroup;
+    ${repeat(
+      quads,
+      (j) =>
+        `if (cInGroup + ${4 * j}u < u.groupC) { storeDx(at + ${4 * j}u, u.groupC - cInGroup - ${4 * j}u, acc${i}_${j}); }`,
+    )}
+  }`,
+  )}
+}`,
+  };
+}
+
+/** Quads of filter rows: four channels of a tap, or four of the kernelW * inC values of a row. */
+function filterQuads(s: ConvShape): number {
+  const groupC = s.inC / s.groups;
+  return groupC % 4 === 0
+    ? (s.kernelH * s.kernelW * groupC) / 4
+    : s.kernelH * Math.ceil((s.kernelW * groupC) / 4);
+}
+
+/** Workgroups of {@link lanesFilterGrad} for one split: tiles of filter rows, then groups * tiles of channels, fastest. */
+export function lanesFilterGradTiles(s: ConvShape, { lanes, width }: LaneTile): number {
+  return tiles(filterQuads(s), lanes) * s.groups * tiles(s.outC / s.groups, width);
+}
+
+/**
+ * dw of conv, summed over `rowsPerSplit` of the batch * outH output rows each. Reads x, dy; writes partials
+ * [splits, kernelH, kernelW, groupC, outC].
+ */
+export function lanesFilterGrad(layout: ConvLayout, tile: LaneTile): Program {
+  const { isCVec, isFVec } = layout;
+  const { lanes, width } = tile;
+  const quads = width / 4;
+  // Pixels whose dy one load of the subgroup brings.
+  const pixels = Math.max(1, Math.floor(lanes / quads));
+  const row = isCVec
+    ? `let quadsC = u.groupC / 4u;
+  let c = m % quadsC * 4u;
+  let kw = m / quadsC % u.kernelW;
+  let kh = m / quadsC / u.kernelW;
+  let atW = i32(kw * u.dilationW) - i32(u.padW);`
+    : `let steps = u.kernelW * u.inC;
+  let k = m % ((steps + 3u) / 4u) * 4u;
+  let kh = m / ((steps + 3u) / 4u);
+  let filterRow = kh * steps + k;
+  let atW = i32(k) - i32(u.padW * u.inC);`;
+  const load = isCVec
+    ? `let iw = i32(ow * u.strideW) + atW;
+      let isIn = isLive && u32(ih) < u.inH && u32(iw) < u.inW;
+      let xv = select(vec4f(), x[(select(0u, ((b * u.inH + u32(ih)) * u.inW + u32(iw)) * u.inC + group * u.groupC, isIn) + c) / 4u], isIn);`
+    : `let isIn = isLive && u32(ih) < u.inH;
+      let inRow = select(0u, (b * u.inH + u32(ih)) * u.inW * u.inC, isIn);
+      let at = i32(ow * u.strideW * u.inC) + atW;
+      let xv = vec4f(${[0, 1, 2, 3].map((q) => `loadRow(inRow, at + ${q}, isIn && k + ${q}u < steps)`).join(', ')});`;
+  return {
+    key: `${keyOf('conv2dFilterGrad', layout)}${tileKey(tile)}`,
+    source: () => `${HEAD}
+${bindings({ x: element(isCVec), dy: element(isFVec) }, { dw: element(isFVec) }, UNIFORMS)}
+${isCVec ? '' : ROW_LOADER}
+${loader('loadDy', 'dy', isFVec)}
+${storer('storeDw', 'dw', isFVec)}
+${MAIN(lanes)}
+  let tilesF = (u.groupF + ${width - 1}u) / ${width}u;
+  let tileF = tile % (tilesF * u.groups);
+  let group = tileF / tilesF;
+  let fInGroup = (tileF % tilesF) * ${width}u;
+  let rowQuads = ${isCVec ? 'u.kernelH * u.kernelW * u.groupC / 4u' : 'u.kernelH * ((u.kernelW * u.inC + 3u) / 4u)'};
+  let tilesM = (rowQuads + ${lanes - 1}u) / ${lanes}u;
+  let split = tile / (tilesF * u.groups) / tilesM;
+  let unclamped = tile / (tilesF * u.groups) % tilesM * ${lanes}u + lane;
+  let m = min(unclamped, rowQuads - 1u);
+  ${row}
+  let atH = i32(kh * u.dilationH) - i32(u.padH);
+  ${repeat(4, (q) => repeat(quads, (j) => `var acc${q}_${j} = vec4f();`))}
+  let f = min(fInGroup + lane % ${quads}u * 4u, ${isFVec ? 'u.groupF - 4u' : 'u.groupF - 1u'});
+  let leftF = u.groupF - f;
+  let start = split * u.rowsPerSplit;
+  let end = min(start + u.rowsPerSplit, u.batch * u.outH) * u.outW;
+  var ow = 0u;
+  var oh = start % u.outH;
+  var b = start / u.outH;
+  for (var p = start * u.outW; p < end; p += ${pixels}u) {
+    let mine = p + lane / ${quads}u;
+    let dyShare = loadDy(min(mine, end - 1u) * u.outC + group * u.groupF + f, leftF);
+    ${repeat(
+      pixels,
+      (z) => `{
+      let isLive = ${z === 0 ? 'true' : `p + ${z}u < end`};
+      let ih = i32(oh * u.strideH) + atH;
+      ${load}
+      ${repeat(
+        quads,
+        (j) =>
+          `{ let s = subgroupBroadcast(dyShare, ${z * quads + j}u); ${[0, 1, 2, 3].map((q) => `acc${q}_${j} += xv[${q}] * s;`).join(' ')} }`,
+      )}
+      ow++;
+      let isRowEnd = ow == u.outW;
+      ow = select(ow, 0u, isRowEnd);
+      oh = select(oh, oh + 1u, isRowEnd);
+      let isPictureEnd = oh == u.outH;
+      oh = select(oh, 0u, isPictureEnd);
+      b = select(b, b + 1u, isPictureEnd);
+    }`,
+    )}
+  }
+  if (unclamped >= rowQuads) { return; }
+  let rows = u.kernelH * u.kernelW * u.groupC;
+  let to = (split * rows + ${isCVec ? 'm * 4u' : 'filterRow'}) * u.outC + group * u.groupF + fInGroup;
+  ${repeat(4, (q) =>
+    repeat(
+      quads,
+      (j) =>
+        `if (fInGroup + ${4 * j}u < u.groupF${isCVec ? '' : ` && k + ${q}u < steps`}) { storeDw(to + ${q}u * u.outC + ${4 * j}u, u.groupF - fInGroup - ${4 * j}u, acc${q}_${j}); }`,
+    ),
+  )}
+}`,
+  };
+}
