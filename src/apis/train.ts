@@ -303,6 +303,8 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     if (report.message) logger.warning(report.message);
     logger.info(`load checkpoint from ${loadFrom}`);
   }
+  // Before the first step is recorded: it writes gradients to the places that this makes.
+  optimizer.prepare();
   return {
     runner,
     model,

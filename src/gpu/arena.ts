@@ -45,6 +45,21 @@ export function createArena(shapes: readonly (readonly number[])[]): Arena {
   return { whole, parts, offsets, size, dispose: () => tf.dispose([whole, ...parts]) };
 }
 
+/**
+ * The whole arena that a part lies in, as a tensor.
+ *
+ * @returns float32, the caller's; a new handle of the same memory
+ */
+export function wholeOf(part: Tensor): Tensor {
+  let whole: Tensor | null = null;
+  const isPart = handleOrThrow().backend.attachWhole(
+    part.dataId,
+    (bytes) => (whole = emptyTensor([bytes / 4])),
+  );
+  invariant(isPart && whole, 'a tensor that is no part of an arena');
+  return whole;
+}
+
 /** The largest arena that a kernel can take, in elements. */
 export function maxArenaSize(): number {
   const { maxStorageBufferBindingSize, maxBufferSize } = handleOrThrow().device.limits;

@@ -136,6 +136,20 @@ export class EngineBackend extends Stock {
     return shared.buffer;
   }
 
+  /**
+   * Make a tensor all of the buffer that a part lies in.
+   * @param whole gives the tensor, without a buffer, for the buffer's bytes
+   * @returns false when `part` isn't part of a shared buffer
+   */
+  attachWhole(part: DataId, whole: (bytes: number) => TensorInfo): boolean {
+    const view = this.#views.get(part);
+    if (!view) return false;
+    const { shared } = view;
+    const bytes = shared.buffer.size;
+    this.#attach(whole(bytes).dataId, { shared, offset: 0, size: bytes });
+    return true;
+  }
+
   #attach(id: DataId, view: View): void {
     const data = this.tensorMap.get(id);
     data.resource = view.shared.buffer;

@@ -35,9 +35,10 @@ export {
   maxArenaSize,
   packTensors,
   paddedSize,
+  wholeOf,
   type Arena,
 } from './arena.ts';
 export { ArenaRows, canUpdateArenas, NO_ROW, updateArenas, type ArenaUpdate } from './arenaUpdate.ts';
 export * from './globalNorm.ts';
-export { endProfile, startProfile, type ProfileRow } from './profiler.ts';
+export { endProfile, endProfilePasses, startProfile, type ProfilePass, type ProfileRow } from './profiler.ts';
 export type { DType, Tensor, Variable } from './tfjs.ts';

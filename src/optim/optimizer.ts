@@ -1,7 +1,7 @@
 // Base of every optimizer: parameter groups, state per parameter, and both in PyTorch's state-dict layout.
 
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
-import { dispose, read, tensor, variable, type Tensor } from '../gpu/index.ts';
+import { dispose, read, runElementwise, tensor, variable, type Tensor } from '../gpu/index.ts';
 import { gpuShape, gpuToTorch, torchToGpu, type Parameter, type StateTensor } from '../nn/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import { dropGrad, ParameterPool } from './parameterPool.ts';
@@ -155,6 +155,21 @@ export abstract class Optimizer {
   zeroGrad(): void {
     for (const { params } of this.paramGroups) for (const param of params) dropGrad(param);
     this.#pool?.dropSums();
+  }
+
+  /** Multiply every gradient by a number, in place: one dispatch for those of packed parameters. */
+  scaleGrads(factor: number): void {
+    const having = this.paramGroups.flatMap(({ params }) => params.filter(({ grad }) => grad));
+    if (having.some((param) => this.#pool?.indexOf(param) !== undefined)) this.#pool?.scaleGrads(factor);
+    for (const param of having) {
+      if (!param.grad || this.#pool?.indexOf(param) !== undefined) continue;
+      runElementwise({
+        name: 'scaleGrad',
+        body: 'g = g * u.factor;',
+        writes: { g: param.grad },
+        uniforms: { factor },
+      });
+    }
   }
 
   /** The parameter's state, empty at first. */

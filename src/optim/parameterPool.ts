@@ -142,6 +142,15 @@ export class ParameterPool {
     });
   }
 
+  /** The sums so far; the tensors stay the pool's. */
+  get sums(): readonly (readonly [Parameter, Tensor])[] {
+    const sums = this.#sums;
+    if (!sums) return [];
+    return this.parameters.flatMap((param, i) =>
+      sums.has[i] ? [[param, sums.arena.parts[i]] as const] : [],
+    );
+  }
+
   /** Make the sums the parameters' gradients, and begin new ones. */
   restoreSums(): void {
     if (!this.#sums) return;

@@ -1,5 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
-import { dispose, runElementwise } from '../../gpu/index.ts';
+import { accumulateGrads, gradSums, takeGradSums } from '../../optim/gradSums.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import type { HookState } from './hook.ts';
@@ -47,44 +47,23 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
         `Loss will be divided by ${size} in the last ${size} iterations because they are not enough for ${this.cumulativeIters} cumulative_iters.`,
       );
     const factor = 1 / (isRest ? size : this.cumulativeIters);
-    for (const [parameter, grad] of outputs.grads) {
-      const sum = parameter.grad;
-      if (!sum) {
-        parameter.grad = grad;
-        if (factor !== 1)
-          runElementwise({
-            name: 'scaleGrad',
-            body: 'g = g * u.factor;',
-            writes: { g: grad },
-            uniforms: { factor },
-          });
-        continue;
-      }
-      runElementwise({
-        name: 'addGrad',
-        body: 'sum = sum + u.factor * g;',
-        reads: { g: grad },
-        writes: { sum },
-        uniforms: { factor },
-      });
-      dispose(grad);
-    }
+    accumulateGrads(optimizer, outputs.grads, factor);
     if (!this.everyNIters(runner, this.cumulativeIters) && !this.isLastIter(runner)) return;
-    const parameters = optimizer.paramGroups.flatMap(({ params }) => params.filter(({ grad }) => grad));
-    this.clipAndStep(runner, parameters);
+    this.clipAndStep(runner, takeGradSums(optimizer));
   }
 
   /** Inside a block, the sums so far: a run resumed there goes on with them. MMCV loses them, with a warning. */
   override async stateDict({ optimizer }: BaseRunner): Promise<HookState | undefined> {
     if (!this.#remainder || !optimizer) return undefined;
     const { from, size } = this.#remainder;
-    const parameters = optimizer.paramGroups.flatMap(({ params }) => params.filter(({ grad }) => grad));
-    return { from, size, grads: await saveGrads(parameters) };
+    return { from, size, grads: await saveGrads(gradSums(optimizer)) };
   }
 
   override loadStateDict(state: HookState, { optimizer }: BaseRunner): void {
     this.#remainder = { from: Number(state.from), size: Number(state.size) };
-    loadGrads(optimizer?.paramGroups.flatMap(({ params }) => params) ?? [], state.grads);
+    if (!optimizer) return;
+    const parameters = optimizer.paramGroups.flatMap(({ params }) => params);
+    accumulateGrads(optimizer, loadGrads(parameters, state.grads), 1);
   }
 
   /** What MMCV finds out in the first iteration. */

@@ -1,8 +1,11 @@
-import { reshape, tidy } from '../../gpu/index.ts';
+import { read, reshape, tidy, type Tensor } from '../../gpu/index.ts';
+import { ClosureOptimizer } from '../../optim/closureOptimizer.ts';
 import { clipGradNorm, gradClipOptions, type GradClipOptions } from '../../optim/gradClip.ts';
+import type { Optimizer } from '../../optim/optimizer.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { Parameter } from '../../nn/index.ts';
-import type { BaseRunner } from '../baseRunner.ts';
+import type { BaseRunner, StepOutputs } from '../baseRunner.ts';
+import type { LogVars } from '../logBuffer.ts';
 import { Hook } from './hook.ts';
 
 export interface OptimizerHookArgs {
@@ -14,7 +17,8 @@ export interface OptimizerHookArgs {
 
 /**
  * After each iteration: take the gradients, clip them, step. Nothing is read back; `grad_norm` (before
- * clipping) reaches the log with the losses.
+ * clipping) reaches the log with the losses. An optimizer that takes a closure (LBFGS) gets one that runs the model on the
+ * same batch again; that reads the loss and the gradients back.
  * Source: mmcv 1.7.2 `hooks/optimizer.py`.
  */
 export class OptimizerHook extends Hook {
@@ -28,13 +32,38 @@ export class OptimizerHook extends Hook {
     this.#gradClip = args.gradClip ? gradClipOptions(args.gradClip) : null;
   }
 
-  override afterTrainIter(runner: BaseRunner): void {
+  override afterTrainIter(runner: BaseRunner): void | Promise<void> {
     const { optimizer, outputs } = runner;
     if (!optimizer || !outputs?.grads) return;
     this.reportAnomalous(runner);
+    if (optimizer instanceof ClosureOptimizer) return this.#stepWithClosure(runner, optimizer, outputs);
     optimizer.zeroGrad();
     for (const [parameter, grad] of outputs.grads) parameter.grad = grad;
     this.clipAndStep(runner, [...outputs.grads.keys()]);
+  }
+
+  /** The closure's first call takes the iteration's own losses and gradients, the others run the model on its batch again. */
+  async #stepWithClosure(
+    runner: BaseRunner,
+    optimizer: ClosureOptimizer,
+    outputs: StepOutputs,
+  ): Promise<void> {
+    // The log buffer may have read its values and let them go.
+    let first: StepOutputs | null = areGone(outputs.logVars) ? null : outputs;
+    await optimizer.step(async () => {
+      const current = first ?? runner.model.trainStep(runner.dataBatch as never);
+      optimizer.zeroGrad();
+      for (const [parameter, grad] of current.grads ?? []) parameter.grad = grad;
+      const norm = this.#clip([...(current.grads?.keys() ?? [])], optimizer);
+      if (first) this.#logNorm(runner, norm);
+      else norm?.dispose();
+      const loss = await readLoss(current.logVars);
+      // Those of the iteration are the log buffer's.
+      if (!first) disposeValues(current.logVars);
+      first = null;
+      return loss;
+    });
+    optimizer.zeroGrad();
   }
 
   /** With detect_anomalous_params: say which trainable parameters got no gradient. */
@@ -50,25 +79,45 @@ export class OptimizerHook extends Hook {
     }
   }
 
+  /** @returns the norm before clipping, the caller's; null without clipping or gradients */
+  #clip(parameters: readonly Parameter[], optimizer: Optimizer): Tensor | null {
+    if (!this.#gradClip) return null;
+    optimizer.prepare();
+    return clipGradNorm(parameters, this.#gradClip, optimizer.pool);
+  }
+
+  /** @param norm taken */
+  #logNorm({ logBuffer, outputs }: BaseRunner, norm: Tensor | null): void {
+    if (!norm) return;
+    logBuffer.updateLogVars({ names: ['grad_norm'], values: reshape(norm, [1]) }, outputs?.numSamples ?? 1);
+    norm.dispose();
+  }
+
   /** Clip the gradients that the parameters hold, log their norm, step, and let them go. */
   protected clipAndStep(runner: BaseRunner, parameters: readonly Parameter[]): void {
-    const { optimizer, outputs } = runner;
+    const { optimizer } = runner;
     if (!optimizer) return;
-    if (this.#gradClip) {
-      const norm = clipGradNorm(parameters, this.#gradClip);
-      if (norm)
-        runner.logBuffer.updateLogVars(
-          { names: ['grad_norm'], values: reshape(norm, [1]) },
-          outputs?.numSamples ?? 1,
-        );
-      norm?.dispose();
-    }
+    this.#logNorm(runner, this.#clip(parameters, optimizer));
     // A self-written optimizer may leave its intermediate tensors lying.
     tidy(() => {
       optimizer.step();
     });
     optimizer.zeroGrad();
   }
+}
+
+/** The total loss of a step. */
+async function readLoss({ names, values }: LogVars): Promise<number> {
+  const numbers = 'dataId' in values ? await read(values) : values;
+  return numbers[names.indexOf('loss')];
+}
+
+function areGone({ values }: LogVars): boolean {
+  return 'dataId' in values && values.isDisposed;
+}
+
+function disposeValues({ values }: LogVars): void {
+  if ('dataId' in values) values.dispose();
 }
 
 HOOKS.registerModule()(OptimizerHook);

@@ -1,8 +1,8 @@
 import { ConfigError } from '../../errors/trainerError.ts';
-import { runElementwise } from '../../gpu/index.ts';
 import { FloatBuffer, IntBuffer, Module, Parameter } from '../../nn/index.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { resumeRun } from '../checkpoint.ts';
+import { FloatPairs } from './floatPairs.ts';
 import { Hook } from './hook.ts';
 
 export interface WeightAverageArgs {
@@ -33,6 +33,7 @@ export abstract class WeightAverageHook extends Hook {
   readonly interval: number;
   readonly #resumeFrom: string | null;
   #pairs: (readonly [Source, FloatBuffer | IntBuffer])[] | null = null;
+  #floats: FloatPairs | null = null;
   /** The averages came out of a checkpoint. */
   #isRestored = false;
   /** The average is in the weights' place. */
@@ -70,8 +71,12 @@ export abstract class WeightAverageHook extends Hook {
       await resumeRun(runner, moduleOf(runner), this.#resumeFrom);
       this.#isRestored = true;
     }
+    runner.optimizer?.prepare();
+    this.#floats = new FloatPairs(pairs, runner.optimizer?.pool ?? null);
     if (this.#isRestored) return;
-    for (const [source, average] of pairs) copy(source, average);
+    this.#floats.copy();
+    for (const [source, average] of pairs)
+      if (source instanceof IntBuffer && average instanceof IntBuffer) average.value = source.value;
   }
 
   override beforeTrainEpoch(): void {
@@ -82,16 +87,7 @@ export abstract class WeightAverageHook extends Hook {
   override afterTrainIter(runner: BaseRunner): void {
     const m = this.momentumAt(runner.iter);
     if (m === null) return;
-    for (const [source, average] of this.#pairs ?? []) {
-      if (source instanceof IntBuffer || average instanceof IntBuffer) continue;
-      runElementwise({
-        name: 'ema',
-        body: 'ema = u.keep * ema + u.take * w;',
-        reads: { w: source.variable },
-        writes: { ema: average.variable },
-        uniforms: { keep: 1 - m, take: m },
-      });
-    }
+    this.#floats?.average(m);
   }
 
   override afterTrainEpoch(): void {
@@ -127,29 +123,11 @@ export abstract class WeightAverageHook extends Hook {
   }
 
   #exchange(): void {
-    for (const [source, average] of this.#pairs ?? []) {
-      if (source instanceof IntBuffer && average instanceof IntBuffer) {
+    this.#floats?.exchange();
+    for (const [source, average] of this.#pairs ?? [])
+      if (source instanceof IntBuffer && average instanceof IntBuffer)
         [source.value, average.value] = [average.value, source.value];
-      } else if (!(source instanceof IntBuffer) && !(average instanceof IntBuffer)) {
-        runElementwise({
-          name: 'exchange',
-          body: 'let kept = a; a = b; b = kept;',
-          writes: { a: source.variable, b: average.variable },
-        });
-      }
-    }
   }
-}
-
-function copy(source: Source, target: FloatBuffer | IntBuffer): void {
-  if (source instanceof IntBuffer && target instanceof IntBuffer) target.value = source.value;
-  else if (!(source instanceof IntBuffer) && !(target instanceof IntBuffer))
-    runElementwise({
-      name: 'copy',
-      body: 'ema = w;',
-      reads: { w: source.variable },
-      writes: { ema: target.variable },
-    });
 }
 
 function moduleOf(runner: BaseRunner): Module {
