@@ -124,8 +124,11 @@ function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildCo
         code: 'not-a-dict',
         path,
       });
-    const { priority = 'NORMAL', ...rest } = cfg;
-    runner.registerHook(context.build<Hook>('HOOKS', rest, path), priority);
+    const { priority, ...rest } = cfg;
+    copySources(cfg, rest);
+    const built = context.build<Hook>('HOOKS', rest, path);
+    const { defaultPriority = 'NORMAL' } = built.constructor as { defaultPriority?: string };
+    runner.registerHook(built, priority ?? defaultPriority);
   }
 }
 

@@ -64,6 +64,8 @@ export abstract class CustomDataset implements Dataset {
   readonly #dataRoot: string;
   readonly #pipelinePath: string;
   readonly #pipeline: readonly Transform[];
+  #skipTypeKeys: readonly string[] = [];
+  #dynamicScale: readonly [number, number] | null = null;
 
   constructor(args: CustomDatasetArgs, context: BuildContext) {
     refuseUnsupported('proposal_file', args.proposalFile);
@@ -134,7 +136,18 @@ export abstract class CustomDataset implements Dataset {
   async prepareTrainImg(index: number, rng: Rng): Promise<Results | null> {
     const results = this.#prePipeline(index);
     results.ann_info = this.getAnnInfo(index);
-    return runTransforms(this.#pipeline, results, rng, this.#pipelinePath);
+    if (this.#dynamicScale) results.scale = this.#dynamicScale;
+    return runTransforms(this.#pipeline, results, rng, this.#pipelinePath, this.#skipTypeKeys);
+  }
+
+  /** As MMDetection's MultiImageMixDataset. Differs: there it is the only dataset that can. */
+  updateSkipTypeKeys(skipTypeKeys: readonly string[]): void {
+    this.#skipTypeKeys = skipTypeKeys;
+  }
+
+  /** As MMDetection's MultiImageMixDataset had it until 2.21: Resize finds a `scale` and takes it. */
+  updateDynamicScale(dynamicScale: readonly [number, number]): void {
+    this.#dynamicScale = dynamicScale;
   }
 
   /** @throws RunError `dropped-test-image` when the pipeline drops the picture */

@@ -1,4 +1,6 @@
 import { ConfigError, DatasetError } from '../errors/trainerError.ts';
+import type { Dataset } from './dataset.ts';
+import { changeDataset, type DatasetChange } from './datasetChange.ts';
 import { type Batch, collate } from './sample.ts';
 import type { SampleSource } from './sampleSource.ts';
 import { GroupSampler, type Sampler } from './samplers/groupSampler.ts';
@@ -6,7 +8,7 @@ import { SequentialSampler } from './samplers/sequentialSampler.ts';
 
 export interface DataLoaderOptions {
   readonly source: SampleSource;
-  readonly dataset: { readonly length: number; readonly flag: Uint8Array };
+  readonly dataset: Pick<Dataset, 'length' | 'flag' | 'updateSkipTypeKeys' | 'updateDynamicScale'>;
   /** Config `samples_per_gpu`; at least 1. */
   readonly batchSize: number;
   /** True for training: GroupSampler; false keeps the dataset's order. */
@@ -26,6 +28,7 @@ export class DataLoader {
   readonly length: number;
   readonly batchSize: number;
   readonly #source: SampleSource;
+  readonly #dataset: DataLoaderOptions['dataset'];
   readonly #sampler: Sampler;
   readonly #prefetch: number;
   /** Shuffled batches are trained on. */
@@ -47,6 +50,7 @@ export class DataLoader {
       });
     }
     this.#source = source;
+    this.#dataset = dataset;
     this.batchSize = batchSize;
     this.#needsTruth = shuffle;
     this.#prefetch = Math.max(0, prefetch);
@@ -87,6 +91,16 @@ export class DataLoader {
       fill();
       yield await batch;
     }
+  }
+
+  /**
+   * Change the dataset for the epochs that begin from now on: call it between two.
+   * @throws ConfigError `unsupported` when the dataset can't be changed that way
+   */
+  changeDataset(change: DatasetChange): void {
+    // The samples may be made by a copy in another worker; what it can do, the one here can too.
+    changeDataset(this.#dataset, change);
+    this.#source.changeDataset?.(change);
   }
 
   dispose(): void {

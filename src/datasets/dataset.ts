@@ -21,4 +21,8 @@ export interface Dataset {
   /** Path of a picture in the file system; null for generated ones. */
   imagePath(index: number): string | null;
   evaluationGroundTruth(): EvaluationGroundTruth;
+  /** Leave out the transforms of these types from the next picture on. */
+  updateSkipTypeKeys?(skipTypeKeys: readonly string[]): void;
+  /** Resize to this size (width, height; px) from the next picture on. */
+  updateDynamicScale?(dynamicScale: readonly [number, number]): void;
 }

@@ -1,11 +1,14 @@
 import { Rng } from '../util/prng.ts';
 import type { Dataset } from './dataset.ts';
+import { changeDataset, type DatasetChange } from './datasetChange.ts';
 import { type Sample, toSample } from './sample.ts';
 
 /** Delivers samples by index; here, or in a worker behind the same interface. */
 export interface SampleSource {
   /** The same (index, epoch) gives the same sample, whatever was asked before. */
   getSample(index: number, epoch: number): Promise<Sample>;
+  /** Change the dataset for the samples asked for from now on. */
+  changeDataset?(change: DatasetChange): void;
   dispose?(): void;
 }
 
@@ -31,6 +34,10 @@ export class DatasetSampleSource implements SampleSource {
     } finally {
       this.#leave();
     }
+  }
+
+  changeDataset(change: DatasetChange): void {
+    changeDataset(this.#dataset, change);
   }
 
   /** Wait for a free place; first come, first served. */

@@ -7,6 +7,7 @@ import type { Rng } from '../util/prng.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
 import { badValue } from './checkArgs.ts';
 import type { Dataset } from './dataset.ts';
+import { changeDataset } from './datasetChange.ts';
 import { expandDatasetCfg } from './expandCfg.ts';
 import type { Results } from './pipelines/results.ts';
 
@@ -43,6 +44,14 @@ abstract class WrappedDataset implements Dataset {
   async getItem(index: number, rng: Rng): Promise<Results> {
     const { part, inner } = this.locate(index);
     return part.getItem(inner, rng);
+  }
+
+  updateSkipTypeKeys(skipTypeKeys: readonly string[]): void {
+    for (const part of this.parts) changeDataset(part, { skipTypeKeys });
+  }
+
+  updateDynamicScale(dynamicScale: readonly [number, number]): void {
+    for (const part of this.parts) changeDataset(part, { dynamicScale });
   }
 
   getAnnInfo(index: number): AnnInfo {

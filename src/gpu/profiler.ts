@@ -9,6 +9,15 @@ export interface ProfileRow {
   readonly gpuMs: number;
 }
 
+/** One timed dispatch. */
+export interface ProfilePass {
+  /** The program's key. */
+  readonly program: string;
+  /** Nanoseconds since the first pass began. */
+  readonly startNs: number;
+  readonly endNs: number;
+}
+
 const MAX_PASSES = 2048;
 
 interface Session {
@@ -47,12 +56,27 @@ export function beginTimedPass(
 
 /** Stop, and add the times up per program, the longest first. Call after {@link onIdle}. */
 export async function endProfile(): Promise<ProfileRow[]> {
+  const rows = new Map<string, { dispatches: number; gpuMs: number }>();
+  for (const { program, endNs, startNs } of await endProfilePasses()) {
+    const row = rows.get(program) ?? { dispatches: 0, gpuMs: 0 };
+    row.dispatches += 1;
+    row.gpuMs += (endNs - startNs) / 1e6;
+    rows.set(program, row);
+  }
+  return [...rows].map(([program, row]) => ({ program, ...row })).sort((a, b) => b.gpuMs - a.gpuMs);
+}
+
+/** Stop. @returns every timed dispatch, in their order. Call after {@link onIdle}. */
+export async function endProfilePasses(): Promise<ProfilePass[]> {
   const done = session;
   session = null;
   if (!done) return [];
   const { device } = handleOrThrow();
   const bytes = done.names.length * 16;
-  if (bytes === 0) return [];
+  if (bytes === 0) {
+    done.querySet.destroy();
+    return [];
+  }
   const resolved = device.createBuffer({
     size: bytes,
     usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
@@ -67,14 +91,13 @@ export async function endProfile(): Promise<ProfileRow[]> {
   device.queue.submit([encoder.finish()]);
   await staging.mapAsync(GPUMapMode.READ);
   const times = new BigUint64Array(staging.getMappedRange());
-  const rows = new Map<string, { dispatches: number; gpuMs: number }>();
-  done.names.forEach((name, i) => {
-    const row = rows.get(name) ?? { dispatches: 0, gpuMs: 0 };
-    row.dispatches += 1;
-    row.gpuMs += Number(times[2 * i + 1] - times[2 * i]) / 1e6;
-    rows.set(name, row);
-  });
+  const first = times[0];
+  const passes = done.names.map((program, i) => ({
+    program,
+    startNs: Number(times[2 * i] - first),
+    endNs: Number(times[2 * i + 1] - first),
+  }));
   for (const buffer of [resolved, staging]) buffer.destroy();
   done.querySet.destroy();
-  return [...rows].map(([program, row]) => ({ program, ...row })).sort((a, b) => b.gpuMs - a.gpuMs);
+  return passes;
 }

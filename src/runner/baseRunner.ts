@@ -1,4 +1,5 @@
 import { ConfigError, RunError } from '../errors/trainerError.ts';
+import type { DatasetChange } from '../datasets/datasetChange.ts';
 import type { Parameter } from '../nn/parameter.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
@@ -33,6 +34,8 @@ export interface BatchLoader {
   /** Batches per epoch. */
   readonly length: number;
   epoch(epoch: number, startBatch?: number): AsyncGenerator<unknown>;
+  /** Change the dataset for the epochs that begin from now on. @throws ConfigError when it can't be */
+  changeDataset?(change: DatasetChange): void;
 }
 
 export type Mode = 'train' | 'val';
@@ -256,6 +259,13 @@ export abstract class BaseRunner {
     this.iter = position.iter;
     this.resumeInnerIter = position.innerIter;
     this.resumePlace = place;
+  }
+
+  /** Let the hooks of a resumed run see its training loader before anything goes on. */
+  protected async tellResumed(loader: BatchLoader): Promise<void> {
+    if (!this.resumePlace) return;
+    this.dataLoader = loader;
+    for (const { hook } of this.#hooks) await hook.afterResume(this);
   }
 
   /** True when the run ends now: a person or a hook asked for it. */

@@ -35,6 +35,7 @@ export class EpochBasedRunner extends BaseRunner {
     this.maxIters = maxEpochs * this.itersPerEpoch;
     this.logStart(workflow, `${maxEpochs} epochs`);
     await this.callHook('beforeRun');
+    await this.tellResumed(loaders[flow.findIndex(([mode]) => mode === 'train')]);
     const place = this.#resumedPlace(flow);
     if (this.resumePlace?.openStage?.stage === 'afterTrainEpoch')
       await this.#finishEpoch(loaders[place.entry], this.resumePlace.openStage);

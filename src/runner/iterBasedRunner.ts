@@ -36,6 +36,7 @@ export class IterBasedRunner extends BaseRunner {
     this.itersPerEpoch = loaders[flow.findIndex(([mode]) => mode === 'train')].length;
     this.logStart(workflow, `${maxIters} iters`);
     await this.callHook('beforeRun');
+    await this.tellResumed(loaders[flow.findIndex(([mode]) => mode === 'train')]);
     const place = replayWorkflow(flow, this.iter);
     const endless = loaders.map((loader, i) => new EndlessLoader(loader, place.taken[i]));
     try {

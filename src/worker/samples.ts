@@ -1,6 +1,7 @@
 // Samples across workers: the data worker decodes and augments, the training worker gets finished arrays.
 
 import type { DatasetSpec } from '../apis/datasets.ts';
+import type { DatasetChange } from '../datasets/datasetChange.ts';
 import { transferablesOf, type Sample } from '../datasets/sample.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { RunError } from '../errors/trainerError.ts';
@@ -9,6 +10,7 @@ import { RpcClient, serve, Transferred } from './channel.ts';
 export interface SampleCalls {
   'source.open': { req: { spec: DatasetSpec }; res: { sourceId: number } };
   'source.getSample': { req: { sourceId: number; index: number; epoch: number }; res: Sample };
+  'source.changeDataset': { req: { sourceId: number; change: DatasetChange }; res: undefined };
   'source.close': { req: { sourceId: number }; res: undefined };
 }
 
@@ -34,6 +36,9 @@ export function serveSamples(
       const sample = await sourceOf(sourceId).getSample(index, epoch);
       return new Transferred(sample, transferablesOf(sample));
     },
+    'source.changeDataset': async ({ sourceId, change }) => {
+      sourceOf(sourceId).changeDataset?.(change);
+    },
     'source.close': async ({ sourceId }) => {
       sources.get(sourceId)?.dispose?.();
       sources.delete(sourceId);
@@ -57,6 +62,9 @@ export class RemoteSamples {
     const { sourceId } = await client.call('source.open', { spec });
     return {
       getSample: (index, epoch) => client.call('source.getSample', { sourceId, index, epoch }),
+      // Messages keep their order: samples asked for afterwards are the changed ones. A failure shows with them.
+      changeDataset: (change) =>
+        void client.call('source.changeDataset', { sourceId, change }).catch(() => undefined),
       // A worker that is gone has nothing left to close.
       dispose: () => void client.call('source.close', { sourceId }).catch(() => undefined),
     };

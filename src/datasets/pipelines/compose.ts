@@ -33,6 +33,7 @@ export function buildTransforms(cfgs: unknown, context: BuildContext, key: strin
 
 /**
  * @param path of the list in the config, for messages
+ * @param skipTypeKeys names of classes whose transforms are left out
  * @returns null as soon as a transform drops the sample
  */
 export async function runTransforms(
@@ -40,9 +41,11 @@ export async function runTransforms(
   results: Results,
   rng: Rng,
   path = 'pipeline',
+  skipTypeKeys: readonly string[] = [],
 ): Promise<Results | null> {
   let current: Results | null = results;
   for (const [i, transform] of transforms.entries()) {
+    if (skipTypeKeys.includes(transform.constructor.name)) continue;
     try {
       current = await transform.call(current, rng);
     } catch (error) {

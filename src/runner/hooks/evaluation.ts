@@ -56,6 +56,8 @@ export const EVAL_HOOK_KEYS = [
 export class EvalHook extends Hook {
   readonly #evaluator: Evaluator;
   readonly #evalKwargs: Readonly<Record<string, unknown>>;
+  /** What the last evaluation of this process found; a new object each time. */
+  latest: Readonly<Record<string, number | string>> | null = null;
   /** Changes with dynamic_intervals. */
   interval: number;
   readonly byEpoch: boolean;
@@ -147,6 +149,7 @@ export class EvalHook extends Hook {
     runner.model.eval();
     const { metrics, perClass, predictions } = await this.#evaluator.evaluate(this.#evalKwargs);
     runner.model.train();
+    this.latest = { ...metrics };
     const { output } = runner.logBuffer;
     output.set('eval_iter_num', this.#evaluator.length);
     for (const [key, value] of Object.entries(metrics)) output.set(key, value);
@@ -157,7 +160,11 @@ export class EvalHook extends Hook {
       Object.entries(metrics).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
     );
     runner.onEvent({ name: 'run.evaluated', epoch, iter, metrics: numbers, perClass });
-    if (predictions.length > 0) runner.onEvent({ name: 'run.predicted', epoch, images: predictions });
+    if (predictions.length > 0) {
+      runner.onEvent({ name: 'run.predicted', epoch, images: predictions });
+      for (const hook of runner.hooks)
+        if (hook instanceof LoggerHook) await hook.logPredictions(runner, predictions);
+    }
     await this.#saveBest(runner, numbers);
   }
 

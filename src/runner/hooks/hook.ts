@@ -92,6 +92,9 @@ export abstract class Hook {
   /** Called before a checkpoint is loaded to go on from it: the model must have what the file shall fill. */
   beforeResume(_runner: BaseRunner): void {}
 
+  /** Called once in a resumed run, behind `beforeRun`: `runner.dataLoader` is the training loader. */
+  afterResume(_runner: BaseRunner): Done {}
+
   /** What this hook must remember in a checkpoint: plain values, and TorchTensors. */
   stateDict(_runner: BaseRunner): HookState | undefined | Promise<HookState | undefined> {
     return undefined;

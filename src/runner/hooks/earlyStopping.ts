@@ -1,0 +1,161 @@
+import { ConfigError, RunError } from '../../errors/trainerError.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
+import { HOOKS } from '../../registry/registries.ts';
+import type { BaseRunner } from '../baseRunner.ts';
+import { EvalHook } from './evaluation.ts';
+import { Hook, type HookState } from './hook.ts';
+import { inferRule, type Rule } from './saveBest.ts';
+
+interface EarlyStoppingArgs {
+  /** A metric of the evaluation, such as `bbox_mAP`. */
+  monitor: string;
+  /** Whether larger or smaller is better; None: known from the metric's name. */
+  rule?: Rule | null;
+  /** What counts as better must be better by this. Default 0.1. */
+  minDelta?: number;
+  /** Fail when an evaluation has no such metric; else it is skipped with a warning. Default false. */
+  strict?: boolean;
+  /** End the run when the metric is NaN or infinite. Default true. */
+  checkFinite?: boolean;
+  /** Evaluations in a row without anything better that end the run. Default 5. */
+  patience?: number;
+  /** End the run as soon as the metric is better than this. */
+  stoppingThreshold?: number | null;
+}
+
+/**
+ * Ends the run when a metric stops getting better: at the end of the epoch, with the reason in the log and a
+ * checkpoint. It runs behind every other hook unless `priority` says otherwise.
+ *
+ *     better than stopping_threshold, or not finite          -> end
+ *     best + min_delta still beats the score (greater; less: best - min_delta)  -> wait += 1; wait >= patience -> end
+ *     else best = score, wait = 0
+ *
+ * MMCV 1.x has no such hook: arguments and rules are MMEngine's.
+ * Source: mmengine 0.10 `hooks/early_stopping_hook.py`. Differs: `rule` is inferred as MMCV's EvalHook does; the
+ * counters are in the checkpoint.
+ */
+export class EarlyStoppingHook extends Hook {
+  static readonly args = {
+    required: ['monitor'],
+    optional: ['rule', 'min_delta', 'strict', 'check_finite', 'patience', 'stopping_threshold'],
+    kinds: {
+      monitor: 'str',
+      rule: 'str?',
+      min_delta: 'number',
+      strict: 'bool',
+      check_finite: 'bool',
+      patience: 'int',
+      stopping_threshold: 'number?',
+    },
+  } as const satisfies ArgSpec;
+  /** Behind MMDetection's EvalHook, whose results it reads. */
+  static readonly defaultPriority = 'LOWEST';
+  readonly monitor: string;
+  readonly rule: Rule;
+  readonly #minDelta: number;
+  readonly #strict: boolean;
+  readonly #checkFinite: boolean;
+  readonly #patience: number;
+  readonly #threshold: number | null;
+  #best: number;
+  #waitCount = 0;
+  /** The evaluation it has looked at. */
+  #seen: object | null = null;
+
+  /** @throws ConfigError `unknown-rule` */
+  constructor(args: EarlyStoppingArgs) {
+    super();
+    this.monitor = args.monitor;
+    this.rule = readRule(args);
+    const { minDelta = 0.1 } = args;
+    this.#minDelta = this.rule === 'greater' ? minDelta : -minDelta;
+    this.#strict = args.strict ?? false;
+    this.#checkFinite = args.checkFinite ?? true;
+    this.#patience = args.patience ?? 5;
+    this.#threshold = args.stoppingThreshold ?? null;
+    this.#best = this.rule === 'greater' ? -Infinity : Infinity;
+  }
+
+  override beforeRun(runner: BaseRunner): void {
+    if (!runner.hooks.some((hook) => hook instanceof EvalHook))
+      runner.logger.warning(
+        `EarlyStoppingHook: no evaluation gives ${this.monitor}, so the run won't be stopped; set evaluation and data.val`,
+      );
+  }
+
+  override afterTrainEpoch(runner: BaseRunner): void {
+    this.#look(runner);
+  }
+
+  override afterTrainIter(runner: BaseRunner): void {
+    this.#look(runner);
+  }
+
+  override stateDict(): HookState {
+    return { best_score: this.#best, wait_count: this.#waitCount };
+  }
+
+  override loadStateDict({ best_score: best, wait_count: waitCount }: HookState): void {
+    this.#best = Number(best);
+    this.#waitCount = Number(waitCount);
+  }
+
+  /** @throws RunError `unknown-metric` with strict */
+  #look(runner: BaseRunner): void {
+    for (const hook of runner.hooks) {
+      if (!(hook instanceof EvalHook) || !hook.latest || hook.latest === this.#seen) continue;
+      this.#seen = hook.latest;
+      const score = hook.latest[this.monitor];
+      if (typeof score === 'number') {
+        const reason = this.#reasonToStop(score);
+        if (reason === null) continue;
+        runner.stopTraining = reason;
+        runner.logger.info(`${reason} The training is stopped early.`);
+        continue;
+      }
+      const names = Object.keys(hook.latest).join(', ') || 'nothing';
+      if (this.#strict) {
+        throw new RunError(`monitor must be a metric of the evaluation, but ${this.monitor} is none`, {
+          code: 'unknown-metric',
+          path: 'custom_hooks',
+          hint: `this evaluation has: ${names}`,
+        });
+      }
+      runner.logger.warning(
+        `Early stopping is skipped this time: the evaluation has no ${this.monitor}, it has ${names}`,
+      );
+    }
+  }
+
+  #reasonToStop(score: number): string | null {
+    const { monitor } = this;
+    const beats = (a: number, b: number): boolean => (this.rule === 'greater' ? a > b : a < b);
+    if (this.#checkFinite && !Number.isFinite(score))
+      return `The monitored ${monitor} is ${score}; the best value was ${this.#best.toFixed(3)}.`;
+    if (this.#threshold !== null && beats(score, this.#threshold)) {
+      this.#best = score;
+      return `The monitored ${monitor} reached ${score}, which is ${this.rule} than ${this.#threshold}.`;
+    }
+    if (!beats(this.#best + this.#minDelta, score)) {
+      this.#best = score;
+      this.#waitCount = 0;
+      return null;
+    }
+    this.#waitCount += 1;
+    if (this.#waitCount < this.#patience) return null;
+    return `The monitored ${monitor} did not improve in the last ${this.#waitCount} evaluations; the best score is ${this.#best.toFixed(3)}.`;
+  }
+}
+
+function readRule({ monitor, rule }: EarlyStoppingArgs): Rule {
+  try {
+    return inferRule(monitor, { rule });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // The place in the config is this hook's, not the evaluation's.
+    throw new ConfigError(error.message, { code: error.code, hint: "set rule='greater' or rule='less'" });
+  }
+}
+
+HOOKS.registerModule({ name: ['EarlyStoppingHook', 'EarlyStopping'] })(EarlyStoppingHook);
