@@ -128,9 +128,11 @@ export function clearTensors(tensors: readonly Tensor[]): void {
 export function writeWords(target: Tensor, words: Uint32Array | Float32Array): void {
   refuseRecording('values from the CPU');
   const { backend } = handleOrThrow();
+  // A queue's write comes before commands that are encoded but not submitted yet, which may use this tensor, or the
+  // buffer that it gets for the former owner.
+  const isNew = !backend.tensorMap.get(target.dataId).resource;
   const { buffer, offset = 0 } = backend.rangeOf(target.dataId);
-  // A queue's write comes before commands that are encoded but not submitted yet.
-  if (backend.commandQueueOwnedIds.has(target.dataId)) {
+  if (backend.commandEncoder && (isNew || backend.commandQueueOwnedIds.has(target.dataId))) {
     backend.ensureCommandEncoderReady();
     backend.endComputePassEncoder();
     backend.submitQueue();

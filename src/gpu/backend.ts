@@ -127,8 +127,9 @@ export class EngineBackend extends Stock {
     parts.forEach(({ offset, size }, i) => {
       encoder.copyBufferToBuffer(before[i].buffer, before[i].offset ?? 0, shared.buffer, offset, size);
     });
+    // The old buffers' next owners may be written by the queue, ahead of commands that wait in the encoder.
+    this.submitQueue();
     for (const { tensor, offset, size } of parts) {
-      // Commands that read the old buffer come earlier in the queue than any that its next owner makes.
       this.releaseResource(tensor.dataId);
       this.#attach(tensor.dataId, { shared, offset, size });
     }
