@@ -14,7 +14,9 @@ import {
   type HostValues,
   type StepOutputs,
 } from './recording.ts';
-import { Replay, type PlanBytes } from './replay.ts';
+import { Replay, StepTooLarge, type PlanBytes } from './replay.ts';
+
+export { StepTooLarge };
 
 export type { HostValues, StepOutputs, PlanBytes };
 
@@ -79,11 +81,17 @@ export class CompiledStep<A> {
     }
   }
 
-  /** Plan the step for these arguments without running it. @returns bytes, or null when it can't be compiled */
-  plan(args: A): PlanBytes | null {
-    if (this.#isEager) return null;
+  /**
+   * Get ready to run with these arguments: record, plan, compile the pipelines side by side, make the buffers.
+   * @returns what the plan needs; null when it was ready before, or runs eagerly
+   * @throws StepTooLarge when the device can't hold the plan
+   */
+  async prepare(args: A): Promise<PlanBytes | null> {
+    if (this.#isEager || this.#captures.has(this.#definition.signature(args))) return null;
     try {
-      return this.#capture(args).replay.bytes;
+      const { replay } = this.#capture(args);
+      await replay.prepare();
+      return replay.bytes;
     } catch (error) {
       if (!(error instanceof NotRecordable)) throw error;
       this.#fallBack(error.message);

@@ -3,7 +3,7 @@ import { invariant } from '../../errors/index.ts';
 import { tensorOf, type BufferRange, type EngineBackend } from '../backend.ts';
 import { handleOrThrow } from '../engine.ts';
 import { isProfiling } from '../profiler.ts';
-import { compile, encodeDispatch, type Grid } from '../program.ts';
+import { compile, compileAll, encodeDispatch, type Grid, type ProgramUse } from '../program.ts';
 import type { DataId, RecordedDispatch } from '../recorder.ts';
 import { tf, type Tensor } from '../tfjs.ts';
 import { planSlots, type SlotPlan } from './liveness.ts';
@@ -43,6 +43,20 @@ export interface PlanBytes {
   readonly constants: number;
 }
 
+/** The device can't hold a planned step. Whoever knows what the step is makes a {@link DeviceError} of it. */
+export class StepTooLarge extends Error {
+  override readonly name = 'StepTooLarge';
+  readonly plan: PlanBytes;
+  /** The one tensor that no buffer can hold; null when all together are too much. */
+  readonly tensor: { readonly bytes: number; readonly limit: number } | null;
+
+  constructor(plan: PlanBytes, tensor: StepTooLarge['tensor']) {
+    super('the step needs more memory than the device has');
+    this.plan = plan;
+    this.tensor = tensor;
+  }
+}
+
 export class Replay<A> {
   readonly recording: Recording<A>;
   readonly bytes: PlanBytes;
@@ -63,20 +77,19 @@ export class Replay<A> {
   #generation = -1;
   #isDisposed = false;
 
-  /** Plan the recording and make its buffers. @throws DeviceError when they can't be had */
+  /** Plan the recording and make its small buffers. @throws StepTooLarge */
   constructor(recording: Recording<A>, backend: EngineBackend) {
     this.recording = recording;
     this.#backend = backend;
     this.#slots = sharedSlots(backend);
-    this.#slots.retain();
     for (const output of recording.outputs) this.#planPlace(output);
     this.#plan = this.#planInside();
+    this.bytes = this.#countBytes();
+    this.#checkSizes();
     this.#constants = this.#makeConstants();
     this.#makeInputs();
     this.#uniforms = this.#makeUniforms();
-    const inputs = [...this.#inputs.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    const slots = this.#plan.slotBytes.reduce((sum, bytes) => sum + bytes, 0);
-    this.bytes = { slots, inputs, constants: this.#constants?.size ?? 0 };
+    this.#slots.retain();
   }
 
   /** Number of dispatches of one step. */
@@ -92,12 +105,22 @@ export class Replay<A> {
     );
   }
 
+  /** Compile the pipelines and make the buffers ahead of the first run. @throws StepTooLarge */
+  async prepare(): Promise<void> {
+    const { device } = this.#backend;
+    await compileAll(device, this.recording.dispatches.map(useOf));
+    device.pushErrorScope('out-of-memory');
+    this.#bind();
+    const error = await device.popErrorScope();
+    if (error) throw new StepTooLarge(this.bytes, null);
+  }
+
   /** Queue the step. @returns its outputs, the caller's: those with a place share its storage, the others are copies */
   run(args: A): Tensor[] {
     const backend = this.#backend;
+    for (const effect of this.recording.effects) effect();
     this.#writeInputs(args);
     if (this.#generation !== this.#slots.generation || this.#hasMoved()) this.#bind();
-    for (const effect of this.recording.effects) effect();
     backend.ensureCommandEncoderReady();
     if (isProfiling())
       for (const { key, pipeline, group, grid } of this.#commands)
@@ -156,6 +179,24 @@ export class Replay<A> {
     const plan = planSlots(inside.map(([data, span]) => ({ ...span, bytes: this.#noted(data).bytes })));
     inside.forEach(([data], i) => this.#slotOf.set(data, plan.slotOf[i]));
     return plan;
+  }
+
+  #countBytes(): PlanBytes {
+    const bytes = { slots: 0, inputs: 0, constants: 0 };
+    for (const size of this.#plan.slotBytes) bytes.slots += size;
+    for (const tensor of this.recording.tensors.values()) {
+      if (tensor.origin.kind === 'input') bytes.inputs += tensor.bytes;
+      if (tensor.origin.kind === 'constant') bytes.constants += roundUp(tensor.bytes);
+    }
+    return bytes;
+  }
+
+  /** Told here by name: WebGPU would only report a validation error, later. */
+  #checkSizes(): void {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#backend.device.limits;
+    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    for (const { bytes } of this.recording.tensors.values())
+      if (bytes > limit) throw new StepTooLarge(this.bytes, { bytes, limit });
   }
 
   #makeConstants(): GPUBuffer | null {
@@ -247,14 +288,8 @@ export class Replay<A> {
     for (const tensor of this.recording.tensors.values())
       ranges.set(tensor.data, this.#rangeOf(tensor, slots));
     this.#commands = this.recording.dispatches.map((dispatch, i) => {
-      const { program, bindings, readCount, uniforms, grid } = dispatch;
-      const { pipeline, layout } = compile(
-        device,
-        program,
-        readCount,
-        bindings.length - readCount,
-        uniforms !== null,
-      );
+      const { program, bindings, uniforms, grid } = dispatch;
+      const { pipeline, layout } = compile(device, useOf(dispatch));
       const entries = bindings.map(({ data }, binding): GPUBindGroupEntry => {
         const range = ranges.get(data);
         invariant(range, 'a tensor of the step has no place');
@@ -314,6 +349,10 @@ export class Replay<A> {
     invariant(tensor, 'a tensor of the step was never noted');
     return tensor;
   }
+}
+
+function useOf({ program, bindings, readCount, uniforms }: RecordedDispatch): ProgramUse {
+  return { program, readCount, writeCount: bindings.length - readCount, hasUniforms: uniforms !== null };
 }
 
 function uniformEntry(

@@ -9,6 +9,7 @@ import {
   reshape,
   stack,
   stepInput,
+  StepTooLarge,
   tidy,
   valueAndGrads,
   type CompiledStep,
@@ -20,6 +21,7 @@ import {
 import { invariant } from '../../errors/index.ts';
 import { Module, type Parameter } from '../../nn/index.ts';
 import type { Losses } from '../denseHeads/denseHead.ts';
+import { stepTooLarge } from './stepMemory.ts';
 import type { Detections } from '../bbox/nms.ts';
 import type { ImageBatch, TrainBatch } from './batch.ts';
 
@@ -79,9 +81,13 @@ export abstract class BaseDetector extends Module implements Detector {
     this.#steps = this.#makeSteps(mode);
   }
 
-  /** Bytes that a training step on such a batch needs besides parameters and optimizer state; null: it runs eagerly. */
-  planTrainStep(batch: TrainBatch): PlanBytes | null {
-    return this.#steps.train.plan(batch);
+  /**
+   * Get ready for a step of the current mode on such a batch, so that the step itself needn't wait for the compiler.
+   * @returns bytes of the GPU that the step needs besides parameters and optimizer state; null when nothing was to do
+   * @throws DeviceError `out-of-memory`
+   */
+  async prepareStep(batch: TrainBatch): Promise<PlanBytes | null> {
+    return told(batch, () => this.#steps[this.training ? 'train' : 'val'].prepare(batch));
   }
 
   trainStep(batch: TrainBatch): StepOutputs {
@@ -178,6 +184,14 @@ export abstract class BaseDetector extends Module implements Detector {
 
   #disposeSteps(): void {
     for (const step of Object.values(this.#steps)) step.dispose();
+  }
+}
+
+async function told<T>(batch: ImageBatch, f: () => Promise<T>): Promise<T> {
+  try {
+    return await f();
+  } catch (error) {
+    throw error instanceof StepTooLarge ? stepTooLarge(error, batch.shape) : error;
   }
 }
 

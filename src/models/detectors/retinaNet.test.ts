@@ -106,6 +106,49 @@ describe('RetinaNet', () => {
     model.dispose();
   });
 
+  test('compiled and eager steps give the same bits: losses, gradients, running statistics', async () => {
+    const rows: number[][][] = [];
+    const reasons: string[] = [];
+    for (const eager of [true, false]) {
+      const model = build(tinyCfg());
+      await model.initWeights(new Rng(3));
+      model.setStepMode({ eager, onFallback: (step, reason) => reasons.push(`${step}: ${reason}`) });
+      const bits: number[][] = [];
+      const boxes = [[[8, 8, 40, 40]], [[10, 4, 30, 60]], [[0, 0, 20, 24]]];
+      for (const epoch of [0, 1]) {
+        model.train();
+        for (const box of boxes) {
+          const { grads, logVars } = model.trainStep(batch([box, [[4 + epoch, 4, 28, 28]]]));
+          for (const t of [logVars.values, ...(grads?.values() ?? [])]) {
+            bits.push([...new Uint32Array((await read(t)).buffer)]);
+            dispose(t);
+          }
+        }
+        const val = model.valStep(batch([[[8, 8, 40, 40]]]));
+        bits.push([...(await read(val.logVars.values))]);
+        dispose(val.logVars.values);
+      }
+      for (const [, buffer] of model.namedBuffers())
+        bits.push('value' in buffer ? [buffer.value] : [...(await buffer.toTorch())]);
+      rows.push(bits);
+      model.dispose();
+    }
+    expect(reasons).toEqual([]);
+    expect(rows[1]).toEqual(rows[0]);
+  });
+
+  test('a batch that no buffer can hold is refused before anything runs, with a size that fits', async () => {
+    const model = build(tinyCfg()).train();
+    const pictures = Array.from({ length: 64 }, () => [[8, 8, 40, 40]]);
+    const huge = { ...batch(pictures), shape: [64, 4096, 4096, 3] as const };
+    const error: unknown = await model.prepareStep(huge).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'out-of-memory' });
+    expect(String(error)).toMatch(
+      /a step on 64 pictures of 4096 x 4096 px makes a tensor of .* GB, but one buffer/,
+    );
+    model.dispose();
+  });
+
   test('pictures without objects train: no box loss', async () => {
     const model = build(tinyCfg());
     await model.initWeights(new Rng(1));
