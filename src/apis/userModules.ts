@@ -1,7 +1,7 @@
 // A person's own modules: which ones a run imports, and where in them something went wrong. The compiler and the linker are
 // loaded with the first module.
 
-import { missingModule, moduleAround, moduleCandidates, moduleRoots, OWN_PACKAGES } from '../config/index.ts';
+import { missingModule, moduleAround, moduleCandidates, moduleRoots, OWN_MODULES } from '../config/index.ts';
 import { ConfigError, TrainerError, UserCodeError } from '../errors/trainerError.ts';
 import { formatSpan } from '../errors/span.ts';
 import { isDict } from '../lang/plain.ts';
@@ -136,7 +136,7 @@ async function filesOfModule(
       return [...files, file];
     }
   }
-  if (OWN_PACKAGES.includes(name) || MODULE_NAMES.includes(name)) return [];
+  if (OWN_MODULES.includes(name) || MODULE_NAMES.includes(name)) return [];
   const { message, hint } = missingModule(name, { roots, found: await moduleAround(name, roots, isFile) });
   throw new ConfigError(message, { code: 'import-failed', path, hint });
 }

@@ -9,11 +9,9 @@ import { sourceOf } from '../lang/sourceMap.ts';
 import { Tuple } from '../util/tuple.ts';
 import type { ReadText } from './fileLoader.ts';
 import { isTruthyPlain } from './merge.ts';
+import { OWN_MODULES } from './ownModules.ts';
 
 const KEYS = ['imports', 'allow_failed_imports'];
-
-/** Packages whose modules are part of tabtrain itself, so importing them changes nothing. */
-export const OWN_PACKAGES = ['tabtrain', 'mmcv', 'mmcv.runner', 'mmcv.cnn', 'mmcv.utils', 'mmdet', 'mmdet.core', 'mmdet.models', 'mmdet.datasets', 'mmdet.apis', 'torch', 'torch.optim']; // prettier-ignore
 
 /**
  * Folders in which modules are looked for, in order, as Python's path: the workspace (or the working folder), then the
@@ -119,7 +117,7 @@ export async function checkCustomImports(
       found.push(error('bad-custom-imports', `custom_imports.imports must hold str only, but entry ${i} is a ${plainTypeName(name)}`, place)); // prettier-ignore
       continue;
     }
-    if (OWN_PACKAGES.includes(name) || MODULE_NAMES.includes(name)) continue;
+    if (OWN_MODULES.includes(name) || MODULE_NAMES.includes(name)) continue;
     const roots = moduleRoots(fallback.file);
     const isFile = async (path: string): Promise<boolean> => (await readText(path)) !== null;
     let exists = false;

@@ -7,8 +7,8 @@ export {
   moduleAround,
   moduleCandidates,
   moduleRoots,
-  OWN_PACKAGES,
 } from './customImports.ts';
+export { OWN_MODULES, OWN_SPECIFIERS } from './ownModules.ts';
 export { dumpText } from './dump.ts';
 export * from './encode.ts';
 export { deepCopy, DELETE_KEY, mergeAIntoB } from './merge.ts';

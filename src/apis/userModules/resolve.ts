@@ -1,7 +1,7 @@
 // From what an import says to a file of the workspace, or to tabtrain itself.
 
+import { OWN_SPECIFIERS } from '../../config/index.ts';
 import { joinPath, normalizePath, splitPath } from '../../storage/path.ts';
-import { isBuiltinModule } from './builtinNames.ts';
 
 export type IsFile = (path: string) => Promise<boolean>;
 
@@ -22,7 +22,7 @@ export async function resolveImport(
   roots: readonly string[],
   isFile: IsFile,
 ): Promise<Resolution> {
-  if (isBuiltinModule(specifier)) return { kind: 'builtin' };
+  if (OWN_SPECIFIERS.includes(specifier)) return { kind: 'builtin' };
   const tried = /^\.\.?(\/|$)/.test(specifier) ? relativeFiles(specifier, from) : rootFiles(specifier, roots);
   for (const path of tried) if (await isFile(path)) return { kind: 'file', path };
   return { kind: 'missing', tried };

@@ -2,7 +2,7 @@
 import { copyInto } from '../elementwise.ts';
 import { fillTensor } from '../kernels/fill/op.ts';
 import { runMap, type MapSource } from '../kernels/map/op.ts';
-import type { DType, Tensor, Variable } from '../tfjs.ts';
+import type { DType, Tensor } from '../tfjs.ts';
 import { clone } from './movement.ts';
 
 const typeOf = (x: Tensor): DType => (x.dtype === 'float32' ? 'float32' : 'int32');
@@ -26,6 +26,6 @@ const TO_FLOAT: MapSource = { name: 'toFloat', expression: 'a', isFloat: true };
 const TO_INT: MapSource = { name: 'toInt', expression: 'I(a)', isIntResult: true };
 
 /** Give `target` the values of `value` (same size and dtype), in place; `value` stays the caller's and shares nothing. */
-export function assign(target: Variable, value: Tensor): void {
+export function assign(target: Tensor, value: Tensor): void {
   copyInto(target, value);
 }

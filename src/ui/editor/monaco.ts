@@ -20,6 +20,7 @@ import 'monaco-editor/features/wordOperations/register';
 import 'monaco-editor/languages/definitions/python/register';
 import EditorWorker from 'monaco-editor/editor/editor.worker?worker';
 import type { Diagnostic } from '../../errors/diagnostic.ts';
+import { isModuleFile } from '../filePaths.ts';
 import { DARK_THEME, LIGHT_THEME } from './themes.ts';
 
 export interface EditorHandle {
@@ -100,7 +101,7 @@ export function createEditor(
       if (path !== shownPath) {
         instance.getModel()?.dispose();
         shownPath = path;
-        const uri = Uri.parse(`tabtrain://${isReadOnly ? 'view' : 'edit'}/${encodeURI(path)}`);
+        const uri = uriOf(path, isReadOnly);
         editor.getModel(uri)?.dispose();
         instance.setModel(editor.createModel(text, languageOf(path), uri));
       } else if (instance.getValue() !== text) {
@@ -144,7 +145,14 @@ function insertInOnePiece(element: HTMLElement, instance: editor.IStandaloneCode
   return () => element.removeEventListener('beforeinput', listener, { capture: true });
 }
 
+/** Modules are where imports of other modules find them. */
+function uriOf(path: string, isReadOnly: boolean): Uri {
+  if (!isReadOnly && isModuleFile(path)) return Uri.parse(`file:///${encodeURI(path)}`);
+  return Uri.parse(`tabtrain://${isReadOnly ? 'view' : 'edit'}/${encodeURI(path)}`);
+}
+
 function languageOf(path: string): string {
+  if (isModuleFile(path)) return 'typescript';
   return path.endsWith('.py') ? 'python' : 'plaintext';
 }
 

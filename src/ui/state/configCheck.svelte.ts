@@ -4,6 +4,7 @@
 import type { Diagnostic } from '../../errors/diagnostic.ts';
 import { toErrorReport } from '../../errors/trainerError.ts';
 import { spanAt } from '../../errors/span.ts';
+import { isConfigFile } from '../filePaths.ts';
 import type { Workspace } from './workspace.svelte.ts';
 
 const CHECK_DELAY_MS = 250;
@@ -30,7 +31,7 @@ export class ConfigCheck {
   /** Check again whenever the open text changes. Call inside an effect root. */
   follow(): void {
     $effect(() => {
-      const path = this.#workspace.openPath;
+      const path = this.#workspace.configPath;
       // Read here so that a change of either runs the effect again.
       const revisionOfText = this.#workspace.text;
       this.isCurrent = false;
@@ -57,14 +58,12 @@ interface CheckResult {
   values: Readonly<Record<string, unknown>> | null;
 }
 
-const CONFIG_FILE = /\.(py|json|ya?ml)$/;
-
 async function check(
   path: string,
   text: string,
   readText: (path: string) => Promise<string | null>,
 ): Promise<CheckResult> {
-  if (!CONFIG_FILE.test(path)) return { diagnostics: [], resolved: null, values: null };
+  if (!isConfigFile(path)) return { diagnostics: [], resolved: null, values: null };
   try {
     const { loadConfig } = await import('../../config/index.ts');
     const { config, diagnostics } = await loadConfig(path, readText);

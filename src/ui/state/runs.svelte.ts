@@ -66,9 +66,9 @@ export class Runs {
     this.shown = view;
   }
 
-  /** Train the open config. */
+  /** Train the open config, or the one that was open last. */
   async train(): Promise<void> {
-    const path = this.#workspace.openPath;
+    const path = this.#workspace.configPath;
     if (path === null) return;
     await this.#run(path, new RunView(), {});
   }

@@ -12,6 +12,8 @@ interface Stored {
   theme: Theme;
   tab: TabName;
   openPath: string;
+  /** The config that was open last. */
+  configPath: string;
   /** The run shown in the tabs, by its work dir. */
   shownRun: string | null;
   axis: ChartAxis;
@@ -62,6 +64,7 @@ function validated(stored: Partial<Stored>): Stored {
     theme: oneOf(stored.theme, ['system', 'light', 'dark'], 'system'),
     tab: oneOf(stored.tab, TABS, 'Charts'),
     openPath: typeof stored.openPath === 'string' ? stored.openPath : DEFAULT_CONFIG,
+    configPath: typeof stored.configPath === 'string' ? stored.configPath : DEFAULT_CONFIG,
     shownRun: typeof stored.shownRun === 'string' ? stored.shownRun : null,
     axis: oneOf(stored.axis, ['iterations', 'epochs'], 'iterations'),
     smoothing: numberIn(stored.smoothing, 0, 0.99, 0),

@@ -5,6 +5,7 @@ import { TrainerError } from '../../errors/trainerError.ts';
 import type { WorkerClients } from '../../worker/client.ts';
 import type { FileInfo } from '../../worker/protocol.ts';
 import { baseName } from '../format.ts';
+import { isConfigFile } from '../filePaths.ts';
 import type { Notices } from './notices.svelte.ts';
 import { DEFAULT_CONFIG, type Settings } from './settings.svelte.ts';
 
@@ -18,6 +19,8 @@ export class Workspace {
   files = $state.raw<readonly FileInfo[]>([]);
   isLoaded = $state(false);
   openPath = $state<string | null>(null);
+  /** What Train trains: the open file, or, while a module is open, the config that was open last. */
+  configPath = $state<string | null>(null);
   /** The open file as the editor shows it. */
   text = $state('');
   /** Counts the times the text changed from outside the editor. */
@@ -49,6 +52,10 @@ export class Workspace {
     await this.refresh();
     const wanted = [this.#settings.values.openPath, DEFAULT_CONFIG, this.files[0]?.path ?? ''];
     const path = wanted.find((candidate) => this.has(candidate));
+    const config = [this.#settings.values.configPath, DEFAULT_CONFIG].find((candidate) =>
+      this.has(candidate),
+    );
+    this.configPath = config ?? null;
     if (path !== undefined) await this.open(path);
     this.isLoaded = true;
   }
@@ -74,6 +81,10 @@ export class Workspace {
     this.text = draft ?? stored;
     this.revision += 1;
     this.#settings.set({ openPath: path });
+    if (isConfigFile(path)) {
+      this.configPath = path;
+      this.#settings.set({ configPath: path });
+    }
     if (draft !== null && draft !== stored) await this.#save();
   }
 
@@ -122,6 +133,7 @@ export class Workspace {
     await this.flush();
     await this.#clients.data.call('files.rename', { from, to });
     await this.refresh();
+    if (this.configPath === from) this.configPath = isConfigFile(to) ? to : null;
     if (this.openPath === from) await this.open(to);
   }
 
@@ -137,6 +149,7 @@ export class Workspace {
     await this.flush();
     await this.#clients.data.call('files.remove', { path });
     await this.refresh();
+    if (this.configPath === path) this.configPath = null;
     if (this.openPath !== path) return;
     const next = this.files.find((file) => file.path === DEFAULT_CONFIG) ?? this.files[0];
     if (next) return this.open(next.path);
