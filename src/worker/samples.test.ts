@@ -44,6 +44,19 @@ test('samples arrive whole, by index and epoch, from the source of their spec', 
   port1.close();
 });
 
+test('a uint8 picture crosses without a copy of its bytes, and is finished there', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const bytes = Uint8Array.of(3, 5, 7);
+  const table = Float32Array.from({ length: 257 * 3 }, (_, i) => i);
+  const img = { bytes, height: 1, width: 1, flip: null, swapsChannels: true, padded: [1, 1], table } as const;
+  serveSamples(port2, async () => ({ getSample: async () => ({ ...makeSample(0, 0), img }) }));
+  const sample = await (await new RemoteSamples(port1).open(SPEC)).getSample(0, 0);
+  // Channel k of byte v is 3 v + k.
+  expect([...pixelsOf(sample)]).toEqual([21, 16, 11]);
+  expect([bytes.length, table.length]).toEqual([0, 771]);
+  port1.close();
+});
+
 test('what building the dataset throws crosses with its path', async () => {
   const { port1, port2 } = new MessageChannel();
   serveSamples(port2, async () => {
