@@ -1,5 +1,6 @@
 // The benchmarks' command line; in a worker thread, a contender. See README.md, "Benchmarks".
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { parseArgs } from 'node:util';
 import type { ContenderName } from './contenders/contender.ts';
@@ -26,6 +27,8 @@ TABTRAIN_ADAPTER=gpu|lavapipe|swiftshader picks the adapter, TABTRAIN_PYTHON a P
 export interface Launch {
   readonly torchScript: string;
   readonly jaxVersion: string;
+  /** Also write `<suite>.json` and `<suite>.md` there. */
+  readonly resultsFolder?: string;
 }
 
 /** @returns the exit code: 1 when contenders disagree or a contender of ours gave no number, 2 for wrong arguments */
@@ -47,10 +50,19 @@ export async function main(argv: readonly string[], launch: Launch): Promise<num
   const { suite, json, ...rest } = args;
   const places = { ...launch, workerUrl: import.meta.url };
   const { rows, text, adapter, failures } = await SUITES[suite]({ ...rest, places });
-  console.log(`## ${suite}, ${adapter ?? 'no adapter'}\n\n${text}\n`);
-  for (const failure of failures) console.log(`FAILED: ${failure}`);
+  const failed = failures.map((failure) => `FAILED: ${failure}\n`).join('');
+  const markdown = `## ${suite}, ${adapter ?? 'no adapter'}\n\n${text}\n\n${failed}`;
+  console.log(markdown);
   const result = { adapter, date: new Date().toISOString(), node: process.version, [suite]: rows, failures };
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
+  const { resultsFolder } = launch;
+  const write = (file: string): void => {
+    writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+  };
+  if (json !== undefined) write(json);
+  if (resultsFolder !== undefined) {
+    write(join(resultsFolder, `${suite}.json`));
+    writeFileSync(join(resultsFolder, `${suite}.md`), markdown);
+  }
   return failures.length === 0 && adapter !== null ? 0 : 1;
 }
 

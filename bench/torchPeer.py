@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-LR = 0.001
+LR = 0.02
 MOMENTUM = 0.9
 device = torch.device(sys.argv[1])
 # True fp32, as in every other contender.
@@ -28,7 +28,7 @@ def parameter(spec, index):
     shape = spec['shape']
     size = int(np.prod(shape))
     if spec['kind'] == 'weight':
-        values = np.sqrt(6 * shape[0] / size) * (2 * fraction(size, index) - 1)
+        values = np.sqrt(3 * spec['gain'] * shape[0] / size) * (2 * fraction(size, index) - 1)
     else:
         values = np.full(size, 1.0 if spec['kind'] == 'gamma' else 0.0)
     return leaf(values, shape)

@@ -71,7 +71,8 @@ function lossOf(net: NetSpec, image: tf.Tensor4D, params: readonly tf.Variable[]
   const values: tf.Tensor4D[] = [image];
   for (const node of net.nodes) values.push(forward(node, values, params));
   const losses = net.outputs.map((i) => tf.mean(tf.square(values[i])));
-  return tf.addN(losses).asScalar();
+  // Not addN: its kernel binds them all, and tfjs's device allows 8.
+  return losses.reduce((a, b) => tf.add(a, b)).asScalar();
 }
 
 function forward(node: Node, values: readonly tf.Tensor4D[], params: readonly tf.Variable[]): tf.Tensor4D {

@@ -14,7 +14,13 @@ const BLOCKS = [
 ] as const;
 const STEM = 32;
 
-/** Stem of 32 channels, stride 2; blocks of 16, 24 24, 32 32, 64 64 and 96 channels at 1/2 to 1/16 of the size. */
+// Behind a batch norm the mean of squares would be 1 whatever the weights are: a last convolution makes it a loss.
+const OUT = 16;
+
+/**
+ * Stem of 32 channels, stride 2; blocks of 16, 24 24, 32 32, 64 64 and 96 channels at 1/2 to 1/16 of the size; a 1x1
+ * convolution to 16 channels.
+ */
 export function mobilenetV2(batch = 4, size = 96): NetSpec {
   const net = new NetBuilder(batch, [size, size, 3]);
   let x = net.norm(STEM, 'relu6')(net.conv(3, STEM, 3, { stride: 2 })(net.image));
@@ -23,7 +29,8 @@ export function mobilenetV2(batch = 4, size = 96): NetSpec {
     x = block(net, x, { channels, width, stride, expansion: i === 0 ? 1 : 6 });
     channels = width;
   });
-  return net.build('mobilenetv2', `8 MobileNetV2 blocks, ${batch}x${size}x${size}x3`, [x]);
+  const out = net.conv(channels, OUT, 1, { hasBias: true })(x);
+  return net.build('mobilenetv2', `8 MobileNetV2 blocks, ${batch}x${size}x${size}x3`, [out]);
 }
 
 interface BlockOptions {

@@ -7,6 +7,8 @@ export interface ParamSpec {
   /** `weight`: [out, in / groups, kh, kw]; the others: [channels]. */
   readonly kind: 'weight' | 'bias' | 'gamma' | 'beta';
   readonly shape: readonly number[];
+  /** Of a weight: its variance times the fan-in. */
+  readonly gain: number;
 }
 
 /** One layer. `x` and `y` number the values it reads: 0 is the picture, i + 1 the output of node i. */
@@ -54,8 +56,8 @@ export interface NetSpec {
   readonly outputs: readonly number[];
 }
 
-/** SGD with momentum, for every net and contender. */
-export const LR = 0.001;
+/** SGD with momentum, for every net and contender (torchPeer.py has the same); large enough that two updates show. */
+export const LR = 0.02;
 export const MOMENTUM = 0.9;
 
 interface ConvOptions {
@@ -85,7 +87,9 @@ export class NetBuilder {
   conv(inChannels: number, outChannels: number, size: number, options: ConvOptions = {}): Layer {
     const { stride = 1, hasBias = false, isDepthwise = false, activation = null } = options;
     const groups = isDepthwise ? inChannels : 1;
-    const weight = this.#param('weight', [outChannels, inChannels / groups, size, size]);
+    // He's 2 before a batch norm, which forgives anything; less where nothing keeps values and gradients small.
+    const gain = hasBias ? 1 : 2;
+    const weight = this.#param('weight', [outChannels, inChannels / groups, size, size], gain);
     const bias = hasBias ? this.#param('bias', [outChannels]) : null;
     const padding = (size - 1) / 2;
     const out = (n: number): number => Math.floor((n + 2 * padding - size) / stride) + 1;
@@ -133,8 +137,8 @@ export class NetBuilder {
     };
   }
 
-  #param(kind: ParamSpec['kind'], shape: readonly number[]): number {
-    return this.#params.push({ kind, shape }) - 1;
+  #param(kind: ParamSpec['kind'], shape: readonly number[], gain = 0): number {
+    return this.#params.push({ kind, shape, gain }) - 1;
   }
 
   #push(node: Node, shape: MapShape): number {
@@ -144,15 +148,15 @@ export class NetBuilder {
 }
 
 /**
- * Initial values of parameter `index`, in PyTorch's order: weights uniform with variance 2 / fan_in (a hash of the
+ * Initial values of parameter `index`, in PyTorch's order: weights uniform with variance gain / fan_in (a hash of the
  * position, the same in torchPeer.py), gamma 1, the others 0.
  */
-export function parameterValues({ kind, shape }: ParamSpec, index: number): Float32Array {
+export function parameterValues({ kind, shape, gain }: ParamSpec, index: number): Float32Array {
   const size = shape.reduce((a, b) => a * b, 1);
   const values = new Float32Array(size);
   if (kind === 'gamma') return values.fill(1);
   if (kind !== 'weight') return values;
-  const bound = Math.sqrt((6 * shape[0]) / size);
+  const bound = Math.sqrt((3 * gain * shape[0]) / size);
   return values.map((_, i) => bound * (2 * hash(i, index) - 1));
 }
 
