@@ -13,6 +13,7 @@ import { readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.
 import { buildRunner } from '../runner/buildRunner.ts';
 import type { BaseRunner, BatchLoader, Workflow } from '../runner/baseRunner.ts';
 import { createLogger, type Logger } from '../runner/logger.ts';
+import { describeBudget } from '../runner/memoryBudget.ts';
 import type { RunControl } from '../runner/runControl.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
@@ -49,6 +50,8 @@ export interface TrainJob {
   /** A checkpoint to take the weights of; overrides the config's. */
   loadFrom?: string;
   seed?: number;
+  /** Run op by op instead of compiling the steps: slower, the same numbers. Default false. */
+  eager?: boolean;
   /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
   onInvalidLoss?: 'pause' | 'go-on';
   /** Environment variables, for loggers; a page has none. */
@@ -255,6 +258,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
       control.pause();
     },
   });
+  let largestPlan = 0;
   const runner: BaseRunner = buildRunner(readRunnerCfg(dict), context.registries.RUNNERS, {
     model,
     optimizer,
@@ -266,6 +270,11 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     onEvent: (event) => {
       onEvent(event);
       watch(event);
+      // Multi-scale training plans many shapes: the largest so far is what counts.
+      if (event.name === 'run.planned' && event.budget.total > largestPlan) {
+        largestPlan = event.budget.total;
+        logger.info(describeBudget(event.budget));
+      }
       if (event.name === 'run.checkpointed')
         logger.info(`Saved ${event.path}: ${event.bytes} bytes, state_dict CRC-32 ${event.crc32}`);
     },
@@ -303,6 +312,12 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     if (report.message) logger.warning(report.message);
     logger.info(`load checkpoint from ${loadFrom}`);
   }
+  model.setStepMode({
+    eager: options.eager,
+    onFallback: (step, reason) => {
+      warn(`the ${step} step can't be compiled because of ${reason}: it runs op by op from here on`);
+    },
+  });
   // Before the first step is recorded: it writes gradients to the places that this makes.
   optimizer.prepare();
   return {

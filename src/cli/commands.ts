@@ -39,7 +39,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'resume-from', value: 'F', summary: 'go on where a checkpoint left off' },
       { name: 'load-from', value: 'F', summary: 'start from the weights of a checkpoint' },
       { name: 'seed', value: 'N', summary: 'seed of all random numbers (default: the config, else 0)' },
-      { name: 'eager', summary: 'one dispatch at a time, without a compiled step (the only mode so far)' },
+      { name: 'eager', summary: 'run op by op instead of compiling the step: slower, the same numbers' },
     ],
     run: async (args) => (await import('./train.ts')).runTrain(args),
   },

@@ -36,6 +36,7 @@ export async function runTrain(args: Arguments): Promise<number> {
       resumeFrom: optionalPath('resume-from'),
       loadFrom: optionalPath('load-from'),
       seed,
+      eager: args.has('eager'),
       // Nobody could press Resume here.
       onInvalidLoss: 'go-on',
       onEvent: (event) => {

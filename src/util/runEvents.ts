@@ -30,6 +30,18 @@ export interface ClassScore {
   readonly ap50: number;
 }
 
+/** Bytes of the GPU, by what they are for. */
+export interface MemoryBudget {
+  readonly parameters: number;
+  readonly gradients: number;
+  readonly optimizerState: number;
+  /** What lives only inside a step, by its plan. */
+  readonly activations: number;
+  /** Pictures and targets. */
+  readonly inputs: number;
+  readonly total: number;
+}
+
 export interface RunEventMap {
   'run.phaseChanged': { phase: RunPhase; error?: ErrorReport };
   'run.started': {
@@ -54,6 +66,8 @@ export interface RunEventMap {
     itersPerEpoch: number;
     etaS: number | null;
   };
+  /** A step of a new kind or shape was planned: what it needs together with everything that stays. */
+  'run.planned': { mode: 'train' | 'val'; budget: MemoryBudget };
   /** One line of the text log, without the line break. */
   'run.logged': { line: string };
   /** One record of `.log.json`: losses, lr, time; or metrics when mode is 'val'. `iter` counts from 1 over the whole run. */

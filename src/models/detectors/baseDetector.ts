@@ -47,6 +47,8 @@ export interface StepOutputs {
 export interface Detector extends Module {
   /** Names of the classes, set by whoever knows the dataset. */
   CLASSES: readonly string[] | null;
+  /** Choose how steps run from now on. */
+  setStepMode(mode: StepMode): void;
   /** Forward and backward. Nothing is read back from the GPU; running statistics of batch norm are updated. */
   trainStep(batch: TrainBatch): StepOutputs;
   /** The losses alone. */

@@ -2,21 +2,9 @@
 
 import { DeviceError } from '../../errors/index.ts';
 import type { PlanBytes, StepTooLarge } from '../../gpu/index.ts';
+import { formatBytes } from '../../util/formatBytes.ts';
 
-/** `1.5 GB`, `23 MB`; three digits. */
-export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit]}`;
-}
-
-/** All bytes of a plan. */
-export function totalBytes({ slots, inputs, constants }: PlanBytes): number {
+function totalBytes({ slots, inputs, constants }: PlanBytes): number {
   return slots + inputs + constants;
 }
 
