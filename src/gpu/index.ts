@@ -21,11 +21,17 @@ export { normaliseImages } from './kernels/normaliseImage/op.ts';
 export type { PackedImages } from './kernels/normaliseImage/packedImages.ts';
 export { upsampleNearest2d } from './kernels/upsample/op.ts';
 export {
+  bceWithLogitsLoss,
+  giouLoss,
+  iouLoss,
   l1Loss,
   sigmoidFocalLoss,
-  sigmoidFocalLossElementwise,
   smoothL1Loss,
+  softmaxCrossEntropyLoss,
+  type CrossEntropyOptions,
   type FocalLossOptions,
+  type IouMode,
+  type LossReduction,
 } from './kernels/losses/op.ts';
 export * from './elementwise.ts';
 export {

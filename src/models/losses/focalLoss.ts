@@ -1,16 +1,9 @@
 // Sigmoid focal loss. Source: Lin et al., "Focal Loss for Dense Object Detection", 2017; mmdet 2.28.2 `models/losses/focal_loss.py`.
 
-import { sigmoidFocalLoss, sigmoidFocalLossElementwise, type Tensor } from '../../gpu/index.ts';
+import { sigmoidFocalLoss, type Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
 import { MODELS, type ArgSpec } from '../../registry/index.ts';
-import {
-  checkReduction,
-  countOf,
-  reduceLoss,
-  type Loss,
-  type LossOptions,
-  type Reduction,
-} from './reduction.ts';
+import { checkReduction, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
 
 export interface FocalLossArgs {
   useSigmoid?: boolean;
@@ -69,16 +62,9 @@ export class FocalLoss implements Loss {
   forward(pred: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
     const { weight = null, avgFactor = null, reductionOverride } = options;
     const focal = { gamma: this.#gamma, alpha: this.#alpha };
-    return reduceLoss(
-      {
-        count: countOf(pred),
-        elementwise: () => sigmoidFocalLossElementwise(pred, target, weight, focal),
-        total: () => sigmoidFocalLoss(pred, target, weight, focal),
-      },
-      reductionOverride ?? this.#reduction,
-      this.#lossWeight,
-      avgFactor,
-    );
+    const reduction = reductionOverride ?? this.#reduction;
+    const reduced = lossReduction(reduction, this.#lossWeight, avgFactor, pred.size);
+    return sigmoidFocalLoss(pred, target, weight, focal, reduced);
   }
 }
 

@@ -1,6 +1,6 @@
 // How a loss of many elements becomes one number. Source: mmdet 2.28.2 `models/losses/utils.py`.
 
-import { add, div, mean, mul, reshape, sum, type Tensor } from '../../gpu/index.ts';
+import type { LossReduction, Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
 
 export type Reduction = 'none' | 'mean' | 'sum';
@@ -34,51 +34,21 @@ export function checkReduction(value: string): Reduction {
   });
 }
 
-/** A loss's pieces, of which the reduction needs one. */
-export interface LossParts {
-  /** Number of elements that `mean` divides by. */
-  readonly count: number;
-  /** Weighted loss of every element. */
-  readonly elementwise: () => Tensor;
-  /** Sum of the weighted loss, if it can be had in one pass. */
-  readonly total?: () => Tensor;
-}
-
 /**
- * Reduce and scale. With `avgFactor`: loss_weight * sum / (avg_factor + eps).
+ * How the engine's losses reduce and scale. With `avgFactor`: loss_weight * (sum / (avg_factor + eps)).
+ * @param count number of values that `mean` divides by
  * @throws ConfigError for `sum` together with avgFactor
  */
-export function reduceLoss(
-  parts: LossParts,
+export function lossReduction(
   reduction: Reduction,
   lossWeight: number,
   avgFactor: number | Tensor | null,
-): Tensor {
-  if (reduction === 'none') return scale(parts.elementwise(), lossWeight);
+  count: number,
+): LossReduction {
+  if (reduction === 'none') return { isElementwise: true, factor: lossWeight };
   if (reduction === 'sum' && avgFactor !== null)
     throw new ConfigError('avg_factor can not be used with reduction="sum"', { code: 'bad-value' });
-  const total = parts.total ? parts.total() : sum(parts.elementwise());
-  if (reduction === 'sum') return scale(total, lossWeight);
-  if (avgFactor === null) return scale(div(total, parts.count), lossWeight);
-  const divisor = typeof avgFactor === 'number' ? Math.fround(avgFactor + EPS) : add(avgFactor, EPS);
-  return scale(div(total, divisor), lossWeight);
-}
-
-/** Make a weight per row [N] fit elements [N, C]. */
-export function rowWeight(weight: Tensor, elements: Tensor): Tensor {
-  return weight.shape.length === elements.shape.length ? weight : reshape(weight, [weight.shape[0], 1]);
-}
-
-/** A weight per box [N]; a weight per coordinate [N, 4] is averaged. */
-export function boxWeight(weight: Tensor): Tensor {
-  return weight.shape.length > 1 ? mean(weight, [1]) : weight;
-}
-
-/** The number of elements of a tensor. */
-export function countOf(x: Tensor): number {
-  return x.shape.reduce((a, b) => a * b, 1);
-}
-
-function scale(x: Tensor, factor: number): Tensor {
-  return factor === 1 ? x : mul(x, factor);
+  if (reduction === 'sum') return { factor: lossWeight };
+  if (avgFactor === null) return { factor: lossWeight, divisor: count };
+  return { factor: lossWeight, divisor: avgFactor, epsilon: EPS };
 }

@@ -1,28 +1,9 @@
 // Absolute differences, plain or rounded near zero. Source: mmdet 2.28.2 `models/losses/smooth_l1_loss.py`.
 
-import {
-  abs,
-  div,
-  l1Loss,
-  less,
-  mul,
-  smoothL1Loss,
-  square,
-  sub,
-  where,
-  type Tensor,
-} from '../../gpu/index.ts';
+import { l1Loss, smoothL1Loss, type Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
 import { MODELS, type ArgSpec } from '../../registry/index.ts';
-import {
-  checkReduction,
-  countOf,
-  reduceLoss,
-  rowWeight,
-  type Loss,
-  type LossOptions,
-  type Reduction,
-} from './reduction.ts';
+import { checkReduction, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
 
 export interface L1LossArgs {
   reduction?: string;
@@ -48,20 +29,12 @@ export class L1Loss implements Loss {
     this.#lossWeight = lossWeight;
   }
 
-  /** @param pred float32 [N, C] @param target float32 [N, C] */
+  /** @param pred float32 [N, C] @param target float32 [N, C] @param options weight per row [N] or element [N, C] */
   forward(pred: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-    const { avgFactor = null, reductionOverride } = options;
-    const weight = options.weight ? rowWeight(options.weight, pred) : null;
-    return reduceLoss(
-      {
-        count: countOf(pred),
-        elementwise: () => weighted(abs(sub(pred, target)), weight),
-        total: () => l1Loss(pred, target, weight),
-      },
-      reductionOverride ?? this.#reduction,
-      this.#lossWeight,
-      avgFactor,
-    );
+    const { weight = null, avgFactor = null, reductionOverride } = options;
+    const reduction = reductionOverride ?? this.#reduction;
+    const reduced = lossReduction(reduction, this.#lossWeight, avgFactor, pred.size);
+    return l1Loss(pred, target, weight, reduced);
   }
 }
 
@@ -82,30 +55,13 @@ export class SmoothL1Loss implements Loss {
     this.#lossWeight = lossWeight;
   }
 
-  /** @param pred float32 [N, C] @param target float32 [N, C] */
+  /** @param pred float32 [N, C] @param target float32 [N, C] @param options weight per row [N] or element [N, C] */
   forward(pred: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-    const { avgFactor = null, reductionOverride } = options;
-    const weight = options.weight ? rowWeight(options.weight, pred) : null;
-    const beta = this.#beta;
-    return reduceLoss(
-      {
-        count: countOf(pred),
-        elementwise: () => {
-          const d = abs(sub(pred, target));
-          const loss = where(less(d, beta), div(mul(square(d), 0.5), beta), sub(d, 0.5 * beta));
-          return weighted(loss, weight);
-        },
-        total: () => smoothL1Loss(pred, target, weight, beta),
-      },
-      reductionOverride ?? this.#reduction,
-      this.#lossWeight,
-      avgFactor,
-    );
+    const { weight = null, avgFactor = null, reductionOverride } = options;
+    const reduction = reductionOverride ?? this.#reduction;
+    const reduced = lossReduction(reduction, this.#lossWeight, avgFactor, pred.size);
+    return smoothL1Loss(pred, target, weight, this.#beta, reduced);
   }
-}
-
-function weighted(loss: Tensor, weight: Tensor | null): Tensor {
-  return weight ? mul(loss, weight) : loss;
 }
 
 MODELS.registerModule()(L1Loss);

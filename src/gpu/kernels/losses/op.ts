@@ -1,20 +1,19 @@
-// Losses fused with their gradients: one dispatch each way, summed in a fixed order.
+// Losses fused with their gradients. Without a reduction each gives the sum of its values, a float32 scalar.
 import { invariant } from '../../../errors/index.ts';
-import { runOp } from '../../op.ts';
-import { emptyTensor, runProgram, spread, type Program } from '../../program.ts';
 import type { Tensor } from '../../tfjs.ts';
-import { columnSum } from '../columnSum/op.ts';
+import { giouSource, iouSource, type BoxWeightLayout, type IouMode } from './boxSources.wgsl.ts';
+import { fusedLoss, type FusedLoss, type LossReduction } from './fused.ts';
 import {
-  CHUNK,
-  chunkSumProgram,
-  elementProgram,
+  bceSource,
+  crossEntropySource,
   focalSource,
-  gradProgram,
   l1Source,
   smoothL1Source,
-  type LossSource,
   type WeightLayout,
-} from './op.wgsl.ts';
+} from './sources.wgsl.ts';
+
+export type { IouMode } from './boxSources.wgsl.ts';
+export type { LossReduction } from './fused.ts';
 
 export interface FocalLossOptions {
   /** Focusing power, >= 0. mmdet's default is 2. */
@@ -24,119 +23,192 @@ export interface FocalLossOptions {
 }
 
 /**
- * Sigmoid focal loss, per element.
+ * Sigmoid focal loss.
  *
  * @param logits float32 [N, K].
  * @param labels int32 [N], 0 to K - 1, or K for background.
  * @param weights float32 [N] or [N, K], or null for 1. Not differentiable.
- * @returns float32 [N, K].
  * Source: mmdet 2.28.2 py_sigmoid_focal_loss.
  */
-export function sigmoidFocalLossElementwise(
-  logits: Tensor,
-  labels: Tensor,
-  weights: Tensor | null,
-  options: FocalLossOptions,
-): Tensor {
-  return fusedLoss(focal(logits, labels, weights, options), false);
-}
-
-/** Sum of {@link sigmoidFocalLossElementwise}: float32 scalar. */
 export function sigmoidFocalLoss(
   logits: Tensor,
   labels: Tensor,
   weights: Tensor | null,
   options: FocalLossOptions,
+  reduction?: LossReduction,
 ): Tensor {
-  return fusedLoss(focal(logits, labels, weights, options), true);
+  invariant(labels.dtype === 'int32', `focal loss labels are ${labels.dtype}, not int32`);
+  const layout = layoutOf(logits, weights, labels.size);
+  const [constants, floats] = [weights ? [labels, weights] : [labels], [options.gamma, options.alpha]];
+  return elementwise(focalSource(layout), logits, constants, labels.size, floats, reduction);
 }
 
 /**
- * Sum of weight * (d < beta ? 0.5 d^2 / beta : d - 0.5 beta), d = |pred - target|: float32 scalar. `target` and
- * `weight` (or null) have pred's shape and are constants.
+ * weight * (d < beta ? 0.5 d^2 / beta : d - 0.5 beta), d = |pred - target|.
+ *
+ * @param pred float32 [N, K]. @param target of pred's shape, a constant.
+ * @param weights float32 [N] or [N, K], or null for 1; a constant.
  */
-export function smoothL1Loss(pred: Tensor, target: Tensor, weight: Tensor | null, beta: number): Tensor {
-  return fusedLoss(
-    { source: smoothL1Source(weight !== null), ...paired(pred, target, weight), params: [beta] },
-    true,
+export function smoothL1Loss(
+  pred: Tensor,
+  target: Tensor,
+  weights: Tensor | null,
+  beta: number,
+  reduction?: LossReduction,
+): Tensor {
+  const layout = layoutOf(pred, weights, pred.shape[0]);
+  return elementwise(
+    smoothL1Source(layout),
+    pred,
+    paired(pred, target, weights),
+    pred.shape[0],
+    [beta],
+    reduction,
   );
 }
 
-/** Sum of weight * |pred - target|: float32 scalar. `target` and `weight` (or null) have pred's shape and are constants. */
-export function l1Loss(pred: Tensor, target: Tensor, weight: Tensor | null): Tensor {
-  return fusedLoss({ source: l1Source(weight !== null), ...paired(pred, target, weight), params: [] }, true);
+/** weight * |pred - target|, of tensors as {@link smoothL1Loss} takes. */
+export function l1Loss(
+  pred: Tensor,
+  target: Tensor,
+  weights: Tensor | null,
+  reduction?: LossReduction,
+): Tensor {
+  const layout = layoutOf(pred, weights, pred.shape[0]);
+  return elementwise(l1Source(layout), pred, paired(pred, target, weights), pred.shape[0], [], reduction);
 }
 
-interface FusedLoss {
-  readonly source: LossSource;
-  readonly pred: Tensor;
-  readonly constants: readonly Tensor[];
-  /** Elements per row, where the uniforms want it. */
-  readonly classes?: number;
-  readonly params: readonly number[];
-}
-
-function focal(logits: Tensor, labels: Tensor, weights: Tensor | null, options: FocalLossOptions): FusedLoss {
-  const [n, k] = [labels.size, logits.size / labels.size];
-  invariant(labels.dtype === 'int32', `focal loss labels are ${labels.dtype}, not int32`);
-  invariant(Number.isInteger(k), `focal loss of ${logits.size} logits and ${n} labels`);
-  let layout: WeightLayout = 'none';
-  if (weights) {
-    layout = weights.size === logits.size ? 'element' : 'row';
-    invariant(
-      layout === 'element' || weights.size === n,
-      `focal loss of ${n} labels and ${weights.size} weights`,
-    );
-  }
-  const constants = weights ? [labels, weights] : [labels];
-  return {
-    source: focalSource(layout),
-    pred: logits,
-    constants,
-    classes: k,
-    params: [options.gamma, options.alpha],
-  };
-}
-
-function paired(pred: Tensor, target: Tensor, weight: Tensor | null): Pick<FusedLoss, 'pred' | 'constants'> {
-  invariant(pred.size === target.size, `loss of ${pred.size} predictions and ${target.size} targets`);
+/**
+ * Binary cross entropy of sigmoid(logits).
+ *
+ * @param logits float32 [N, K]. @param targets float32 of the same shape, in [0, 1]; a constant.
+ * @param weights float32 [N] or [N, K], or null for 1; a constant.
+ * @param posWeight float32 [K] weight of the positive part of each class, or null for 1; a constant.
+ * Source: torch 1.13 `binary_cross_entropy_with_logits`.
+ */
+export function bceWithLogitsLoss(
+  logits: Tensor,
+  targets: Tensor,
+  weights: Tensor | null,
+  posWeight: Tensor | null = null,
+  reduction?: LossReduction,
+): Tensor {
+  const rows = logits.shape[0];
+  const layout = layoutOf(logits, weights, rows);
+  const constants = [...paired(logits, targets, weights), ...(posWeight ? [posWeight] : [])];
   invariant(
-    !weight || weight.size === pred.size,
-    `loss of ${pred.size} predictions and ${weight?.size} weights`,
+    !posWeight || posWeight.size * rows === logits.size,
+    `BCE of [${logits.shape.join()}] with ${posWeight?.size} positive weights`,
   );
-  return { pred, constants: weight ? [target, weight] : [target] };
+  return elementwise(bceSource(layout, posWeight !== null), logits, constants, rows, [], reduction);
 }
 
-function uniformsOf(loss: FusedLoss): Uint32Array {
-  const whole = loss.classes === undefined ? [loss.pred.size] : [loss.pred.size, loss.classes];
-  const words = new Uint32Array(whole.length + loss.params.length);
-  words.set(whole);
-  new Float32Array(words.buffer).set(loss.params, whole.length);
-  return words;
+export interface CrossEntropyOptions {
+  /** float32 [K], or null for 1. */
+  readonly classWeight?: Tensor | null;
+  /** Rows of this label count 0. Default -100, torch's. */
+  readonly ignoreIndex?: number;
 }
 
-function fusedLoss(loss: FusedLoss, isSummed: boolean): Tensor {
-  const { source, pred, constants } = loss;
-  invariant(pred.size > 0, `${source.name} of an empty tensor`);
-  const uniforms = uniformsOf(loss);
-  const run = (program: Program, reads: readonly Tensor[], target: Tensor, threads: number): Tensor => {
-    const grid = spread(threads / 64);
-    runProgram(program, { reads, writes: [target], uniforms, areUniformsStatic: true, grid });
-    return target;
-  };
-  const [result] = runOp({
-    inputs: { pred },
-    forward: (save) => {
-      const reads = [pred, ...constants];
-      save(reads);
-      if (!isSummed) return [run(elementProgram(source), reads, emptyTensor(pred.shape), pred.size)];
-      const chunks = Math.ceil(pred.size / CHUNK);
-      const sums = run(chunkSumProgram(source), reads, emptyTensor([chunks]), chunks);
-      return [columnSum(sums, chunks, 1, [])];
-    },
-    backward: ([dy], saved) => ({
-      pred: () => run(gradProgram(source, isSummed), [...saved, dy], emptyTensor(pred.shape), pred.size),
-    }),
-  });
-  return result;
+/**
+ * Cross entropy of softmax(logits), one value per row.
+ *
+ * @param logits float32 [N, K]. @param labels int32 [N], 0 to K - 1 or `ignoreIndex`.
+ * @param weights float32 [N], or null for 1; a constant.
+ */
+export function softmaxCrossEntropyLoss(
+  logits: Tensor,
+  labels: Tensor,
+  weights: Tensor | null,
+  { classWeight = null, ignoreIndex = -100 }: CrossEntropyOptions = {},
+  reduction?: LossReduction,
+): Tensor {
+  const rows = labels.size;
+  const classes = logits.shape[logits.rank - 1];
+  invariant(labels.dtype === 'int32', `cross entropy labels are ${labels.dtype}, not int32`);
+  invariant(rows * classes === logits.size, `cross entropy of [${logits.shape.join()}] and ${rows} labels`);
+  invariant(!weights || weights.size === rows, `cross entropy of ${rows} rows and ${weights?.size} weights`);
+  invariant(
+    !classWeight || classWeight.size === classes,
+    `cross entropy of ${classes} classes and ${classWeight?.size} weights`,
+  );
+  const constants = [labels, ...(weights ? [weights] : []), ...(classWeight ? [classWeight] : [])];
+  const source = crossEntropySource(weights !== null, classWeight !== null);
+  const integers = [classes, ignoreIndex];
+  return fusedLoss({ source, pred: logits, constants, shape: [rows], integers, floats: [] }, reduction);
+}
+
+/**
+ * -log(IoU), 1 - IoU or 1 - IoU^2 of boxes in pairs, one value per box; IoUs are at least `eps`.
+ *
+ * @param pred float32 [N, 4], xyxy. @param target of the same shape, a constant.
+ * @param weights float32 [N], or [N, 4] to be averaged, or null for 1; a constant.
+ */
+export function iouLoss(
+  pred: Tensor,
+  target: Tensor,
+  weights: Tensor | null,
+  mode: IouMode,
+  eps: number,
+  reduction?: LossReduction,
+): Tensor {
+  // The union's own epsilon is bbox_overlaps's default.
+  return fusedLoss(
+    boxes(iouSource(mode, boxLayout(pred, weights)), pred, target, weights, [1e-6, eps]),
+    reduction,
+  );
+}
+
+/** 1 - GIoU of boxes in pairs, one value per box, of tensors as {@link iouLoss} takes. */
+export function giouLoss(
+  pred: Tensor,
+  target: Tensor,
+  weights: Tensor | null,
+  eps: number,
+  reduction?: LossReduction,
+): Tensor {
+  return fusedLoss(boxes(giouSource(boxLayout(pred, weights)), pred, target, weights, [eps]), reduction);
+}
+
+function layoutOf(pred: Tensor, weights: Tensor | null, rows: number): WeightLayout {
+  if (!weights) return 'none';
+  if (weights.size === pred.size) return 'element';
+  invariant(weights.size === rows, `loss of [${pred.shape.join()}] with ${weights.size} weights`);
+  return 'row';
+}
+
+function paired(pred: Tensor, target: Tensor, weights: Tensor | null): Tensor[] {
+  invariant(pred.size === target.size, `loss of ${pred.size} predictions and ${target.size} targets`);
+  return weights ? [target, weights] : [target];
+}
+
+function elementwise(
+  source: FusedLoss['source'],
+  pred: Tensor,
+  constants: readonly Tensor[],
+  rows: number,
+  floats: readonly number[],
+  reduction: LossReduction | undefined,
+): Tensor {
+  const classes = pred.size === 0 ? 1 : pred.size / rows;
+  invariant(Number.isInteger(classes), `${source.name} of ${pred.size} values in ${rows} rows`);
+  return fusedLoss({ source, pred, constants, shape: pred.shape, integers: [classes], floats }, reduction);
+}
+
+function boxLayout(pred: Tensor, weights: Tensor | null): BoxWeightLayout {
+  if (!weights) return 'none';
+  if (weights.size === pred.size) return 'coordinates';
+  invariant(weights.size * 4 === pred.size, `loss of ${pred.size / 4} boxes with ${weights.size} weights`);
+  return 'box';
+}
+
+function boxes(
+  source: FusedLoss['source'],
+  pred: Tensor,
+  target: Tensor,
+  weights: Tensor | null,
+  floats: readonly number[],
+): FusedLoss {
+  const constants = paired(pred, target, weights);
+  return { source, pred, constants, shape: [pred.size / 4], integers: [], floats };
 }
