@@ -44,7 +44,7 @@ export function memory(): GpuMemory {
 export function tensor(values: Values, shape: readonly number[], dtype?: DType): Tensor {
   const kind = dtype ?? (values instanceof Int32Array ? 'int32' : 'float32');
   // tfjs uploads lazily from the array it is given: a caller that reuses its buffer would change the tensor.
-  const copy = kind === 'int32' ? Int32Array.from(values) : Float32Array.from(values);
+  const copy = kind === 'int32' ? new Int32Array(values) : new Float32Array(values);
   return tf.tensor(copy, [...shape], kind);
 }
 
