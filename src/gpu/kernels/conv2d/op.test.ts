@@ -36,6 +36,9 @@ const CASES: Case[] = [
   { x: [2, 7, 9, 20], w: [3, 3, 20, 40], stride: [2, 2], padding: [1, 1] },
   { x: [1, 9, 8, 16], w: [3, 3, 16, 27], padding: [1, 1], bias: true },
   { x: [3, 5, 6, 24], w: [1, 1, 24, 12] },
+  { x: [2, 7, 9, 12], w: [3, 3, 1, 12], padding: [1, 1], groups: 12, bias: true, activation: 'relu6' },
+  { x: [1, 9, 10, 8], w: [3, 3, 1, 8], padding: [1, 1], groups: 8, stride: [2, 2] },
+  { x: [1, 8, 7, 4], w: [5, 2, 1, 4], padding: [2, 0], groups: 4, stride: [1, 2] },
   { x: [1, 7, 7, 3], w: [3, 3, 3, 8], padding: [2, 2], dilation: [2, 2] },
 ];
 

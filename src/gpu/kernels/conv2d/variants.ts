@@ -1,6 +1,15 @@
 // The ways to compute a convolution's three parts, and the rule that chooses one.
 import { handleOrThrow } from '../../engine.ts';
 import { spread } from '../../program.ts';
+import {
+  depthwiseFilterGrad,
+  depthwiseFilterGradThreads,
+  depthwiseForward,
+  depthwiseForwardThreads,
+  depthwiseInputGrad,
+  depthwiseInputGradThreads,
+  isDepthwise,
+} from '../depthwiseConv2d/programs.wgsl.ts';
 import { pickVariant } from '../../variantChoice.ts';
 import {
   isRowMode,
@@ -36,7 +45,8 @@ const FILTER_GRAD_THREADS = 4096;
 /** How the filter gradient is split over output rows. The same for all variants, so that all give the same bits. */
 export function filterGradSplits(shape: ConvShape): { splits: number; rowsPerSplit: number } {
   const rows = shape.batch * shape.outH;
-  const wanted = Math.ceil(FILTER_GRAD_THREADS / plainFilterGradThreads(shape));
+  const threads = isDepthwise(shape) ? depthwiseFilterGradThreads(shape) : plainFilterGradThreads(shape);
+  const wanted = Math.ceil(FILTER_GRAD_THREADS / threads);
   const rowsPerSplit = Math.ceil(rows / Math.min(rows, wanted));
   return { splits: Math.ceil(rows / rowsPerSplit), rowsPerSplit };
 }
@@ -49,6 +59,7 @@ export function variants(
   epilogue: Epilogue = { hasBias: false },
 ): readonly ConvVariant[] {
   const all = [plain(kind, shape, epilogue)];
+  if (isDepthwise(shape)) return [...all, depthwise(kind, shape, epilogue)];
   const hasQuads = convLayout(shape).isCVec || isRowMode(shape) || kind === 'inputGrad';
   if (hasQuads && traits.lanes >= 4 && traits.lanes <= 64)
     for (const width of [16, 8] as const)
@@ -77,6 +88,7 @@ function byRule(
   candidates: readonly ConvVariant[],
   traits: ConvTraits,
 ): string {
+  if (isDepthwise(shape)) return 'depthwise';
   if (!traits.isSoftware || candidates.length === 1) return 'plain';
   // A tile of 8 channels costs more than half of one of 16: worth it where 16 would be mostly empty.
   const channels = (kind === 'inputGrad' ? shape.inC : shape.outC) / shape.groups;
@@ -122,4 +134,19 @@ function lanes(kind: ConvKind, shape: ConvShape, epilogue: Epilogue, tile: LaneT
       ? [lanesForward(layout, tile, epilogue), lanesForwardTiles(shape, tile)]
       : [lanesInputGrad(layout, tile), lanesInputGradTiles(shape, tile)];
   return { name, program, grid: spread(count), uniforms: convUniforms(shape, count) };
+}
+
+function depthwise(kind: ConvKind, shape: ConvShape, epilogue: Epilogue): ConvVariant {
+  const name = 'depthwise';
+  if (kind === 'filterGrad') {
+    const { splits, rowsPerSplit } = filterGradSplits(shape);
+    const threads = depthwiseFilterGradThreads(shape) * splits;
+    const uniforms = convUniforms(shape, threads, rowsPerSplit);
+    return { name, program: depthwiseFilterGrad(shape), grid: spread(threads / 64), uniforms };
+  }
+  const [program, threads] =
+    kind === 'forward'
+      ? [depthwiseForward(shape, epilogue), depthwiseForwardThreads(shape)]
+      : [depthwiseInputGrad(shape), depthwiseInputGradThreads(shape)];
+  return { name, program, grid: spread(threads / 64), uniforms: convUniforms(shape, threads) };
 }
