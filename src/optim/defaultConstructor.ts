@@ -12,7 +12,13 @@ import {
   type BuildContext,
 } from '../registry/index.ts';
 import { Optimizer } from './optimizer.ts';
-import { checkParamwiseCfg, groupPerParameter, type GroupCfg, type ParamwiseCfg } from './paramGroups.ts';
+import {
+  checkParamwiseCfg,
+  groupPerParameter,
+  unmatchedKeys,
+  type GroupCfg,
+  type ParamwiseCfg,
+} from './paramGroups.ts';
 import { asParamModule, type ParamModule, type TrainableParam } from './paramModule.ts';
 
 /** What a constructor registered in OPTIMIZER_BUILDERS does; made with {@link OptimizerConstructorArgs}. */
@@ -56,7 +62,13 @@ export class DefaultOptimizerConstructor implements OptimizerConstructor {
 
   /** @throws ConfigError `no-lr`; what the optimizer's class throws, with its path */
   call(model: Module): Optimizer {
-    const params = this.groups(asParamModule(model));
+    const tree = asParamModule(model);
+    // MMCV is silent: a slip in a key then trains with the wrong rates.
+    for (const key of unmatchedKeys(unwrap(tree), this.paramwiseCfg))
+      this.context.services.warn(
+        `optimizer.paramwise_cfg.custom_keys: no parameter's name contains '${key}', so it changes nothing`,
+      );
+    const params = this.groups(tree);
     return buildFromCfg(this.optimizerCfg, this.context.registries.OPTIMIZERS, {
       path: 'optimizer',
       context: this.context,

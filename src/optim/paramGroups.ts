@@ -99,6 +99,17 @@ export function groupPerParameter<P extends TrainableParam>(
   return groups;
 }
 
+/** Keys of `custom_keys` that are part of no parameter's name. */
+export function unmatchedKeys<P extends TrainableParam>(root: ParamModule<P>, cfg: ParamwiseCfg): string[] {
+  const names: string[] = [];
+  const visit = (module: ParamModule<P>, prefix: string): void => {
+    for (const [name] of module.ownParameters()) names.push(`${prefix}.${name}`);
+    for (const [name, child] of module.children()) visit(child, prefix === '' ? name : `${prefix}.${name}`);
+  };
+  visit(root, '');
+  return Object.keys(cfg.custom_keys ?? {}).filter((key) => !names.some((name) => name.includes(key)));
+}
+
 interface CustomRule {
   readonly lr_mult?: number;
   readonly decay_mult?: number;
