@@ -11,6 +11,8 @@ export interface SecretRequest {
   readonly title: string;
   /** Where one gets it. */
   readonly url: string;
+  /** Why the last answer did not do. */
+  readonly refused?: string | null;
 }
 
 /** What a run lends to the objects it builds. */

@@ -189,7 +189,7 @@ export function describeNews(name: string, news: SenderNews, path: string): stri
     case 'back':
       return `${name} is back; ${news.waited === 0 ? 'everything is delivered' : `${news.waited} records wait for their turn`}`;
     case 'refused':
-      return `${name} refuses what it is sent: ${news.reason.message}. It is not asked again in this run; what is logged stays in ${path}`;
+      return `nothing more is sent to ${name} in this run: ${news.reason.message}. What is logged stays in ${path}`;
     default:
       return assertNever(news, 'sender news');
   }

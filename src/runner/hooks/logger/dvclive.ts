@@ -1,0 +1,126 @@
+import { floatRepr } from '../../../lang/repr.ts';
+import type { ArgSpec } from '../../../registry/argSpec.ts';
+import type { BuildContext } from '../../../registry/buildContext.ts';
+import { HOOKS } from '../../../registry/registries.ts';
+import { joinPath, splitPath } from '../../../storage/path.ts';
+import type { BaseRunner } from '../../baseRunner.ts';
+import { saveCheckpoint, type StatefulModel } from '../../checkpoint.ts';
+import { LOGGER_ARGS, LOGGER_KINDS, LoggerHook, type LoggerHookArgs } from './base.ts';
+
+interface DvcliveLoggerArgs extends LoggerHookArgs {
+  /** Where the model is saved after each epoch. Default: nowhere. */
+  modelFile?: string | null;
+  /** Folder of DVCLive's files. Default `dvclive` in the work dir. */
+  dir?: string | null;
+  /** Keep what an earlier run left in the folder. Default false. */
+  resume?: boolean;
+}
+
+/** Arguments of `dvclive.Live` for what only its own library does: Git experiments, reports, system metrics. */
+const WITHOUT_EFFECT = [
+  'dvclive',
+  'report',
+  'save_dvc_exp',
+  'dvcyaml',
+  'cache_images',
+  'exp_name',
+  'exp_message',
+  'monitor_system',
+];
+
+type Summary = { [name: string]: number | Summary };
+
+/**
+ * Writes the files of DVCLive, which `dvc plots` and `dvc metrics` show: a table per metric
+ * (`plots/metrics/train/loss.tsv`, with `step` and the value) and the latest values (`metrics.json`).
+ * Source: mmcv 1.7.2 `hooks/logger/dvclive.py`; dvc.org, "DVCLive: How it works". Differs: the folder lies in the work
+ * dir; no `dvc.yaml`, no Git experiment, no report.
+ */
+export class DvcliveLoggerHook extends LoggerHook {
+  static readonly args = {
+    optional: ['model_file', ...LOGGER_ARGS, 'dir', 'resume', ...WITHOUT_EFFECT],
+    kinds: { ...LOGGER_KINDS, model_file: 'str?', dir: 'str?', resume: 'bool' },
+  } as const satisfies ArgSpec;
+  readonly #modelFile: string | null;
+  readonly #dir: string | null;
+  readonly #resume: boolean;
+  #folder = '';
+  #summary: Summary = {};
+
+  constructor(args: DvcliveLoggerArgs & Record<string, unknown> = {}, context?: BuildContext) {
+    super(args);
+    this.#modelFile = args.modelFile ?? null;
+    this.#dir = args.dir ?? null;
+    this.#resume = args.resume ?? false;
+    const ignored = WITHOUT_EFFECT.filter((name) => {
+      const value = args[name.replace(/_(\w)/g, (_, c: string) => c.toUpperCase())];
+      return value !== undefined && value !== null && value !== false;
+    });
+    if (ignored.length > 0)
+      context?.services.warn(`DvcliveLoggerHook: no effect here: ${ignored.join(', ')}`);
+  }
+
+  override async beforeRun(runner: BaseRunner): Promise<void> {
+    await super.beforeRun(runner);
+    this.#folder = this.#dir ?? `${runner.workDir}/dvclive`;
+    // Live() clears what an earlier run left, unless it is told to go on; a resumed run of ours always does.
+    if (this.#resume || runner.iter > 0) return;
+    await runner.fs.remove(`${this.#folder}/plots/metrics`);
+    await runner.fs.remove(`${this.#folder}/metrics.json`);
+  }
+
+  override async log(runner: BaseRunner): Promise<void> {
+    const step = this.getIter(runner);
+    for (const [tag, value] of this.getLoggableTags(runner)) {
+      if (typeof value !== 'number') continue;
+      const path = `${this.#folder}/plots/metrics/${tag}.tsv`;
+      const head = (await runner.fs.stat(path)) ? '' : `step\t${tag.split('/').at(-1)}\n`;
+      await runner.fs.appendFile(path, `${head}${step}\t${floatRepr(value)}\n`);
+      setNested(this.#summary, tag.split('/'), value);
+    }
+    this.#summary.step = step;
+    await runner.fs.writeFile(`${this.#folder}/metrics.json`, toPythonJson(this.#summary));
+  }
+
+  override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
+    await super.afterTrainEpoch(runner);
+    if (this.#modelFile === null) return;
+    const { dir, name } = splitPath(joinPath('', this.#modelFile));
+    await saveCheckpoint(runner, runner.model as RunnerModel, {
+      filename: name,
+      outDir: dir === '' ? '.' : dir,
+      saveOptimizer: true,
+      position: { epoch: runner.epoch + 1, iter: runner.iter, innerIter: 0 },
+      openStage: { stage: 'afterTrainEpoch', behind: this.hookName },
+      link: false,
+    });
+  }
+}
+
+type RunnerModel = BaseRunner['model'] & StatefulModel;
+
+HOOKS.registerModule()(DvcliveLoggerHook);
+
+function setNested(summary: Summary, [name, ...rest]: readonly string[], value: number): void {
+  if (rest.length === 0) {
+    summary[name] = value;
+    return;
+  }
+  const inner = summary[name];
+  const next = typeof inner === 'object' ? inner : {};
+  summary[name] = next;
+  setNested(next, rest, value);
+}
+
+/** As `json.dump(…, indent=4)` writes it, with NaN and Infinity. */
+function toPythonJson(value: number | Summary, indent = ''): string {
+  if (typeof value === 'number') {
+    if (Number.isFinite(value)) return JSON.stringify(value);
+    return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
+  }
+  const inner = `${indent}    `;
+  const fields = Object.entries(value).map(
+    ([name, v]) => `${inner}${JSON.stringify(name)}: ${toPythonJson(v, inner)}`,
+  );
+  return `{\n${fields.join(',\n')}\n${indent}}`;
+}

@@ -1,0 +1,113 @@
+import { ConfigError } from '../../../errors/trainerError.ts';
+import { plainStr } from '../../../lang/plainRepr.ts';
+import type { ArgSpec } from '../../../registry/argSpec.ts';
+import type { BuildContext } from '../../../registry/buildContext.ts';
+import { HOOKS } from '../../../registry/registries.ts';
+import type { BaseRunner } from '../../baseRunner.ts';
+import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
+import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './delivery/remoteLogger.ts';
+import { basicAuth, readServerAddress, type ServerAddress } from './delivery/serverAddress.ts';
+import { MlflowOutlet, type MlflowMetric, type MlflowRecord } from './mlflowOutlet.ts';
+
+interface MlflowLoggerArgs extends LoggerHookArgs {
+  /** Made when there is none. Default: the server's default experiment. */
+  expName?: string | null;
+  tags?: Readonly<Record<string, unknown>> | null;
+  params?: Readonly<Record<string, unknown>> | null;
+  /** Upload the last checkpoint as an artifact. Default true. */
+  logModel?: boolean;
+  /** Of the tracking server; default MLFLOW_TRACKING_URI. */
+  trackingUri?: string | null;
+}
+
+const URI_HINT = "write tracking_uri='http://localhost:5000', or set MLFLOW_TRACKING_URI";
+
+/**
+ * Logs to an MLflow tracking server. Credentials come from the address or from MLFLOW_TRACKING_USERNAME and
+ * MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.
+ * Source: mmcv 1.7.2 `hooks/logger/mlflow.py`. Differs: `tracking_uri` is ours; the training never waits for the
+ * network; `log_model` uploads the checkpoint's file under `models/`, which needs a server with `--serve-artifacts`.
+ */
+export class MlflowLoggerHook extends RemoteLoggerHook<MlflowRecord> {
+  static readonly args = {
+    optional: ['exp_name', 'tags', 'params', 'log_model', ...LOGGER_ARGS, 'tracking_uri'],
+    kinds: {
+      ...LOGGER_KINDS,
+      exp_name: 'str?',
+      tags: 'dict?',
+      params: 'dict?',
+      log_model: 'bool',
+      tracking_uri: 'str?',
+    },
+  } as const satisfies ArgSpec;
+  override readonly serviceName = 'MLflow';
+  readonly #args: MlflowLoggerArgs;
+  readonly #address: ServerAddress;
+
+  constructor(args: MlflowLoggerArgs, context: BuildContext, pace?: RemotePace) {
+    super(args, context, pace);
+    this.#args = args;
+    const uri = args.trackingUri ?? context.services.readEnv?.('MLFLOW_TRACKING_URI');
+    if (!uri) {
+      throw new ConfigError('tracking_uri must name the MLflow server, but there is none', {
+        code: 'missing-argument',
+        hint: URI_HINT,
+      });
+    }
+    this.#address = readServerAddress(uri, 'tracking_uri', URI_HINT);
+  }
+
+  protected override openOutlet(runner: BaseRunner): MlflowOutlet {
+    const { expName, tags, params } = this.#args;
+    return new MlflowOutlet(
+      {
+        trackingUri: this.#address.url,
+        authorization: this.#address.authorization ?? this.#readCredentials(),
+        experimentName: expName ?? null,
+        runKey: crypto.randomUUID(),
+        startTime: Date.now(),
+        tags: toTexts(tags),
+        params: toTexts(params),
+      },
+      {
+        fs: runner.fs,
+        onOpen: (url) => runner.logger.info(`MLflow: view the run at ${url}`),
+        onSkip: (message) => runner.logger.warning(message),
+      },
+    );
+  }
+
+  override log(runner: BaseRunner): void {
+    const timestamp = Date.now();
+    const step = this.getIter(runner);
+    const metrics = [...this.getLoggableTags(runner)].flatMap(([key, value]): MlflowMetric[] =>
+      typeof value === 'number' ? [{ key, value: jsonNumber(value), timestamp, step }] : [],
+    );
+    if (metrics.length > 0) this.push({ kind: 'metrics', metrics });
+  }
+
+  protected override async lastRecords(runner: BaseRunner, outcome: RunOutcome): Promise<MlflowRecord[]> {
+    const records: MlflowRecord[] = [];
+    const path = runner.meta.hook_msgs?.last_ckpt;
+    const isWanted = (this.#args.logModel ?? true) && outcome === 'finished';
+    if (isWanted && typeof path === 'string' && (await runner.fs.stat(path)))
+      records.push({ kind: 'file', path, artifactPath: `models/${path.split('/').at(-1)}` });
+    const status = ({ finished: 'FINISHED', stopped: 'KILLED', failed: 'FAILED' } as const)[outcome];
+    return [...records, { kind: 'end', status, endTime: Date.now() }];
+  }
+
+  #readCredentials(): string | null {
+    const { readEnv } = this.context.services;
+    const token = readEnv?.('MLFLOW_TRACKING_TOKEN');
+    const user = readEnv?.('MLFLOW_TRACKING_USERNAME');
+    if (user) return basicAuth(user, readEnv?.('MLFLOW_TRACKING_PASSWORD') ?? '');
+    return token ? `Bearer ${token}` : null;
+  }
+}
+
+HOOKS.registerModule()(MlflowLoggerHook);
+
+/** MLflow keeps tags and parameters as text, as `str` gives it. */
+function toTexts(values: Readonly<Record<string, unknown>> | null | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, plainStr(value)]));
+}

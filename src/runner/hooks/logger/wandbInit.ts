@@ -1,0 +1,104 @@
+import { ConfigError } from '../../../errors/trainerError.ts';
+import { isDict } from '../../../lang/plain.ts';
+import { plainRepr } from '../../../lang/plainRepr.ts';
+import { unmetKind, type ArgKind } from '../../../registry/argKinds.ts';
+import type { BuildContext, SecretRequest } from '../../../registry/buildContext.ts';
+import { readServerAddress } from './delivery/serverAddress.ts';
+import type { WandbRunSettings } from './wandbOutlet.ts';
+
+export interface WandbInit {
+  readonly isDisabled: boolean;
+  readonly settings: WandbRunSettings;
+  /** What to ask a person for. */
+  readonly keyRequest: SecretRequest;
+}
+
+/** The arguments of `wandb.init` that have a meaning here. */
+const KINDS: Readonly<Record<string, ArgKind>> = {
+  project: 'str?',
+  entity: 'str?',
+  name: 'str?',
+  id: 'str?',
+  notes: 'str?',
+  group: 'str?',
+  job_type: 'str?',
+  config: 'dict?',
+  mode: 'str?',
+  settings: 'dict?',
+};
+const KNOWN = [...Object.keys(KINDS), 'tags', 'resume'];
+
+const DEFAULT_URL = 'https://api.wandb.ai';
+const ID_LENGTH = 8;
+const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
+
+/**
+ * Read `init_kwargs`; what it lacks comes from W&B's environment variables.
+ * @throws ConfigError for a value of the wrong kind; an argument that means nothing here is a warning
+ */
+export function readWandbInit(
+  initKwargs: Readonly<Record<string, unknown>>,
+  { services }: BuildContext,
+): WandbInit {
+  for (const [key, kind] of Object.entries(KINDS)) {
+    const wanted = unmetKind(initKwargs[key], kind);
+    if (wanted !== null) refuse(key, wanted, initKwargs[key]);
+  }
+  const { tags, resume, settings, config } = initKwargs;
+  const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+  if (tags !== undefined && tags !== null && !isTags) refuse('tags', 'a list of strings', tags);
+  for (const key of Object.keys(initKwargs))
+    if (!KNOWN.includes(key)) services.warn(`WandbLoggerHook: init_kwargs.${key} has no effect here`);
+  const env = (name: string): string | undefined => services.readEnv?.(name) || undefined;
+  const text = (key: string): string | undefined => {
+    const value = initKwargs[key];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const mode = text('mode') ?? env('WANDB_MODE') ?? 'online';
+  if (mode !== 'online' && mode !== 'disabled') {
+    throw new ConfigError(`init_kwargs.mode must be 'online' or 'disabled', but got '${mode}'`, {
+      code: 'unsupported',
+      hint: "offline runs are read by W&B's own client only; without a network, use TensorboardLoggerHook",
+    });
+  }
+  const givenUrl = isDict(settings) && typeof settings.base_url === 'string' ? settings.base_url : undefined;
+  const { url: baseUrl } = readServerAddress(
+    givenUrl ?? env('WANDB_BASE_URL') ?? DEFAULT_URL,
+    'init_kwargs.settings.base_url',
+    `leave it out for ${DEFAULT_URL}`,
+  );
+  return {
+    isDisabled: mode === 'disabled',
+    settings: {
+      baseUrl,
+      runId: text('id') ?? randomId(),
+      project: text('project') ?? env('WANDB_PROJECT') ?? 'uncategorized',
+      entity: text('entity') ?? env('WANDB_ENTITY'),
+      displayName: text('name'),
+      notes: text('notes'),
+      group: text('group'),
+      jobType: text('job_type'),
+      tags: isTags ? tags : undefined,
+      goesOn: resume !== undefined && resume !== null && resume !== false && resume !== 'never',
+      config: Object.fromEntries(
+        Object.entries(isDict(config) ? config : {}).map(([key, value]) => [key, { value, desc: null }]),
+      ),
+    },
+    keyRequest: {
+      name: 'WANDB_API_KEY',
+      title: 'API key of Weights & Biases',
+      url: `${baseUrl.replace('//api.', '//')}/authorize`,
+    },
+  };
+}
+
+function refuse(key: string, wanted: string, value: unknown): never {
+  throw new ConfigError(`init_kwargs.${key} must be ${wanted}, but got ${plainRepr(value)}`, {
+    code: 'bad-value',
+  });
+}
+
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(ID_LENGTH));
+  return Array.from(bytes, (byte) => ID_LETTERS[byte % ID_LETTERS.length]).join('');
+}
