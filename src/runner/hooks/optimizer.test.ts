@@ -1,0 +1,141 @@
+import { afterAll, expect, test } from 'vitest';
+import {
+  add,
+  dispose,
+  endProfile,
+  matMul,
+  mean,
+  memory,
+  onIdle,
+  read,
+  reshape,
+  square,
+  startProfile,
+  sub,
+  tensor,
+  valueAndGrads,
+  type Tensor,
+} from '../../gpu/index.ts';
+import { testAdapter } from '../../gpu/testing/adapter.ts';
+import { FloatBuffer, Module, Parameter } from '../../nn/index.ts';
+import { LBFGS, SGD, type Optimizer } from '../../optim/index.ts';
+import { createMemoryFs } from '../../storage/memoryFs.ts';
+import type { BatchLoader, RunnableModel, StepOutputs } from '../baseRunner.ts';
+import { EpochBasedRunner } from '../epochBasedRunner.ts';
+import { createLogger } from '../logger.ts';
+import { EMAHook } from './ema.ts';
+import { ExpMomentumEMAHook } from './expMomentumEma.ts';
+import type { Hook } from './hook.ts';
+import { OptimizerHook } from './optimizer.ts';
+
+await testAdapter();
+
+/** y = x w + b; loss = mean((y - x v)^2) for a fixed v: its minimum is 0. */
+class Line extends Module implements RunnableModel {
+  readonly weight = this.addParameter('weight', new Parameter([1, 2], 'linear'));
+  readonly bias = this.addParameter('bias', new Parameter([1]));
+  readonly frozen = this.addParameter('frozen', new Parameter([3], 'plain', 2));
+  readonly seen = this.addBuffer('seen', new FloatBuffer([2], 1));
+  steps = 0;
+
+  constructor() {
+    super();
+    this.frozen.requiresGrad = false;
+  }
+
+  trainStep(batch: never): StepOutputs {
+    this.steps += 1;
+    const shift = Number(batch);
+    const trained = [this.weight, this.bias];
+    const { loss, grads } = valueAndGrads(
+      () => {
+        const x = tensor([1, 2, 3, -1, 0.5, 0.5 + shift], [3, 2]);
+        const y = add(matMul(x, this.weight.variable), this.bias.variable);
+        return { loss: mean(square(sub(y, matMul(x, tensor([3, -2], [2, 1]))))) };
+      },
+      trained.map((p) => p.variable),
+    );
+    const byParameter = new Map<Parameter, Tensor>();
+    trained.forEach((parameter, i) => {
+      const grad = grads[i];
+      if (grad) byParameter.set(parameter, grad);
+    });
+    const values = reshape(loss, [1]);
+    dispose(loss);
+    return { logVars: { names: ['loss'], values }, numSamples: 3, grads: byParameter };
+  }
+
+  valStep(batch: never): StepOutputs {
+    return this.trainStep(batch);
+  }
+}
+
+const loader: BatchLoader = {
+  length: 3,
+  async *epoch(_, start = 0) {
+    for (let i = start; i < 3; i++) yield 0.1 * i;
+  },
+};
+
+async function train(model: Line, optimizer: Optimizer, hooks: readonly Hook[]): Promise<EpochBasedRunner> {
+  const fs = createMemoryFs();
+  const runner = new EpochBasedRunner({
+    model,
+    optimizer,
+    fs,
+    workDir: 'w',
+    timestamp: 't',
+    logger: createLogger(fs, 'w/t.log', () => undefined),
+    maxEpochs: 2,
+  });
+  for (const hook of hooks) runner.registerHook(hook);
+  await runner.run([loader], [['train', 1]]);
+  return runner;
+}
+
+const models: Module[] = [];
+afterAll(() => models.forEach((model) => model.dispose()));
+
+test('LBFGS: the closure runs the model on the current batch again, and the run leaves no tensors', async () => {
+  const model = new Line();
+  for (const item of [model.weight, model.bias]) expect(item.variable.size).toBe(item.size);
+  const before = memory().numTensors;
+  const params = [model.weight, model.bias];
+  const optimizer = new LBFGS({ params, maxIter: 4, lineSearchFn: 'strong_wolfe' });
+  const runner = await train(model, optimizer, [new OptimizerHook()]);
+  // 6 iterations, each with several evaluations; the first is the iteration's own.
+  expect(model.steps).toBeGreaterThan(12);
+  await runner.logBuffer.resolve();
+  runner.logBuffer.average();
+  const values = await read(model.weight.variable);
+  expect(values[0]).toBeCloseTo(3, 2);
+  expect(values[1]).toBeCloseTo(-2, 2);
+  optimizer.dispose();
+  runner.logBuffer.clear();
+  expect(memory().numTensors).toBe(before);
+  models.push(model);
+});
+
+test.each([
+  ['EMAHook', new EMAHook()],
+  ['ExpMomentumEMAHook', new ExpMomentumEMAHook()],
+])(
+  '%s: one dispatch for what the optimizer updates, one for frozen parameters, one for buffers',
+  async (_, hook) => {
+    const model = new Line();
+    const optimizer = new SGD({ params: [model.weight, model.bias], lr: 0.01 });
+    const runner = await train(model, optimizer, [hook]);
+    await onIdle();
+    startProfile();
+    hook.afterTrainIter(runner);
+    await onIdle();
+    const rows = await endProfile();
+    const kinds = hook instanceof EMAHook ? 2 : 3;
+    expect(rows.reduce((sum, { dispatches }) => sum + dispatches, 0)).toBe(kinds);
+    // What never changes is its own average.
+    expect(await model.frozen.toTorch()).toEqual(Float32Array.of(2, 2, 2));
+    expect(await model.seen.toTorch()).toEqual(Float32Array.of(1, 1));
+    optimizer.dispose();
+    models.push(model);
+  },
+);
