@@ -32,13 +32,26 @@ describe('checkRunConfig', () => {
     ]);
   });
 
+  test('slips that MMDetection is silent about are told: test_cfg, its nms, paramwise_cfg', () => {
+    const model = { test_cfg: { score_th: 0.1, nms: { type: 'nms', iou_treshold: 0.5 }, my_own: 1 } };
+    const optimizer = { paramwise_cfg: { custom_key: {}, norm_decay_mult: 0 } };
+    expect(checkRunConfig({ ...good, model, optimizer, test_cfg: { rcnn: { max_per_image: 3 } } })).toEqual([
+      'nothing reads model.test_cfg.score_th: did you mean model.test_cfg.score_thr?',
+      'nothing reads model.test_cfg.nms.iou_treshold: did you mean model.test_cfg.nms.iou_threshold?',
+      'nothing reads test_cfg.rcnn.max_per_image: did you mean test_cfg.rcnn.max_per_img?',
+      'nothing reads optimizer.paramwise_cfg.custom_key: did you mean custom_keys?',
+    ]);
+  });
+
   const bad: [object, string][] = [
     [{ lr_config: 'step' }, "lr_config must be a dict or None, but got 'step'"],
     [{ load_from: 3 }, 'load_from must be a string or None, but got 3'],
     [{ seed: '3' }, "seed must be a whole number or None, but got '3'"],
     [{ data: { samples_per_gpu: '2' } }, "samples_per_gpu must be a whole number of at least 1, but got '2'"],
-    [{ fp16: {} }, 'fp16 is not built yet'],
-    [{ auto_scale_lr: { enable: true } }, 'auto_scale_lr is not built yet'],
+    [{ fp16: 'dynamic' }, "fp16 must be a dict or None, but got 'dynamic'"],
+    [{ auto_resume: 1 }, 'auto_resume must be True or False or None, but got 1'],
+    [{ auto_scale_lr: { enabled: true } }, "auto_scale_lr got an unexpected argument 'enabled'"],
+    [{ auto_scale_lr: { base_batch_size: 0 } }, 'auto_scale_lr.base_batch_size must be a whole number'],
   ];
   test.each(bad)('%j is refused', (change, message) => {
     expect(() => checkRunConfig({ ...good, ...change })).toThrow(message);

@@ -5,6 +5,7 @@ import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { unmetKind, type ArgKind } from '../registry/argKinds.ts';
 import { nearest } from '../util/nearest.ts';
+import { checkAutoScaleLr } from './autoScaleLr.ts';
 
 /** What MMDetection's tools read, and the shape it must have; null: checked where it is read. */
 const KEYS: Readonly<Record<string, ArgKind | null>> = {
@@ -29,6 +30,8 @@ const KEYS: Readonly<Record<string, ArgKind | null>> = {
   resume_from: 'str?',
   work_dir: 'str?',
   seed: 'int?',
+  deterministic: 'bool?',
+  auto_resume: 'bool?',
   fp16: 'dict?',
   auto_scale_lr: 'dict?',
   dist_params: null,
@@ -49,10 +52,49 @@ const DATA_KEYS = [
   'test_dataloader',
 ];
 
+/** What the heads of MMDetection's one- and two-stage detectors read of a `test_cfg`. */
+const TEST_CFG_KEYS = [
+  'nms_pre',
+  'min_bbox_size',
+  'score_thr',
+  'nms',
+  'max_per_img',
+  'with_nms',
+  'conf_thr',
+  'score_factors',
+  'local_maximum_kernel',
+  'topk',
+  'filter_thr',
+  'mask_thr_binary',
+  'rpn',
+  'rcnn',
+];
+const NMS_KEYS = [
+  'type',
+  'iou_threshold',
+  'score_threshold',
+  'max_num',
+  'split_thr',
+  'class_agnostic',
+  'offset',
+  'min_score',
+  'sigma',
+  'method',
+];
+const PARAMWISE_KEYS = [
+  'custom_keys',
+  'bias_lr_mult',
+  'bias_decay_mult',
+  'norm_decay_mult',
+  'dwconv_decay_mult',
+  'dcn_offset_lr_mult',
+  'bypass_duplicate',
+];
+
 /**
  * Check the top level of a resolved config.
  * @returns warnings about keys that look misspelt: nothing reads them
- * @throws ConfigError `bad-value` for a value of the wrong shape, `unsupported` for what isn't built
+ * @throws ConfigError `bad-value` for a value of the wrong shape
  */
 export function checkRunConfig(dict: Readonly<Record<string, unknown>>): string[] {
   for (const [key, kind] of Object.entries(KEYS)) {
@@ -63,33 +105,47 @@ export function checkRunConfig(dict: Readonly<Record<string, unknown>>): string[
       path: key,
     });
   }
-  refuseUnsupported(dict);
+  checkAutoScaleLr(dict.auto_scale_lr);
+  checkBatchSize(dict.data);
   const { data } = dict;
   return [
     ...misspelt(dict, Object.keys(KEYS), ''),
     ...(isDict(data) ? misspelt(data, DATA_KEYS, 'data.') : []),
+    ...misspeltTestCfgs(dict),
+    ...(isDict(dict.optimizer) ? misspeltParamwise(dict.optimizer.paramwise_cfg) : []),
   ];
 }
 
-function refuseUnsupported({
-  fp16,
-  auto_scale_lr: autoScale,
-  data,
-}: Readonly<Record<string, unknown>>): void {
-  if (fp16 !== undefined && fp16 !== null) {
-    throw new ConfigError('fp16 is not built yet: it must be None', {
-      code: 'unsupported',
-      path: 'fp16',
-      hint: 'write fp16 = None: training is in float32',
-    });
+/** Detectors pick what they know out of their `test_cfg`; MMDetection is silent about the rest. */
+function misspeltTestCfgs({ model, test_cfg: top }: Readonly<Record<string, unknown>>): string[] {
+  const places: [unknown, string][] = [[top, 'test_cfg.']];
+  if (isDict(model)) places.push([model.test_cfg, 'model.test_cfg.']);
+  for (const [cfg, prefix] of [...places]) {
+    if (!isDict(cfg)) continue;
+    for (const part of ['rpn', 'rcnn']) places.push([cfg[part], `${prefix}${part}.`]);
   }
-  if (isDict(autoScale) && autoScale.enable === true) {
-    throw new ConfigError('auto_scale_lr is not built yet: enable must be False', {
-      code: 'unsupported',
-      path: 'auto_scale_lr.enable',
-      hint: 'scale optimizer.lr yourself: lr * samples_per_gpu / base_batch_size',
-    });
-  }
+  return places.flatMap(([cfg, prefix]) => {
+    if (!isDict(cfg)) return [];
+    const { nms } = cfg;
+    return [
+      ...misspelt(cfg, TEST_CFG_KEYS, prefix),
+      ...(isDict(nms) ? misspelt(nms, NMS_KEYS, `${prefix}nms.`) : []),
+    ];
+  });
+}
+
+/** MMCV ignores keys of `paramwise_cfg` that it doesn't know. */
+function misspeltParamwise(cfg: unknown): string[] {
+  if (!isDict(cfg)) return [];
+  const unknown = Object.keys(cfg).filter((key) => !PARAMWISE_KEYS.includes(key));
+  return unknown.map((key) => {
+    const near = nearest(key, PARAMWISE_KEYS);
+    const path = `optimizer.paramwise_cfg.${key}`;
+    return near ? `nothing reads ${path}: did you mean ${near}?` : `nothing reads ${path}`;
+  });
+}
+
+function checkBatchSize(data: unknown): void {
   if (!isDict(data)) return;
   const wanted = unmetKind(data.samples_per_gpu, 'positive int');
   if (!wanted) return;

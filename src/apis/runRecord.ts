@@ -23,6 +23,21 @@ export interface RunRecord {
   readonly message: string | null;
 }
 
+/** What a run's record says before anything of it is built. */
+export const NEW_RECORD: Omit<RunRecord, 'configName' | 'configPath' | 'startedMs'> = {
+  version: 1,
+  status: 'running',
+  endedMs: null,
+  classes: [],
+  itersPerEpoch: 0,
+  maxEpochs: 0,
+  maxIters: 0,
+  adapter: '',
+  seed: 0,
+  resumedFrom: null,
+  message: null,
+};
+
 export function runRecordPath(workDir: string): string {
   return `${workDir}/run.json`;
 }

@@ -2,8 +2,6 @@
 
 import { isDict } from '../lang/plain.ts';
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
-import { DataLoader } from '../datasets/dataLoader.ts';
-import type { Dataset } from '../datasets/dataset.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, initEngine, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
@@ -19,16 +17,19 @@ import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { Rng } from '../util/prng.ts';
 import type { RunListener } from '../util/runEvents.ts';
+import { autoScaleLr } from './autoScaleLr.ts';
 import { checkEvaluation } from './checkEvaluation.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
+import { batchSizeOf, makeLoader, type OpenDataset } from './loaders.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { locateError } from './locateError.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
+import { configSeed, openResumed, stringOrNull, type ResumedRun } from './resumedRun.ts';
 import { readRunConfig, type RunConfig } from './runConfig.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
-import { writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
+import { NEW_RECORD, writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
 import { registerRunHooks } from './trainingHooks.ts';
 import { UserModules } from './userModules.ts';
 
@@ -49,6 +50,11 @@ export interface TrainJob {
   resumeFrom?: string;
   /** A checkpoint to take the weights of; overrides the config's. */
   loadFrom?: string;
+  /** Go on with the newest checkpoint of this config's runs, if there is one; overrides the config's. */
+  autoResume?: boolean;
+  /** Switch the config's `auto_scale_lr` on. */
+  autoScaleLr?: boolean;
+  /** Default: the config's, else that of the checkpoint that is resumed, else 0. */
   seed?: number;
   /** Run op by op instead of compiling the steps: slower, the same numbers. Default false. */
   eager?: boolean;
@@ -95,28 +101,30 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   const userModules = new UserModules();
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
-    await initEngine();
-    const seed = job.seed ?? readSeed(runConfig);
     workDir = job.workDir ?? workDirOf(runConfig, timestamp);
     logger = createLogger(fs, `${workDir}/${timestamp}.log`, onEvent);
-    const options = { ...job, workDir, logger, timestamp, seed, runConfig, userModules };
+    // Written when the run begins, or when it fails before.
+    record = {
+      ...NEW_RECORD,
+      configName: runConfig.name,
+      configPath: job.configPath,
+      startedMs: started.getTime(),
+    };
+    await initEngine();
+    const resume = await openResumed(job, runConfig.dict, workDir, logger);
+    const seed = job.seed ?? configSeed(runConfig.dict) ?? resume?.seed ?? 0;
+    const options = { ...job, workDir, logger, timestamp, seed, runConfig, userModules, resume };
     const run = await prepareRun(options, cleanups);
     const { runner, loaders, workflow } = run;
     record = {
-      version: 1,
-      configName: runConfig.name,
-      configPath: job.configPath,
-      status: 'running',
-      startedMs: started.getTime(),
-      endedMs: null,
+      ...record,
       classes: run.classes,
       itersPerEpoch: run.itersPerEpoch,
       maxEpochs: run.maxEpochs,
       maxIters: run.maxIters,
       adapter: adapterInfo().name,
       seed,
-      resumedFrom: run.resumeFrom,
-      message: null,
+      resumedFrom: resume?.path ?? null,
     };
     await writeRunRecord(fs, workDir, record);
     onEvent({
@@ -140,7 +148,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     running = runner;
     await runner.run(loaders, workflow);
     running = null;
-    if (runner.end === 'stopped') await saveStopped(run);
+    // An epoch that a hook made the last one may be off the checkpoints' interval.
+    if (runner.end === 'stopped' || runner.stopTraining !== null) await saveStopped(run);
     await finish(runner.end, null);
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
     return { workDir, end: runner.end };
@@ -182,7 +191,6 @@ interface PreparedRun {
   readonly itersPerEpoch: number;
   readonly parameterCount: number;
   readonly trainableParameterCount: number;
-  readonly resumeFrom: string | null;
 }
 
 interface PrepareOptions extends TrainJob {
@@ -192,12 +200,13 @@ interface PrepareOptions extends TrainJob {
   seed: number;
   runConfig: RunConfig;
   userModules: UserModules;
+  resume: ResumedRun | null;
 }
 
 /** @param cleanups gets what frees each thing built here */
 async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Promise<PreparedRun> {
   const { fs, decodeImage, logger, workDir, timestamp, seed, runConfig, onEvent, control } = options;
-  const { dict, config } = runConfig;
+  const { config } = runConfig;
   const { userModules } = options;
   const warned = new Set<string>();
   const warn = (message: string): void => {
@@ -212,8 +221,11 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const adapter = adapterInfo();
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
   logger.info(`Config:\n${config.prettyText()}`);
-  logger.info(`Set random seed to ${seed}`);
+  logger.info(`Set random seed to ${seed}, deterministic: True`);
   for (const warning of runConfig.warnings) logger.warning(warning);
+  const data = isDict(runConfig.dict.data) ? runConfig.dict.data : {};
+  const batchSize = batchSizeOf(data, true);
+  const dict = autoScaleLr(runConfig.dict, batchSize, (line) => logger.info(line), options.autoScaleLr);
   await userModules.import(options.configPath, dict, context);
 
   if (isDict(dict.evaluation)) checkEvaluation(dict.evaluation);
@@ -302,9 +314,8 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     valSet && { ...valSet, loader: makeLoader(valSet, dict, seed, false), model, fs, decodeImage },
   );
 
-  const resumeFrom = options.resumeFrom ?? stringOrNull(dict.resume_from);
   const loadFrom = options.loadFrom ?? stringOrNull(dict.load_from);
-  if (resumeFrom) await resumeRun(runner, model, resumeFrom);
+  if (options.resume) await resumeRun(runner, model, options.resume.path, options.resume.checkpoint);
   else if (loadFrom) {
     const { stateDict } = await readCheckpoint(fs, loadFrom);
     const report = model.loadStateDict(stateDict);
@@ -330,13 +341,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     itersPerEpoch,
     parameterCount: count(parameters),
     trainableParameterCount: count(parameters.filter((p) => p.requiresGrad)),
-    resumeFrom,
   };
-}
-
-export interface OpenDataset {
-  readonly dataset: Dataset;
-  readonly source: SampleSource;
 }
 
 function openDataset(
@@ -354,28 +359,6 @@ function openDataset(
     cleanups.push(() => source.dispose?.());
     return { dataset, source };
   };
-}
-
-/** The loader of a dataset: `samples_per_gpu` in training; one picture a batch in evaluation unless the config says more. */
-export function makeLoader(
-  set: OpenDataset,
-  dict: Record<string, unknown>,
-  seed: number,
-  training: boolean,
-): DataLoader {
-  const data = isDict(dict.data) ? dict.data : {};
-  const loaderCfg = data[training ? 'train_dataloader' : 'val_dataloader'];
-  const val = isDict(data.val) ? data.val.samples_per_gpu : undefined;
-  const own = isDict(loaderCfg) ? loaderCfg.samples_per_gpu : undefined;
-  const batchSize = (own ?? (training ? data.samples_per_gpu : val) ?? 1) as number;
-  return new DataLoader({
-    source: set.source,
-    dataset: set.dataset,
-    batchSize,
-    shuffle: training,
-    seed,
-    prefetch: training ? 2 : 8,
-  });
 }
 
 async function saveStopped({ runner, model }: PreparedRun): Promise<void> {
@@ -396,17 +379,9 @@ async function saveStopped({ runner, model }: PreparedRun): Promise<void> {
   runner.onEvent({ name: 'run.checkpointed', ...saved, epoch, iter, removed: [] });
 }
 
-function readSeed({ dict }: RunConfig): number {
-  return typeof dict.seed === 'number' ? dict.seed : 0;
-}
-
 function workDirOf({ dict, name }: RunConfig, timestamp: string): string {
   const configured = stringOrNull(dict.work_dir);
   return `${configured ?? `work_dirs/${name}`}/${timestamp}`;
-}
-
-function stringOrNull(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
 }
 
 /** `%Y%m%d_%H%M%S` in local time. */

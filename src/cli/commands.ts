@@ -38,6 +38,14 @@ export const COMMANDS: readonly Command[] = [
       CFG_OPTIONS,
       { name: 'resume-from', value: 'F', summary: 'go on where a checkpoint left off' },
       { name: 'load-from', value: 'F', summary: 'start from the weights of a checkpoint' },
+      {
+        name: 'auto-resume',
+        summary: "go on with the newest checkpoint of this config's runs, if there is one",
+      },
+      {
+        name: 'auto-scale-lr',
+        summary: "scale the learning rate to the batch size (the config's auto_scale_lr)",
+      },
       { name: 'seed', value: 'N', summary: 'seed of all random numbers (default: the config, else 0)' },
       { name: 'eager', summary: 'run op by op instead of compiling the step: slower, the same numbers' },
     ],

@@ -17,6 +17,7 @@ export async function runTrain(args: Arguments): Promise<number> {
     return value === undefined ? undefined : root.path(value);
   };
   let interrupts = 0;
+  let heldBack: string | null = null;
   const onInterrupt = (): void => {
     interrupts += 1;
     if (interrupts > 1) process.exit(1);
@@ -35,12 +36,19 @@ export async function runTrain(args: Arguments): Promise<number> {
       workDir: optionalPath('work-dir'),
       resumeFrom: optionalPath('resume-from'),
       loadFrom: optionalPath('load-from'),
+      autoResume: args.has('auto-resume') || undefined,
+      autoScaleLr: args.has('auto-scale-lr'),
       seed,
       eager: args.has('eager'),
       // Nobody could press Resume here.
       onInvalidLoss: 'go-on',
       onEvent: (event) => {
-        if (event.name === 'run.logged') console.log(event.line);
+        // What ends the run is told by the command itself, on stderr; its log has it, too.
+        if (event.name === 'run.phaseChanged' && event.phase === 'failed') heldBack = null;
+        if (heldBack !== null) console.log(heldBack);
+        heldBack = null;
+        if (event.name === 'run.logged' && event.line.includes(' - ERROR - ')) heldBack = event.line;
+        else if (event.name === 'run.logged') console.log(event.line);
         else if (event.name === 'run.noticed')
           console.error(`${event.level}: ${event.message}${event.hint ? ` (${event.hint})` : ''}`);
       },

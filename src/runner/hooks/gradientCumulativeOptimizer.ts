@@ -1,12 +1,13 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { accumulateGrads, gradSums, takeGradSums } from '../../optim/gradSums.ts';
+import type { Parameter } from '../../nn/index.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import type { HookState } from './hook.ts';
 import { OptimizerHook, type OptimizerHookArgs } from './optimizer.ts';
 import { loadGrads, saveGrads } from './savedGrads.ts';
 
-interface CumulativeArgs extends OptimizerHookArgs {
+export interface CumulativeArgs extends OptimizerHookArgs {
   /** Iterations whose gradients are added before one step. Default 1. */
   cumulativeIters?: number;
 }
@@ -35,7 +36,7 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
     this.cumulativeIters = cumulativeIters;
   }
 
-  override afterTrainIter(runner: BaseRunner): void {
+  override afterTrainIter(runner: BaseRunner): void | Promise<void> {
     const { optimizer, outputs } = runner;
     if (!optimizer || !outputs?.grads) return;
     this.reportAnomalous(runner);
@@ -47,9 +48,19 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
         `Loss will be divided by ${size} in the last ${size} iterations because they are not enough for ${this.cumulativeIters} cumulative_iters.`,
       );
     const factor = 1 / (isRest ? size : this.cumulativeIters);
-    accumulateGrads(optimizer, outputs.grads, factor);
+    accumulateGrads(optimizer, outputs.grads, factor * this.lossScale);
     if (!this.everyNIters(runner, this.cumulativeIters) && !this.isLastIter(runner)) return;
-    this.clipAndStep(runner, takeGradSums(optimizer));
+    return this.stepWithSums(runner, takeGradSums(optimizer));
+  }
+
+  /** Multiplies the loss. */
+  protected get lossScale(): number {
+    return 1;
+  }
+
+  /** Step with the sums, which are the parameters' gradients now. */
+  protected stepWithSums(runner: BaseRunner, parameters: readonly Parameter[]): void | Promise<void> {
+    this.clipAndStep(runner, parameters);
   }
 
   /** Inside a block, the sums so far: a run resumed there goes on with them. MMCV loses them, with a warning. */

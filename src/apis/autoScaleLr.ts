@@ -1,0 +1,75 @@
+import { ConfigError } from '../errors/trainerError.ts';
+import { isDict } from '../lang/plain.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
+import { copySources } from '../lang/sourceMap.ts';
+
+const KEYS = ['enable', 'base_batch_size'];
+
+/** @throws ConfigError `unknown-argument` or `bad-value` */
+export function checkAutoScaleLr(value: unknown): void {
+  if (!isDict(value)) return;
+  for (const key of Object.keys(value)) {
+    if (KEYS.includes(key)) continue;
+    throw new ConfigError(`auto_scale_lr got an unexpected argument '${key}'`, {
+      code: 'unknown-argument',
+      path: `auto_scale_lr.${key}`,
+      hint: 'write auto_scale_lr = dict(enable=True, base_batch_size=16)',
+    });
+  }
+  const { enable = false, base_batch_size: base } = value;
+  const refuse = (key: string, wanted: string, got: unknown): never => {
+    throw new ConfigError(`auto_scale_lr.${key} must be ${wanted}, but got ${plainRepr(got)}`, {
+      code: 'bad-value',
+      path: `auto_scale_lr.${key}`,
+    });
+  };
+  if (typeof enable !== 'boolean') refuse('enable', 'True or False', enable);
+  if (
+    base !== undefined &&
+    base !== null &&
+    !(typeof base === 'number' && Number.isInteger(base) && base > 0)
+  )
+    refuse('base_batch_size', 'a whole number of at least 1', base);
+}
+
+/**
+ * Scale `optimizer.lr` from the batch size it was written for to the one that is used: lr * batch / base_batch_size.
+ * @param dict the resolved config; borrowed
+ * @param batchSize pictures in one training step, on one device
+ * @param log gets MMDetection's lines
+ * @param isAsked switches a complete `auto_scale_lr` on, as MMDetection's `--auto-scale-lr`
+ * @returns the config itself, or a copy with another `optimizer`
+ * Source: mmdet 2.28.2 `apis/train.py` auto_scale_lr.
+ */
+export function autoScaleLr<T extends Readonly<Record<string, unknown>>>(
+  dict: T,
+  batchSize: number,
+  log: (line: string) => void,
+  isAsked = false,
+): T {
+  const { auto_scale_lr: cfg, optimizer } = dict;
+  const isComplete = isDict(cfg) && 'enable' in cfg && 'base_batch_size' in cfg;
+  if (isAsked && !isComplete)
+    log(
+      'Can not find "auto_scale_lr" or "auto_scale_lr.enable" or "auto_scale_lr.base_batch_size" in your configuration file.',
+    );
+  if (!isDict(cfg) || !(cfg.enable === true || (isAsked && isComplete))) {
+    log('Automatic scaling of learning rate (LR) has been disabled.');
+    return dict;
+  }
+  const { base_batch_size: base } = cfg;
+  if (typeof base !== 'number' || !isDict(optimizer) || typeof optimizer.lr !== 'number') return dict;
+  const { lr } = optimizer;
+  log(`Training with 1 GPU(s) with ${batchSize} samples per GPU. The total batch size is ${batchSize}.`);
+  if (batchSize === base) {
+    log(`The batch size match the base batch size: ${base}, will not scaling the LR (${lr}).`);
+    return dict;
+  }
+  const scaled = (batchSize / base) * lr;
+  log(`LR has been automatically scaled from ${lr} to ${scaled}`);
+  const copy = { ...optimizer, lr: scaled };
+  copySources(optimizer, copy);
+  const changed = { ...dict, optimizer: copy };
+  copySources(dict, changed);
+  return changed;
+}

@@ -1,0 +1,36 @@
+import { DataLoader } from '../datasets/dataLoader.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import type { SampleSource } from '../datasets/sampleSource.ts';
+import { isDict } from '../lang/plain.ts';
+
+export interface OpenDataset {
+  readonly dataset: Dataset;
+  readonly source: SampleSource;
+}
+
+/** The loader of a dataset: `samples_per_gpu` in training; one picture a batch in evaluation unless the config says more. */
+export function makeLoader(
+  set: OpenDataset,
+  dict: Record<string, unknown>,
+  seed: number,
+  training: boolean,
+): DataLoader {
+  const data = isDict(dict.data) ? dict.data : {};
+  const batchSize = batchSizeOf(data, training);
+  return new DataLoader({
+    source: set.source,
+    dataset: set.dataset,
+    batchSize,
+    shuffle: training,
+    seed,
+    prefetch: training ? 2 : 8,
+  });
+}
+
+/** Pictures in one batch. @param data the config's; its shapes have been checked */
+export function batchSizeOf(data: Readonly<Record<string, unknown>>, training: boolean): number {
+  const loaderCfg = data[training ? 'train_dataloader' : 'val_dataloader'];
+  const val = isDict(data.val) ? data.val.samples_per_gpu : undefined;
+  const own = isDict(loaderCfg) ? loaderCfg.samples_per_gpu : undefined;
+  return (own ?? (training ? data.samples_per_gpu : val) ?? 1) as number;
+}
