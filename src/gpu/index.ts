@@ -46,5 +46,12 @@ export {
 } from './arena.ts';
 export { ArenaRows, canUpdateArenas, NO_ROW, updateArenas, type ArenaUpdate } from './arenaUpdate.ts';
 export * from './globalNorm.ts';
-export { endProfile, endProfilePasses, startProfile, type ProfilePass, type ProfileRow } from './profiler.ts';
+export {
+  endProfile,
+  endProfilePasses,
+  startProfile,
+  type DispatchWork,
+  type ProfilePass,
+  type ProfileRow,
+} from './profiler.ts';
 export type { DType, Tensor, Variable } from './tfjs.ts';

@@ -1,4 +1,5 @@
-// GPU time per program, by timestamp queries around each dispatch. Off unless `startProfile` was called.
+// GPU time per program, by timestamp queries around each dispatch. Off unless `startProfile` was called. Where the device
+// has no timestamps, dispatches, bytes and operations are counted all the same, and times are NaN.
 import { handleOrThrow } from './engine.ts';
 
 /** One row of a profile. */
@@ -6,45 +7,62 @@ export interface ProfileRow {
   /** The program's key. */
   readonly program: string;
   readonly dispatches: number;
+  /** NaN without timestamp queries. */
   readonly gpuMs: number;
+  /** Bytes of the buffers that its dispatches bind. */
+  readonly bytes: number;
+  /** Floating point operations, where the op counts them (convolutions, matrix products); else 0. */
+  readonly flops: number;
+}
+
+/** What a dispatch has to do, as far as it is known. */
+export interface DispatchWork {
+  readonly bytes: number;
+  readonly flops: number;
 }
 
 /** One timed dispatch. */
 export interface ProfilePass {
   /** The program's key. */
   readonly program: string;
-  /** Nanoseconds since the first pass began. */
+  /** Nanoseconds since the first pass began; NaN without timestamp queries. */
   readonly startNs: number;
   readonly endNs: number;
+  readonly work: DispatchWork;
 }
 
 const MAX_PASSES = 2048;
 
 interface Session {
-  readonly querySet: GPUQuerySet;
-  readonly names: string[];
+  /** Null without timestamp queries. */
+  readonly querySet: GPUQuerySet | null;
+  readonly passes: { readonly program: string; readonly work: DispatchWork }[];
 }
 
 let session: Session | null = null;
 
 export function isProfiling(): boolean {
-  return session !== null && session.names.length < MAX_PASSES;
+  return session !== null && session.passes.length < MAX_PASSES;
 }
 
-/** Time every own dispatch from now on (at most 2,048). Needs the `timestamp-query` feature. */
+/** Time every own dispatch from now on (at most 2,048). */
 export function startProfile(): void {
   const { device } = handleOrThrow();
-  session = { querySet: device.createQuerySet({ type: 'timestamp', count: 2 * MAX_PASSES }), names: [] };
+  const hasTimes = device.features.has('timestamp-query');
+  const querySet = hasTimes ? device.createQuerySet({ type: 'timestamp', count: 2 * MAX_PASSES }) : null;
+  session?.querySet?.destroy();
+  session = { querySet, passes: [] };
 }
 
-/** Begin a pass that is timed under `name`. Only while {@link isProfiling}. */
+/** Begin a pass that is timed under the program's key. Only while {@link isProfiling}. */
 export function beginTimedPass(
-  _device: GPUDevice,
   encoder: GPUCommandEncoder,
-  name: string,
+  program: string,
+  work: DispatchWork,
 ): GPUComputePassEncoder {
   if (!session) return encoder.beginComputePass();
-  const index = session.names.push(name) - 1;
+  const index = session.passes.push({ program, work }) - 1;
+  if (!session.querySet) return encoder.beginComputePass();
   return encoder.beginComputePass({
     timestampWrites: {
       querySet: session.querySet,
@@ -56,10 +74,12 @@ export function beginTimedPass(
 
 /** Stop, and add the times up per program, the longest first. Call after {@link onIdle}. */
 export async function endProfile(): Promise<ProfileRow[]> {
-  const rows = new Map<string, { dispatches: number; gpuMs: number }>();
-  for (const { program, endNs, startNs } of await endProfilePasses()) {
-    const row = rows.get(program) ?? { dispatches: 0, gpuMs: 0 };
+  const rows = new Map<string, { dispatches: number; gpuMs: number; bytes: number; flops: number }>();
+  for (const { program, endNs, startNs, work } of await endProfilePasses()) {
+    const row = rows.get(program) ?? { dispatches: 0, gpuMs: 0, bytes: 0, flops: 0 };
     row.dispatches += 1;
+    row.bytes += work.bytes;
+    row.flops += work.flops;
     row.gpuMs += (endNs - startNs) / 1e6;
     rows.set(program, row);
   }
@@ -71,33 +91,29 @@ export async function endProfilePasses(): Promise<ProfilePass[]> {
   const done = session;
   session = null;
   if (!done) return [];
+  const { querySet, passes } = done;
+  if (!querySet) return passes.map((pass) => ({ ...pass, startNs: NaN, endNs: NaN }));
+  const times = passes.length > 0 ? await readTimes(querySet, passes.length) : [];
+  querySet.destroy();
+  return passes.map((pass, i) => ({
+    ...pass,
+    startNs: Number(times[2 * i] - times[0]),
+    endNs: Number(times[2 * i + 1] - times[0]),
+  }));
+}
+
+async function readTimes(querySet: GPUQuerySet, count: number): Promise<bigint[]> {
   const { device } = handleOrThrow();
-  const bytes = done.names.length * 16;
-  if (bytes === 0) {
-    done.querySet.destroy();
-    return [];
-  }
-  const resolved = device.createBuffer({
-    size: bytes,
-    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-  });
-  const staging = device.createBuffer({
-    size: bytes,
-    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-  });
+  const size = count * 16;
+  const make = (usage: GPUBufferUsageFlags): GPUBuffer => device.createBuffer({ size, usage });
+  const resolved = make(GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+  const staging = make(GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ);
   const encoder = device.createCommandEncoder();
-  encoder.resolveQuerySet(done.querySet, 0, 2 * done.names.length, resolved, 0);
-  encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes);
+  encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
+  encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
   device.queue.submit([encoder.finish()]);
   await staging.mapAsync(GPUMapMode.READ);
-  const times = new BigUint64Array(staging.getMappedRange());
-  const first = times[0];
-  const passes = done.names.map((program, i) => ({
-    program,
-    startNs: Number(times[2 * i] - first),
-    endNs: Number(times[2 * i + 1] - first),
-  }));
+  const times = [...new BigUint64Array(staging.getMappedRange())];
   for (const buffer of [resolved, staging]) buffer.destroy();
-  done.querySet.destroy();
-  return passes;
+  return times;
 }

@@ -4,7 +4,7 @@ import { invariant } from '../errors/index.ts';
 import { tensorOf, type BufferRange, type EngineBackend } from './backend.ts';
 import { outOfMemory } from './deviceErrors.ts';
 import { handleOrThrow } from './engine.ts';
-import { beginTimedPass, isProfiling } from './profiler.ts';
+import { beginTimedPass, isProfiling, type DispatchWork } from './profiler.ts';
 import { activeRecorder } from './recorder.ts';
 import type { DType, Tensor, TensorInfo } from './tfjs.ts';
 
@@ -30,6 +30,8 @@ export interface Run {
   readonly liveUniforms?: () => Uint32Array;
   /** Workgroups. */
   readonly grid: Grid;
+  /** Floating point operations that the result needs (a multiply-add is two), for profiles; left out where nobody asks. */
+  readonly flops?: number;
 }
 
 export interface Compiled {
@@ -64,6 +66,7 @@ export function runProgram(program: Program, run: Run): void {
       uniforms: run.uniforms ? wordsOf(run.uniforms) : null,
       liveUniforms: run.liveUniforms ?? null,
       grid: run.grid,
+      work: { bytes: bytesOf(run), flops: run.flops ?? 0 },
     });
     return;
   }
@@ -88,35 +91,49 @@ export function runProgram(program: Program, run: Run): void {
   for (const info of run.reads) backend.commandQueueOwnedIds.add(info.dataId);
   for (const info of run.writes) backend.commandQueueOwnedIds.add(info.dataId);
   const group = device.createBindGroup({ layout: compiled.layout, entries });
-  encodeDispatch(backend, program.key, compiled.pipeline, group, run.grid);
+  const { pipeline } = compiled;
+  const work = { bytes: bytesOf(run), flops: run.flops ?? 0 };
+  encodeDispatch(backend, { key: program.key, pipeline, group, grid: run.grid, work });
   if (backend.dispatchCountInPass >= DISPATCHES_PER_SUBMIT) {
     backend.endComputePassEncoder();
     backend.submitQueue();
   }
 }
 
+/** A dispatch that is ready to be encoded. */
+export interface ReadyDispatch {
+  readonly key: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly grid: Grid;
+  readonly work: DispatchWork;
+}
+
 /** Put one dispatch into the open compute pass; while profiling it gets a pass of its own. */
-export function encodeDispatch(
-  backend: EngineBackend,
-  key: string,
-  pipeline: GPUComputePipeline,
-  group: GPUBindGroup,
-  grid: Grid,
-): void {
+export function encodeDispatch(backend: EngineBackend, dispatch: ReadyDispatch): void {
   backend.ensureCommandEncoderReady();
   const encoder = backend.commandEncoder;
   invariant(encoder, 'no command encoder');
   if (isProfiling()) {
     backend.endComputePassEncoder();
-    backend.computePassEncoder = beginTimedPass(backend.device, encoder, key);
+    backend.computePassEncoder = beginTimedPass(encoder, dispatch.key, dispatch.work);
   } else backend.computePassEncoder ??= encoder.beginComputePass();
   const pass = backend.computePassEncoder;
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...grid);
+  pass.setPipeline(dispatch.pipeline);
+  pass.setBindGroup(0, dispatch.group);
+  pass.dispatchWorkgroups(...dispatch.grid);
   backend.dispatchCountInPass += 1;
   if (isProfiling()) backend.endComputePassEncoder();
 }
+
+function bytesOf({ reads, writes }: Run): number {
+  let elements = 0;
+  for (const { shape } of reads) elements += sizeOf(shape);
+  for (const { shape } of writes) elements += sizeOf(shape);
+  return 4 * elements;
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** The uniforms' bits. */
 export function wordsOf(uniforms: Uint32Array | Float32Array): Uint32Array {
@@ -173,7 +190,7 @@ function rangeOf(device: GPUDevice, backend: EngineBackend, info: TensorInfo): B
 
 // Told here by name: WebGPU would only report a validation error, later.
 function checkSize(device: GPUDevice, shape: readonly number[]): void {
-  const bytes = 4 * shape.reduce((a, b) => a * b, 1);
+  const bytes = 4 * sizeOf(shape);
   const limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
   if (bytes > limit)
     throw outOfMemory(

@@ -1,4 +1,5 @@
 // What a step does on the GPU, as data: its dispatches, kept instead of run.
+import type { DispatchWork } from './profiler.ts';
 import type { Program, Grid } from './program.ts';
 
 /** Identity of a tensor's storage: tensors that share memory share it. */
@@ -20,6 +21,7 @@ export interface RecordedDispatch {
   /** Gives the words anew at each replay, for uniforms that change from step to step. */
   readonly liveUniforms: (() => Uint32Array) | null;
   readonly grid: Grid;
+  readonly work: DispatchWork;
 }
 
 export interface Recorder {

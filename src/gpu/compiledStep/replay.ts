@@ -3,7 +3,7 @@ import { invariant } from '../../errors/index.ts';
 import { tensorOf, type BufferRange, type EngineBackend } from '../backend.ts';
 import { handleOrThrow } from '../engine.ts';
 import { isProfiling } from '../profiler.ts';
-import { compile, compileAll, encodeDispatch, type Grid, type ProgramUse } from '../program.ts';
+import { compile, compileAll, encodeDispatch, type ProgramUse, type ReadyDispatch } from '../program.ts';
 import type { DataId, RecordedDispatch } from '../recorder.ts';
 import { tf, type Tensor } from '../tfjs.ts';
 import { planSlots, type SlotPlan } from './liveness.ts';
@@ -14,13 +14,6 @@ const STORAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
 const UNIFORM = 0x40 | 0x8; // UNIFORM | COPY_DST
 // What every device takes as an offset into a uniform or storage buffer.
 const ALIGNMENT = 256;
-
-interface Command {
-  readonly key: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-  readonly grid: Grid;
-}
 
 interface HostInput<A> {
   readonly buffer: GPUBuffer;
@@ -73,7 +66,7 @@ export class Replay<A> {
   readonly #live: LiveUniforms[] = [];
   /** Outside tensors with the place they had when the bind groups were made. */
   #outside: { readonly data: DataId; readonly buffer: GPUBuffer; readonly offset: number }[] = [];
-  #commands: Command[] = [];
+  #commands: ReadyDispatch[] = [];
   #generation = -1;
   #isDisposed = false;
 
@@ -122,9 +115,7 @@ export class Replay<A> {
     this.#writeInputs(args);
     if (this.#generation !== this.#slots.generation || this.#hasMoved()) this.#bind();
     backend.ensureCommandEncoderReady();
-    if (isProfiling())
-      for (const { key, pipeline, group, grid } of this.#commands)
-        encodeDispatch(backend, key, pipeline, group, grid);
+    if (isProfiling()) for (const command of this.#commands) encodeDispatch(backend, command);
     else this.#encode();
     return this.recording.outputs.map((output) => this.#handOut(output));
   }
@@ -288,7 +279,7 @@ export class Replay<A> {
     for (const tensor of this.recording.tensors.values())
       ranges.set(tensor.data, this.#rangeOf(tensor, slots));
     this.#commands = this.recording.dispatches.map((dispatch, i) => {
-      const { program, bindings, uniforms, grid } = dispatch;
+      const { program, bindings, uniforms, grid, work } = dispatch;
       const { pipeline, layout } = compile(device, useOf(dispatch));
       const entries = bindings.map(({ data }, binding): GPUBindGroupEntry => {
         const range = ranges.get(data);
@@ -297,7 +288,8 @@ export class Replay<A> {
       });
       if (uniforms && this.#uniforms)
         entries.push(uniformEntry(dispatch, this.#uniforms, this.#uniformAt[i]));
-      return { key: program.key, pipeline, group: device.createBindGroup({ layout, entries }), grid };
+      const group = device.createBindGroup({ layout, entries });
+      return { key: program.key, pipeline, group, grid, work };
     });
   }
 
