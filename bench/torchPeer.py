@@ -152,7 +152,7 @@ def report():
     peak = live = None
     if device.type == 'cuda':
         peak, live = torch.cuda.max_memory_allocated(), torch.cuda.memory_allocated()
-    return {'peakBytes': peak, 'liveBytes': live, 'dispatches': None}
+    return {'peakBytes': peak, 'liveBytes': live, 'dispatches': None, 'tensors': None}
 
 
 def answer(request, stepper):

@@ -38,7 +38,7 @@ export async function serve(): Promise<void> {
     if (!stepper) throw new Error('nothing is loaded');
     if (request.do === 'steps') return steps(stepper, request.count);
     if (request.do === 'pipelined') return pipelined(stepper, request.count);
-    return deviceReport();
+    return { ...deviceReport(), tensors: stepper.tensors?.() ?? null };
   };
   port.on('message', (request: Request) => {
     void answer(request).then(

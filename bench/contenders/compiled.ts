@@ -1,9 +1,9 @@
-// Our compiled step: the same ops and optimizer as eager.ts, recorded once and replayed.
+// Our compiled step: the same ops as in eager.ts, recorded once and replayed, then the optimizer, as in a training run.
 import * as gpu from '../../src/gpu/index.ts';
 import { SGD } from '../../src/optim/index.ts';
 import { imageValues, LR, MOMENTUM, type NetSpec } from '../nets/netSpec.ts';
 import type { Contender, Job, Stepper } from './contender.ts';
-import { idle, netParameters, trainStep } from './eager.ts';
+import { idle, lossAndGrads, netParameters, update } from './eager.ts';
 
 export async function compiled(adapter: string): Promise<Contender> {
   await gpu.initEngine();
@@ -29,18 +29,25 @@ function netStepper(net: NetSpec): Stepper {
     name: net.name,
     signature: () => net.name,
     body: (args) => {
-      const batch = gpu.stepInput(args, (a: StepArgs) => a.image, shape, 'float32');
-      return { outputs: [trainStep(net, params, optimizer, batch)] };
+      const batch = gpu.stepInput(args, (a: StepArgs) => a.image, shape);
+      const { loss, grads } = lossAndGrads(net, params, batch);
+      const places = params.map(({ gradSlot }) => gradSlot);
+      return { outputs: [loss, ...grads.filter((grad) => grad !== null)], places: [null, ...places] };
     },
   });
   let loss: gpu.Tensor | null = null;
   return {
     step() {
       loss?.dispose();
-      [loss] = step.run({ image }).outputs;
+      const { outputs } = step.run({ image });
+      // A number from the eager path would be no number of the compiled step.
+      if (step.fallbackReason !== null) throw new Error(`not compiled: ${step.fallbackReason}`);
+      [loss] = outputs;
+      update(params, optimizer, outputs.slice(1));
       gpu.flush();
     },
     idle,
     value: async () => (loss ? (await gpu.read(loss))[0] : NaN),
+    tensors: () => gpu.memory().numTensors,
   };
 }

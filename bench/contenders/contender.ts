@@ -10,11 +10,10 @@ export interface OptimizerJob {
   readonly shapes: readonly (readonly number[])[];
 }
 
-/** What is measured: a training step of a net, an optimizer's step, or a matrix product. */
+/** What is measured: a training step of a net, or an optimizer's step alone. `matmul` ignores it. */
 export type Job =
-  | { readonly kind: 'net'; readonly net: NetSpec; readonly isOptimizerLeftOut?: boolean }
-  | { readonly kind: 'optimizer'; readonly optimizer: OptimizerJob }
-  | { readonly kind: 'matmul' };
+  | { readonly kind: 'net'; readonly net: NetSpec }
+  | { readonly kind: 'optimizer'; readonly optimizer: OptimizerJob };
 
 export type Request =
   | { readonly do: 'load'; readonly job: Job }
@@ -47,6 +46,8 @@ export interface Report {
   readonly liveBytes: number | null;
   /** Compute dispatches of the last step. */
   readonly dispatches: number | null;
+  /** Tensors alive now; null where they aren't counted. */
+  readonly tensors: number | null;
 }
 
 /** The answer to each request. */
@@ -65,6 +66,8 @@ export interface Stepper {
   idle(): Promise<void>;
   /** The loss of the last step; for an optimizer the sum of the first parameter; for a matrix product GFLOP per step. */
   value(): Promise<number>;
+  /** Tensors alive. */
+  tensors?(): number;
 }
 
 /** A library under test, inside its worker. */

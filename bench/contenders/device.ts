@@ -41,7 +41,7 @@ let peak = 0;
 let dispatches = 0;
 
 /** Buffers so far, and the dispatches since {@link resetDispatches}. */
-export function deviceReport(): Report {
+export function deviceReport(): Omit<Report, 'tensors'> {
   return { peakBytes: peak, liveBytes: live, dispatches };
 }
 

@@ -33,8 +33,6 @@ function load(job: Job): Stepper {
       return netStepper(job.net);
     case 'optimizer':
       return optimizerStepper(job.optimizer);
-    case 'matmul':
-      throw new Error('not a job of the engine');
   }
 }
 
@@ -47,12 +45,15 @@ function netStepper(net: NetSpec): Stepper {
     step() {
       loss?.dispose();
       const batch = gpu.tensor(image, [net.batch, ...net.shapes[0]]);
-      loss = trainStep(net, params, optimizer, batch);
+      const result = lossAndGrads(net, params, batch);
       batch.dispose();
+      loss = result.loss;
+      update(params, optimizer, result.grads);
       gpu.flush();
     },
     idle,
     value: async () => (loss ? (await gpu.read(loss))[0] : NaN),
+    tensors: () => gpu.memory().numTensors,
   };
 }
 
@@ -69,21 +70,27 @@ function layoutOf({ kind }: ParamSpec): 'conv' | 'plain' {
   return kind === 'weight' ? 'conv' : 'plain';
 }
 
-/** Forward, backward and update. @param batch float32 [B, H, W, 3]; borrowed @returns the loss, new */
-export function trainStep(
+/** Forward and backward. @param batch float32 [B, H, W, 3]; borrowed @returns new tensors */
+export function lossAndGrads(
   net: NetSpec,
   params: readonly Parameter[],
-  optimizer: Optimizer,
   batch: gpu.Tensor,
-): gpu.Tensor {
+): gpu.ValueAndGrads {
   const variables = params.map((param) => param.variable);
-  const { loss, grads } = gpu.valueAndGrads(() => ({ loss: netLoss(net, params, batch) }), variables);
+  return gpu.valueAndGrads(() => ({ loss: netLoss(net, params, batch) }), variables);
+}
+
+/** @param grads one per parameter; taken */
+export function update(
+  params: readonly Parameter[],
+  optimizer: Optimizer,
+  grads: readonly (gpu.Tensor | null)[],
+): void {
   params.forEach((param, i) => {
     param.grad = grads[i];
   });
   optimizer.step();
   optimizer.zeroGrad();
-  return loss;
 }
 
 function netLoss(net: NetSpec, params: readonly Parameter[], batch: gpu.Tensor): gpu.Tensor {

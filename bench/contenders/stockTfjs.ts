@@ -28,8 +28,6 @@ function load(job: Job): Stepper {
       return netStepper(job.net);
     case 'optimizer':
       return optimizerStepper(job.optimizer.shapes, job.optimizer.rule);
-    case 'matmul':
-      throw new Error('not a job of tfjs');
   }
 }
 
@@ -49,6 +47,7 @@ function netStepper(net: NetSpec): Stepper {
     },
     idle,
     value: async () => (loss ? (await loss.data())[0] : NaN),
+    tensors: () => tf.memory().numTensors,
   };
 }
 

@@ -1,7 +1,9 @@
-// How a step's time and peak memory grow with batch, picture size and depth, on the 4-conv net.
+// How a step's time and peak memory grow with batch, picture size and depth, on the 4-conv net; and that what is held
+// does not grow with the number of steps.
 import type { ContenderName } from '../contenders/contender.ts';
 import { fourConv, type FourConvOptions } from '../nets/fourConv.ts';
 import { markdownTable, megabytes, type Cell } from '../report.ts';
+import { startPeer } from '../peers.ts';
 import { bestOf, medianOf, runRounds, type Result } from '../rounds.ts';
 import { adapterOf, progress, type SuiteOptions, type SuiteResult } from './suite.ts';
 
@@ -41,8 +43,37 @@ export async function scalingSuite(options: SuiteOptions): Promise<SuiteResult> 
       abouts.push(...results.map(({ loaded }) => loaded));
       rows.push(rowOf(axis, value, results));
     }
+  if (names.includes('compiled')) rows.push(await heldOverSteps('compiled', options));
   const absent = [...missing].map(([name, why]) => `- ${name}: no number, ${why}`);
   return { rows, text: [table(rows, names), ...absent].join('\n'), adapter: adapterOf(abouts), failures: [] };
+}
+
+/** What a contender holds after 10 steps and after 1,000. */
+async function heldOverSteps(
+  name: ContenderName,
+  { places }: SuiteOptions,
+): Promise<Record<string, unknown>> {
+  progress(`1,000 steps of ${name}`);
+  const peer = startPeer(name, places);
+  try {
+    // A small net: what leaks, leaks per step and tensor.
+    await peer.ask({ do: 'load', job: { kind: 'net', net: fourConv({ batch: 1, size: 32 }) } });
+    await peer.ask({ do: 'steps', count: 7 });
+    const early = await peer.ask({ do: 'report' });
+    await peer.ask({ do: 'steps', count: 990 });
+    const late = await peer.ask({ do: 'report' });
+    return {
+      axis: 'steps',
+      value: 1000,
+      contender: name,
+      tensors_after_10: early.tensors,
+      tensors_after_1000: late.tensors,
+      live_bytes_after_10: early.liveBytes,
+      live_bytes_after_1000: late.liveBytes,
+    };
+  } finally {
+    await peer.close();
+  }
 }
 
 function rowOf(axis: string, value: number, results: readonly Result[]): Record<string, unknown> {
@@ -58,14 +89,24 @@ function rowOf(axis: string, value: number, results: readonly Result[]): Record<
 }
 
 function table(rows: readonly Readonly<Record<string, unknown>>[], names: readonly ContenderName[]): string {
-  return markdownTable(
+  const held = rows
+    .filter((row) => row.axis === 'steps')
+    .map(
+      (row) =>
+        `${String(row.contender)} holds ${String(row.tensors_after_10)} tensors and ${String(row.live_bytes_after_10)} bytes ` +
+        `after 10 steps, ${String(row.tensors_after_1000)} and ${String(row.live_bytes_after_1000)} after 1,000.`,
+    );
+  const grown = markdownTable(
     ['4conv, median ms and peak MB', ...names.flatMap((name) => [`${name} ms`, 'MB'])],
-    rows.map((row) => [
-      `${String(row.axis)} ${String(row.value)}`,
-      ...names.flatMap((name): Cell[] => [
-        row[`${name}_ms`] as Cell,
-        megabytes(row[`${name}_peak_bytes`] as number | null),
+    rows
+      .filter((row) => row.axis !== 'steps')
+      .map((row) => [
+        `${String(row.axis)} ${String(row.value)}`,
+        ...names.flatMap((name): Cell[] => [
+          row[`${name}_ms`] as Cell,
+          megabytes(row[`${name}_peak_bytes`] as number | null),
+        ]),
       ]),
-    ]),
   );
+  return [grown, '', ...held].join('\n');
 }
