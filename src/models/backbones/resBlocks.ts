@@ -1,6 +1,6 @@
 // Residual blocks and stages. Sources: mmdet 2.28.2 `models/backbones/resnet.py`, `models/utils/res_layer.py`.
 
-import { add, relu, type Tensor } from '../../gpu/index.ts';
+import type { Tensor } from '../../gpu/index.ts';
 import {
   buildConvLayer,
   buildNormLayer,
@@ -74,11 +74,11 @@ abstract class ResBlockBase extends Module implements ResBlock {
 
   /** @param x float32 [B, H, W, inplanes]; borrowed @returns new */
   forward(x: Tensor): Tensor {
-    let y = x;
-    this.#steps.forEach(({ conv, norm }, i) => {
-      y = norm.forward(conv.forward(y), i < this.#steps.length - 1 ? 'relu' : undefined);
-    });
-    return relu(add(y, this.#downsample ? this.#downsample.forward(x) : x));
+    const residual = this.#downsample ? this.#downsample.forward(x) : x;
+    return this.#steps.reduce((y, { conv, norm }, i) => {
+      const isLast = i === this.#steps.length - 1;
+      return norm.forward(conv.forward(y), 'relu', isLast ? residual : null);
+    }, x);
   }
 
   /** `norm1` is the first norm layer, whatever its name. */

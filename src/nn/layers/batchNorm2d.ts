@@ -61,10 +61,11 @@ export class BatchNorm2d extends Module {
   /**
    * @param x float32 [B, H, W, C]; borrowed
    * @param activation applied to the result in the same pass
+   * @param residual float32 [B, H, W, C], added before the activation (which is then ReLU or its kin); borrowed
    * @returns float32 [B, H, W, C], new
    * @throws RunError in training mode when there is only one value per channel
    */
-  forward(x: Tensor, activation?: Activation): Tensor {
+  forward(x: Tensor, activation?: Activation, residual: Tensor | null = null): Tensor {
     const gamma = (this.weight ?? this.#one).variable;
     const beta = (this.bias ?? this.#zero).variable;
     const mean = this.runningMean?.variable;
@@ -72,6 +73,7 @@ export class BatchNorm2d extends Module {
     if (!this.training && mean && variance)
       return batchNormEval(x, mean, variance, gamma, beta, this.#eps, {
         activation,
+        residual,
         isFrozen: this.weight?.requiresGrad !== true && this.bias?.requiresGrad !== true,
       });
     const count = x.size / this.numFeatures;
@@ -88,7 +90,7 @@ export class BatchNorm2d extends Module {
     });
     const momentum = this.#momentum;
     const running = isTracking && momentum !== null ? { mean, variance, momentum } : null;
-    const batch = batchNormTrain(x, gamma, beta, this.#eps, activation, running);
+    const batch = batchNormTrain(x, gamma, beta, this.#eps, activation, running, residual);
     if (isTracking && running === null) this.#average(batch, mean, variance, count);
     return batch.y;
   }

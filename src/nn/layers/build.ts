@@ -11,7 +11,8 @@ import { GroupNorm } from './groupNorm.ts';
 export type LayerCfg = Readonly<Record<string, unknown>> | null;
 
 export interface NormLayer extends Module {
-  forward(x: Tensor, activation?: Activation): Tensor;
+  /** @param residual added before the activation; borrowed */
+  forward(x: Tensor, activation?: Activation, residual?: Tensor | null): Tensor;
 }
 
 /** Build the convolution that `conv_cfg` asks for; null means `Conv2d`. @throws ConfigError for another type */
@@ -42,15 +43,67 @@ export function buildNormLayer(
   return [`${name}${postfix}`, layer];
 }
 
-/** The activation that `act_cfg` asks for; null: none. @throws ConfigError for another type */
+/**
+ * The activation that `act_cfg` asks for; null: none. `inplace` is accepted and changes nothing.
+ * Source: mmcv 1.7.2 `cnn/bricks/{activation,swish,hsigmoid,hswish}.py`.
+ * @throws ConfigError for another type or an argument that the type doesn't take
+ */
 export function resolveActivation(cfg: LayerCfg): Activation | undefined {
   if (cfg === null) return undefined;
-  if (cfg.type === 'ReLU') return 'relu';
-  throw new ConfigError(`act_cfg type must be 'ReLU', but got '${String(cfg.type)}'`, {
-    code: 'unsupported',
-    hint: "write act_cfg=dict(type='ReLU') or act_cfg=None",
+  const { type, ...args } = cfg;
+  const known = ACTIVATIONS.get(type);
+  if (!known)
+    throw new ConfigError(
+      `act_cfg type must be one of ${[...ACTIVATIONS.keys()].join(', ')}, but got '${String(type)}'`,
+      { code: 'unsupported', hint: "write act_cfg=dict(type='ReLU') or act_cfg=None" },
+    );
+  const allowed = ['inplace', ...Object.keys(known.fixed ?? {}), ...(type === 'LeakyReLU' ? [SLOPE] : [])];
+  for (const [key, value] of Object.entries(args)) {
+    if (!allowed.includes(key))
+      throw new ConfigError(`act_cfg ${String(type)} got an unexpected argument '${key}'`, {
+        code: 'unknown-argument',
+        hint: `it takes: ${allowed.join(', ')}`,
+      });
+    const fixed = known.fixed?.[key];
+    if (fixed !== undefined && value !== fixed)
+      throw new ConfigError(
+        `act_cfg ${String(type)}: ${key} must be ${fixed}, but got ${JSON.stringify(value)}`,
+        {
+          code: 'unsupported',
+        },
+      );
+  }
+  if (type !== 'LeakyReLU') return known.activation;
+  return { type: 'leaky_relu', slope: leakySlope(cfg) };
+}
+
+const SLOPE = 'negative_slope';
+
+/** The slope of a LeakyReLU below 0; PyTorch's default is 0.01. */
+export function leakySlope(cfg: Readonly<Record<string, unknown>>): number {
+  const slope = cfg[SLOPE] ?? 0.01;
+  if (typeof slope === 'number') return slope;
+  throw new ConfigError(`act_cfg negative_slope must be a number, but got ${JSON.stringify(slope)}`, {
+    code: 'bad-value',
   });
 }
+
+interface KnownActivation {
+  readonly activation: Activation;
+  /** Arguments that must have these values. */
+  readonly fixed?: Readonly<Record<string, number>>;
+}
+
+const ACTIVATIONS: ReadonlyMap<unknown, KnownActivation> = new Map<unknown, KnownActivation>([
+  ['ReLU', { activation: 'relu' }],
+  ['LeakyReLU', { activation: { type: 'leaky_relu', slope: 0.01 } }],
+  ['ReLU6', { activation: 'relu6' }],
+  ['SiLU', { activation: 'silu' }],
+  ['Swish', { activation: 'silu' }],
+  ['HSwish', { activation: 'hswish' }],
+  ['HSigmoid', { activation: 'hsigmoid', fixed: { bias: 3, divisor: 6, min_value: 0, max_value: 1 } }],
+  ['Sigmoid', { activation: 'sigmoid' }],
+]);
 
 function createNorm(type: unknown, args: Record<string, unknown>, numFeatures: number): [string, NormLayer] {
   const number = (key: string): number | undefined => {

@@ -2,7 +2,14 @@ import { type Activation, type Tensor } from '../../gpu/index.ts';
 import type { Rng } from '../../util/prng.ts';
 import { fillConstant, fillKaiming } from '../init/initializers.ts';
 import { Module } from '../module.ts';
-import { buildConvLayer, buildNormLayer, resolveActivation, type LayerCfg, type NormLayer } from './build.ts';
+import {
+  buildConvLayer,
+  buildNormLayer,
+  leakySlope,
+  resolveActivation,
+  type LayerCfg,
+  type NormLayer,
+} from './build.ts';
 import type { Conv2d, PairArg } from './conv2d.ts';
 
 export interface ConvModuleArgs {
@@ -17,7 +24,7 @@ export interface ConvModuleArgs {
   bias?: boolean | 'auto';
   convCfg?: LayerCfg;
   normCfg?: LayerCfg;
-  /** Default ReLU; null: none. */
+  /** Types of {@link resolveActivation}; default ReLU, null: none. */
   actCfg?: LayerCfg;
 }
 
@@ -30,11 +37,14 @@ export class ConvModule extends Module {
   readonly conv: Conv2d;
   readonly norm: NormLayer | null;
   readonly #activation: Activation | undefined;
+  /** Slope of a LeakyReLU, which the initial weights take into account; else null. */
+  readonly #leakySlope: number | null;
 
   constructor(args: ConvModuleArgs) {
     super();
     const { convCfg = null, normCfg = null, actCfg = { type: 'ReLU' }, bias = 'auto', ...conv } = args;
     this.#activation = resolveActivation(actCfg);
+    this.#leakySlope = actCfg?.type === 'LeakyReLU' ? leakySlope(actCfg) : null;
     const hasBias = bias === 'auto' ? normCfg === null : bias;
     this.conv = this.addModule('conv', buildConvLayer(convCfg, { ...conv, bias: hasBias }));
     if (normCfg === null) this.norm = null;
@@ -50,12 +60,12 @@ export class ConvModule extends Module {
     return this.norm.forward(this.conv.forward(x), this.#activation);
   }
 
-  /** Kaiming normal (fan_out, relu), bias 0, norm 1 and 0: MMCV does this in the constructor already. */
+  /** Kaiming normal (fan_out, relu or leaky_relu), bias 0, norm 1 and 0: MMCV does this in the constructor already. */
   override resetParameters(rng: Rng): void {
     fillKaiming(this.conv.weight, rng, {
-      a: 0,
+      a: this.#leakySlope ?? 0,
       mode: 'fan_out',
-      nonlinearity: 'relu',
+      nonlinearity: this.#leakySlope === null ? 'relu' : 'leaky_relu',
       distribution: 'normal',
     });
     if (this.conv.bias) fillConstant(this.conv.bias, 0);

@@ -1,4 +1,4 @@
-import { groupNorm, type Activation, type Tensor } from '../../gpu/index.ts';
+import { activate, add, addRelu, groupNorm, type Activation, type Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
 import type { Rng } from '../../util/prng.ts';
 import { fillConstant } from '../init/initializers.ts';
@@ -35,10 +35,16 @@ export class GroupNorm extends Module {
   /**
    * @param x float32 [B, H, W, C]; borrowed
    * @param activation applied to the result in the same pass
+   * @param residual float32, the same shape, added before the activation; borrowed
    * @returns the same shape, new
    */
-  forward(x: Tensor, activation?: Activation): Tensor {
-    return groupNorm(x, this.#numGroups, this.weight.variable, this.bias.variable, this.#eps, activation);
+  forward(x: Tensor, activation?: Activation, residual: Tensor | null = null): Tensor {
+    const folded = residual ? undefined : activation;
+    const y = groupNorm(x, this.#numGroups, this.weight.variable, this.bias.variable, this.#eps, folded);
+    if (!residual) return y;
+    if (activation === 'relu') return addRelu(y, residual);
+    const sum = add(y, residual);
+    return activation ? activate(sum, activation) : sum;
   }
 
   override resetParameters(_rng: Rng): void {

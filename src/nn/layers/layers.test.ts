@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { disposeEngine, memory, read, tensor, tidy, type Tensor } from '../../gpu/index.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
+import { Rng } from '../../util/prng.ts';
 import {
   BatchNorm2d,
   buildConvLayer,
@@ -107,6 +108,61 @@ describe('other layers', () => {
   });
 });
 
+describe('activations of ConvModule', () => {
+  // torch 1.13 of -4, -1, 0.5, 7
+  test.each([
+    [{ type: 'ReLU', inplace: true }, [0, 0, 0.5, 7]],
+    [{ type: 'LeakyReLU' }, [-0.04, -0.01, 0.5, 7]],
+    [{ type: 'LeakyReLU', negative_slope: 0.1 }, [-0.4, -0.1, 0.5, 7]],
+    [{ type: 'ReLU6' }, [0, 0, 0.5, 6]],
+    [{ type: 'SiLU' }, [-0.0719448, -0.2689414, 0.3112297, 6.9936221]],
+    [{ type: 'Swish' }, [-0.0719448, -0.2689414, 0.3112297, 6.9936221]],
+    [{ type: 'HSwish' }, [0, -1 / 3, 0.2916667, 7]],
+    [{ type: 'HSigmoid' }, [0, 1 / 3, 0.5833333, 1]],
+    [{ type: 'HSigmoid', bias: 3, divisor: 6 }, [0, 1 / 3, 0.5833333, 1]],
+    [{ type: 'Sigmoid' }, [0.0179862, 0.2689414, 0.6224593, 0.9990889]],
+    [null, [-4, -1, 0.5, 7]],
+  ])('%j, with and without a norm', async (actCfg, expected) => {
+    const x = tensor([-4, -1, 0.5, 7], [1, 2, 2, 1]);
+    for (const normCfg of [null, { type: 'BN', eps: 0 }]) {
+      const layer = new ConvModule({ inChannels: 1, outChannels: 1, kernelSize: 1, normCfg, actCfg }).eval();
+      layer.conv.weight.fromTorch(Float32Array.of(1));
+      layer.conv.bias?.fromTorch(Float32Array.of(0));
+      const y = await valuesOf(() => layer.forward(x));
+      expected.forEach((v, i) => expect(y[i]).toBeCloseTo(v, 5));
+      layer.dispose();
+    }
+    x.dispose();
+  });
+
+  test('GroupNorm before the activation', async () => {
+    const layer = new ConvModule({
+      ...{ inChannels: 1, outChannels: 2, kernelSize: 1, bias: true },
+      ...{
+        normCfg: { type: 'GN', num_groups: 1, eps: 0 },
+        actCfg: { type: 'LeakyReLU', negative_slope: 0.5 },
+      },
+    });
+    layer.conv.weight.fromTorch(Float32Array.of(1, 1));
+    layer.conv.bias?.fromTorch(Float32Array.of(0, 2));
+    // values 1 and 3: normalised to -1 and 1
+    const y = await valuesOf(() => layer.forward(tensor([1], [1, 1, 1, 1])));
+    [-0.5, 1].forEach((v, i) => expect(y[i]).toBeCloseTo(v, 5));
+    layer.dispose();
+  });
+
+  test('initial weights of LeakyReLU are smaller by its gain, sqrt(2 / (1 + slope^2))', async () => {
+    const first = async (actCfg: { type: string; negative_slope?: number }): Promise<number> => {
+      const layer = new ConvModule({ inChannels: 2, outChannels: 3, kernelSize: 3, actCfg });
+      layer.resetParameters(new Rng(1));
+      return (await layer.conv.weight.toTorch())[0];
+    };
+    const relu = await first({ type: 'ReLU' });
+    expect((await first({ type: 'LeakyReLU', negative_slope: 1 })) / relu).toBeCloseTo(Math.SQRT1_2, 6);
+    expect((await first({ type: 'LeakyReLU' })) / relu).toBeCloseTo(1 / Math.sqrt(1.0001), 6);
+  });
+});
+
 describe('building from a config', () => {
   test('norm layers get the names of MMCV; requires_grad=False freezes them', () => {
     const [name, bn] = buildNormLayer({ type: 'BN', requires_grad: false }, 4, 1);
@@ -124,7 +180,10 @@ describe('building from a config', () => {
       () => buildConvLayer({ type: 'DCNv2' }, { inChannels: 1, outChannels: 1, kernelSize: 1 }),
       "must be 'Conv2d'",
     ],
-    [() => resolveActivation({ type: 'Mish' }), "must be 'ReLU'"],
+    [() => resolveActivation({ type: 'Mish' }), 'must be one of ReLU, LeakyReLU, ReLU6, SiLU, Swish, HSwish'],
+    [() => resolveActivation({ type: 'ReLU', negative_slope: 1 }), "unexpected argument 'negative_slope'"],
+    [() => resolveActivation({ type: 'LeakyReLU', negative_slope: 'a' }), 'negative_slope must be a number'],
+    [() => resolveActivation({ type: 'HSigmoid', bias: 1, divisor: 2 }), 'bias must be 3, but got 1'],
   ])('says what is wrong: %#', (build, message) => {
     expect(build).toThrow(message);
   });

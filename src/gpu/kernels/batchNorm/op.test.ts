@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../../index.ts';
 import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
+import { activateCpu } from '../activation.ts';
 import { batchNormCpu, statisticsCpu } from './op.cpu.ts';
 
 beforeAll(testAdapter);
@@ -130,4 +131,44 @@ test.each([[3], [8]])('batchNormTrain: running statistics of %i channels move al
     await gpu.read(running.variance),
     start.variance.map((v, k) => 0.9 * v + (0.1 * variance[k] * rows) / (rows - 1)),
   );
+});
+
+test.each([
+  ['train', 'relu'],
+  ['train', undefined],
+  ['eval', 'relu'],
+  ['frozen', 'relu'],
+  ['frozen', { type: 'leaky_relu', slope: 0.1 }],
+  ['frozen', undefined],
+] as const)('batch norm, %s, %j: a residual is added before the activation', async (mode, activation) => {
+  for (const c of [3, 4]) {
+    const shape = [2, 3, 3, c];
+    const size = 18 * c;
+    const [xv, rv, dyv] = [values(size, 1), values(size, 2), values(size, 5)];
+    const [gv, bv] = [values(c, 3).map((v) => v + 1.5), values(c, 4)];
+    const given = { mean: values(c, 6), variance: values(c, 7).map((v) => v + 1.2) };
+    const forward = (x: ArrayLike<number>, residual: ArrayLike<number>): Float64Array => {
+      const { mean, variance } = mode === 'train' ? statisticsCpu(x, c) : given;
+      const plain = batchNormCpu(x, mean, variance, { gamma: gv, beta: bv, eps: EPS });
+      return plain.map((v, i) => activateCpu(activation, v + residual[i]));
+    };
+    const loss = (...args: Parameters<typeof forward>): number =>
+      forward(...args).reduce((s, v, i) => s + v * dyv[i], 0);
+    const vars = [xv, rv].map((v) => gpu.variable(gpu.tensor(v, shape)));
+    const { aux, grads } = gpu.valueAndGrads(() => {
+      const [gamma, beta, mean, variance] = [gv, bv, given.mean, given.variance].map((v) =>
+        gpu.tensor(v, [c]),
+      );
+      const [x, residual] = vars;
+      const options = { activation, residual, isFrozen: mode === 'frozen' };
+      const y =
+        mode === 'train'
+          ? gpu.batchNormTrain(x, gamma, beta, EPS, activation, null, residual).y
+          : gpu.batchNormEval(x, mean, variance, gamma, beta, EPS, options);
+      return { loss: gpu.sum(gpu.mul(y, gpu.tensor(dyv, shape))), aux: [y] };
+    }, vars);
+    expectClose(await gpu.read(aux[0]), forward(xv, rv), 1e-5);
+    const slopes = [numericalGrad((v) => loss(v, rv), xv), numericalGrad((v) => loss(xv, v), rv)];
+    for (const [k, grad] of grads.entries()) expectClose(await gpu.read(grad!), slopes[k], 2e-5);
+  }
 });

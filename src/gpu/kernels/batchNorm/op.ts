@@ -1,13 +1,18 @@
-// Batch norm over all axes but the last: with the batch's own statistics (training) or given ones, activation folded in.
+// Batch norm over all axes but the last: with the batch's own statistics (training) or given ones. Activation and the
+// addition of a residual branch are folded in.
+import { invariant } from '../../../errors/index.ts';
+import { activationGrad } from '../../ops/activations.ts';
 import { runOp } from '../../op.ts';
 import { tf, type Tensor } from '../../tfjs.ts';
-import type { Activation } from '../activation.ts';
+import { isSlopeKnownFromOutput, type Activation } from '../activation.ts';
 import {
+  frozenGrad,
   gradSums,
   inputGrad,
   momentsOf,
   normalise,
   normPlan,
+  type GradSums,
   type NormPlan,
   type RunningStats,
 } from './passes.ts';
@@ -23,11 +28,12 @@ export interface BatchNormResult {
 }
 
 /**
- * Normalise x [..., C] by its own mean and biased variance: y = (x - mean) / sqrt(variance + eps) * gamma + beta, then the
- * activation.
+ * Normalise x [..., C] by its own mean and biased variance: y = (x - mean) / sqrt(variance + eps) * gamma + beta, plus the
+ * residual, then the activation.
  *
  * @param running moved along in the same pass, with the unbiased variance (times n / (n - 1)) as in torch; needs more than
  * one row. Without it running statistics are the caller's.
+ * @param residual of x's shape, or null; an activation must have a slope that its output tells (ReLU and its kin).
  */
 export function batchNormTrain(
   x: Tensor,
@@ -36,32 +42,37 @@ export function batchNormTrain(
   eps: number,
   activation?: Activation,
   running: RunningStats | null = null,
+  residual: Tensor | null = null,
 ): BatchNormResult {
   const plan = normPlan(x, 1, eps, activation);
   const [y, mean, variance] = runOp({
-    inputs: { x, gamma, beta },
+    inputs: { x, gamma, beta, ...residualInput(residual, activation) },
     forward: (save) => {
       const moments = momentsOf(plan, x, running);
-      save([x, moments.mean, moments.variance, gamma, beta]);
-      return [normalise(plan, x, moments, gamma, beta), moments.mean, moments.variance];
+      const out = normalise(plan, x, moments, gamma, beta, residual);
+      save([x, moments.mean, moments.variance, gamma, beta, ...(residual && activation ? [out] : [])]);
+      return [out, moments.mean, moments.variance];
     },
     backward: ([dy], saved) => {
+      const back = throughActivation(plan, dy, saved, residual !== null);
       // Here and not in the tidy of one gradient, whose end would free what the next one needs.
-      const { sums, dots } = gradSums(plan, dy, saved);
+      const sums = gradSums(back.plan, back.dy, back.saved);
       return {
-        x: () => inputGrad(plan, 'batch', dy, saved, [sums, dots]),
-        gamma: () => tf.clone(dots),
-        beta: () => tf.clone(sums),
+        x: () => inputGrad(back.plan, 'batch', back.dy, back.saved, [sums.sums, sums.dots]),
+        ...parameterGrads(sums),
+        residual: () => tf.clone(back.dy),
       };
     },
   });
   return { y, mean, variance };
 }
 
-/** How {@link batchNormEval} treats its parameters. */
+/** What {@link batchNormEval} does besides. */
 export interface BatchNormEvalOptions {
   readonly activation?: Activation;
-  /** gamma and beta are constants: no gradient is computed for them. */
+  /** As in {@link batchNormTrain}. */
+  readonly residual?: Tensor | null;
+  /** gamma and beta are constants: no gradient is computed for them, and x need not be kept. */
   readonly isFrozen?: boolean;
 }
 
@@ -73,24 +84,70 @@ export function batchNormEval(
   gamma: Tensor,
   beta: Tensor,
   eps: number,
-  { activation, isFrozen = false }: BatchNormEvalOptions = {},
+  { activation, residual = null, isFrozen = false }: BatchNormEvalOptions = {},
 ): Tensor {
   const plan = normPlan(x, 1, eps, activation);
+  const needsOutput = activation !== undefined && residual !== null;
+  const isXDropped = isFrozen && (activation === undefined || isSlopeKnownFromOutput(activation));
   const [y] = runOp({
-    inputs: isFrozen ? { x } : { x, gamma, beta },
+    inputs: { x, ...(isFrozen ? {} : { gamma, beta }), ...residualInput(residual, activation) },
     forward: (save) => {
-      save([x, mean, variance, gamma, beta]);
-      return [normalise(plan, x, { mean, variance }, gamma, beta)];
+      const out = normalise(plan, x, { mean, variance }, gamma, beta, residual);
+      if (isXDropped) save([variance, gamma, ...(activation ? [out] : [])]);
+      else save([x, mean, variance, gamma, beta, ...(needsOutput ? [out] : [])]);
+      return [out];
     },
-    backward: ([dy], saved) => ({
-      x: () => inputGrad(plan, 'given', dy, saved, []),
-      ...(isFrozen ? {} : parameterGrads(plan, dy, saved)),
-    }),
+    backward: ([dy], saved) => {
+      if (isXDropped) return frozenBackward(plan, dy, saved, residual !== null);
+      const back = throughActivation(plan, dy, saved, residual !== null);
+      return {
+        x: () => inputGrad(back.plan, 'given', back.dy, back.saved, []),
+        ...(isFrozen ? {} : parameterGrads(gradSums(back.plan, back.dy, back.saved))),
+        residual: () => tf.clone(back.dy),
+      };
+    },
   });
   return y;
 }
 
-function parameterGrads(plan: NormPlan, dy: Tensor, saved: readonly Tensor[]): Record<string, () => Tensor> {
-  const { sums, dots } = gradSums(plan, dy, saved);
-  return { gamma: () => tf.clone(dots), beta: () => tf.clone(sums) };
+type Slopes = Record<string, () => Tensor>;
+
+function residualInput(residual: Tensor | null, activation: Activation | undefined): Record<string, Tensor> {
+  if (!residual) return {};
+  invariant(
+    activation === undefined || isSlopeKnownFromOutput(activation),
+    'batch norm with a residual and an activation that is not known from its output',
+  );
+  return { residual };
 }
+
+// With a residual the gradient before the activation is that of the branch, too: it is made once, from the kept output.
+function throughActivation(
+  plan: NormPlan,
+  dy: Tensor,
+  saved: readonly Tensor[],
+  hasResidual: boolean,
+): { plan: NormPlan; dy: Tensor; saved: readonly Tensor[] } {
+  const { activation } = plan;
+  if (!hasResidual || !activation) return { plan, dy, saved };
+  const known = saved[saved.length - 1];
+  return {
+    plan: { ...plan, activation: undefined },
+    dy: activationGrad(dy, known, activation),
+    saved: saved.slice(0, -1),
+  };
+}
+
+function frozenBackward(plan: NormPlan, dy: Tensor, saved: readonly Tensor[], hasResidual: boolean): Slopes {
+  const [variance, gamma] = saved;
+  const back = throughActivation(plan, dy, saved, hasResidual);
+  return {
+    x: () => frozenGrad(back.plan, back.dy, variance, gamma, saved[saved.length - 1]),
+    residual: () => tf.clone(back.dy),
+  };
+}
+
+const parameterGrads = ({ sums, dots }: GradSums): Slopes => ({
+  gamma: () => tf.clone(dots),
+  beta: () => tf.clone(sums),
+});

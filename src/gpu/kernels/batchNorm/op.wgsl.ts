@@ -111,12 +111,20 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 const RUNNING_UPDATE = `runningMean[s] = u.kept * runningMean[s] + u.factor * m;
   runningVar[s] = u.kept * runningVar[s] + u.unbiasedFactor * v;`;
 
-/** y = activation((x - mean) / sqrt(variance + eps) * gamma + beta). Reads x, mean, variance, gamma, beta. */
-export function normaliseProgram(isVec: boolean, activation: Activation | undefined): Program {
+/**
+ * y = activation((x - mean) / sqrt(variance + eps) * gamma + beta [+ residual]). Reads x, mean, variance, gamma, beta,
+ * [residual].
+ */
+export function normaliseProgram(
+  isVec: boolean,
+  activation: Activation | undefined,
+  hasResidual: boolean,
+): Program {
   const T = typeOf(isVec);
+  const reads = { x: T, mean: T, variance: T, gamma: T, beta: T, ...(hasResidual ? { residual: T } : {}) };
   return {
-    key: `batchNormApply${named(activation)}${suffix(isVec)}`,
-    source: () => `${bindings({ x: T, mean: T, variance: T, gamma: T, beta: T }, { y: T }, UNIFORMS)}
+    key: `batchNormApply${named(activation)}${hasResidual ? ' residual' : ''}${suffix(isVec)}`,
+    source: () => `${bindings(reads, { y: T }, UNIFORMS)}
 ${activation ? activationWgsl(activation, T) : ''}
 ${main(`
   let m = mean[s];
@@ -124,16 +132,35 @@ ${main(`
   let offset = beta[c];
   for (var row = start; row < end; row++) {
     let at = first + row * u.columns;
-    let v = (x[at] - m) * scale + offset;
+    let v = (x[at] - m) * scale + offset${hasResidual ? ' + residual[at]' : ''};
     y[at] = ${activation ? 'activate(v)' : 'v'};
   }`)}`,
   };
 }
 
-// With the activation folded in, its input is computed again from x: neither it nor y is kept.
-function slopedDy(activation: Activation | undefined, T: T): string {
+/**
+ * dx = gamma / sqrt(variance + eps) * dy [* slope at y], of constant statistics, gamma and beta. Reads dy, variance, gamma,
+ * [y]: the activation's slope must be known from its output.
+ */
+export function frozenGradProgram(isVec: boolean, activation: Activation | undefined): Program {
+  const T = typeOf(isVec);
+  const reads = { dy: T, variance: T, gamma: T, ...(activation ? { y: T } : {}) };
+  return {
+    key: `batchNormFrozenGrad${named(activation)}${suffix(isVec)}`,
+    source: () => `${bindings(reads, { dx: T }, UNIFORMS)}
+${slopeFunction(activation, T)}
+${main(`
+  let scale = gamma[c] / sqrt(variance[s] + u.eps);
+  for (var row = start; row < end; row++) {
+    let at = first + row * u.columns;
+    dx[at] = scale * ${slopedDy(activation, T, 'y[at]')};
+  }`)}`,
+  };
+}
+
+// dy through the activation. Its input `z` is computed again from x where neither it nor y is kept.
+function slopedDy(activation: Activation | undefined, T: T, z = 'centred * scale + offset'): string {
   if (!activation) return 'dy[at]';
-  const z = 'centred * scale + offset';
   if (activation === 'relu') return `select(${T}(), dy[at], ${z} > ${T}())`;
   return `dy[at] * activationSlope(${z})`;
 }

@@ -4,6 +4,7 @@ import { emptyTensor, runProgram, spread, type Program } from '../../program.ts'
 import { tf, type Tensor } from '../../tfjs.ts';
 import type { Activation } from '../activation.ts';
 import {
+  frozenGradProgram,
   gradSumsProgram,
   inputGradProgram,
   joinStatsProgram,
@@ -112,12 +113,29 @@ export function momentsOf(plan: NormPlan, x: Tensor, running: RunningStats | nul
   return { mean, variance };
 }
 
-/** y from x and moments [samples, C]. */
-export function normalise(plan: NormPlan, x: Tensor, moments: Moments, gamma: Tensor, beta: Tensor): Tensor {
+/** y from x and moments [samples, C]; `residual`, of x's shape, is added before the activation. */
+export function normalise(
+  plan: NormPlan,
+  x: Tensor,
+  moments: Moments,
+  gamma: Tensor,
+  beta: Tensor,
+  residual: Tensor | null = null,
+): Tensor {
   const y = emptyTensor(x.shape);
-  const program = normaliseProgram(plan.isVec, plan.activation);
-  run(plan, program, ROWS_PER_WRITER, [x, moments.mean, moments.variance, gamma, beta], [y]);
+  const program = normaliseProgram(plan.isVec, plan.activation, residual !== null);
+  const reads = [x, moments.mean, moments.variance, gamma, beta, ...(residual ? [residual] : [])];
+  run(plan, program, ROWS_PER_WRITER, reads, [y]);
   return y;
+}
+
+/** dx where statistics, gamma and beta are constants. @param y the activation's output; not read without one. */
+export function frozenGrad(plan: NormPlan, dy: Tensor, variance: Tensor, gamma: Tensor, y: Tensor): Tensor {
+  const dx = emptyTensor(dy.shape);
+  const { activation } = plan;
+  const program = frozenGradProgram(plan.isVec, activation);
+  run(plan, program, ROWS_PER_WRITER, [dy, variance, gamma, ...(activation ? [y] : [])], [dx]);
+  return dx;
 }
 
 /** @param saved x, mean, variance, gamma, beta. */
