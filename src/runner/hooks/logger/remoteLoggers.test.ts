@@ -67,7 +67,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-describe.each(SERVICES)('$name', (service) => {
+describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
   async function setUp(isUp = true): Promise<Tracker> {
     const tracker = service.makeTracker();
     server = new TrackingServer((request) => tracker.handle(request));
@@ -197,7 +197,7 @@ describe.each(SERVICES)('$name', (service) => {
     });
     await run.run();
     expect(run.runner.end).toBe('stopped');
-    expect(Date.now() - started).toBeLessThan(2500);
+    expect(Date.now() - started).toBeLessThan(15_000);
     expect(run.notices.map(({ code }) => code)).toEqual(['logger-unsent']);
   });
 
@@ -209,7 +209,7 @@ describe.each(SERVICES)('$name', (service) => {
     await until(() => run.runner.iter === ITERS);
     run.control.stop();
     await running;
-    expect(Date.now() - started).toBeLessThan(2500);
+    expect(Date.now() - started).toBeLessThan(15_000);
     expect(run.notices.map(({ code }) => code)).toEqual(['logger-away', 'logger-unsent']);
   });
 

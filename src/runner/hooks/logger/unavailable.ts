@@ -63,7 +63,36 @@ export class ClearMLLoggerHook extends LoggerHook {
   override log(): void {}
 }
 
+/** Source: mmdet 2.28.2 `core/hook/wandblogger_hook.py`. */
+export class MMDetWandbHook extends LoggerHook {
+  static readonly args = {
+    optional: [
+      'init_kwargs',
+      ...LOGGER_ARGS,
+      'log_checkpoint',
+      'log_checkpoint_metadata',
+      'num_eval_images',
+      'bbox_score_thr',
+    ],
+    rest: true,
+  } as const satisfies ArgSpec;
+
+  constructor() {
+    super();
+    throw new ConfigError(
+      "MMDetWandbHook's tables and model artifacts can only be made with W&B's Python client",
+      {
+        code: 'unsupported',
+        hint: 'use WandbLoggerHook, which logs the same values; pictures are in the page and in TensorboardLoggerHook',
+      },
+    );
+  }
+  override log(): void {}
+  override afterRun(_runner: BaseRunner): void {}
+}
+
 HOOKS.registerModule()(PaviLoggerHook);
 HOOKS.registerModule()(NeptuneLoggerHook);
 HOOKS.registerModule()(SegmindLoggerHook);
 HOOKS.registerModule()(ClearMLLoggerHook);
+HOOKS.registerModule()(MMDetWandbHook);
