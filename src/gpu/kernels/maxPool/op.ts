@@ -22,7 +22,7 @@ export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair):
       const out = emptyTensor(outShape);
       // Which tap of the window won: kh * kernelW + kw.
       const winner = emptyTensor(outShape, 'int32');
-      runProgram(forwardProgram(width), {
+      runProgram(forwardProgram(shape, width), {
         reads: [x],
         writes: [out, winner],
         uniforms: poolUniforms(shape, out.size / width, width),
@@ -35,7 +35,7 @@ export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair):
     backward: ([dy], [winner]) => ({
       x: () => {
         const dx = emptyTensor(x.shape);
-        runProgram(inputGradProgram(width), {
+        runProgram(inputGradProgram(shape, width), {
           reads: [dy, winner],
           writes: [dx],
           uniforms: poolUniforms(shape, dx.size / width, width),

@@ -1,5 +1,6 @@
 // WGSL of max pooling. One thread per output value (forward) or input value (gradient), channels fastest. The gradient
-// visits the few windows that hold the pixel, in row-major order: no atomics.
+// visits the few windows that hold the pixel, in row-major order: no atomics. Kernel, stride and padding are constants of
+// the source, so that loops unroll and divisions become shifts: a net has one or two kinds of pooling.
 import { bindings, flatMain, type Program } from '../../program.ts';
 import type { Pair } from '../conv2d/shape.ts';
 
@@ -15,27 +16,33 @@ export interface PoolShape {
   readonly padding: Pair;
 }
 
-const UNIFORMS = [
-  ...['size', 'inH', 'inW', 'channels', 'outH', 'outW'],
-  ...['kernelH', 'kernelW', 'strideH', 'strideW', 'padH', 'padW'],
-]
-  .map((name) => `${name}: u32`)
-  .join(', ');
+const UNIFORMS = ['size', 'inH', 'inW', 'channels', 'outH', 'outW'].map((name) => `${name}: u32`).join(', ');
 
 /** Words of the uniform buffer. `size` counts threads, `channels` counts vec4s where four at a time are taken. */
 export function poolUniforms(s: PoolShape, size: number, width: 1 | 4): Uint32Array {
-  const { inH, inW, channels, outH, outW } = s;
-  return Uint32Array.of(size, inH, inW, channels / width, outH, outW, ...s.kernel, ...s.stride, ...s.padding);
+  return Uint32Array.of(size, s.inH, s.inW, s.channels / width, s.outH, s.outW);
 }
 
 const typeOf = (scalar: string, width: 1 | 4): string => (width === 4 ? `vec4<${scalar}>` : scalar);
 
+const keyOf = ({ kernel, stride, padding }: PoolShape, width: 1 | 4): string =>
+  `k${kernel.join('x')} s${stride.join('x')} p${padding.join('x')} c${width}`;
+
+function constants({ kernel, stride, padding }: PoolShape): string {
+  const lines = Object.entries({ kernel, stride, pad: padding }).flatMap(([name, [h, w]]) => [
+    `const ${name}H = ${h}u;`,
+    `const ${name}W = ${w}u;`,
+  ]);
+  return lines.join(' ');
+}
+
 /** Reads x; writes y and the winning tap (kh * kernelW + kw). Each thread makes `width` channels. */
-export function forwardProgram(width: 1 | 4): Program {
+export function forwardProgram(shape: PoolShape, width: 1 | 4): Program {
   const [U, I] = [typeOf('u32', width), typeOf('i32', width)];
   return {
-    key: `maxPool2d c${width}`,
+    key: `maxPool2d ${keyOf(shape, width)}`,
     source: () => `${bindings({ x: U }, { y: U, winner: I }, UNIFORMS)}
+${constants(shape)}
 // Floats as integers that order alike, NaN above all, -0 equal to 0: comparisons of floats may be compiled as if NaN
 // didn't exist.
 fn order(bits: ${U}) -> ${I} {
@@ -54,18 +61,18 @@ ${flatMain(`
   var best = ${U}(0xff800000u);
   var bestOrder = ${I}(0);
   var tap = ${I}(-1);
-  for (var kh = 0u; kh < u.kernelH; kh++) {
-    let ih = i32(oh * u.strideH + kh) - i32(u.padH);
+  for (var kh = 0u; kh < kernelH; kh++) {
+    let ih = i32(oh * strideH + kh) - i32(padH);
     if (ih < 0 || ih >= i32(u.inH)) { continue; }
-    for (var kw = 0u; kw < u.kernelW; kw++) {
-      let iw = i32(ow * u.strideW + kw) - i32(u.padW);
+    for (var kw = 0u; kw < kernelW; kw++) {
+      let iw = i32(ow * strideW + kw) - i32(padW);
       if (iw < 0 || iw >= i32(u.inW)) { continue; }
       let v = x[((b * u.inH + u32(ih)) * u.inW + u32(iw)) * u.channels + c];
       let rank = order(v);
       let isBetter = (tap < ${I}(0)) | (rank > bestOrder);
       best = select(best, v, isBetter);
       bestOrder = select(bestOrder, rank, isBetter);
-      tap = select(tap, ${I}(i32(kh * u.kernelW + kw)), isBetter);
+      tap = select(tap, ${I}(i32(kh * kernelW + kw)), isBetter);
     }
   }
   y[i] = best;
@@ -74,29 +81,35 @@ ${flatMain(`
 }
 
 /** Reads dy, winner; writes dx. Each thread makes `width` channels. */
-export function inputGradProgram(width: 1 | 4): Program {
+export function inputGradProgram(shape: PoolShape, width: 1 | 4): Program {
   const [F, I] = [typeOf('f32', width), typeOf('i32', width)];
+  const { kernel, stride } = shape;
+  const windows = (axis: 0 | 1): number => Math.ceil(kernel[axis] / stride[axis]);
   return {
-    key: `maxPool2dInputGrad c${width}`,
+    key: `maxPool2dInputGrad ${keyOf(shape, width)}`,
     source: () => `${bindings({ dy: F, winner: I }, { dx: F }, UNIFORMS)}
+${constants(shape)}
 ${flatMain(`
   if (i >= u.size) { return; }
   let c = i % u.channels;
   let pixel = i / u.channels;
   let row = pixel / u.inW;
-  let pw = pixel % u.inW + u.padW;
-  let ph = row % u.inH + u.padH;
+  let pw = pixel % u.inW + padW;
+  let ph = row % u.inH + padH;
   let b = row / u.inH;
-  // Windows with oh * stride <= ph < oh * stride + kernel.
-  let firstH = select(0u, (ph - u.kernelH) / u.strideH + 1u, ph >= u.kernelH);
-  let firstW = select(0u, (pw - u.kernelW) / u.strideW + 1u, pw >= u.kernelW);
-  let endH = min(ph / u.strideH + 1u, u.outH);
-  let endW = min(pw / u.strideW + 1u, u.outW);
+  // Windows with oh * stride <= ph < oh * stride + kernel: the last that begins here and the few before it.
+  let lastH = ph / strideH;
+  let lastW = pw / strideW;
   var acc = ${F}();
-  for (var oh = firstH; oh < endH; oh++) {
-    for (var ow = firstW; ow < endW; ow++) {
+  for (var backH = ${windows(0)}u; backH > 0u; backH--) {
+    let oh = lastH + 1u - backH;
+    // Below 0 a window wraps around to a huge index.
+    if (oh >= u.outH || ph - oh * strideH >= kernelH) { continue; }
+    for (var backW = ${windows(1)}u; backW > 0u; backW--) {
+      let ow = lastW + 1u - backW;
+      if (ow >= u.outW || pw - ow * strideW >= kernelW) { continue; }
       let at = ((b * u.outH + oh) * u.outW + ow) * u.channels + c;
-      let tap = (ph - oh * u.strideH) * u.kernelW + pw - ow * u.strideW;
+      let tap = (ph - oh * strideH) * kernelW + pw - ow * strideW;
       acc += select(${F}(), dy[at], winner[at] == ${I}(i32(tap)));
     }
   }
