@@ -49,8 +49,8 @@ export function convForward(
   w: Tensor,
   bias: Tensor | null,
   epilogue: Epilogue,
+  outShape: readonly number[] = [shape.batch, shape.outH, shape.outW, shape.outC],
 ): { y: Tensor; before: Tensor | null } {
-  const outShape = [shape.batch, shape.outH, shape.outW, shape.outC];
   const y = emptyTensor(outShape);
   const before = keepsPreActivation(epilogue) ? emptyTensor(outShape) : null;
   run('forward', shape, bias ? [x, w, bias] : [x, w], before ? [y, before] : [y], epilogue);
@@ -58,15 +58,24 @@ export function convForward(
 }
 
 /** dx [B, H, W, C] from dy [B, outH, outW, F] and w. */
-export function convInputGrad(shape: ConvShape, dy: Tensor, w: Tensor): Tensor {
-  const dx = emptyTensor([shape.batch, shape.inH, shape.inW, shape.inC]);
+export function convInputGrad(
+  shape: ConvShape,
+  dy: Tensor,
+  w: Tensor,
+  outShape: readonly number[] = [shape.batch, shape.inH, shape.inW, shape.inC],
+): Tensor {
+  const dx = emptyTensor(outShape);
   run('inputGrad', shape, [dy, w], [dx]);
   return dx;
 }
 
 /** dw [kh, kw, C / groups, F] from x and dy. */
-export function convFilterGrad(shape: ConvShape, x: Tensor, dy: Tensor): Tensor {
-  const outShape = [shape.kernelH, shape.kernelW, shape.inC / shape.groups, shape.outC];
+export function convFilterGrad(
+  shape: ConvShape,
+  x: Tensor,
+  dy: Tensor,
+  outShape: readonly number[] = [shape.kernelH, shape.kernelW, shape.inC / shape.groups, shape.outC],
+): Tensor {
   const { splits } = filterGradSplits(shape);
   const partials = emptyTensor(splits === 1 ? outShape : [splits, ...outShape]);
   run('filterGrad', shape, [x, dy], [partials]);
