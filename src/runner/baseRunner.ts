@@ -329,7 +329,8 @@ export abstract class BaseRunner {
 }
 
 /** User code may make a runner without the compiler's help: say what is wrong with it, as MMCV does. */
-function checkOptions({ logger, meta, optimizer }: RunnerOptions): void {
+function checkOptions(options: RunnerOptions): void {
+  const { logger, meta, optimizer } = options;
   const refuse = (what: string, wanted: string, value: unknown): never => {
     const actual = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
     throw new ConfigError(`${what} must be ${wanted}, but got ${actual}`, {
@@ -337,6 +338,13 @@ function checkOptions({ logger, meta, optimizer }: RunnerOptions): void {
       path: 'runner',
     });
   };
+  if ('batchProcessor' in options) {
+    throw new ConfigError('batch_processor must not be given beside a model with trainStep, but it is', {
+      code: 'bad-runner',
+      path: 'runner',
+      hint: "MMCV deprecates it: write its work into the model's trainStep and valStep",
+    });
+  }
   if (typeof (logger as Partial<Logger> | null)?.info !== 'function') refuse('logger', 'a Logger', logger);
   if (meta !== undefined && (meta === null || typeof meta !== 'object' || Array.isArray(meta)))
     refuse('meta', 'an object', meta);

@@ -4,27 +4,23 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../errors/index.ts';
 import { crc32, readPth, type PthValue } from '../../serialization/index.ts';
+import { runCases } from './compare.ts';
+import { runLoadCheckpoint } from './loadCheckpoint.ts';
 import { encodeFixture, sameValue } from './checkpointValues.ts';
 import {
   failed,
   passed,
-  skipped,
   type FixtureFile,
   type ParityCaseResult,
   type ParityOutcome,
   type ParitySuite,
 } from './types.ts';
 
-/** One case per file. */
+/** One case per `.pth`, and those of load_checkpoint.json. */
 export const suite: ParitySuite = {
   files: [/\.pth\.json$/, 'load_checkpoint.json'],
   async run(fixture, file, directory): Promise<ParityCaseResult[]> {
-    if (!file.endsWith('.pth.json'))
-      return fixture.cases.map((c) => ({
-        file,
-        id: c.id,
-        outcome: skipped('loading into a model is checked in nn/'),
-      }));
+    if (!file.endsWith('.pth.json')) return runCases(fixture, file, runLoadCheckpoint);
     return [{ file, id: file.replace(/\.json$/, ''), outcome: await check(fixture, file, directory) }];
   },
 };

@@ -111,11 +111,12 @@ function runLogBuffer(one: MiscCase): ParityOutcome {
 async function runRunnerInit(one: MiscCase): Promise<ParityOutcome> {
   const options = runnerOptions();
   const description = String(one.description);
-  const wrong: Partial<Record<keyof RunnerOptions, unknown>> | undefined = {
+  const wrong: Readonly<Record<string, unknown>> | undefined = {
     'logger None': { logger: null },
     'optimizer is a string': { optimizer: 'SGD' },
     'meta is a list': { meta: [] },
     'run with max_epochs None': {},
+    both: { batchProcessor: () => undefined },
   }[description];
   if (!wrong) return skipped(`not an option of our runners: ${description}`);
   try {
