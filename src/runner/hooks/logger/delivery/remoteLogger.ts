@@ -85,8 +85,8 @@ export abstract class RemoteLoggerHook<T> extends LoggerHook {
   async #end(runner: BaseRunner, outcome: RunOutcome): Promise<void> {
     const [sender, queue] = [this.#sender, this.#queue];
     if (!sender || !queue) return;
-    this.#sender = null;
     for (const record of await this.lastRecords(runner, outcome)) sender.push(record);
+    this.#sender = null;
     const { flushMs, stopMs } = this.#pace;
     const isFinished = outcome === 'finished';
     const unsent = await sender.close(

@@ -1,0 +1,195 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { testAdapter } from '../../../gpu/testing/adapter.ts';
+import type { RunServices, SecretRequest } from '../../../registry/index.ts';
+import { createMemoryFs } from '../../../storage/memoryFs.ts';
+import { makeContext, makeLoggedRun, TEST_PACE } from './testing/loggedRun.ts';
+import { FakeWandb } from './testing/trackers.ts';
+import { TrackingServer } from './testing/trackingServer.ts';
+import { TextLoggerHook } from './text.ts';
+import { WandbLoggerHook } from './wandb.ts';
+import { WandbSummary } from './wandbSummary.ts';
+
+await testAdapter();
+
+let tracker: FakeWandb;
+let server: TrackingServer;
+beforeEach(async () => {
+  tracker = new FakeWandb();
+  server = new TrackingServer((request) => tracker.handle(request));
+  await server.start();
+});
+afterEach(() => server.stop());
+
+const withKey: Partial<RunServices> = {
+  readEnv: (name) => (name === 'WANDB_API_KEY' ? FakeWandb.key : undefined),
+};
+
+function makeHook(
+  args: ConstructorParameters<typeof WandbLoggerHook>[0] = {},
+  services = withKey,
+): WandbLoggerHook {
+  const initKwargs = { project: 'boxes', settings: { base_url: server.url }, ...args.initKwargs };
+  return new WandbLoggerHook({ interval: 5, ...args, initKwargs }, makeContext(services), TEST_PACE);
+}
+
+describe('WandbLoggerHook', () => {
+  test('hands the arguments of wandb.init to the server and tells the address of the run', async () => {
+    const initKwargs = {
+      name: 'first',
+      id: 'abc',
+      group: 'g',
+      job_type: 'train',
+      notes: 'n',
+      tags: ['a', 'b'],
+      config: { lr: 0.1 },
+    };
+    const run = makeLoggedRun([makeHook({ initKwargs })]);
+    await run.run();
+    const [{ config, ...variables }] = tracker.variables;
+    expect(variables).toEqual({
+      name: 'abc',
+      project: 'boxes',
+      entity: 'me',
+      displayName: 'first',
+      groupName: 'g',
+      jobType: 'train',
+      notes: 'n',
+      tags: ['a', 'b'],
+    });
+    expect(JSON.parse(String(config))).toEqual({ lr: { value: 0.1, desc: null } });
+    expect(run.lines).toContain(`INFO - W&B: view the run at ${server.url}/me/boxes/runs/abc`);
+  });
+
+  test('uploads the logs at the end, before it says that the run is complete', async () => {
+    const fs = createMemoryFs({ 'w/config.py': 'a = 1', 'w/deep/er.log': 'x', 'w/epoch_1.pth': 'no' });
+    await makeLoggedRun([new TextLoggerHook({ interval: 5 }), makeHook()], { fs }).run();
+    expect([...tracker.files.keys()].sort()).toEqual(['config.py', 'deep/er.log', 't.log', 't.log.json']);
+    expect(tracker.files.get('t.log.json')?.split('\n')).toHaveLength(6);
+    expect(tracker.ended()).toBe('exit code 0');
+    expect(server.requests.at(-1)?.body.toString()).toContain('"complete":true');
+  });
+
+  test('a file that the server refuses is told and does not keep the run from ending', async () => {
+    server.fate = (_, { path }) => (path.startsWith('/upload/') ? { status: 403, json: {} } : 'answer');
+    const run = makeLoggedRun([makeHook({ outSuffix: '.py' })], { fs: createMemoryFs({ 'w/a.py': '' }) });
+    await run.run();
+    expect(tracker.ended()).toBe('exit code 0');
+    expect(run.lines.filter((line) => line.includes("a.py can't be uploaded to W&B"))).toHaveLength(1);
+  });
+
+  test('commit=False collects a step in one row; without with_step all of them', async () => {
+    await makeLoggedRun([makeHook({ commit: false, logArtifact: false })]).run();
+    expect(tracker.points().map(({ step }) => step)).toEqual([5, 10, 15, 20]);
+    tracker = new FakeWandb();
+    await makeLoggedRun([makeHook({ commit: false, withStep: false, logArtifact: false })]).run();
+    expect(tracker.points()).toEqual([{ step: 0, values: expect.objectContaining({ global_step: 20 }) }]);
+  });
+
+  test('with_step=False counts the rows and logs the iteration as global_step', async () => {
+    await makeLoggedRun([makeHook({ withStep: false, logArtifact: false })]).run();
+    const steps = tracker.points().map(({ step, values }) => [step, values.global_step]);
+    expect(steps).toEqual([5, 10, 15, 20].map((iter, i) => [i, iter]));
+  });
+
+  test('define_metric_cfg decides what the summary keeps', async () => {
+    const defineMetricCfg = {
+      'train/loss': 'min',
+      'train/a*': 'mean',
+      momentum: 'none',
+      learning_rate: 'most',
+    };
+    const warned: string[] = [];
+    const services = { ...withKey, warn: (message: string) => void warned.push(message) };
+    await makeLoggedRun([makeHook({ interval: 10, defineMetricCfg, logArtifact: false }, services)]).run();
+    const loss = (first: number, last: number): number => {
+      let sum = 0;
+      for (let i = first; i <= last; i++) sum += 1 / i;
+      return sum / 10;
+    };
+    expect(tracker.summary['train/loss']).toEqual({ min: expect.closeTo(loss(11, 20), 12) as number });
+    const mean = 1 - (loss(1, 10) + loss(11, 20)) / 2;
+    expect(tracker.summary['train/acc']).toEqual({ mean: expect.closeTo(mean, 12) as number });
+    expect(tracker.summary).not.toHaveProperty('momentum');
+    expect(tracker.summary.learning_rate).toBe(0.1);
+    expect(warned).toEqual([
+      "summary should be in ['min', 'max', 'mean', 'best', 'last', 'none']. metric=learning_rate, summary=most will be skipped.",
+    ]);
+  });
+
+  test('asks for the key, again when it is wrong, and never writes it', async () => {
+    const asked: SecretRequest[] = [];
+    const answers = ['wrong', ` ${FakeWandb.key}\n`];
+    const askSecret = (request: SecretRequest): Promise<string | null> => {
+      asked.push(request);
+      return Promise.resolve(answers[asked.length - 1]);
+    };
+    const run = makeLoggedRun([makeHook({ logArtifact: false }, { askSecret })]);
+    await run.run();
+    expect(tracker.points()).toHaveLength(4);
+    expect(asked).toMatchObject([
+      { name: 'WANDB_API_KEY', url: `${server.url}/authorize`, refused: null },
+      { refused: expect.stringContaining('401') as string },
+    ]);
+    expect(run.notices).toEqual([]);
+    for (const { name } of await run.fs.list('w'))
+      expect(await run.fs.readText(`w/${name}`)).not.toContain(FakeWandb.key);
+  });
+
+  test('nobody knows a key: told once, training goes on, the records stay', async () => {
+    const run = makeLoggedRun([makeHook({}, { askSecret: () => Promise.resolve(null) })]);
+    await run.run();
+    expect(server.requests).toHaveLength(0);
+    expect(run.notices.map(({ code }) => code)).toEqual(['logger-refused', 'logger-unsent']);
+    expect(run.notices[0]).toMatchObject({
+      message: expect.stringContaining('there is no API key') as string,
+      hint: `set WANDB_API_KEY to a key from ${server.url}/authorize`,
+    });
+  });
+
+  test('a person who takes time to answer holds nothing up', async () => {
+    const askSecret = (): Promise<string | null> => new Promise(() => undefined);
+    const hook = new WandbLoggerHook({ interval: 1 }, makeContext({ askSecret }), {
+      ...TEST_PACE,
+      flushMs: 50,
+    });
+    const run = makeLoggedRun([hook]);
+    await run.run();
+    expect(run.runner.iter).toBe(20);
+    expect(run.notices.map(({ code }) => code)).toEqual(['logger-unsent']);
+  });
+
+  test('mode=disabled sends nothing', async () => {
+    const run = makeLoggedRun([makeHook({ initKwargs: { mode: 'disabled' } })]);
+    await run.run();
+    expect(server.requests).toHaveLength(0);
+    expect(run.notices).toEqual([]);
+  });
+
+  test('a wrong argument is told at its place in the config; one without effect is a warning', () => {
+    const warned: string[] = [];
+    const context = makeContext({ warn: (message) => void warned.push(message) });
+    const build = (initKwargs: object): unknown =>
+      context.build('HOOKS', { type: 'WandbLoggerHook', init_kwargs: initKwargs }, 'log_config.hooks[1]');
+    const path = 'log_config.hooks[1].init_kwargs';
+    const message = (text: string): unknown => expect.stringContaining(text);
+    expect(() => build({ project: 3 })).toThrow(
+      expect.objectContaining({
+        path,
+        message: message('init_kwargs.project must be a string or None, but got 3'),
+      }),
+    );
+    expect(() => build({ mode: 'offline' })).toThrow(expect.objectContaining({ path, code: 'unsupported' }));
+    expect(() => build({ settings: { base_url: 'wandb.local' } })).toThrow(
+      expect.objectContaining({ path, message: message("but got 'wandb.local'") }),
+    );
+    build({ project: 'a', magic: true });
+    expect(warned).toEqual(['WandbLoggerHook: init_kwargs.magic has no effect here']);
+  });
+});
+
+test('WandbSummary: what is not finite and not a number is kept as it is', () => {
+  const summary = new WandbSummary([['loss', 'max']]);
+  summary.update({ loss: 1, note: 'a' });
+  expect(summary.update({ loss: 'NaN', note: 'b' })).toEqual({ loss: 'NaN', note: 'b' });
+  expect(summary.update({ loss: 0.5 })).toEqual({ loss: { max: 1 }, note: 'b' });
+});
