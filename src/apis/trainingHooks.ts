@@ -11,6 +11,7 @@ import { Hook } from '../runner/hooks/hook.ts';
 import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
 import { MomentumUpdaterHook } from '../runner/hooks/momentumUpdater.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
+import { StepProfileHook } from '../runner/hooks/stepProfile.ts';
 import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
 import type { PriorityName } from '../runner/priority.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
@@ -83,6 +84,7 @@ export function registerRunHooks(
   if (isTutorial) registerCustomHooks(runner, customHooks, context);
   // Tells the page where the run is; after everything else.
   runner.registerHook(new ProgressHook(), 'LOWEST');
+  runner.registerHook(new StepProfileHook(), 'LOWEST');
 }
 
 /**

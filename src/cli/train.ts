@@ -7,6 +7,9 @@ import { train } from '../apis/train.ts';
 import type { Arguments } from './arguments.ts';
 import { createNodeRoot } from './nodeRoot.ts';
 
+/** Enough to be steady, few enough for one set of timestamps. */
+const PROFILED_ITERS = 5;
+
 /** `tabtrain train CONFIG`: MMCV's log lines on stdout, files in the work dir; Ctrl-C stops and saves. */
 export async function runTrain(args: Arguments): Promise<number> {
   const root = createNodeRoot(args.values('data'));
@@ -16,6 +19,7 @@ export async function runTrain(args: Arguments): Promise<number> {
     const value = args.value(option);
     return value === undefined ? undefined : root.path(value);
   };
+  if (args.has('profile')) control.profile(PROFILED_ITERS);
   let interrupts = 0;
   let heldBack: string | null = null;
   const onInterrupt = (): void => {

@@ -1,10 +1,11 @@
 /**
- * The handle by which a person pauses, resumes and stops a run. The runner asks {@link RunControl.checkpoint}
+ * The handle by which a person pauses, resumes, profiles and stops a run. The runner asks {@link RunControl.checkpoint}
  * after every iteration, so a request is heard within one iteration.
  */
 export class RunControl {
   #paused = false;
   #stopRequested = false;
+  #profileIters = 0;
   #wake: (() => void) | null = null;
   #listener: (() => void) | null = null;
 
@@ -29,6 +30,22 @@ export class RunControl {
   resume(): void {
     this.#paused = false;
     this.#release();
+  }
+
+  /** Time each op of the next iterations. @param iters at least 1 */
+  profile(iters: number): void {
+    this.#profileIters = iters;
+  }
+
+  get wantsProfile(): boolean {
+    return this.#profileIters > 0;
+  }
+
+  /** @returns the iterations asked for; the request is taken back */
+  takeProfileRequest(): number {
+    const iters = this.#profileIters;
+    this.#profileIters = 0;
+    return iters;
   }
 
   /** Finish the current iteration, write a checkpoint, end the run. */

@@ -42,6 +42,31 @@ export interface MemoryBudget {
   readonly total: number;
 }
 
+/** One op of a profile; all numbers per iteration. */
+export interface ProfiledOp {
+  readonly op: string;
+  readonly dispatches: number;
+  /** NaN where the device has no timestamps. */
+  readonly gpuMs: number;
+  /** Of the buffers that it reads and writes. */
+  readonly bytes: number;
+  /** Floating point operations, where they are counted (convolutions, matrix products); else 0. */
+  readonly flops: number;
+}
+
+/** What some training iterations did on the GPU. */
+export interface StepProfile {
+  readonly adapter: string;
+  readonly iters: number;
+  /** By the clock, per iteration, while profiling. */
+  readonly wallMs: number;
+  readonly hasTimes: boolean;
+  /** Speed of the best matrix product on this device, GFLOP/s. */
+  readonly peakGflops: number;
+  /** The longest first. */
+  readonly ops: readonly ProfiledOp[];
+}
+
 export interface RunEventMap {
   'run.phaseChanged': { phase: RunPhase; error?: ErrorReport };
   'run.started': {
@@ -68,6 +93,7 @@ export interface RunEventMap {
   };
   /** A step of a new kind or shape was planned: what it needs together with everything that stays. */
   'run.planned': { mode: 'train' | 'val'; budget: MemoryBudget };
+  'run.profiled': { profile: StepProfile };
   /** One line of the text log, without the line break. */
   'run.logged': { line: string };
   /** One record of `.log.json`: losses, lr, time; or metrics when mode is 'val'. `iter` counts from 1 over the whole run. */

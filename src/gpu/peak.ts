@@ -1,0 +1,46 @@
+// The best that this device does on a matrix product: what achieved speeds are compared with.
+import { matMul } from './kernels/matMul/op.ts';
+import { dispose, onIdle } from './memory.ts';
+import { fill } from './ops.ts';
+import { endProfile, startProfile } from './profiler.ts';
+import { handleOrThrow } from './engine.ts';
+
+const ROUNDS = 4;
+
+const measured = new WeakMap<GPUDevice, number>();
+
+/**
+ * Multiply square matrices and take the best round; measured once per device.
+ *
+ * @returns GFLOP/s (10^9 floating point operations a second, a multiply-add is two)
+ */
+export async function measurePeak(): Promise<number> {
+  const { device, info } = handleOrThrow();
+  const known = measured.get(device);
+  if (known !== undefined) return known;
+  // Large enough to fill a GPU; a CPU takes a second for the larger one.
+  const sizes = info.isSoftware ? [256, 512] : [1024, 2048];
+  let best = 0;
+  for (const n of sizes) best = Math.max(best, await speedOf(n));
+  measured.set(device, best);
+  return best;
+}
+
+async function speedOf(n: number): Promise<number> {
+  const [a, b] = [fill([n, n], 0.5), fill([n, n], 0.25)];
+  let bestMs = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    await onIdle();
+    startProfile();
+    const start = performance.now();
+    const product = matMul(a, b);
+    await onIdle();
+    const wallMs = performance.now() - start;
+    const gpuMs = (await endProfile()).reduce((sum, row) => sum + row.gpuMs, 0);
+    dispose(product);
+    // The first round compiles the program.
+    if (round > 0) bestMs = Math.min(bestMs, gpuMs > 0 ? gpuMs : wallMs);
+  }
+  dispose([a, b]);
+  return (2 * n ** 3) / bestMs / 1e6;
+}
