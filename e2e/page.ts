@@ -62,7 +62,8 @@ export class TabtrainPage {
 
   /** Replace the whole text of the open file, as by pasting. */
   async setText(text: string): Promise<void> {
-    await this.editor.locator('.view-lines').first().click();
+    // Not by a click: it would scroll wide lines to bring their middle into view.
+    await this.editor.getByRole('textbox').first().focus();
     await this.page.keyboard.press('ControlOrMeta+a');
     await this.page.keyboard.press('Delete');
     await this.page.keyboard.insertText(text);

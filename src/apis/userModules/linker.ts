@@ -161,8 +161,9 @@ type Wrapper = (exports: Exports, require: (specifier: string) => Exports, modul
 function compileWrapper(code: string, url: string): Wrapper {
   // Indirect: evaluated in the global scope. Running the person's own code is the purpose of this file. The code begins
   // with a line of its own ("use strict"), so that what precedes it moves no column.
-  const globalEval = eval;
-  return globalEval(`(function (exports, require, module) {${code}\n})\n//# sourceURL=${url}`) as Wrapper;
+  return globalThis.eval(
+    `(function (exports, require, module) {${code}\n})\n//# sourceURL=${url}`,
+  ) as Wrapper;
 }
 
 function missingImport({ specifier, span }: ModuleImport, tried: readonly string[]): UserCodeError {

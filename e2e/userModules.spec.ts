@@ -1,0 +1,116 @@
+// A person's own optimizer, hook and optimizer constructor: made from templates, checked while typing, trained with.
+
+import { DEFAULT_FILE, expect, TabtrainPage, test } from './page.ts';
+
+const DEFAULT_PATH = `workspace/configs/shapes/${DEFAULT_FILE}`;
+/** TypeScript is 7 MB, and software WebGPU takes every core. */
+const LOAD_TIMEOUT_MS = 60_000;
+const TRAIN_TIMEOUT_MS = 420_000;
+
+/** By keyboard alone. @param path other than the template's */
+async function makeFromTemplate(app: TabtrainPage, template: string, path?: string): Promise<void> {
+  const { page } = app;
+  await app.button('New').focus();
+  await page.keyboard.press('Enter');
+  const select = page.getByLabel('Start with');
+  await select.focus();
+  await select.selectOption({ label: template });
+  if (path !== undefined) await page.getByLabel('Path in the workspace').fill(path);
+  await page.getByLabel('Path in the workspace').press('Enter');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+}
+
+test('TypeScript knows tabtrain: squiggles, hover, completion, other modules of the workspace', async ({
+  page,
+}) => {
+  test.setTimeout(4 * LOAD_TIMEOUT_MS);
+  const app = new TabtrainPage(page);
+  await app.open();
+  await makeFromTemplate(app, 'New optimizer');
+  await expect(app.editor.getByRole('heading', { name: 'my_optimizer.ts' })).toBeVisible();
+  const path = 'workspace/mmdet/core/optimizer/my_optimizer.ts';
+  await expect.poll(() => app.readStored(path)).toContain('class MyOptimizer extends Optimizer');
+  const original = (await app.readStored(path)) ?? '';
+  await app.editorIsReady();
+
+  const squiggle = app.editor.locator('.squiggly-error');
+  await app.setText(original.replace('super(params, { lr,', "super('params', { lr,"));
+  await expect(squiggle).toHaveCount(1, { timeout: LOAD_TIMEOUT_MS });
+  await expect(async () => {
+    const place = await squiggle.boundingBox();
+    await page.mouse.move(place?.x ?? 0, (place?.y ?? 0) - 60);
+    await page.mouse.move((place?.x ?? 0) + 12, (place?.y ?? 0) + 8, { steps: 4 });
+    await expect(page.locator('.monaco-hover:visible')).toContainText('not assignable to parameter', {
+      timeout: 8_000,
+    });
+  }).toPass({ timeout: LOAD_TIMEOUT_MS });
+  // A type error stops nobody: the config still trains.
+  await expect(app.button('Train')).toBeEnabled();
+  await app.setText(original);
+  await expect(squiggle).toHaveCount(0, { timeout: LOAD_TIMEOUT_MS });
+
+  await page.keyboard.press('ControlOrMeta+End');
+  await page.keyboard.type('\nconst o = null as unknown as MyOptimizer;\no.stateT');
+  await page.keyboard.press('Control+Space');
+  await expect(page.locator('.suggest-widget:visible')).toContainText('stateTensor', {
+    timeout: LOAD_TIMEOUT_MS,
+  });
+  await page.keyboard.press('Escape');
+  await app.setText(original);
+
+  await makeFromTemplate(app, 'New hook', 'mine/say_hello.ts');
+  await app.editorIsReady();
+  const hook = (await app.readStored('workspace/mine/say_hello.ts')) ?? '';
+  expect(hook).toContain("imports=['mine.say_hello']");
+  expect(hook).toContain('class SayHello extends Hook');
+  await app.setText(
+    `import { MyOptimizer } from '../mmdet/core/optimizer/my_optimizer';\nimport { SGD } from 'torch/optim';\nimport { nothing } from 'mmcv/runner';\nexport const x = [MyOptimizer, SGD, nothing];\n`,
+  );
+  await expect(squiggle).toHaveCount(1, { timeout: LOAD_TIMEOUT_MS });
+});
+
+test('the templates train: own optimizer and hook, then own optimizer constructor; a throw leads to its line', async ({
+  page,
+}) => {
+  test.setTimeout(2 * TRAIN_TIMEOUT_MS);
+  const app = new TabtrainPage(page);
+  await app.open();
+  const text = (await app.readStored(DEFAULT_PATH)) ?? '';
+  await makeFromTemplate(app, 'New optimizer');
+  await makeFromTemplate(app, 'New optimizer constructor');
+  await makeFromTemplate(app, 'New hook');
+  await app.openFile(DEFAULT_FILE);
+  await app.editorIsReady();
+  const config = `${text
+    .replace(/num_images=320/, 'num_images=4')
+    .replace(/num_images=48/g, 'num_images=2')
+    .replace(/samples_per_gpu=8/, 'samples_per_gpu=2')
+    .replace(/max_epochs=\d+/, 'max_epochs=1')
+    .replace(/log_config = dict\(interval=\d+\)/, 'log_config = dict(interval=1)')}
+custom_imports = dict(
+    imports=['mmdet.core.optimizer.my_optimizer', 'mmdet.core.optimizer.my_optimizer_constructor', 'mmdet.core.utils.my_hook'],
+    allow_failed_imports=False)
+optimizer = dict(type='MyOptimizer', lr=0.001, momentum=0.9, constructor='MyOptimizerConstructor', paramwise_cfg=dict(head_lr_mult=10.0))
+custom_hooks = [dict(type='MyHook', a=1, b=2, priority='NORMAL')]
+`;
+  await app.setText(config);
+  // A module is open: the config that was open last is trained.
+  await app.openFile('my_hook.ts');
+  await app.button('Train').click();
+  await expect(app.log).toContainText('MyHook: a=1, b=2, 1 epochs', { timeout: 180_000 });
+  await expect(app.status).toContainText('Finished', { timeout: 240_000 });
+  await expect(app.log).toContainText("type='MyOptimizer'");
+  await expect(app.log).toContainText('MyHook: done after 2 iterations');
+
+  // The edited module is the one that runs next, and what it throws is marked at its line.
+  await app.editorIsReady();
+  const hook = (await app.readStored('workspace/mmdet/core/utils/my_hook.ts')) ?? '';
+  await app.setText(hook.replace('runner.logger.info(`MyHook: a=', 'throw new Error(`not today: a='));
+  await app.button('Train').click();
+  await expect(app.status).toContainText(/Failed: MyHook\.beforeRun threw Error: not today: a=1/, {
+    timeout: 180_000,
+  });
+  const problem = page.getByRole('list', { name: 'Problems' }).getByRole('button');
+  await expect(problem).toContainText(/not today.*29:11/);
+  await expect(app.editor.locator('.squiggly-error').first()).toBeVisible();
+});
