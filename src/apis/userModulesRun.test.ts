@@ -1,0 +1,132 @@
+// Runs with a person's own modules, end to end: the page's templates, trained with on generated pictures.
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { formatReport, toErrorReport } from '../errors/trainerError.ts';
+import { memory } from '../gpu/index.ts';
+import { testAdapter } from '../gpu/testing/adapter.ts';
+import { RunControl } from '../runner/runControl.ts';
+import { createMemoryFs } from '../storage/memoryFs.ts';
+import { train } from './train.ts';
+
+await testAdapter();
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const template = (name: string): string => read(`src/ui/editor/templates/${name}.ts`);
+const OPTIMIZER = template('my_optimizer');
+const FOLDER = 'workspace/mmdet/core/optimizer';
+
+/** The default config, as short as can be. */
+const CONFIG = `_base_ = ['./retinanet_tiny_shapes.py']
+data = dict(samples_per_gpu=2, train=dict(num_images=4, img_scale=(64, 64)))
+runner = dict(max_epochs=1)
+log_config = dict(interval=1)
+checkpoint_config = None
+evaluation = dict(interval=5)
+lr_config = dict(_delete_=True, policy='fixed')
+optimizer_config = dict(_delete_=True)
+`;
+
+/** @returns the run's log; what it threw is its last line */
+async function run(config: string, modules: Record<string, string>): Promise<string> {
+  const fs = createMemoryFs({
+    'workspace/configs/_base_/default_runtime.py': read('configs/_base_/default_runtime.py'),
+    'workspace/configs/shapes/retinanet_tiny_shapes.py': read('configs/shapes/retinanet_tiny_shapes.py'),
+    'workspace/configs/shapes/own.py': CONFIG + config,
+    ...modules,
+  });
+  const lines: string[] = [];
+  try {
+    await train({
+      configPath: 'workspace/configs/shapes/own.py',
+      fs,
+      decodeImage: () => Promise.reject(new Error('no pictures here')),
+      control: new RunControl(),
+      onInvalidLoss: 'go-on',
+      onEvent: (event) => {
+        if (event.name === 'run.logged') lines.push(event.line);
+      },
+    });
+  } catch (error) {
+    lines.push(formatReport(toErrorReport(error)));
+  }
+  return lines.join('\n');
+}
+
+function losses(log: string): number[] {
+  return [...log.matchAll(/, loss: ([\d.]+)/g)].map((match) => Number(match[1]));
+}
+
+const imports = (...names: string[]): string =>
+  `custom_imports = dict(imports=[${names.map((name) => `'mmdet.core.${name}'`).join(', ')}], allow_failed_imports=False)\n`;
+
+describe('a run with own modules', () => {
+  test('optimizer, optimizer constructor and hook of the templates; no tensor stays', async () => {
+    const before = memory().numTensors;
+    const log = await run(
+      `${imports('optimizer.my_optimizer', 'optimizer.my_optimizer_constructor', 'utils.my_hook')}
+optimizer = dict(_delete_=True, type='MyOptimizer', lr=0.01, momentum=0.9, constructor='MyOptimizerConstructor', paramwise_cfg=dict(head_lr_mult=2.0))
+custom_hooks = [dict(type='MyHook', a=1, b=2, priority='NORMAL')]
+`,
+      {
+        [`${FOLDER}/my_optimizer.ts`]: OPTIMIZER,
+        [`${FOLDER}/my_optimizer_constructor.ts`]: template('my_optimizer_constructor'),
+        'workspace/mmdet/core/utils/my_hook.ts': template('my_hook'),
+      },
+    );
+    expect(log).toContain('MyHook: a=1, b=2, 1 epochs');
+    expect(log).toContain('(NORMAL      ) MyHook');
+    expect(log).toContain('MyHook: done after 2 iterations');
+    const [first, second] = losses(log);
+    expect(second).not.toBe(first);
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test("the template's formula is that of SGD with momentum: the same losses", async () => {
+    const options = 'lr=0.05, momentum=0.9, weight_decay=0.01)\n';
+    const own = await run(
+      `${imports('optimizer.my_optimizer')}optimizer = dict(_delete_=True, type='MyOptimizer', ${options}`,
+      { [`${FOLDER}/my_optimizer.ts`]: OPTIMIZER },
+    );
+    const builtIn = await run(`optimizer = dict(_delete_=True, type='SGD', ${options}`, {});
+    expect(losses(own)).toHaveLength(2);
+    expect(losses(own)).toEqual(losses(builtIn));
+  });
+
+  test('a fused formula trains, found through the index.ts of the package', async () => {
+    const log = await run(`optimizer = dict(_delete_=True, type='MyFusedOptimizer', lr=0.001)\n`, {
+      [`${FOLDER}/index.ts`]: "import './my_fused_optimizer';\n",
+      [`${FOLDER}/my_fused_optimizer.ts`]: template('my_fused_optimizer'),
+    });
+    const [first, second] = losses(log);
+    expect(second).toBeLessThan(first);
+  });
+
+  test("a throw in step() ends the run with the person's line, and frees everything", async () => {
+    const before = memory().numTensors;
+    const log = await run(
+      `${imports('optimizer.my_optimizer')}optimizer = dict(_delete_=True, type='MyOptimizer', lr=0.01)\n`,
+      {
+        [`${FOLDER}/my_optimizer.ts`]: OPTIMIZER.replace(
+          'if (!param.grad) continue;',
+          "if (!param.grad) continue;\n        throw new TypeError('not like this');",
+        ),
+      },
+    );
+    expect(log).toMatch(
+      /MyOptimizer\.step threw TypeError: not like this\n {2}at workspace\/mmdet\/core\/optimizer\/my_optimizer\.ts:30:15$/,
+    );
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('a constructor without call, or that returns no optimizer, is told at its name in the config', async () => {
+    const own = template('my_optimizer_constructor');
+    const cfg = `${imports('optimizer.c')}optimizer = dict(constructor='MyOptimizerConstructor')\n`;
+    const noCall = await run(cfg, { [`${FOLDER}/c.ts`]: own.replace('call(model', 'build(model') });
+    expect(noCall).toContain('MyOptimizerConstructor must have a method call, but has none');
+    const nothing = await run(cfg, {
+      [`${FOLDER}/c.ts`]: own.replace('return buildFromCfg<Optimizer>', 'buildFromCfg<Optimizer>'),
+    });
+    expect(nothing).toMatch(/MyOptimizerConstructor\.call must return an Optimizer, but got .*\n.*own\.py:/);
+  });
+});
