@@ -1,6 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkAllNonNegative } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 
@@ -25,7 +25,7 @@ export interface AdadeltaArgs extends CommonArgs {
 export class Adadelta extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
-    optional: ['lr', 'rho', 'eps', 'weight_decay', 'foreach', 'maximize'],
+    optional: ['lr', 'rho', 'eps', 'weight_decay', 'foreach', 'maximize', 'capturable', 'differentiable'],
   };
   override readonly scalarTensors = [];
 
@@ -41,6 +41,7 @@ export class Adadelta extends ElementwiseOptimizer {
       weight_decay: weightDecay,
       maximize: args.maximize ?? false,
       foreach: args.foreach ?? null,
+      ...given(args, ['capturable', 'differentiable']),
     });
   }
 

@@ -1,6 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { checkAllNonNegative } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { OptimizerStateDict } from './optimizer.ts';
@@ -28,7 +28,17 @@ export interface AdagradArgs extends CommonArgs {
 export class Adagrad extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
-    optional: ['lr', 'lr_decay', 'weight_decay', 'initial_accumulator_value', 'eps', 'foreach', 'maximize'],
+    optional: [
+      'lr',
+      'lr_decay',
+      'weight_decay',
+      'initial_accumulator_value',
+      'eps',
+      'foreach',
+      'maximize',
+      'differentiable',
+      'fused',
+    ],
   };
   readonly #rule: ElementwiseRule;
 
@@ -57,6 +67,7 @@ export class Adagrad extends ElementwiseOptimizer {
       initial_accumulator_value: initialAccumulatorValue,
       foreach: args.foreach ?? null,
       maximize: args.maximize ?? false,
+      ...given(args, ['differentiable', 'fused']),
     });
     // PyTorch starts from the argument, whatever a group says.
     this.#rule = { ...RULE, initialValue: () => initialAccumulatorValue };

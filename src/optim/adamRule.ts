@@ -1,12 +1,11 @@
 // The update that Adam and AdamW share; they differ in how weight decay enters.
 
 import { checkBetas, checkNonNegative } from './checks.ts';
+import type { CommonArgs } from './decayedGrad.ts';
 import type { Element, ElementwiseRule } from './elementwiseRule.ts';
-import type { GroupInput, ParamGroup } from './optimizer.ts';
-import type { Parameter } from '../nn/index.ts';
+import type { ParamGroup } from './optimizer.ts';
 
-export interface AdamArgs {
-  params: readonly Parameter[] | readonly GroupInput[];
+export interface AdamArgs extends CommonArgs {
   /** Default 1e-3. */
   lr?: number;
   /** Decay rates of the running averages, in [0, 1). Default (0.9, 0.999). */
@@ -18,11 +17,6 @@ export interface AdamArgs {
   amsgrad?: boolean;
   /** Climb instead of descend. */
   maximize?: boolean;
-  /** Kept for PyTorch's sake; no effect here. */
-  foreach?: boolean | null;
-  capturable?: boolean;
-  differentiable?: boolean;
-  fused?: boolean;
 }
 
 /** Check the arguments and give the groups' defaults that Adam and AdamW share. @throws ConfigError `bad-value` */

@@ -1,6 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { checkAllNonNegative, checkBetas } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 
@@ -25,7 +25,7 @@ export interface AdamaxArgs extends CommonArgs {
 export class Adamax extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
-    optional: ['lr', 'betas', 'eps', 'weight_decay', 'foreach', 'maximize'],
+    optional: ['lr', 'betas', 'eps', 'weight_decay', 'foreach', 'maximize', 'capturable', 'differentiable'],
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
@@ -40,6 +40,7 @@ export class Adamax extends ElementwiseOptimizer {
       weight_decay: weightDecay,
       foreach: args.foreach ?? null,
       maximize: args.maximize ?? false,
+      ...given(args, ['capturable', 'differentiable']),
     });
   }
 

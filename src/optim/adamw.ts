@@ -1,5 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { adamDefaults, adamRule, type AdamArgs } from './adamRule.ts';
+import { given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
@@ -11,7 +12,18 @@ import type { ParamGroup } from './optimizer.ts';
 export class AdamW extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
-    optional: ['lr', 'betas', 'eps', 'weight_decay', 'amsgrad', 'maximize', 'foreach', 'capturable'],
+    optional: [
+      'lr',
+      'betas',
+      'eps',
+      'weight_decay',
+      'amsgrad',
+      'maximize',
+      'foreach',
+      'capturable',
+      'differentiable',
+      'fused',
+    ],
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
@@ -21,6 +33,7 @@ export class AdamW extends ElementwiseOptimizer {
       foreach: args.foreach ?? null,
       maximize: args.maximize ?? false,
       capturable: args.capturable ?? false,
+      ...given(args, ['differentiable', 'fused']),
     });
   }
 

@@ -1,6 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { checkAllNonNegative } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 
@@ -28,7 +28,17 @@ export interface AsgdArgs extends CommonArgs {
 export class ASGD extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
-    optional: ['lr', 'lambd', 'alpha', 't0', 'weight_decay', 'foreach', 'maximize'],
+    optional: [
+      'lr',
+      'lambd',
+      'alpha',
+      't0',
+      'weight_decay',
+      'foreach',
+      'maximize',
+      'capturable',
+      'differentiable',
+    ],
   };
   override readonly scalarTensors = ['step', 'eta', 'mu'];
 
@@ -44,6 +54,7 @@ export class ASGD extends ElementwiseOptimizer {
       weight_decay: weightDecay,
       foreach: args.foreach ?? null,
       maximize: args.maximize ?? false,
+      ...given(args, ['capturable', 'differentiable']),
     });
   }
 

@@ -7,8 +7,17 @@ import type { Parameter } from '../nn/index.ts';
 /** Arguments that every optimizer shares. */
 export interface CommonArgs {
   params: readonly Parameter[] | readonly GroupInput[];
-  /** Kept for PyTorch's sake; no effect here. */
+  /** How PyTorch computes, not what: kept in the groups for its sake, no effect here. */
   foreach?: boolean | null;
+  capturable?: boolean;
+  differentiable?: boolean;
+  fused?: boolean | null;
+}
+
+/** Arguments that torch 1.13's groups don't have: kept only where they are given. */
+export function given(args: object, keys: readonly string[]): Record<string, unknown> {
+  const values = keys.map((key): [string, unknown] => [key, Reflect.get(args, key)]);
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
 /** WGSL: `d` = the gradient to descend. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { TrainerError } from '../errors/trainerError.ts';
 import { BatchNorm2d, Conv2d, Module } from '../nn/index.ts';
 import { BuildContext, createRunRegistries, type RunServices } from '../registry/index.ts';
-import { buildOptimizer, type Optimizer } from './index.ts';
+import { buildOptimizer, DefaultOptimizerConstructor, explainParams, type Optimizer } from './index.ts';
 
 class Net extends Module {
   override readonly className = 'Net';
@@ -16,7 +16,7 @@ class Net extends Module {
 
 const BASE = { type: 'SGD', lr: 0.1, momentum: 0.9, weight_decay: 0.01 };
 
-function build(cfg: unknown, net: Module = new Net(), warnings: string[] = []): Optimizer {
+function makeContext(warnings: string[] = []): BuildContext {
   const services: RunServices = {
     // Building an optimizer touches no files.
     fs: {} as RunServices['fs'],
@@ -24,7 +24,11 @@ function build(cfg: unknown, net: Module = new Net(), warnings: string[] = []): 
     seed: 0,
     warn: (message) => warnings.push(message),
   };
-  return buildOptimizer(net, cfg, new BuildContext(createRunRegistries(), services));
+  return new BuildContext(createRunRegistries(), services);
+}
+
+function build(cfg: unknown, net: Module = new Net(), warnings: string[] = []): Optimizer {
+  return buildOptimizer(net, cfg, makeContext(warnings));
 }
 
 function rates(optimizer: Optimizer): [string, number, number | undefined][] {
@@ -112,5 +116,45 @@ describe('buildOptimizer', () => {
     }
     expect(error).toBeInstanceOf(TrainerError);
     expect(error).toMatchObject({ code, isInputError: true });
+  });
+});
+
+describe('explainParams', () => {
+  const rulesOf = (paramwise_cfg: unknown, net: Module = new Net()): [string, string][] => {
+    const rules = explainParams(net, { ...BASE, paramwise_cfg }, makeContext());
+    return [...(rules ?? [])].map(([param, rule]) => [param.name, rule]);
+  };
+
+  test('each parameter names the rule that decided about it', () => {
+    const custom_keys = { 'conv.w': { lr_mult: 0.1, decay_mult: 2 }, dw: {} };
+    const paramwise_cfg = { custom_keys, bias_lr_mult: 2, bias_decay_mult: 0.5, norm_decay_mult: 0 };
+    expect(rulesOf(paramwise_cfg)).toEqual([
+      ['conv.weight', "custom_keys['conv.w']: lr_mult=0.1, decay_mult=2"],
+      ['conv.bias', 'bias_lr_mult=2, bias_decay_mult=0.5'],
+      ['dw.weight', "custom_keys['dw']"],
+      ['bn.weight', 'norm_decay_mult=0'],
+      ['bn.bias', 'norm_decay_mult=0'],
+    ]);
+    expect(rulesOf({ dwconv_decay_mult: 0.1 }).map(([, rule]) => rule)).toEqual([
+      'default',
+      'default',
+      'dwconv_decay_mult=0.1',
+      'default',
+      'default',
+    ]);
+  });
+
+  test('without paramwise_cfg, and for frozen parameters, no rule decides', () => {
+    expect(new Set(rulesOf(undefined).map(([, rule]) => rule))).toEqual(new Set(['default']));
+    const net = new Net();
+    net.bn.requiresGrad(false);
+    expect(rulesOf({ norm_decay_mult: 0 }, net)[3]).toEqual(['bn.weight', 'default']);
+  });
+
+  test('a constructor of the person explains nothing', () => {
+    const context = makeContext();
+    class Mine extends DefaultOptimizerConstructor {}
+    context.registries.OPTIMIZER_BUILDERS.registerModule()(Mine);
+    expect(explainParams(new Net(), { ...BASE, constructor: 'Mine' }, context)).toBeNull();
   });
 });

@@ -14,7 +14,9 @@ import {
 import { Optimizer } from './optimizer.ts';
 import {
   checkParamwiseCfg,
+  decideAll,
   groupPerParameter,
+  NO_RULE,
   unmatchedKeys,
   type GroupCfg,
   type ParamwiseCfg,
@@ -76,6 +78,15 @@ export class DefaultOptimizerConstructor implements OptimizerConstructor {
     }) as Optimizer;
   }
 
+  /** Which rule decided about each parameter, as `ParamDecision.rule` tells it. @throws ConfigError `no-lr` */
+  rules(model: Module): Map<Parameter, string> {
+    const root = unwrap(asParamModule(model));
+    if (Object.keys(this.paramwiseCfg).length === 0)
+      return new Map(allParameters(root).map((param) => [param, NO_RULE]));
+    const listed = decideAll(root, this.paramwiseCfg, this.base).filter(({ isListed }) => isListed);
+    return new Map(listed.map(({ param, rule }) => [param, rule]));
+  }
+
   /** The groups of any module tree, before the optimizer's defaults. */
   groups<P extends TrainableParam>(model: ParamModule<P>): GroupCfg<P>[] {
     const root = unwrap(model);
@@ -94,6 +105,30 @@ OPTIMIZER_BUILDERS.registerModule()(DefaultOptimizerConstructor);
  * Source: mmcv 1.7.2 `build_optimizer`.
  */
 export function buildOptimizer(model: Module, cfg: unknown, context: BuildContext): Optimizer {
+  const { builder, type } = makeConstructor(cfg, context);
+  return builtBy(builder, type, model);
+}
+
+/**
+ * Tell which rule decides about each parameter of a model, for a config's `optimizer` dict.
+ * @returns null where a constructor of the person's decides
+ * @throws ConfigError or RegistryError as {@link buildOptimizer}
+ */
+export function explainParams(
+  model: Module,
+  cfg: unknown,
+  context: BuildContext,
+): ReadonlyMap<Parameter, string> | null {
+  const { builder } = makeConstructor(cfg, context);
+  // A subclass may decide otherwise.
+  const isOurs = builder instanceof DefaultOptimizerConstructor;
+  return isOurs && builder.constructor === DefaultOptimizerConstructor ? builder.rules(model) : null;
+}
+
+function makeConstructor(
+  cfg: unknown,
+  context: BuildContext,
+): { readonly builder: OptimizerConstructor; readonly type: string } {
   assertDict(cfg, 'optimizer');
   const { constructor = 'DefaultOptimizerConstructor', paramwise_cfg, ...optimizerCfg } = cfg;
   // `constructor` of a plain object is inherited; only an own key is the person's.
@@ -107,7 +142,7 @@ export function buildOptimizer(model: Module, cfg: unknown, context: BuildContex
     path: 'optimizer',
     context,
   }) as OptimizerConstructor;
-  return builtBy(builder, String(type), model);
+  return { builder, type: String(type) };
 }
 
 /** @throws ConfigError `bad-constructor` for a class of the person's that isn't one, or that returns something else */

@@ -1,4 +1,5 @@
 export * from './adadelta.ts';
+export * from './adafactor.ts';
 export * from './adagrad.ts';
 export * from './adam.ts';
 export * from './adamax.ts';
@@ -12,6 +13,7 @@ export * from './gradClip.ts';
 export * from './gradSums.ts';
 export * from './lbfgs.ts';
 export * from './lbfgsStep.ts';
+export * from './muon.ts';
 export * from './nadam.ts';
 export * from './optimizer.ts';
 export * from './paramGroups.ts';

@@ -1,6 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { checkAllNonNegative, checkBetas } from './checks.ts';
-import { decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
@@ -16,6 +16,8 @@ export interface NadamArgs extends CommonArgs {
   weightDecay?: number;
   /** Default 4e-3. */
   momentumDecay?: number;
+  /** Climb instead of descend. From torch 2.0. */
+  maximize?: boolean;
   /** Shrink the parameter (p *= 1 - lr weight_decay) instead of adding to the gradient. From torch 2.0. */
   decoupledWeightDecay?: boolean;
 }
@@ -29,7 +31,18 @@ export interface NadamArgs extends CommonArgs {
 export class NAdam extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
-    optional: ['lr', 'betas', 'eps', 'weight_decay', 'momentum_decay', 'decoupled_weight_decay', 'foreach'],
+    optional: [
+      'lr',
+      'betas',
+      'eps',
+      'weight_decay',
+      'momentum_decay',
+      'decoupled_weight_decay',
+      'foreach',
+      'maximize',
+      'capturable',
+      'differentiable',
+    ],
   };
   override readonly scalarTensors = ['step', 'mu_product'];
 
@@ -54,6 +67,7 @@ export class NAdam extends ElementwiseOptimizer {
       // Only where it is used: torch 1.13's groups don't have it.
       ...(args.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
       foreach: args.foreach ?? null,
+      ...given(args, ['maximize', 'capturable', 'differentiable']),
     });
   }
 

@@ -53,6 +53,25 @@ export function checkParamwiseCfg(value: unknown, base: BaseValues): ParamwiseCf
   return value as ParamwiseCfg;
 }
 
+/** What is decided of one parameter of a model. */
+export interface ParamDecision<P> {
+  readonly param: P;
+  /** Own group options; without them the optimizer's. */
+  readonly options: GroupOptions;
+  /**
+   * What decided: `custom_keys['backbone']: lr_mult=0.1`, `norm_decay_mult=0`, several joined by commas, or
+   * {@link NO_RULE}.
+   */
+  readonly rule: string;
+  /** False for a duplicate that `bypass_duplicate` leaves out. */
+  readonly isListed: boolean;
+  /** Name of the module that holds it, from the root. */
+  readonly prefix: string;
+}
+
+/** The rule of a parameter that gets the optimizer's own values. */
+export const NO_RULE = 'default';
+
 /**
  * Make one group per parameter, in the module's order.
  * @param warn told about each duplicate that `bypass_duplicate` skips
@@ -65,38 +84,48 @@ export function groupPerParameter<P extends TrainableParam>(
   base: BaseValues,
   warn: (message: string) => void,
 ): GroupCfg<P>[] {
-  const rules = sortedRules(cfg);
-  const groups: GroupCfg<P>[] = [];
+  return decideAll(root, cfg, base).flatMap(({ param, options, isListed, prefix }) => {
+    if (isListed) return [{ params: [param], ...options }];
+    warn(`${prefix} is duplicate. It is skipped since bypass_duplicate=True`);
+    return [];
+  });
+}
+
+/**
+ * Decide for every parameter, in the module's order.
+ * @throws ConfigError `no-lr`
+ */
+export function decideAll<P extends TrainableParam>(
+  root: ParamModule<P>,
+  cfg: ParamwiseCfg,
+  base: BaseValues,
+): ParamDecision<P>[] {
+  const customRules = sortedRules(cfg);
+  const decisions: ParamDecision<P>[] = [];
   const seen = new Set<P>();
 
   const visit = (module: ParamModule<P>, prefix: string, isInDcn: boolean): void => {
     const kind = moduleKind(module);
     // named_parameters() names a parameter once, even if the module holds it twice.
     for (const [name, param] of uniqueValues(module.ownParameters())) {
+      const isDuplicate = cfg.bypass_duplicate === true && seen.has(param);
+      seen.add(param);
       // Frozen parameters are listed, so that indices match the model, but no rule applies to them.
       if (!param.requiresGrad) {
-        groups.push({ params: [param] });
-        seen.add(param);
-        continue;
+        decisions.push({ param, options: {}, rule: NO_RULE, isListed: true, prefix });
+      } else if (isDuplicate) {
+        decisions.push({ param, options: {}, rule: 'bypass_duplicate', isListed: false, prefix });
+      } else {
+        const facts = { name, prefix, isInDcn, ...kind };
+        decisions.push({ param, ...decide(facts, cfg, base, customRules), isListed: true, prefix });
       }
-      if (cfg.bypass_duplicate && seen.has(param)) {
-        warn(`${prefix} is duplicate. It is skipped since bypass_duplicate=True`);
-        continue;
-      }
-      seen.add(param);
-      const fullName = `${prefix}.${name}`;
-      const rule = rules.find(([key]) => fullName.includes(key))?.[1];
-      const options = rule
-        ? customOptions(rule, base)
-        : defaultOptions({ name, prefix, isInDcn, ...kind }, cfg, base);
-      groups.push({ params: [param], ...options });
     }
     for (const [name, child] of uniqueValues(module.children())) {
       visit(child, prefix === '' ? name : `${prefix}.${name}`, kind.isDcn);
     }
   };
   visit(root, '', false);
-  return groups;
+  return decisions;
 }
 
 /** Keys of `custom_keys` that are part of no parameter's name. */
@@ -114,7 +143,7 @@ interface CustomRule {
   readonly lr_mult?: number;
   readonly decay_mult?: number;
 }
-interface GroupOptions {
+export interface GroupOptions {
   lr?: number;
   weight_decay?: number;
 }
@@ -123,12 +152,6 @@ interface GroupOptions {
 function sortedRules(cfg: ParamwiseCfg): [string, CustomRule][] {
   const entries = Object.entries(cfg.custom_keys ?? {}) as [string, CustomRule][];
   return entries.sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1));
-}
-
-function customOptions(rule: CustomRule, base: BaseValues): GroupOptions {
-  const options: GroupOptions = { lr: multiply(base.lr, rule.lr_mult ?? 1) };
-  if (base.weightDecay !== undefined) options.weight_decay = base.weightDecay * (rule.decay_mult ?? 1);
-  return options;
 }
 
 interface ParamFacts {
@@ -140,21 +163,60 @@ interface ParamFacts {
   readonly isConv2d: boolean;
 }
 
-function defaultOptions(facts: ParamFacts, cfg: ParamwiseCfg, base: BaseValues): GroupOptions {
-  const { name, prefix, isInDcn, isNorm, isDepthwise, isConv2d } = facts;
+/** The options of a trained parameter, and which entries of `paramwise_cfg` gave them. */
+function decide(
+  facts: ParamFacts,
+  cfg: ParamwiseCfg,
+  base: BaseValues,
+  customRules: readonly [string, CustomRule][],
+): { options: GroupOptions; rule: string } {
+  const fullName = `${facts.prefix}.${facts.name}`;
+  const found = customRules.find(([key]) => fullName.includes(key));
+  if (found) return decideByCustomKey(...found, base);
+  return decideByKind(facts, cfg, base);
+}
+
+function decideByCustomKey(
+  key: string,
+  rule: CustomRule,
+  base: BaseValues,
+): { options: GroupOptions; rule: string } {
+  const { lr_mult: lrMult, decay_mult: decayMult } = rule;
+  const options: GroupOptions = { lr: multiply(base.lr, lrMult ?? 1) };
+  if (base.weightDecay !== undefined) options.weight_decay = base.weightDecay * (decayMult ?? 1);
+  const mults = Object.entries({ lr_mult: lrMult, decay_mult: decayMult }).filter(([, m]) => m !== undefined);
+  const values = mults.map(([name, mult]) => `${name}=${mult}`).join(', ');
+  return { options, rule: `custom_keys['${key}']${values === '' ? '' : `: ${values}`}` };
+}
+
+function decideByKind(
+  { name, prefix, isInDcn, isNorm, isDepthwise, isConv2d }: ParamFacts,
+  cfg: ParamwiseCfg,
+  base: BaseValues,
+): { options: GroupOptions; rule: string } {
   const options: GroupOptions = {};
+  const rules: string[] = [];
+  const multOf = (key: MultKey): number => {
+    const mult = cfg[key];
+    if (mult !== undefined) rules.push(`${key}=${mult}`);
+    return mult ?? 1;
+  };
   // Biases get their lr even with a multiplier of 1, so that without an lr in the config this fails, as in MMCV.
-  if (name === 'bias' && !isNorm && !isInDcn) options.lr = multiply(base.lr, cfg.bias_lr_mult ?? 1);
+  if (name === 'bias' && !isNorm && !isInDcn) options.lr = multiply(base.lr, multOf('bias_lr_mult'));
   if (prefix.includes('conv_offset') && isInDcn && isConv2d) {
-    options.lr = multiply(base.lr, cfg.dcn_offset_lr_mult ?? 1);
+    options.lr = multiply(base.lr, multOf('dcn_offset_lr_mult'));
   }
   const decay = base.weightDecay;
-  if (decay === undefined) return options;
-  if (isNorm) options.weight_decay = decay * (cfg.norm_decay_mult ?? 1);
-  else if (isDepthwise) options.weight_decay = decay * (cfg.dwconv_decay_mult ?? 1);
-  else if (name === 'bias' && !isInDcn) options.weight_decay = decay * (cfg.bias_decay_mult ?? 1);
-  return options;
+  if (decay !== undefined) {
+    if (isNorm) options.weight_decay = decay * multOf('norm_decay_mult');
+    else if (isDepthwise) options.weight_decay = decay * multOf('dwconv_decay_mult');
+    else if (name === 'bias' && !isInDcn) options.weight_decay = decay * multOf('bias_decay_mult');
+  }
+  return { options, rule: rules.join(', ') || NO_RULE };
 }
+
+type MultKey =
+  'bias_lr_mult' | 'bias_decay_mult' | 'norm_decay_mult' | 'dwconv_decay_mult' | 'dcn_offset_lr_mult';
 
 const NORM_CLASSES = ['_BatchNorm', '_InstanceNorm', 'GroupNorm', 'LayerNorm'];
 const DCN_CLASSES = ['DeformConv2d', 'ModulatedDeformConv2d'];

@@ -1,6 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { checkAllNonNegative, checkBetas } from './checks.ts';
-import { decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 
@@ -13,6 +13,8 @@ export interface RadamArgs extends CommonArgs {
   eps?: number;
   /** Default 0. */
   weightDecay?: number;
+  /** Climb instead of descend. From torch 2.0. */
+  maximize?: boolean;
   /** Shrink the parameter (p *= 1 - lr weight_decay) instead of adding to the gradient. From torch 2.1. */
   decoupledWeightDecay?: boolean;
 }
@@ -27,7 +29,17 @@ export interface RadamArgs extends CommonArgs {
 export class RAdam extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
-    optional: ['lr', 'betas', 'eps', 'weight_decay', 'decoupled_weight_decay', 'foreach'],
+    optional: [
+      'lr',
+      'betas',
+      'eps',
+      'weight_decay',
+      'decoupled_weight_decay',
+      'foreach',
+      'maximize',
+      'capturable',
+      'differentiable',
+    ],
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
@@ -43,6 +55,7 @@ export class RAdam extends ElementwiseOptimizer {
       // Only where it is used: torch 1.13's groups don't have it.
       ...(args.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
       foreach: args.foreach ?? null,
+      ...given(args, ['maximize', 'capturable', 'differentiable']),
     });
   }
 

@@ -1,6 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { checkAllNonNegative } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
@@ -20,8 +20,6 @@ export interface RmspropArgs extends CommonArgs {
   centered?: boolean;
   /** Climb instead of descend. */
   maximize?: boolean;
-  /** Kept for PyTorch's sake; no effect here. */
-  differentiable?: boolean;
 }
 
 /**
@@ -42,6 +40,7 @@ export class RMSprop extends ElementwiseOptimizer {
       'foreach',
       'maximize',
       'differentiable',
+      'capturable',
     ],
   };
   override readonly scalarTensors = [];
@@ -60,6 +59,7 @@ export class RMSprop extends ElementwiseOptimizer {
       foreach: args.foreach ?? null,
       maximize: args.maximize ?? false,
       differentiable: args.differentiable ?? false,
+      ...given(args, ['capturable']),
     });
   }
 

@@ -1,6 +1,6 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkNonNegative } from './checks.ts';
-import type { CommonArgs } from './decayedGrad.ts';
+import { given, type CommonArgs } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 
@@ -23,7 +23,7 @@ export interface RpropArgs extends CommonArgs {
 export class Rprop extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
-    optional: ['lr', 'etas', 'step_sizes', 'foreach', 'maximize'],
+    optional: ['lr', 'etas', 'step_sizes', 'foreach', 'maximize', 'capturable', 'differentiable'],
   };
   override readonly scalarTensors = [];
 
@@ -41,6 +41,7 @@ export class Rprop extends ElementwiseOptimizer {
       step_sizes: [...stepSizes],
       foreach: args.foreach ?? null,
       maximize: args.maximize ?? false,
+      ...given(args, ['capturable', 'differentiable']),
     });
   }
 

@@ -1,12 +1,11 @@
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkNonNegative } from './checks.ts';
+import { given, type CommonArgs } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import type { GroupInput, ParamGroup } from './optimizer.ts';
-import type { Parameter } from '../nn/index.ts';
+import type { ParamGroup } from './optimizer.ts';
 
-export interface SgdArgs {
-  params: readonly Parameter[] | readonly GroupInput[];
+export interface SgdArgs extends CommonArgs {
   /** Required, here or in every group. */
   lr?: number;
   /** Default 0. */
@@ -18,9 +17,6 @@ export interface SgdArgs {
   nesterov?: boolean;
   /** Climb instead of descend. */
   maximize?: boolean;
-  /** Kept for PyTorch's sake; no effect here. */
-  foreach?: boolean | null;
-  differentiable?: boolean;
 }
 
 /**
@@ -41,6 +37,7 @@ export class SGD extends ElementwiseOptimizer {
       'maximize',
       'foreach',
       'differentiable',
+      'fused',
     ],
   };
 
@@ -62,6 +59,7 @@ export class SGD extends ElementwiseOptimizer {
       maximize: args.maximize ?? false,
       foreach: args.foreach ?? null,
       differentiable: args.differentiable ?? false,
+      ...given(args, ['fused']),
     });
   }
 
