@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { parseArgs } from 'node:util';
 import type { ContenderName } from './contenders/contender.ts';
+import { kernelsSuite } from './kernels.ts';
 import { optimizerSuite } from './suites/optimizer.ts';
 import { scalingSuite } from './suites/scaling.ts';
 import { stepSuite } from './suites/step.ts';
@@ -12,6 +13,7 @@ import { serve } from './worker.ts';
 
 const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<SuiteResult>>> = {
   step: stepSuite,
+  kernels: kernelsSuite,
   optimizer: optimizerSuite,
   scaling: scalingSuite,
 };
@@ -19,7 +21,7 @@ const SUITES: Readonly<Record<string, (options: SuiteOptions) => Promise<SuiteRe
 // `torch` stands for both of PyTorch's.
 const PEERS: readonly ContenderName[] = ['compiled', 'eager', 'tfjs', 'jaxjs', 'torch_cpu', 'torch_cuda'];
 
-const USAGE = `npm run bench -- [--suite step|optimizer|scaling|kernels] [--nets 4conv,retinanet_small,mobilenetv2]
+const USAGE = `npm run bench -- [--suite step|kernels|optimizer|scaling] [--nets 4conv,retinanet_small,mobilenetv2]
   [--peers compiled,eager,tfjs,jaxjs,torch] [--steps ROUNDS] [--json FILE]
 TABTRAIN_ADAPTER=gpu|lavapipe|swiftshader picks the adapter, TABTRAIN_PYTHON a Python with torch.`;
 
@@ -83,9 +85,7 @@ function parse(argv: readonly string[]): Omit<SuiteOptions, 'places'> & {
     },
   });
   if (!(values.suite in SUITES))
-    throw new Error(
-      `--suite must be one of ${Object.keys(SUITES).join(', ')}, kernels, but got '${values.suite}'`,
-    );
+    throw new Error(`--suite must be one of ${Object.keys(SUITES).join(', ')}, but got '${values.suite}'`);
   const steps = values.steps === undefined ? null : Number(values.steps);
   if (steps !== null && !(Number.isInteger(steps) && steps > 0))
     throw new Error(`--steps must be a positive whole number, but got '${values.steps ?? ''}'`);

@@ -1,6 +1,5 @@
 // The contenders seen from the main thread.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { Answers, ContenderName, Request } from './contenders/contender.ts';
@@ -87,10 +86,19 @@ function threadPeer(name: ContenderName, { workerUrl, jaxVersion }: PeerPlaces):
   };
 }
 
-const PYTHONS = [process.env.TABTRAIN_PYTHON, '/usr/bin/python3', '/usr/local/bin/python3'];
+const HAS_TORCH = 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)';
+let python: string | null = null;
+
+/** The first Python that has torch; when none has, the one whose complaint is worth reading. */
+function findPython(): string {
+  const wanted = process.env.TABTRAIN_PYTHON;
+  if (wanted !== undefined) return wanted;
+  const places = ['python3', '/usr/bin/python3', '/usr/local/bin/python3', '/opt/conda/bin/python3'];
+  return places.find((path) => spawnSync(path, ['-c', HAS_TORCH]).status === 0) ?? places[0];
+}
 
 function torchPeer(name: 'torch_cpu' | 'torch_cuda', { torchScript }: PeerPlaces): Peer {
-  const python = PYTHONS.find((path) => path !== undefined && existsSync(path)) ?? 'python3';
+  python ??= findPython();
   const child: ChildProcess = spawn(python, ['-u', torchScript, name === 'torch_cpu' ? 'cpu' : 'cuda'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });

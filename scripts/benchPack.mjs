@@ -20,6 +20,10 @@ const MAX_BYTES = 60e6;
 const RUN_SH = `#!/bin/sh
 # All suites, or what the arguments say (--help). Results lie in results/ beside this file.
 here=$(cd "\${0%/*}" && pwd)
+# Dawn looks for Vulkan's loader. Machines with a GPU driver but without the loader get the packed one.
+if [ -f "$here/lib/libvulkan.so.1" ] && ! { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q libvulkan.so.1; then
+  export LD_LIBRARY_PATH="$here/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+fi
 exec "$here/node" "$here/run.mjs" "$@"
 `;
 const RUN_MJS = `// Started by run.sh.
@@ -31,7 +35,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const launch = { torchScript: here + 'torchPeer.py', jaxVersion: 'JAX_VERSION', resultsFolder: here + 'results' };
 mkdirSync(launch.resultsFolder, { recursive: true });
 const argv = process.argv.slice(2);
-const runs = argv.length > 0 ? [argv] : ['step', 'optimizer', 'scaling'].map((suite) => ['--suite', suite]);
+const runs = argv.length > 0 ? [argv] : ['step', 'kernels', 'optimizer', 'scaling'].map((suite) => ['--suite', suite]);
 let code = 0;
 for (const args of runs) code = Math.max(code, await main(args, launch));
 process.exit(code);
@@ -58,6 +62,14 @@ for (const file of readdirSync(bundle).filter((name) => name.endsWith('.js')))
 copyFileSync(join(root, 'bench/torchPeer.py'), join(folder, 'torchPeer.py'));
 for (const part of ['package.json', 'index.js', 'LICENSE.md', 'dist/linux-x64'])
   cpSync(join(modules, 'webgpu', part), join(folder, 'node_modules/webgpu', part), { recursive: true });
+const loader = ['/usr/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/lib']
+  .map((path) => join(path, 'libvulkan.so.1'))
+  .find((path) => existsSync(path));
+if (loader) {
+  mkdirSync(join(folder, 'lib'));
+  // The file behind the link.
+  copyFileSync(loader, join(folder, 'lib/libvulkan.so.1'));
+}
 copyFileSync(process.execPath, join(folder, 'node'));
 // Without its symbols Node is a few MB smaller; not every machine has strip.
 spawnSync('strip', ['--strip-unneeded', join(folder, 'node')]);
