@@ -59,7 +59,9 @@ class StoredFloats {
   constructor(shape: readonly number[], size: number, layout: Layout, fill: number) {
     this.#shape = shape;
     this.#layout = layout;
-    this.#host = new Float32Array(size).fill(fill);
+    this.#host = new Float32Array(size);
+    // Untouched zeros take no memory: a model that is only looked at costs nothing.
+    if (fill !== 0) this.#host.fill(fill);
   }
 
   variable(trainable: boolean): Variable {
