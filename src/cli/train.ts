@@ -44,6 +44,7 @@ export async function runTrain(args: Arguments): Promise<number> {
       autoScaleLr: args.has('auto-scale-lr'),
       seed,
       eager: args.has('eager'),
+      readEnv: (name) => process.env[name],
       // Nobody could press Resume here.
       onInvalidLoss: 'go-on',
       onEvent: (event) => {

@@ -158,3 +158,25 @@ test('probe names the adapter', async () => {
   const { client } = connect(async () => ({ workDir: '' }));
   expect(await client.call('engine.probe', {})).toEqual({ name: 'Test GPU', isSoftware: true });
 });
+
+test('a question reaches the page while training goes on; its answer comes back, and the end of the run answers the rest', async () => {
+  const answers: (string | null)[] = [];
+  const ended: (string | null)[] = [];
+  const question = { name: 'WANDB_API_KEY', title: 'API key', url: 'https://example.org' };
+  const { client } = connect(async (_request, control, onEvent, askSecret) => {
+    void askSecret(question).then((value) => answers.push(value));
+    void askSecret({ ...question, refused: 'no' }).then((value) => ended.push(value));
+    return loop(control, onEvent);
+  });
+  const asked: TrainEvents['secret.asked'][] = [];
+  client.on('secret.asked', (one) => asked.push(one));
+  const run = client.call('run.train', { runId: 7, configPath: 'a.py' });
+  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  expect(asked[0]).toEqual({ runId: 7, id: 0, question });
+  await client.call('secret.answer', { id: 0, value: 'k' });
+  expect(answers).toEqual(['k']);
+  expect(ended).toEqual([]);
+  await client.call('run.stop', { runId: 7 });
+  await run;
+  expect(ended).toEqual([null]);
+});

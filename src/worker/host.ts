@@ -5,11 +5,16 @@ import { RunControl } from '../runner/runControl.ts';
 import type { RunListener } from '../util/runEvents.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { createEventBatcher } from './eventBatcher.ts';
-import type { EngineInfo, RunRequest, TrainCalls, TrainEvents } from './protocol.ts';
+import type { EngineInfo, RunRequest, SecretQuestion, TrainCalls, TrainEvents } from './protocol.ts';
 
 export interface TrainHostParts {
   probe(): Promise<EngineInfo>;
-  train(request: RunRequest, control: RunControl, onEvent: RunListener): Promise<{ workDir: string }>;
+  train(
+    request: RunRequest,
+    control: RunControl,
+    onEvent: RunListener,
+    askSecret: (question: SecretQuestion) => Promise<string | null>,
+  ): Promise<{ workDir: string }>;
   /** The worker that decodes samples died. */
   loseSamples(why: string): void;
 }
@@ -17,6 +22,10 @@ export interface TrainHostParts {
 /** Answer TrainCalls on `endpoint`; one run at a time. */
 export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Server<TrainEvents> {
   let current: { runId: number; control: RunControl } | null = null;
+
+  let questions = 0;
+  /** Who waits for which answer. */
+  const open = new Map<number, (value: string | null) => void>();
 
   /** Requests for a run that is over are stale: they change nothing. */
   const controlOf = (runId: number): RunControl | null => (current?.runId === runId ? current.control : null);
@@ -37,10 +46,22 @@ export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Serv
         server.emit('run.batch', { runId: request.runId, seq: seq++, events }),
       );
       try {
-        return await parts.train(request, control, (event) => batcher.push(event));
+        return await parts.train(
+          request,
+          control,
+          (event) => batcher.push(event),
+          (question) =>
+            new Promise((resolve) => {
+              const id = questions++;
+              open.set(id, resolve);
+              server.emit('secret.asked', { runId: request.runId, id, question });
+            }),
+        );
       } finally {
         batcher.flush();
         current = null;
+        for (const resolve of open.values()) resolve(null);
+        open.clear();
       }
     },
     'run.pause': async ({ runId }) => {
@@ -51,6 +72,10 @@ export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Serv
     },
     'run.stop': async ({ runId }) => {
       controlOf(runId)?.stop();
+    },
+    'secret.answer': async ({ id, value }) => {
+      open.get(id)?.(value);
+      open.delete(id);
     },
     'run.loseSamples': async ({ runId, why }) => {
       if (controlOf(runId)) parts.loseSamples(why);

@@ -138,6 +138,17 @@ export interface DataCalls {
 /** Nothing is told unasked by the data worker. */
 export type DataEvents = Record<never, never>;
 
+/** A logger's key, asked of the person. */
+export interface SecretQuestion {
+  /** The same for every run: an answer that worked is given again without asking. */
+  readonly name: string;
+  readonly title: string;
+  /** Where one gets it. */
+  readonly url: string;
+  /** Why the last answer did not do. */
+  readonly refused?: string | null;
+}
+
 export interface EngineInfo {
   /** `NVIDIA GeForce RTX 4070`, `SwiftShader`... */
   readonly name: string;
@@ -163,6 +174,8 @@ export interface TrainCalls {
   'run.pause': { req: { runId: number }; res: undefined };
   'run.resume': { req: { runId: number }; res: undefined };
   'run.stop': { req: { runId: number }; res: undefined };
+  /** Answers `secret.asked`; null: the person has none. It is kept in memory only. */
+  'secret.answer': { req: { id: number; value: string | null }; res: undefined };
   /** The data worker of the run is gone. */
   'run.loseSamples': { req: { runId: number; why: string }; res: undefined };
 }
@@ -170,4 +183,6 @@ export interface TrainCalls {
 export interface TrainEvents {
   /** About ten a second at most; `seq` counts from 0 within a run. */
   'run.batch': { runId: number; seq: number; events: readonly RunEvent[] };
+  /** Training goes on meanwhile. */
+  'secret.asked': { runId: number; id: number; question: SecretQuestion };
 }

@@ -13,7 +13,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
     const { name, isSoftware } = await prepareEngine();
     return { name, isSoftware };
   },
-  async train({ samplePort, runId: _runId, ...request }, control, onEvent) {
+  async train({ samplePort, runId: _runId, ...request }, control, onEvent, askSecret) {
     const fs = await createOpfs();
     samples = samplePort ? new RemoteSamples(samplePort) : null;
     const createSampleSource = samples?.open;
@@ -25,6 +25,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
         control,
         onEvent,
         createSampleSource,
+        askSecret,
       });
     } finally {
       samplePort?.close();

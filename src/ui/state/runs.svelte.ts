@@ -3,7 +3,7 @@
 import { RunError, toErrorReport, type ErrorReport } from '../../errors/trainerError.ts';
 import type { RunEvent } from '../../util/runEvents.ts';
 import type { WorkerClients } from '../../worker/client.ts';
-import type { RunSummary } from '../../worker/protocol.ts';
+import type { RunSummary, SecretQuestion } from '../../worker/protocol.ts';
 import { keepStorage, RunGuard } from '../runGuard.ts';
 import type { Notices } from './notices.svelte.ts';
 import { RunView } from './runView.svelte.ts';
@@ -20,11 +20,17 @@ export class Runs {
   /** Why the last run of this visit failed, until the next run or the next edit. */
   failure = $state.raw<ErrorReport | null>(null);
 
+  /** What a logger of the live run wants to know. */
+  question = $state.raw<SecretQuestion | null>(null);
+
   readonly #clients: WorkerClients;
   readonly #workspace: Workspace;
   readonly #settings: Settings;
   readonly #notices: Notices;
   readonly #guard = new RunGuard();
+  /** Answers of this visit, by name: nowhere else. */
+  #secrets: Readonly<Record<string, string | undefined>> = {};
+  #questionId = -1;
   #runId = 0;
 
   constructor(clients: WorkerClients, workspace: Workspace, settings: Settings, notices: Notices) {
@@ -110,6 +116,22 @@ export class Runs {
     if (next) await this.show(next.workDir);
   }
 
+  /** Answer {@link question}; null: the person has no answer. */
+  async answer(value: string | null): Promise<void> {
+    const asked = this.question;
+    this.question = null;
+    if (asked && value !== null) this.#secrets = { ...this.#secrets, [asked.name]: value };
+    await this.#clients.train.call('secret.answer', { id: this.#questionId, value });
+  }
+
+  #ask(id: number, question: SecretQuestion): void {
+    this.#questionId = id;
+    this.question = question;
+    const known = this.#secrets[question.name];
+    if (question.refused || known === undefined) return;
+    this.answer(known).catch((error: unknown) => this.#notices.addError(error));
+  }
+
   async #control(name: 'run.pause' | 'run.resume' | 'run.stop'): Promise<void> {
     if (!this.active) return;
     try {
@@ -161,13 +183,21 @@ export class Runs {
 
   #follow(runId: number, view: RunView): () => void {
     let nextSeq = 0;
-    return this.#clients.train.on('run.batch', (batch) => {
+    const stopAsking = this.#clients.train.on('secret.asked', (asked) => {
+      if (asked.runId === runId) this.#ask(asked.id, asked.question);
+    });
+    const stopBatches = this.#clients.train.on('run.batch', (batch) => {
       // Stale batches of an earlier run, or ones seen already, change nothing.
       if (batch.runId !== runId || batch.seq < nextSeq) return;
       nextSeq = batch.seq + 1;
       view.apply(batch.events);
       for (const event of batch.events) this.#tell(event);
     });
+    return () => {
+      stopAsking();
+      stopBatches();
+      this.question = null;
+    };
   }
 
   #tell(event: RunEvent): void {
