@@ -46,6 +46,7 @@ export {
 } from './arena.ts';
 export { ArenaRows, canUpdateArenas, NO_ROW, updateArenas, type ArenaUpdate } from './arenaUpdate.ts';
 export * from './globalNorm.ts';
+export { setVariantChoices, variantChoices } from './variantChoice.ts';
 export { measurePeak } from './peak.ts';
 export {
   endProfile,

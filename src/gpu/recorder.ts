@@ -24,10 +24,26 @@ export interface RecordedDispatch {
   readonly work: DispatchWork;
 }
 
+/** A dispatch as it was recorded, with the choice that led to it. */
+export interface ChosenDispatch extends RecordedDispatch {
+  readonly choice: VariantChoice | null;
+}
+
+/** A choice among variants that a kernel made for one dispatch. */
+export interface VariantChoice {
+  readonly key: string;
+  readonly candidates: readonly string[];
+  readonly picked: string;
+  /** Measured before, not the kernel's rule. */
+  readonly isKnown: boolean;
+}
+
 export interface Recorder {
   record(dispatch: RecordedDispatch): void;
   /** A tensor's storage was made. */
   created(data: DataId): void;
+  /** A variant was chosen for the dispatch that comes next. */
+  chosen(choice: VariantChoice): void;
   /** Something can't be replayed; the recording fails even if the error is caught. @returns the error to throw */
   refuse(culprit: string): NotRecordable;
 }

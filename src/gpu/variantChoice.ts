@@ -1,10 +1,16 @@
 // Which variant of a kernel runs: what was measured on this adapter and remembered, else the kernel's own rule.
+import { activeRecorder } from './recorder.ts';
 
 let remembered: ReadonlyMap<string, string> = new Map();
 
 /** Replace the remembered choices: variant names by key. */
 export function setVariantChoices(choices: Readonly<Record<string, string>>): void {
   remembered = new Map(Object.entries(choices));
+}
+
+/** The remembered choices, for keeping them across visits. */
+export function variantChoices(): Record<string, string> {
+  return Object.fromEntries(remembered);
 }
 
 /**
@@ -15,5 +21,9 @@ export function setVariantChoices(choices: Readonly<Record<string, string>>): vo
  */
 export function pickVariant(key: string, candidates: readonly { name: string }[], fallback: string): string {
   const choice = remembered.get(key);
-  return choice !== undefined && candidates.some(({ name }) => name === choice) ? choice : fallback;
+  const isKnown = choice !== undefined && candidates.some(({ name }) => name === choice);
+  const picked = isKnown ? choice : fallback;
+  // The next dispatch is the one that was chosen.
+  activeRecorder()?.chosen({ key, candidates: candidates.map(({ name }) => name), picked, isKnown });
+  return picked;
 }

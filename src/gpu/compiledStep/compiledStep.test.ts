@@ -133,6 +133,35 @@ test('a compiled step leaves tensors and bytes where they were', async () => {
   gpu.trimMemory();
 });
 
+test('variants are measured once, remembered, and give the same bits in deterministic mode', async () => {
+  const net = makeNet();
+  const definition = { name: 'test', signature: (b: Batch) => String(b.size), body: net.body };
+  const before = gpu.compileStep<Batch>(definition);
+  const reference = before.run(batch(1)).outputs;
+  const expected = await readAll(reference);
+  const kept: Record<string, string>[] = [];
+  gpu.setVariantTuning({ isDeterministic: true, onMeasured: (choices) => kept.push(choices) });
+  try {
+    const step = gpu.compileStep<Batch>(definition);
+    expect(await step.prepare(batch(1))).not.toBeNull();
+    const { outputs } = step.run(batch(1));
+    expect(await readAll(outputs)).toEqual(expected);
+    expect(kept.length).toBe(1);
+    expect(Object.keys(kept[0]).some((key) => key.startsWith('conv2d'))).toBe(true);
+    expect(gpu.variantChoices()).toEqual(kept[0]);
+    // Known now: a second step measures nothing.
+    const again = gpu.compileStep<Batch>(definition);
+    await again.prepare(batch(1));
+    expect(kept.length).toBe(1);
+    gpu.dispose([...outputs, ...reference]);
+    for (const s of [before, step, again]) s.dispose();
+  } finally {
+    gpu.setVariantTuning(null);
+    gpu.setVariantChoices({});
+    net.dispose();
+  }
+});
+
 test('an output with a place is written there, and a number that changes reaches the replay', async () => {
   const source = makeVariable([4], 1);
   const place = makeVariable([4], 2);

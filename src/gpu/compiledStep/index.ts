@@ -14,9 +14,11 @@ import {
   type HostValues,
   type StepOutputs,
 } from './recording.ts';
+import { tuneVariants } from './tuning.ts';
 import { Replay, StepTooLarge, type PlanBytes } from './replay.ts';
 
 export { StepTooLarge };
+export { setVariantTuning, type TuningOptions } from './tuning.ts';
 
 export type { HostValues, StepOutputs, PlanBytes };
 
@@ -89,6 +91,8 @@ export class CompiledStep<A> {
   async prepare(args: A): Promise<PlanBytes | null> {
     if (this.#isEager || this.#captures.has(this.#definition.signature(args))) return null;
     try {
+      const { backend } = handleOrThrow();
+      await tuneVariants(() => recordStep(args, (a) => this.#definition.body(a), backend));
       const { replay } = this.#capture(args);
       await replay.prepare();
       return replay.bytes;

@@ -1,7 +1,15 @@
 // One run of a step's body with nothing sent to the GPU: its dispatches in order, and where their data comes from.
 import { invariant } from '../../errors/index.ts';
 import type { EngineBackend } from '../backend.ts';
-import { NotRecordable, recordInto, type DataId, type RecordedDispatch, type Recorder } from '../recorder.ts';
+import {
+  NotRecordable,
+  recordInto,
+  type DataId,
+  type RecordedDispatch,
+  type Recorder,
+  type ChosenDispatch,
+  type VariantChoice,
+} from '../recorder.ts';
 import { tf, type Tensor } from '../tfjs.ts';
 
 /** Host values of a step; the bytes are what the GPU gets. */
@@ -39,7 +47,7 @@ export interface RecordedOutput {
 }
 
 export interface Recording<A> {
-  readonly dispatches: readonly RecordedDispatch[];
+  readonly dispatches: readonly ChosenDispatch[];
   /** Every tensor that a dispatch or an output names, in order of appearance. */
   readonly tensors: ReadonlyMap<DataId, StepTensor<A>>;
   readonly outputs: readonly RecordedOutput[];
@@ -50,12 +58,13 @@ export interface Recording<A> {
 /** Takes a step's dispatches. `args` is what the body was called with. */
 export class StepRecorder<A> implements Recorder {
   readonly args: A;
-  readonly dispatches: RecordedDispatch[] = [];
+  readonly dispatches: ChosenDispatch[] = [];
   readonly effects: (() => void)[] = [];
   readonly tensors = new Map<DataId, StepTensor<A>>();
   /** The first thing that can't be replayed. */
   refusal: NotRecordable | null = null;
   readonly #backend: EngineBackend;
+  #choice: VariantChoice | null = null;
   readonly #created = new Set<DataId>();
   readonly #picks = new Map<DataId, (args: A) => HostValues>();
 
@@ -70,7 +79,12 @@ export class StepRecorder<A> implements Recorder {
       if (isWritten && (origin.kind === 'constant' || origin.kind === 'input'))
         throw this.refuse(`'${nameOf(dispatch)}', which changes a tensor made from host values,`);
     }
-    this.dispatches.push(dispatch);
+    this.dispatches.push({ ...dispatch, choice: this.#choice });
+    this.#choice = null;
+  }
+
+  chosen(choice: VariantChoice): void {
+    this.#choice = choice;
   }
 
   refuse(culprit: string): NotRecordable {
