@@ -57,6 +57,25 @@ test('a uint8 picture crosses without a copy of its bytes, and is finished there
   port1.close();
 });
 
+test('a change of the dataset arrives before the samples that are asked for after it', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const changes: unknown[] = [];
+  serveSamples(port2, async () => ({
+    getSample: async (index) => makeSample(index, changes.length),
+    changeDataset: (change) => void changes.push(change),
+  }));
+  const source = await new RemoteSamples(port1).open(SPEC);
+  const before = source.getSample(1, 0);
+  source.changeDataset?.({ skipTypeKeys: ['Mosaic'] });
+  const after = await source.getSample(1, 0);
+  expect([[...pixelsOf(await before)], [...pixelsOf(after)]]).toEqual([
+    [1, 0, 0],
+    [1, 1, 0],
+  ]);
+  expect(changes).toEqual([{ skipTypeKeys: ['Mosaic'] }]);
+  port1.close();
+});
+
 test('what building the dataset throws crosses with its path', async () => {
   const { port1, port2 } = new MessageChannel();
   serveSamples(port2, async () => {
