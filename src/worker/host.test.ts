@@ -19,6 +19,7 @@ function connect(
   ports.push(port1, port2);
   createTrainHost(port2, {
     probe: async () => ({ name: 'Test GPU', isSoftware: true }),
+    describe: () => Promise.reject(new Error('not asked here')),
     train,
     loseSamples,
   });

@@ -5,10 +5,18 @@ import { RunControl } from '../runner/runControl.ts';
 import type { RunListener } from '../util/runEvents.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { createEventBatcher } from './eventBatcher.ts';
-import type { EngineInfo, RunRequest, SecretQuestion, TrainCalls, TrainEvents } from './protocol.ts';
+import type {
+  ConfigPlan,
+  EngineInfo,
+  RunRequest,
+  SecretQuestion,
+  TrainCalls,
+  TrainEvents,
+} from './protocol.ts';
 
 export interface TrainHostParts {
   probe(): Promise<EngineInfo>;
+  describe(configPath: string): Promise<ConfigPlan>;
   train(
     request: RunRequest,
     control: RunControl,
@@ -32,6 +40,7 @@ export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Serv
 
   const server = serve<TrainCalls, TrainEvents>(endpoint, {
     'engine.probe': () => parts.probe(),
+    'config.describe': ({ configPath }) => parts.describe(configPath),
     'run.train': async (request) => {
       if (current) {
         throw new RunError('one run at a time: a run is already going', {

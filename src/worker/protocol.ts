@@ -1,6 +1,9 @@
 // Every message between the page and its two workers, by name. Types only, from layers 0 to 2.
 
+import type { ConfigPlan } from '../util/configPlan.ts';
 import type { RunEvent } from '../util/runEvents.ts';
+
+export type { ConfigPlan, PlannedGroup, PlannedParameter } from '../util/configPlan.ts';
 
 export interface FileInfo {
   /** From the root of the tab's file system: `workspace/configs/a.py`. */
@@ -169,6 +172,8 @@ export interface RunRequest {
 /** Answered by trainWorker.ts. */
 export interface TrainCalls {
   'engine.probe': { req: Record<string, never>; res: EngineInfo };
+  /** What a run of the config would train. Needs no GPU, and may be asked while a run goes on. */
+  'config.describe': { req: { configPath: string }; res: ConfigPlan };
   /** Answers when the run has ended. One run at a time. */
   'run.train': { req: RunRequest; res: { workDir: string } };
   'run.pause': { req: { runId: number }; res: undefined };

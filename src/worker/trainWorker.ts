@@ -1,5 +1,6 @@
 // Entry of the training worker: the engine, the runner and everything a config can name.
 
+import { describeParameters } from '../apis/describeParameters.ts';
 import { prepareEngine, train } from '../apis/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
@@ -12,6 +13,9 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
   async probe() {
     const { name, isSoftware } = await prepareEngine();
     return { name, isSoftware };
+  },
+  async describe(configPath) {
+    return describeParameters({ fs: await createOpfs(), decodeImage: decodeInBrowser, configPath });
   },
   async train({ samplePort, runId: _runId, ...request }, control, onEvent, askSecret) {
     const fs = await createOpfs();
