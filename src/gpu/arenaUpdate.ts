@@ -56,7 +56,7 @@ export class ArenaRows {
       writeWords(this.#table, this.#blocks(rowOfPart));
       this.#rowOfPart = rowOfPart.slice();
     }
-    const next = Float32Array.from(values);
+    const next = this.#padded(values);
     const isSame = next.length === this.#sent.length && next.every((v, i) => Object.is(v, this.#sent[i]));
     if (isSame && this.#values) return;
     if (!this.#values || this.#values.size < next.length) {
@@ -77,6 +77,16 @@ export class ArenaRows {
     tf.dispose([this.#table, ...(this.#values ? [this.#values] : [])]);
   }
 
+  /** Rows of whole vectors: a software adapter loads four numbers at the price of one. */
+  #padded(values: ArrayLike<number>): Float32Array {
+    const width = this.fields.length;
+    if (width === 0) return new Float32Array(4);
+    const stride = 4 * vectorsOf(this.fields);
+    const padded = new Float32Array((values.length / width) * stride);
+    for (let i = 0; i < values.length; i++) padded[Math.floor(i / width) * stride + (i % width)] = values[i];
+    return padded;
+  }
+
   #blocks(rowOfPart: Int32Array): Uint32Array {
     const table = new Uint32Array(this.#layout.size / BLOCK).fill(SKIP);
     this.#layout.parts.forEach(({ size }, k) => {
@@ -89,6 +99,10 @@ export class ArenaRows {
     });
     return table;
   }
+}
+
+function vectorsOf(fields: readonly string[]): number {
+  return Math.max(1, Math.ceil(fields.length / 4));
 }
 
 /** Whether the device can bind as many arenas at once. */
@@ -124,9 +138,10 @@ function updateProgram(
     source: () => {
       const data = (names: readonly string[], type: string): Record<string, string> =>
         Object.fromEntries(names.map((n) => [`${n}_data`, type]));
-      const row = (fields.length > 0 ? fields : ['none']).map((field) => `${field}: f32`).join(', ');
-      return `struct Row { ${row} }
-${bindings({ ...data(reads, 'vec4f'), ...data(scalars, 'f32'), row_table: 'u32', row_values: 'Row' }, data(writes, 'vec4f'))}
+      const names = fields.length > 0 ? fields : ['none'];
+      const vectors = vectorsOf(fields);
+      return `struct Row { ${names.map((name) => `${name}: f32`).join(', ')} }
+${bindings({ ...data(reads, 'vec4f'), ...data(scalars, 'f32'), row_table: 'u32', row_values: 'vec4f' }, data(writes, 'vec4f'))}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) local: u32) {
@@ -138,7 +153,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   let last = entry % ${BLOCK}u;
   let first = q % 16u * 4u;
   if (first > last) { return; }
-  let u = row_values[entry / ${BLOCK}u];
+  let row = entry / ${BLOCK}u * ${vectors}u;
+${Array.from({ length: vectors }, (_, k) => `  let row${k} = row_values[row + ${k}u];`).join('\n')}
+  let u = Row(${names.map((_, k) => `row${Math.floor(k / 4)}.${'xyzw'[k % 4]}`).join(', ')});
 ${reads.map((n) => `  let ${n}_4 = ${n}_data[q];`).join('\n')}
 ${scalars.map((n) => `  let ${n} = ${n}_data[0];`).join('\n')}
 ${writes.map((n) => `  let ${n}_4 = ${n}_data[q];\n  var ${n}_new = ${n}_4;`).join('\n')}
