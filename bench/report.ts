@@ -2,7 +2,7 @@
 
 export type Cell = string | number | null | undefined;
 
-/** A Markdown table with columns lined up. Numbers get three significant digits; what is missing is a dash. */
+/** A Markdown table with columns lined up. Numbers but whole ones get three significant digits; what is missing is a dash. */
 export function markdownTable(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const cells = [header, ...rows.map((row) => row.map(cellText))];
   const widths = header.map((_, i) => Math.max(3, ...cells.map((row) => row[i].length)));
@@ -17,10 +17,10 @@ function cellText(cell: Cell): string {
   return typeof cell === 'string' ? cell : shortNumber(cell);
 }
 
-/** Three significant digits, without an exponent. */
+/** Three significant digits, without an exponent; whole numbers as they are. */
 export function shortNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
-  if (value === 0) return '0';
+  if (Number.isInteger(value)) return String(value);
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(digits, 6));
 }
