@@ -147,6 +147,9 @@ function optimizerStepper({ shapes, rule }: OptimizerJob): Stepper {
   });
   const optimizer =
     rule === 'sgd' ? new SGD({ params, lr: LR, momentum: MOMENTUM }) : new Adam({ params, lr: LR });
+  // In a run the compiled step writes the gradients there.
+  optimizer.prepare();
+  optimizer.pool?.takeGrads();
   return {
     step() {
       optimizer.step();

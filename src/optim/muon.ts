@@ -1,11 +1,10 @@
 import {
   add,
-  conv2d,
   div,
   globalNorm,
+  matMul,
   maximum,
   mul,
-  reshape,
   runElementwise,
   tidy,
   transpose,
@@ -145,18 +144,10 @@ function orthogonalised(update: Tensor, group: ParamGroup): Tensor {
   const isTall = height > width;
   let x = div(isTall ? transpose(update) : update, maximum(globalNorm([update], 2), option(group, 'eps')));
   for (let i = 0; i < option(group, 'ns_steps'); i++) {
-    const gram = product(x, transpose(x));
-    x = add(mul(x, a), product(add(mul(gram, b), mul(product(gram, gram), c)), x));
+    const gram = matMul(x, x, false, true);
+    x = add(mul(x, a), matMul(add(mul(gram, b), mul(matMul(gram, gram), c)), x));
   }
   return isTall ? transpose(x) : x;
-}
-
-/** A matrix product as a 1x1 convolution: its sums run in a fixed order, unlike those of tfjs's matMul. */
-function product(left: Tensor, right: Tensor): Tensor {
-  const [rows = 1, inner = 1] = left.shape;
-  const [, columns = 1] = right.shape;
-  const y = conv2d(reshape(left, [1, rows, 1, inner]), reshape(right, [1, 1, inner, columns]), null);
-  return reshape(y, [rows, columns]);
 }
 
 OPTIMIZERS.registerModule()(Muon);
