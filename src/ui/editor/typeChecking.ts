@@ -1,9 +1,6 @@
 // TypeScript in the editor: colours, completion, hover, squiggles, with tabtrain's own declarations. Loaded with the first
 // module that is opened; the compiler runs in a worker of its own.
 
-import 'monaco-editor/features/parameterHints/register';
-import 'monaco-editor/features/snippet/register';
-import 'monaco-editor/features/suggest/register';
 import 'monaco-editor/languages/definitions/typescript/register';
 import {
   ModuleKind,

@@ -4,3 +4,6 @@ declare module 'virtual:tabtrain-types' {
   /** The one that `tabtrain` is. */
   export const ENTRY: string;
 }
+
+/** Completion; Monaco's own `features/suggest` holds only a part of it. */
+declare module 'monaco-editor/editor/contrib/suggest/browser/suggestController';
