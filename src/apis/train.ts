@@ -255,6 +255,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     optimizer.zeroGrad();
     optimizer.dispose();
   });
+  await userModules.checkFormulas(optimizer);
   const watch = watchLosses({
     batch: () => runner.dataBatch,
     onInvalid: (message) => {

@@ -6,6 +6,7 @@ import { ConfigError, TrainerError, UserCodeError } from '../errors/trainerError
 import { formatSpan } from '../errors/span.ts';
 import { isDict } from '../lang/plain.ts';
 import { MODULE_NAMES } from '../lang/modules.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries, type Registries, type RegistryKind } from '../registry/registries.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
@@ -60,6 +61,17 @@ export class UserModules {
         } else throw withPath(error, path);
       }
     }
+  }
+
+  /**
+   * Check the formulas of an optimizer of theirs.
+   * @throws UserCodeError `bad-formula` at its line
+   */
+  async checkFormulas(optimizer: Optimizer): Promise<void> {
+    const linker = this.#linker;
+    if (!linker) return;
+    const { checkFormulas } = await import('./userModules/checkFormulas.ts');
+    await checkFormulas(optimizer, linker.modules.values());
   }
 
   /** An error with its place in the person's code, where it comes from there. */

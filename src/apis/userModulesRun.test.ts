@@ -119,6 +119,21 @@ custom_hooks = [dict(type='MyHook', a=1, b=2, priority='NORMAL')]
     expect(memory().numTensors).toBe(before);
   });
 
+  test('a formula that is no WGSL is told at its line, before any step', async () => {
+    const log = await run(
+      `${imports('optimizer.f')}optimizer = dict(_delete_=True, type='MyFusedOptimizer', lr=0.001)\n`,
+      {
+        [`${FOLDER}/f.ts`]: template('my_fused_optimizer').replace(
+          'p = p - u.lr * (direction',
+          'p = p - u.rate * (direction',
+        ),
+      },
+    );
+    expect(log).toMatch(
+      /the formula of myFusedOptimizer does not compile: .*rate.*\n {2}at optimizer \(workspace\/mmdet\/core\/optimizer\/f\.ts:50:\d+\)\n {2}hint: /,
+    );
+  });
+
   test('a constructor without call, or that returns no optimizer, is told at its name in the config', async () => {
     const own = template('my_optimizer_constructor');
     const cfg = `${imports('optimizer.c')}optimizer = dict(constructor='MyOptimizerConstructor')\n`;

@@ -22,6 +22,8 @@ export interface ModuleImport {
 /** A module, ready to be evaluated in CommonJS's way. */
 export interface TranspiledModule {
   readonly path: string;
+  /** As it was written. */
+  readonly text: string;
   /** Takes `exports`, `require`, `module`. */
   readonly code: string;
   readonly map: SourceMap;
@@ -67,7 +69,7 @@ export async function transpile(path: string, text: string): Promise<TranspiledM
     imports.push(withSpans({ specifier, names: [], isReexport: false }, places));
   const { outputText, sourceMapText = '{"mappings":""}' } = compile(ts, path, text, ts.ModuleKind.CommonJS);
   const code = outputText.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
-  return { path, code, map: new SourceMap(sourceMapText), imports, exports: [...exports] };
+  return { path, text, code, map: new SourceMap(sourceMapText), imports, exports: [...exports] };
 }
 
 function compile(ts: TypeScript, path: string, text: string, module: ts.ModuleKind): ts.TranspileOutput {
