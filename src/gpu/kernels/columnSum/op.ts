@@ -18,11 +18,12 @@ export function columnSum(x: Tensor, rows: number, columns: number, outShape: re
       const rowsPerThread = left > 2 * ROWS_PER_THREAD ? ROWS_PER_THREAD : left;
       const chunks = Math.max(1, Math.ceil(left / rowsPerThread));
       const target = emptyTensor(chunks === 1 ? outShape : [chunks, columns]);
-      const size = chunks * columns;
-      runProgram(COLUMN_SUM, {
+      const width = columns % 4 === 0 ? 4 : 1;
+      const size = (chunks * columns) / width;
+      runProgram(columnSumProgram(width), {
         reads: [source],
         writes: [target],
-        uniforms: Uint32Array.of(size, left, columns, rowsPerThread),
+        uniforms: Uint32Array.of(size, left, columns / width, rowsPerThread),
         areUniformsStatic: true,
         grid: spread(size / 64),
       });
@@ -33,17 +34,20 @@ export function columnSum(x: Tensor, rows: number, columns: number, outShape: re
   });
 }
 
-// Thread i: column i % columns of row chunk i / columns. Neighbours read neighbouring columns.
-const COLUMN_SUM: Program = {
-  key: 'columnSum',
-  source:
-    () => `${bindings({ x: 'f32' }, { y: 'f32' }, 'size: u32, rows: u32, columns: u32, rowsPerThread: u32')}
+// Thread i: column i % columns (four of them where their number allows it) of row chunk i / columns. Neighbours read
+// neighbouring columns. The sums are the same either way.
+function columnSumProgram(width: 1 | 4): Program {
+  const T = width === 4 ? 'vec4f' : 'f32';
+  return {
+    key: `columnSum c${width}`,
+    source: () => `${bindings({ x: T }, { y: T }, 'size: u32, rows: u32, columns: u32, rowsPerThread: u32')}
 ${flatMain(`
   if (i >= u.size) { return; }
   let column = i % u.columns;
   let start = i / u.columns * u.rowsPerThread;
   let end = min(start + u.rowsPerThread, u.rows);
-  var acc = 0.0;
+  var acc = ${T}();
   for (var row = start; row < end; row++) { acc += x[row * u.columns + column]; }
   y[i] = acc;`)}`,
-};
+  };
+}

@@ -11,6 +11,7 @@ import {
   element,
   epilogueKey,
   forwardHeader,
+  KEEP_IF,
   keyOf,
   loader,
   repeat,
@@ -35,22 +36,46 @@ const MAIN = (lanes: number): string => `
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(subgroup_invocation_id) lane: u32) {
-  let tile = wg.x + wg.y * grid.x;
+  // Channels in x, everything else in y and, past its limit, z. Integer divisions are dear on software adapters.
+  let tile = wg.y + wg.z * grid.y;
   if (tile >= u.size) { return; }`;
+
+// WGSL: place `count` pixels after the tile's first in a picture of rows x columns. Small numbers only, for which the
+// quotient of floats, half a pixel off the borders, is exact.
+const PLACES = `
+fn place(offset: u32, first: vec3u, rows: u32, columns: u32) -> vec3u {
+  let column = first.z + offset;
+  let rowsOn = u32((f32(column) + 0.5) / f32(columns));
+  let row = first.y + rowsOn;
+  let picturesOn = u32((f32(row) + 0.5) / f32(rows));
+  return vec3u(first.x + picturesOn, row - picturesOn * rows, column - rowsOn * columns);
+}
+fn firstPlace(pixel: u32, rows: u32, columns: u32) -> vec3u {
+  let row = pixel / columns;
+  let picture = row / rows;
+  return vec3u(picture, row - picture * rows, pixel - row * columns);
+}`;
 
 // The tile's size is known, its subgroup is the whole workgroup, and every branch around a broadcast depends on uniforms.
 const HEAD = `enable subgroups;
-diagnostic(off, subgroup_uniformity);`;
+diagnostic(off, subgroup_uniformity);
+${KEEP_IF}`;
 
 /** True when x's channels can't be read by four, but its rows can be walked as one run of kernelW * inC values. */
 export function isRowMode(s: ConvShape): boolean {
   return (s.inC / s.groups) % 4 !== 0 && s.groups === 1 && s.dilationW === 1;
 }
 
-/** Workgroups of {@link lanesForward}: tiles of pixels, then groups * tiles of channels, fastest. */
-export function lanesForwardTiles(s: ConvShape, { lanes, width }: LaneTile): number {
+/** Workgroups: of channels (all groups), and of everything else. */
+export interface LaneTiles {
+  readonly channels: number;
+  readonly others: number;
+}
+
+/** Workgroups of {@link lanesForward}; the others are tiles of pixels. */
+export function lanesForwardTiles(s: ConvShape, { lanes, width }: LaneTile): LaneTiles {
   const pixels = s.batch * s.outH * s.outW;
-  return tiles(pixels, PIXELS * lanes) * s.groups * tiles(s.outC / s.groups, width);
+  return { channels: s.groups * tiles(s.outC / s.groups, width), others: tiles(pixels, PIXELS * lanes) };
 }
 
 // One step of a sum: multiply the lanes' own values by broadcast ones. `w` names the registers over which 4 rows of `quads`
@@ -78,7 +103,7 @@ export function lanesForward(layout: ConvLayout, tile: LaneTile, epilogue: Epilo
   const registers = tiles(4 * quads, lanes);
   const rows = Array.from({ length: PIXELS }, (_, i) => `x${i}`);
   const loadX = isCVec
-    ? (i: number) => `let x${i} = select(vec4f(), x[(at${i} + k) / 4u], in${i});`
+    ? (i: number) => `let x${i} = keepIf(x[(at${i} + k) / 4u], in${i});`
     : (i: number) =>
         `let x${i} = vec4f(${[0, 1, 2, 3].map((q) => `loadRow(row${i}, at${i} + i32(k + ${q}u), in${i} && k + ${q}u < steps)`).join(', ')});`;
   // With rows of kernelW * inC values, the columns are part of the steps.
@@ -88,20 +113,23 @@ export function lanesForward(layout: ConvLayout, tile: LaneTile, epilogue: Epilo
     source: () => `${HEAD}
 ${forwardHeader(element(isCVec), isFVec, epilogue)}
 ${isCVec ? '' : ROW_LOADER}
+${PLACES}
 ${MAIN(lanes)}
   let tilesF = (u.groupF + ${width - 1}u) / ${width}u;
-  let tileF = tile % (tilesF * u.groups);
-  let group = tileF / tilesF;
-  let fInGroup = (tileF % tilesF) * ${width}u;
+  let group = wg.x / tilesF;
+  let fInGroup = (wg.x - group * tilesF) * ${width}u;
   let pixels = u.batch * u.outH * u.outW;
-  let first = tile / (tilesF * u.groups) * ${PIXELS * lanes}u + lane;
+  let start = tile * ${PIXELS * lanes}u;
+  let first = start + lane;
+  let startPlace = firstPlace(start, u.outH, u.outW);
   ${repeat(
     PIXELS,
     (i) => `
-  let p${i} = min(first + ${i * lanes}u, pixels - 1u);
-  let top${i} = i32(p${i} / u.outW % u.outH * u.strideH) - i32(u.padH);
-  let left${i} = i32(p${i} % u.outW * u.strideW) - i32(u.padW);
-  let picture${i} = p${i} / (u.outW * u.outH) * u.inH;
+  let place${i} = place(lane + ${i * lanes}u, startPlace, u.outH, u.outW);
+  let top${i} = i32(place${i}.y * u.strideH) - i32(u.padH);
+  let left${i} = i32(place${i}.z * u.strideW) - i32(u.padW);
+  // Past the last pixel: any picture, but one that exists.
+  let picture${i} = min(place${i}.x, u.batch - 1u) * u.inH;
   ${repeat(quads, (j) => `var acc${i}_${j} = vec4f();`)}`,
   )}
   ${repeat(
@@ -145,7 +173,7 @@ ${MAIN(lanes)}
       (j) => `
     if (fInGroup + ${4 * j}u < u.groupF) {
       let f = group * u.groupF + fInGroup + ${4 * j}u;
-      finish(p${i} * u.outC + f, u.groupF - fInGroup - ${4 * j}u, acc${i}_${j}, f);
+      finish((first + ${i * lanes}u) * u.outC + f, u.groupF - fInGroup - ${4 * j}u, acc${i}_${j}, f);
     }`,
     )}
   }`,
@@ -165,10 +193,13 @@ fn loadRow(row: u32, at: i32, isIn: bool) -> f32 {
  * Workgroups of {@link lanesInputGrad}. Pixels are told apart by their place within a stride (a class): those of one class
  * meet the same filter taps.
  */
-export function lanesInputGradTiles(s: ConvShape, { lanes, width }: LaneTile): number {
+export function lanesInputGradTiles(s: ConvShape, { lanes, width }: LaneTile): LaneTiles {
   const pixels = s.batch * Math.ceil(s.inH / s.strideH) * Math.ceil(s.inW / s.strideW);
   const classes = s.strideH * s.strideW;
-  return classes * tiles(pixels, PIXELS * lanes) * s.groups * tiles(s.inC / s.groups, width);
+  return {
+    channels: s.groups * tiles(s.inC / s.groups, width),
+    others: classes * tiles(pixels, PIXELS * lanes),
+  };
 }
 
 /** dx of conv. Reads dy, w; writes dx. */
@@ -185,26 +216,28 @@ ${bindings({ dy: element(isFVec), w: element(isFVec) }, { dx: element(isCVec) },
 ${loader('loadDy', 'dy', isFVec)}
 ${loader('loadW', 'w', isFVec)}
 ${storer('storeDx', 'dx', isCVec)}
+${PLACES}
 ${MAIN(lanes)}
   let tilesC = (u.groupC + ${width - 1}u) / ${width}u;
-  let tileC = tile % (tilesC * u.groups);
-  let group = tileC / tilesC;
-  let cInGroup = (tileC % tilesC) * ${width}u;
+  let group = wg.x / tilesC;
+  let cInGroup = (wg.x - group * tilesC) * ${width}u;
   let classH = (u.inH + u.strideH - 1u) / u.strideH;
   let classW = (u.inW + u.strideW - 1u) / u.strideW;
   let pixels = u.batch * classH * classW;
   let tilesP = (pixels + ${PIXELS * lanes - 1}u) / ${PIXELS * lanes}u;
-  let tileP = tile / (tilesC * u.groups);
-  let restH = tileP / tilesP / u.strideW;
-  let restW = tileP / tilesP % u.strideW;
-  let first = tileP % tilesP * ${PIXELS * lanes}u + lane;
+  let stride = tile / tilesP;
+  let restH = stride / u.strideW;
+  let restW = stride - restH * u.strideW;
+  let start = (tile - stride * tilesP) * ${PIXELS * lanes}u;
+  let first = start + lane;
+  let startPlace = firstPlace(start, classH, classW);
   ${repeat(
     PIXELS,
     (i) => `
-  let p${i} = min(first + ${i * lanes}u, pixels - 1u);
-  let column${i} = p${i} % classW;
-  let row${i} = p${i} / classW % classH;
-  let picture${i} = p${i} / (classW * classH);
+  let place${i} = place(lane + ${i * lanes}u, startPlace, classH, classW);
+  let column${i} = place${i}.z;
+  let row${i} = place${i}.y;
+  let picture${i} = min(place${i}.x, u.batch - 1u);
   ${repeat(quads, (j) => `var acc${i}_${j} = vec4f();`)}`,
   )}
   ${repeat(
@@ -230,7 +263,7 @@ ${MAIN(lanes)}
       let tap = (kh * u.kernelW + kw) * u.groupC * u.outC;
       for (var f = 0u; f < u.groupF; f += 4u) {
         let left = u.groupF - f;
-        ${repeat(PIXELS, (i) => `let d${i} = select(vec4f(), loadDy(at${i} + f, left), in${i});`)}
+        ${repeat(PIXELS, (i) => `let d${i} = keepIf(loadDy(at${i} + f, left), in${i});`)}
         ${repeat(registers, (r) => `let w${r} = loadW(tap + wAt${r} + f, left);`)}
         ${repeat(
           quads,
@@ -273,9 +306,9 @@ function filterQuads(s: ConvShape): number {
     : s.kernelH * Math.ceil((s.kernelW * groupC) / 4);
 }
 
-/** Workgroups of {@link lanesFilterGrad} for one split: tiles of filter rows, then groups * tiles of channels, fastest. */
-export function lanesFilterGradTiles(s: ConvShape, { lanes, width }: LaneTile): number {
-  return tiles(filterQuads(s), lanes) * s.groups * tiles(s.outC / s.groups, width);
+/** Workgroups of {@link lanesFilterGrad} for one split; the others are tiles of filter rows. */
+export function lanesFilterGradTiles(s: ConvShape, { lanes, width }: LaneTile): LaneTiles {
+  return { channels: s.groups * tiles(s.outC / s.groups, width), others: tiles(filterQuads(s), lanes) };
 }
 
 /**
@@ -299,14 +332,16 @@ export function lanesFilterGrad(layout: ConvLayout, tile: LaneTile): Program {
   let kh = m / ((steps + 3u) / 4u);
   let filterRow = kh * steps + k;
   let atW = i32(k) - i32(u.padW * u.inC);`;
-  const load = isCVec
-    ? `let iw = i32(ow * u.strideW) + atW;
-      let isIn = isLive && u32(ih) < u.inH && u32(iw) < u.inW;
-      let xv = select(vec4f(), x[(select(0u, ((b * u.inH + u32(ih)) * u.inW + u32(iw)) * u.inC + group * u.groupC, isIn) + c) / 4u], isIn);`
-    : `let isIn = isLive && u32(ih) < u.inH;
-      let inRow = select(0u, (b * u.inH + u32(ih)) * u.inW * u.inC, isIn);
-      let at = i32(ow * u.strideW * u.inC) + atW;
-      let xv = vec4f(${[0, 1, 2, 3].map((q) => `loadRow(inRow, at + ${q}, isIn && k + ${q}u < steps)`).join(', ')});`;
+  const load = (z: number): string => {
+    const isLive = z === 0 ? '' : ' && column < u.outW';
+    return isCVec
+      ? `let iw = i32(column * u.strideW) + atW;
+        let isIn = isRowIn && u32(iw) < u.inW${isLive};
+        let xv = keepIf(x[(xRow + select(0u, u32(iw) * u.inC, isIn)) / 4u], isIn);`
+      : `let at = i32(column * u.strideW * u.inC) + atW;
+        let isIn = isRowIn${isLive};
+        let xv = vec4f(${[0, 1, 2, 3].map((q) => `loadRow(xRow, at + ${q}, isIn && k + ${q}u < steps)`).join(', ')});`;
+  };
   return {
     key: `${keyOf('conv2dFilterGrad', layout)}${tileKey(tile)}`,
     source: () => `${HEAD}
@@ -316,13 +351,12 @@ ${loader('loadDy', 'dy', isFVec)}
 ${storer('storeDw', 'dw', isFVec)}
 ${MAIN(lanes)}
   let tilesF = (u.groupF + ${width - 1}u) / ${width}u;
-  let tileF = tile % (tilesF * u.groups);
-  let group = tileF / tilesF;
-  let fInGroup = (tileF % tilesF) * ${width}u;
+  let group = wg.x / tilesF;
+  let fInGroup = (wg.x - group * tilesF) * ${width}u;
   let rowQuads = ${isCVec ? 'u.kernelH * u.kernelW * u.groupC / 4u' : 'u.kernelH * ((u.kernelW * u.inC + 3u) / 4u)'};
   let tilesM = (rowQuads + ${lanes - 1}u) / ${lanes}u;
-  let split = tile / (tilesF * u.groups) / tilesM;
-  let unclamped = tile / (tilesF * u.groups) % tilesM * ${lanes}u + lane;
+  let split = tile / tilesM;
+  let unclamped = (tile - split * tilesM) * ${lanes}u + lane;
   let m = min(unclamped, rowQuads - 1u);
   ${row}
   let atH = i32(kh * u.dilationH) - i32(u.padH);
@@ -330,33 +364,32 @@ ${MAIN(lanes)}
   let f = min(fInGroup + lane % ${quads}u * 4u, ${isFVec ? 'u.groupF - 4u' : 'u.groupF - 1u'});
   let leftF = u.groupF - f;
   let start = split * u.rowsPerSplit;
-  let end = min(start + u.rowsPerSplit, u.batch * u.outH) * u.outW;
-  var ow = 0u;
+  let end = min(start + u.rowsPerSplit, u.batch * u.outH);
   var oh = start % u.outH;
   var b = start / u.outH;
-  for (var p = start * u.outW; p < end; p += ${pixels}u) {
-    let mine = p + lane / ${quads}u;
-    let dyShare = loadDy(min(mine, end - 1u) * u.outC + group * u.groupF + f, leftF);
-    ${repeat(
-      pixels,
-      (z) => `{
-      let isLive = ${z === 0 ? 'true' : `p + ${z}u < end`};
-      let ih = i32(oh * u.strideH) + atH;
-      ${load}
+  for (var row = start; row < end; row++) {
+    let ih = i32(oh * u.strideH) + atH;
+    let isRowIn = u32(ih) < u.inH;
+    let xRow = select(0u, (b * u.inH + u32(ih)) * u.inW * u.inC, isRowIn)${isCVec ? ' + group * u.groupC + c' : ''};
+    var dyAt = row * u.outW * u.outC + group * u.groupF + f;
+    for (var ow = 0u; ow < u.outW; ow += ${pixels}u) {
+      let dyShare = loadDy(dyAt + min(lane / ${quads}u, u.outW - 1u - ow) * u.outC, leftF);
+      dyAt += ${pixels}u * u.outC;
       ${repeat(
-        quads,
-        (j) =>
-          `{ let s = subgroupBroadcast(dyShare, ${z * quads + j}u); ${[0, 1, 2, 3].map((q) => `acc${q}_${j} += xv[${q}] * s;`).join(' ')} }`,
+        pixels,
+        (z) => `{
+        let column = ow + ${z}u;
+        ${load(z)}
+        ${repeat(
+          quads,
+          (j) =>
+            `{ let s = subgroupBroadcast(dyShare, ${z * quads + j}u); ${[0, 1, 2, 3].map((q) => `acc${q}_${j} += xv[${q}] * s;`).join(' ')} }`,
+        )}
+      }`,
       )}
-      ow++;
-      let isRowEnd = ow == u.outW;
-      ow = select(ow, 0u, isRowEnd);
-      oh = select(oh, oh + 1u, isRowEnd);
-      let isPictureEnd = oh == u.outH;
-      oh = select(oh, 0u, isPictureEnd);
-      b = select(b, b + 1u, isPictureEnd);
-    }`,
-    )}
+    }
+    oh++;
+    if (oh == u.outH) { oh = 0u; b++; }
   }
   if (unclamped >= rowQuads) { return; }
   let rows = u.kernelH * u.kernelW * u.groupC;

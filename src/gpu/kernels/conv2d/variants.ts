@@ -1,6 +1,6 @@
 // The ways to compute a convolution's three parts, and the rule that chooses one.
 import { handleOrThrow } from '../../engine.ts';
-import { spread } from '../../program.ts';
+import { spread, type Grid } from '../../program.ts';
 import {
   depthwiseFilterGrad,
   depthwiseFilterGradThreads,
@@ -30,6 +30,14 @@ import {
   plainInputGradThreads,
 } from './plain.wgsl.ts';
 import type { ConvShape } from './shape.ts';
+import {
+  tiledFilterGrad,
+  tiledFilterGradGrid,
+  tiledForward,
+  tiledForwardGrid,
+  tiledInputGrad,
+  tiledInputGradGrid,
+} from './tiled.wgsl.ts';
 import { convLayout, convUniforms, type ConvKind, type ConvVariant, type Epilogue } from './wgsl.ts';
 
 /** What the choice hangs on besides the shape. */
@@ -60,6 +68,7 @@ export function variants(
 ): readonly ConvVariant[] {
   const all = [plain(kind, shape, epilogue)];
   if (isDepthwise(shape)) return [...all, depthwise(kind, shape, epilogue)];
+  all.push(tiled(kind, shape, epilogue));
   const hasQuads = convLayout(shape).isCVec || isRowMode(shape) || kind === 'inputGrad';
   if (hasQuads && traits.lanes >= 4 && traits.lanes <= 64)
     for (const width of [16, 8] as const)
@@ -89,7 +98,12 @@ function byRule(
   traits: ConvTraits,
 ): string {
   if (isDepthwise(shape)) return 'depthwise';
-  if (!traits.isSoftware || candidates.length === 1) return 'plain';
+  const names = candidates.map(({ name }) => name);
+  // Barriers are dear where a program runs the threads one after the other, and free on GPUs; narrow channels would leave
+  // most of a tile empty.
+  const isWide = Math.min(shape.inC, shape.outC) / shape.groups >= 8;
+  if (!traits.isSoftware) return isWide ? 'tiled' : 'plain';
+  if (!names.includes('lanes x16')) return 'plain';
   // A tile of 8 channels costs more than half of one of 16: worth it where 16 would be mostly empty.
   const channels = (kind === 'inputGrad' ? shape.inC : shape.outC) / shape.groups;
   return Math.ceil(channels / 8) * 1.25 <= Math.ceil(channels / 16) * 2 ? 'lanes x8' : 'lanes x16';
@@ -125,15 +139,42 @@ function lanes(kind: ConvKind, shape: ConvShape, epilogue: Epilogue, tile: LaneT
   const name = `lanes x${tile.width}`;
   if (kind === 'filterGrad') {
     const { splits, rowsPerSplit } = filterGradSplits(shape);
-    const count = lanesFilterGradTiles(shape, tile) * splits;
-    const uniforms = convUniforms(shape, count, rowsPerSplit);
-    return { name, program: lanesFilterGrad(layout, tile), grid: spread(count), uniforms };
+    const { channels, others } = lanesFilterGradTiles(shape, tile);
+    const uniforms = convUniforms(shape, others * splits, rowsPerSplit);
+    return {
+      name,
+      program: lanesFilterGrad(layout, tile),
+      grid: wideGrid(channels, others * splits),
+      uniforms,
+    };
   }
-  const [program, count] =
+  const [program, { channels, others }] =
     kind === 'forward'
       ? [lanesForward(layout, tile, epilogue), lanesForwardTiles(shape, tile)]
       : [lanesInputGrad(layout, tile), lanesInputGradTiles(shape, tile)];
-  return { name, program, grid: spread(count), uniforms: convUniforms(shape, count) };
+  return { name, program, grid: wideGrid(channels, others), uniforms: convUniforms(shape, others) };
+}
+
+// Channels along x, the others along y and, past its limit, z.
+function wideGrid(channels: number, others: number): Grid {
+  const [y, z] = spread(others);
+  return [channels, y, z];
+}
+
+function tiled(kind: ConvKind, shape: ConvShape, epilogue: Epilogue): ConvVariant {
+  const layout = convLayout(shape);
+  const name = 'tiled';
+  if (kind === 'filterGrad') {
+    const { splits, rowsPerSplit } = filterGradSplits(shape);
+    const { channels, others } = tiledFilterGradGrid(shape);
+    const uniforms = convUniforms(shape, others * splits, rowsPerSplit);
+    return { name, program: tiledFilterGrad(layout), grid: wideGrid(channels, others * splits), uniforms };
+  }
+  const [program, { channels, others }] =
+    kind === 'forward'
+      ? [tiledForward(layout, epilogue), tiledForwardGrid(shape)]
+      : [tiledInputGrad(layout), tiledInputGradGrid(shape)];
+  return { name, program, grid: wideGrid(channels, others), uniforms: convUniforms(shape, others) };
 }
 
 function depthwise(kind: ConvKind, shape: ConvShape, epilogue: Epilogue): ConvVariant {

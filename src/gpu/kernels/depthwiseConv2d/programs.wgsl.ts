@@ -5,7 +5,7 @@
 // split. All of them keep a window of source values in registers, to which each step adds its new ones.
 import { bindings, type Program } from '../../program.ts';
 import type { ConvShape } from '../conv2d/shape.ts';
-import { epilogueKey, forwardHeader, repeat, UNIFORMS, type Epilogue } from '../conv2d/wgsl.ts';
+import { epilogueKey, forwardHeader, KEEP_IF, repeat, UNIFORMS, type Epilogue } from '../conv2d/wgsl.ts';
 
 const MAX_KERNEL = 7;
 
@@ -112,11 +112,11 @@ const weights = (count: number): string => `
   }`;
 
 // A function that reads four channels of a picture, 0 outside.
-const sourceLoader = (buffer: string, height: string, width: string): string => `
+const sourceLoader = (buffer: string, height: string, width: string): string => `${KEEP_IF}
 fn loadAt(b: u32, row: i32, column: i32, c: u32) -> vec4f {
   let isIn = u32(row) < u.${height} && u32(column) < u.${width};
   let at = select(0u, ((b * u.${height} + u32(row)) * u.${width} + u32(column)) * (u.inC / 4u) + c, isIn);
-  return select(vec4f(), ${buffer}[at], isIn);
+  return keepIf(${buffer}[at], isIn);
 }`;
 
 // Steps of a strip.

@@ -1,0 +1,67 @@
+import { afterEach, expect, test } from 'vitest';
+import { setVariantChoices } from '../../variantChoice.ts';
+import { convShape, type Conv2dOptions, type ConvShape } from './shape.ts';
+import { chooseVariant, filterGradSplits, variantKey, variants, type ConvTraits } from './variants.ts';
+import type { ConvKind } from './wgsl.ts';
+
+afterEach(() => {
+  setVariantChoices({});
+});
+
+const LAVAPIPE: ConvTraits = { lanes: 8, isSoftware: true };
+const GPU: ConvTraits = { lanes: 32, isSoftware: false };
+
+const shapeOf = (x: number[], w: number[], options: Conv2dOptions = {}): ConvShape =>
+  convShape(x, w, options);
+const wide = shapeOf([8, 16, 20, 32], [3, 3, 32, 32], { padding: [1, 1] });
+const choose = (kind: ConvKind, shape: ConvShape, traits: ConvTraits): string =>
+  chooseVariant(kind, shape, variants(kind, shape, traits), traits);
+
+test('conv2d variants: the plain one is always there, the others where they apply', () => {
+  const names = (shape: ConvShape, traits: ConvTraits): string[] =>
+    variants('forward', shape, traits).map(({ name }) => name);
+  expect(names(wide, LAVAPIPE)).toEqual(['plain', 'tiled', 'lanes x16', 'lanes x8']);
+  expect(names(wide, { lanes: 0, isSoftware: true })).toEqual(['plain', 'tiled']);
+  const depthwise = shapeOf([1, 8, 8, 8], [3, 3, 1, 8], { groups: 8 });
+  expect(names(depthwise, LAVAPIPE)).toEqual(['plain', 'depthwise']);
+  const oddGroups = shapeOf([1, 8, 8, 6], [3, 3, 3, 4], { groups: 2 });
+  expect(names(oddGroups, LAVAPIPE)).toEqual(['plain', 'tiled']);
+});
+
+test('conv2d variants: lanes on software adapters, tiles on GPUs', () => {
+  expect(choose('forward', wide, LAVAPIPE)).toBe('lanes x16');
+  expect(choose('forward', wide, GPU)).toBe('tiled');
+  const few = shapeOf([8, 16, 20, 32], [1, 1, 32, 24]);
+  expect(choose('forward', few, LAVAPIPE)).toBe('lanes x8');
+  expect(choose('inputGrad', few, LAVAPIPE)).toBe('lanes x16');
+  const picture = shapeOf([8, 128, 160, 3], [7, 7, 3, 16], { stride: [2, 2], padding: [3, 3] });
+  expect(choose('forward', picture, LAVAPIPE)).toBe('lanes x16');
+  expect(choose('forward', picture, GPU)).toBe('plain');
+});
+
+test('conv2d variants: a measured choice comes before the rule', () => {
+  setVariantChoices({ [variantKey('forward', wide)]: 'plain' });
+  expect(choose('forward', wide, GPU)).toBe('plain');
+  expect(choose('inputGrad', wide, GPU)).toBe('tiled');
+});
+
+test('conv2d variants: programs of one layout share a key, whatever the sizes', () => {
+  const keys = [wide, shapeOf([1, 9, 9, 64], [1, 1, 64, 48], { stride: [2, 2] })].map((shape) =>
+    variants('forward', shape, LAVAPIPE).map(({ program }) => program.key),
+  );
+  expect(keys[0]).toEqual(keys[1]);
+  expect(new Set(keys[0]).size).toBe(keys[0].length);
+});
+
+test('conv2d variants: splits of the filter gradient cover all rows', () => {
+  for (const shape of [
+    wide,
+    shapeOf([1, 5, 5, 4], [1, 1, 4, 4]),
+    shapeOf([3, 7, 7, 256], [3, 3, 256, 256]),
+  ]) {
+    const { splits, rowsPerSplit } = filterGradSplits(shape);
+    const rows = shape.batch * shape.outH;
+    expect(splits * rowsPerSplit).toBeGreaterThanOrEqual(rows);
+    expect((splits - 1) * rowsPerSplit).toBeLessThan(rows);
+  }
+});
