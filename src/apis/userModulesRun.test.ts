@@ -82,14 +82,18 @@ custom_hooks = [dict(type='MyHook', a=1, b=2, priority='NORMAL')]
     expect(memory().numTensors).toBe(before);
   });
 
-  test("the template's formula is that of SGD with momentum: the same losses", async () => {
-    const options = 'lr=0.05, momentum=0.9, weight_decay=0.01)\n';
+  test("the template's formula is that of SGD: the same losses, step by step, also under schedules", async () => {
+    const schedules = `data['train']['num_images'] = 12
+lr_config = dict(_delete_=True, policy='poly', power=1, min_lr=0.001, by_epoch=False)
+momentum_config = dict(policy='cyclic', target_ratio=(0.8, 1), cyclic_times=1, step_ratio_up=0.4, by_epoch=False)
+`;
+    const options = `lr=0.05, momentum=0.9, weight_decay=0.01)\n`;
     const own = await run(
-      `${imports('optimizer.my_optimizer')}optimizer = dict(_delete_=True, type='MyOptimizer', ${options}`,
+      `${imports('optimizer.my_optimizer')}${schedules}optimizer = dict(_delete_=True, type='MyOptimizer', ${options}`,
       { [`${FOLDER}/my_optimizer.ts`]: OPTIMIZER },
     );
-    const builtIn = await run(`optimizer = dict(_delete_=True, type='SGD', ${options}`, {});
-    expect(losses(own)).toHaveLength(2);
+    const builtIn = await run(`${schedules}optimizer = dict(_delete_=True, type='SGD', ${options}`, {});
+    expect(losses(builtIn)).toHaveLength(6);
     expect(losses(own)).toEqual(losses(builtIn));
   });
 
