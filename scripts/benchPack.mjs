@@ -46,7 +46,7 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
   process.exit(1);
 }
 ensurePackages();
-const { bundleNode } = await import('./bundleNode.mjs');
+const { buildNode } = await import('./bundleNode.mjs');
 const hasXz = spawnSync('xz', ['--version']).status === 0;
 const archive = resolve(process.argv[2] ?? join(root, 'dist', `tabtrain-bench.tar.${hasXz ? 'xz' : 'gz'}`));
 const work = join(root, 'node_modules/.cache/tabtrain/bench-pack');
@@ -55,10 +55,10 @@ const modules = join(root, 'node_modules');
 const { version: jaxVersion } = JSON.parse(readFileSync(`${modules}/@jax-js/jax/package.json`, 'utf8'));
 
 rmSync(work, { recursive: true, force: true });
-mkdirSync(join(folder, 'bundle'), { recursive: true });
-const bundle = join(await bundleNode('bench/main.ts'), '..');
-for (const file of readdirSync(bundle).filter((name) => name.endsWith('.js')))
-  copyFileSync(join(bundle, file), join(folder, 'bundle', file));
+mkdirSync(folder, { recursive: true });
+const bundle = join(folder, 'bundle');
+await buildNode('bench/main.ts', bundle);
+for (const file of readdirSync(bundle).filter((name) => name.endsWith('.map'))) rmSync(join(bundle, file));
 copyFileSync(join(root, 'bench/torchPeer.py'), join(folder, 'torchPeer.py'));
 for (const part of ['package.json', 'index.js', 'LICENSE.md', 'dist/linux-x64'])
   cpSync(join(modules, 'webgpu', part), join(folder, 'node_modules/webgpu', part), { recursive: true });

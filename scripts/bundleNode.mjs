@@ -17,6 +17,16 @@ export async function bundleNode(entryPoint) {
   const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (built > newestSource()) return entry;
   const started = new Date();
+  await buildNode(entryPoint, outdir);
+  mkdirSync(outdir, { recursive: true });
+  writeFileSync(stamp, '');
+  // The stamp's time is the start: a file saved while bundling is newer.
+  utimesSync(stamp, started, started);
+  return entry;
+}
+
+/** Bundle into a folder of one's own, whatever is there. @param outdir absolute path */
+export async function buildNode(entryPoint, outdir) {
   const { build } = await import('esbuild');
   rmSync(outdir, { recursive: true, force: true });
   await build({
@@ -38,11 +48,6 @@ export async function bundleNode(entryPoint) {
     },
     logLevel: 'error',
   });
-  mkdirSync(outdir, { recursive: true });
-  writeFileSync(stamp, '');
-  // The stamp's time is the start: a file saved while bundling is newer.
-  utimesSync(stamp, started, started);
-  return entry;
 }
 
 function newestSource() {
