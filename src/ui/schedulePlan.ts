@@ -1,88 +1,234 @@
-// The learning rate over a run, computed from a config alone.
+// Learning rate and momentum over a whole run, computed from a config before anything is trained.
 
 import { isDict } from '../lang/plain.ts';
+import { sourceOf } from '../lang/sourceMap.ts';
 import { toErrorReport } from '../errors/trainerError.ts';
-import type { ChartData } from './charts/series.ts';
+import type { GroupStart, RunPlanInput, ScheduleRun, ValuesAt } from '../schedules/index.ts';
+import type { ConfigPlan } from '../worker/protocol.ts';
+import { formatValue, plural } from './format.ts';
 
-/** Iterations an epoch to draw with while no run has counted the pictures. */
-const ASSUMED_ITERS_PER_EPOCH = 100;
+/** Iterations an epoch to draw with while the data set is not known. */
+export const ASSUMED_ITERS_PER_EPOCH = 100;
 const MAX_POINTS = 2000;
+/** Arguments that may hold a value for each group: the groups' numbers count then. */
+const PER_GROUP_KEYS = ['max_lr', 'base_momentum', 'max_momentum'];
+
+/** What one or several groups of the optimizer share. */
+export interface ScheduleCurve {
+  readonly label: string;
+  /** What put parameters into its groups. */
+  readonly rules: readonly string[];
+  /** Trained parameters; null while only the config is known. */
+  readonly tensorCount: number | null;
+  /** Beside the plan's `iters`. */
+  readonly lr: readonly number[];
+  /** Null when the optimizer has none. */
+  readonly momentum: readonly number[] | null;
+}
+
+export interface Fact {
+  readonly term: string;
+  readonly value: string;
+}
 
 export type SchedulePlan =
   | { readonly kind: 'problem'; readonly message: string }
   | {
-      readonly kind: 'curve';
-      readonly data: ChartData;
+      readonly kind: 'curves';
+      /** Where the curves are sampled, counted from 0. */
+      readonly iters: readonly number[];
       readonly itersPerEpoch: number;
-      readonly facts: readonly { readonly term: string; readonly value: string | number }[];
+      readonly maxIters: number;
+      readonly curves: readonly ScheduleCurve[];
+      readonly facts: readonly Fact[];
+      /** Why momentum is not drawn, if a config asks for it. */
+      readonly momentumProblem: string | null;
     };
 
 type Dict = Readonly<Record<string, unknown>>;
+interface StartGroup extends GroupStart {
+  readonly rules: readonly string[];
+  readonly tensorCount: number | null;
+}
 
 /**
- * Compute the curve of a config's `lr_config`.
- * @param itersPerEpoch of a run of the config, or null
+ * Compute the curves of a config's `lr_config` and `momentum_config` for every group.
+ * @param plan the optimizer's groups; null draws one group with the optimizer's own values
+ * @param itersPerEpoch null assumes {@link ASSUMED_ITERS_PER_EPOCH}
  */
-export async function planSchedule(config: Dict, itersPerEpoch: number | null): Promise<SchedulePlan> {
-  const { optimizer, lr_config: lrConfig, runner, total_epochs } = config;
-  if (!isDict(lrConfig)) return problem('The config has no lr_config: the learning rate stays as it is.');
-  if (!isDict(optimizer) || typeof optimizer['lr'] !== 'number') {
-    return problem('optimizer.lr must be a number: the schedule starts from it.');
-  }
-  const runnerCfg = isDict(runner) ? runner : { type: 'EpochBasedRunner', max_epochs: total_epochs };
-  const isByIter = runnerCfg['type'] === 'IterBasedRunner';
-  const perEpoch = itersPerEpoch ?? ASSUMED_ITERS_PER_EPOCH;
-  const length = Number(isByIter ? runnerCfg['max_iters'] : runnerCfg['max_epochs']);
-  if (!Number.isInteger(length) || length <= 0) {
-    return problem(`runner.${isByIter ? 'max_iters' : 'max_epochs'} must be a positive whole number.`);
-  }
-  const maxIters = isByIter ? length : length * perEpoch;
-  const maxEpochs = isByIter ? undefined : length;
+export async function planSchedule(
+  config: Dict,
+  plan: Pick<ConfigPlan, 'groups' | 'optimizer'> | null,
+  itersPerEpoch: number | null,
+): Promise<SchedulePlan> {
   try {
-    const { createLrSchedule } = await import('../schedules/index.ts');
-    const runnerType = isByIter ? ('iter' as const) : ('epoch' as const);
-    const schedule = createLrSchedule(lrConfig, { maxEpochs, maxIters, itersPerEpoch: perEpoch, runnerType });
-    const type = String(optimizer['type'] ?? '');
-    const bases = schedule.initialLrs([optimizer['lr']], type);
-    const x = samplePoints(maxIters, warmupIters(lrConfig, perEpoch), isByIter ? null : perEpoch);
-    const values = x.map((iter) => {
-      const epoch = Math.floor(iter / perEpoch);
-      return schedule.lrAt({ epoch, iter, innerIter: iter % perEpoch }, bases, type)[0];
-    });
-    const warmup = typeof lrConfig['warmup'] === 'string' ? lrConfig['warmup'] : 'none';
-    return {
-      kind: 'curve',
-      itersPerEpoch: perEpoch,
-      // People count iterations from 1.
-      data: { x: x.map((iter) => iter + 1), lines: [{ label: 'lr', values }] },
-      facts: [
-        { term: 'Policy', value: String(lrConfig['policy']) },
-        { term: 'Warm-up', value: warmup === 'none' ? warmup : `${warmup}, ${lrConfig['warmup_iters']}` },
-        { term: 'Optimizer', value: type },
-        { term: 'Base rate', value: optimizer['lr'] },
-        { term: 'Last rate', value: values.at(-1) ?? NaN },
-      ],
-    };
+    return await plannedOrThrow(config, plan, itersPerEpoch ?? ASSUMED_ITERS_PER_EPOCH);
   } catch (error) {
     return problem(toErrorReport(error).message);
   }
 }
 
-/** Evenly spread iterations, and both sides of every epoch's start and of the warm-up's end: rates jump there. */
-function samplePoints(maxIters: number, warmup: number, perEpoch: number | null): number[] {
+async function plannedOrThrow(
+  config: Dict,
+  plan: Pick<ConfigPlan, 'groups' | 'optimizer'> | null,
+  perEpoch: number,
+): Promise<SchedulePlan> {
+  const { lr_config: lr, momentum_config: momentum, optimizer } = config;
+  const lrConfig = isDict(lr) ? lr : null;
+  const momentumConfig = isDict(momentum) ? momentum : null;
+  const run = readRun(config, perEpoch);
+  if (typeof run === 'string') return problem(run);
+  const all = plan ? plan.groups.map(toStart) : ownGroup(optimizer);
+  if (all.length === 0) return problem('optimizer.lr must be a number: the schedule starts from it.');
+  // Groups with the same start have the same curves, unless a list has a value for each.
+  const isPerGroup = PER_GROUP_KEYS.some(
+    (key) => Array.isArray(lrConfig?.[key]) || Array.isArray(momentumConfig?.[key]),
+  );
+  const groups = isPerGroup ? all.filter(isTrained) : merge(all.filter(isTrained));
+  const type = plan?.optimizer ?? String(isDict(optimizer) ? optimizer['type'] : '');
+  const input: RunPlanInput = {
+    groups: isPerGroup ? all : groups,
+    optimizer: type,
+    run,
+    sourcesOf: (cfg) => ({ isFloat: (key) => sourceOf(cfg, key)?.isFloat ?? false }),
+  };
+  const { planLrs, planMomenta } = await import('../schedules/index.ts');
+  const iters = samplePoints(run, lrConfig, momentumConfig);
+  const places = groups.map((group) => input.groups.indexOf(group));
+  const lrs = columns(planLrs(lrConfig, input), iters, places);
+  let momenta: number[][] | null = null;
+  let momentumProblem: string | null = null;
+  try {
+    const at = planMomenta(momentumConfig, input);
+    momenta = at && columns(at, iters, places);
+  } catch (error) {
+    momentumProblem = toErrorReport(error).message;
+  }
+  return {
+    kind: 'curves',
+    iters,
+    itersPerEpoch: perEpoch,
+    maxIters: run.maxIters,
+    curves: groups.map((group, i) => ({
+      label: groups.length === 1 ? 'all parameters' : labelOf(group),
+      rules: group.rules,
+      tensorCount: group.tensorCount,
+      lr: lrs[i],
+      momentum: momenta?.[i] ?? null,
+    })),
+    facts: [
+      { term: 'Optimizer', value: type },
+      { term: 'Learning rate', value: lrConfig ? String(lrConfig['policy']) : 'stays as it is' },
+      { term: 'Warm-up', value: describeWarmup(lrConfig) },
+      { term: 'Momentum', value: momentumConfig ? String(momentumConfig['policy']) : 'stays as it is' },
+      { term: 'Length', value: describeLength(run) },
+    ],
+    momentumProblem,
+  };
+}
+
+/** Most rows of the table of values. */
+const MAX_ROWS = 40;
+
+/** Indices into `iters` worth a row: both ends, both sides of each jump, and some between. */
+export function tableIters({ iters, curves }: Extract<SchedulePlan, { kind: 'curves' }>): number[] {
+  const chosen = new Set([0, iters.length - 1]);
+  const step = Math.max(1, Math.floor(iters.length / (MAX_ROWS / 2)));
+  for (let at = 0; at < iters.length; at += step) chosen.add(at);
+  for (let at = 1; at < iters.length && chosen.size < MAX_ROWS; at++) {
+    const jumps = curves.some(({ lr }) => Math.abs(lr[at] - lr[at - 1]) > 0.3 * Math.abs(lr[at - 1]));
+    if (jumps && at > 1) chosen.add(at - 1).add(at);
+  }
+  return [...chosen].sort((a, b) => a - b);
+}
+
+/** What the run's length is, or why it can't be told. */
+function readRun(config: Dict, perEpoch: number): ScheduleRun | string {
+  const { runner, total_epochs: totalEpochs } = config;
+  const cfg = isDict(runner) ? runner : { type: 'EpochBasedRunner', max_epochs: totalEpochs };
+  const key = cfg['type'] === 'IterBasedRunner' ? 'max_iters' : 'max_epochs';
+  const length = Number(cfg[key]);
+  if (!Number.isInteger(length) || length <= 0) return `runner.${key} must be a positive whole number.`;
+  return key === 'max_iters'
+    ? { maxIters: length, itersPerEpoch: perEpoch, runnerType: 'iter' }
+    : { maxEpochs: length, maxIters: length * perEpoch, itersPerEpoch: perEpoch, runnerType: 'epoch' };
+}
+
+function toStart(group: ConfigPlan['groups'][number]): StartGroup {
+  const { lr, momentum, betas, rules, tensorCount } = group;
+  return { lr, momentum: momentum ?? undefined, betas: betas ?? undefined, rules, tensorCount };
+}
+
+function ownGroup(optimizer: unknown): StartGroup[] {
+  if (!isDict(optimizer)) return [];
+  const { lr, momentum, betas } = optimizer;
+  if (typeof lr !== 'number') return [];
+  return [
+    {
+      lr,
+      momentum: typeof momentum === 'number' ? momentum : undefined,
+      betas: Array.isArray(betas) ? betas.map(Number) : undefined,
+      rules: [],
+      tensorCount: null,
+    },
+  ];
+}
+
+function isTrained({ tensorCount }: StartGroup): boolean {
+  return tensorCount !== 0;
+}
+
+function merge(groups: readonly StartGroup[]): StartGroup[] {
+  const merged = new Map<string, StartGroup>();
+  for (const group of groups) {
+    const key = [group.lr, group.momentum, group.betas?.[0]].join(' ');
+    const other = merged.get(key);
+    const tensorCount = (other?.tensorCount ?? 0) + (group.tensorCount ?? 0);
+    const rules = [...new Set([...(other?.rules ?? []), ...group.rules])];
+    merged.set(key, { ...group, rules, tensorCount: group.tensorCount === null ? null : tensorCount });
+  }
+  return [...merged.values()];
+}
+
+function labelOf({ rules, lr }: StartGroup): string {
+  const [first = `lr ${formatValue(lr)}`, ...others] = rules;
+  return others.length === 0 ? first : `${first} and ${plural(others.length, 'more rule')}`;
+}
+
+/** One list per place in the groups. */
+function columns(valuesAt: ValuesAt, iters: readonly number[], places: readonly number[]): number[][] {
+  const rows = iters.map((iter) => valuesAt(iter));
+  return places.map((place) => rows.map((row) => row[place]));
+}
+
+/** Evenly spread iterations, and both sides of every epoch's start and of the warm-ups' ends: values jump there. */
+function samplePoints(run: ScheduleRun, lrConfig: Dict | null, momentumConfig: Dict | null): number[] {
+  const { maxIters, itersPerEpoch } = run;
   const points = new Set<number>();
   const step = Math.max(1, Math.floor(maxIters / MAX_POINTS));
   for (let iter = 0; iter < maxIters; iter += step) points.add(iter);
-  for (const edge of [warmup, maxIters]) points.add(edge - 1).add(edge);
-  if (perEpoch !== null && maxIters / perEpoch <= MAX_POINTS / 2) {
-    for (let edge = perEpoch; edge < maxIters; edge += perEpoch) points.add(edge - 1).add(edge);
+  const warmups = [lrConfig, momentumConfig].map((cfg) => warmupIters(cfg, itersPerEpoch));
+  for (const edge of [...warmups, maxIters]) points.add(edge - 1).add(edge);
+  if (maxIters / itersPerEpoch <= MAX_POINTS / 2) {
+    for (let edge = itersPerEpoch; edge < maxIters; edge += itersPerEpoch) points.add(edge - 1).add(edge);
   }
   return [...points].filter((iter) => iter >= 0 && iter < maxIters).sort((a, b) => a - b);
 }
 
-function warmupIters(lrConfig: Dict, perEpoch: number): number {
-  const length = Number(lrConfig['warmup_iters'] ?? 0);
-  return lrConfig['warmup_by_epoch'] === true ? length * perEpoch : length;
+function warmupIters(cfg: Dict | null, perEpoch: number): number {
+  const length = Number(cfg?.['warmup_iters'] ?? 0);
+  return cfg?.['warmup_by_epoch'] === true ? length * perEpoch : length;
+}
+
+function describeWarmup(cfg: Dict | null): string {
+  if (typeof cfg?.['warmup'] !== 'string') return 'none';
+  const unit = cfg['warmup_by_epoch'] === true ? 'epoch' : 'iteration';
+  return `${cfg['warmup']}, ${plural(Number(cfg['warmup_iters']), unit)}`;
+}
+
+function describeLength({ maxEpochs, maxIters }: ScheduleRun): string {
+  const iterations = plural(maxIters, 'iteration');
+  return maxEpochs === undefined ? iterations : `${plural(maxEpochs, 'epoch')}, ${iterations}`;
 }
 
 function problem(message: string): SchedulePlan {

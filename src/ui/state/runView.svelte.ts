@@ -21,6 +21,8 @@ export interface RunFacts {
   readonly maxEpochs: number | null;
   readonly maxIters: number | null;
   readonly itersPerEpoch: number | null;
+  /** Iterations that were done when it was started; a resumed run has some. */
+  readonly startIter?: number;
   readonly parameterCount: number | null;
   readonly trainableParameterCount: number | null;
 }
