@@ -23,6 +23,7 @@ import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
 import { batchSizeOf, makeLoader, type OpenDataset } from './loaders.ts';
+import { useKernelChoices, type KernelOptions } from './kernelChoices.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { locateError } from './locateError.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
@@ -56,6 +57,8 @@ export interface TrainJob {
   autoScaleLr?: boolean;
   /** Default: the config's, else that of the checkpoint that is resumed, else 0. */
   seed?: number;
+  /** How variants of kernels are chosen. */
+  kernels?: Omit<KernelOptions, 'isDeterministic'>;
   /** Run op by op instead of compiling the steps: slower, the same numbers. Default false. */
   eager?: boolean;
   /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
@@ -98,6 +101,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   const cleanups: (() => void)[] = [];
   let runConfig: RunConfig | null = null;
   let running: BaseRunner | null = null;
+  let saveKernels = (): Promise<void> => Promise.resolve();
   const userModules = new UserModules();
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
@@ -111,6 +115,10 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       startedMs: started.getTime(),
     };
     await initEngine();
+    saveKernels = await useKernelChoices(fs, {
+      ...job.kernels,
+      isDeterministic: runConfig.dict.deterministic === true,
+    });
     const resume = await openResumed(job, runConfig.dict, workDir, logger);
     const seed = job.seed ?? configSeed(runConfig.dict) ?? resume?.seed ?? 0;
     const options = { ...job, workDir, logger, timestamp, seed, runConfig, userModules, resume };
@@ -166,6 +174,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   } finally {
     control.onChange(() => undefined);
     for (const cleanup of cleanups) cleanup();
+    // Measured again next time if they can't be kept.
+    await saveKernels().catch(() => undefined);
   }
 }
 

@@ -47,6 +47,12 @@ export const COMMANDS: readonly Command[] = [
         summary: "scale the learning rate to the batch size (the config's auto_scale_lr)",
       },
       { name: 'seed', value: 'N', summary: 'seed of all random numbers (default: the config, else 0)' },
+      {
+        name: 'kernels',
+        value: 'MODE',
+        summary:
+          'measure: try the variants of each kernel once; rule: go by the kernels; auto: measure on a GPU',
+      },
       { name: 'profile', summary: 'time each op of 5 iterations, and print the table into the log' },
       { name: 'eager', summary: 'run op by op instead of compiling the step: slower, the same numbers' },
     ],

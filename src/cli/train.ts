@@ -1,8 +1,11 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError } from '../errors/trainerError.ts';
 import { parseCfgOptions } from '../config/index.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { installNodeGpu } from '../gpu/nodeGpu.ts';
 import { RunControl } from '../runner/runControl.ts';
+import { readKernelMode } from '../apis/kernelChoices.ts';
 import { train } from '../apis/train.ts';
 import type { Arguments } from './arguments.ts';
 import { createNodeRoot } from './nodeRoot.ts';
@@ -44,6 +47,10 @@ export async function runTrain(args: Arguments): Promise<number> {
       autoScaleLr: args.has('auto-scale-lr'),
       seed,
       eager: args.has('eager'),
+      kernels: {
+        mode: readKernelMode(args.value('kernels')),
+        folder: join(homedir(), '.cache/tabtrain'),
+      },
       readEnv: (name) => process.env[name],
       // Nobody could press Resume here.
       onInvalidLoss: 'go-on',

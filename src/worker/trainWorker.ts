@@ -30,6 +30,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
         onEvent,
         createSampleSource,
         askSecret,
+        kernels: { folder: 'cache' },
       });
     } finally {
       samplePort?.close();

@@ -1,0 +1,76 @@
+// Which variant of each kernel runs on this machine's adapter: measured at the first run of a shape, kept in a file, and
+// used again at every later visit.
+
+import { adapterInfo, setVariantChoices, setVariantTuning, variantChoices } from '../gpu/index.ts';
+import { isDict } from '../lang/plain.ts';
+import { ConfigError } from '../errors/trainerError.ts';
+import type { FileSystem } from '../util/fileSystem.ts';
+
+/**
+ * `measure`: each shape once; `rule`: the kernels' own choice; `auto`: measure on a GPU, where it differs from one to the
+ * other, and go by the rule on a software adapter, whose pipelines take longer to compile than they could save.
+ */
+export type KernelMode = 'auto' | 'measure' | 'rule';
+
+export interface KernelOptions {
+  /** Default auto. */
+  readonly mode?: KernelMode;
+  /** Folder of the remembered choices; without it nothing outlives the run. */
+  readonly folder?: string;
+  /** Refuse variants that round differently. */
+  readonly isDeterministic: boolean;
+}
+
+interface KernelFile {
+  readonly version: 1;
+  readonly adapter: string;
+  /** Variant names by kernel and shape. */
+  readonly choices: Readonly<Record<string, string>>;
+}
+
+/**
+ * Use what is remembered for this adapter and measure the rest.
+ *
+ * @returns what writes the new choices down and switches measuring off; call it when the run ends
+ */
+export async function useKernelChoices(fs: FileSystem, options: KernelOptions): Promise<() => Promise<void>> {
+  const { mode = 'auto', folder, isDeterministic } = options;
+  const { name, isSoftware } = adapterInfo();
+  setVariantChoices({});
+  if (mode === 'rule' || (mode === 'auto' && isSoftware)) return () => Promise.resolve();
+  const path =
+    folder &&
+    `${folder}/kernels-${name.replaceAll(/\W+/g, '-')}${isDeterministic ? '-deterministic' : ''}.json`;
+  if (path) setVariantChoices(await readChoices(fs, path, name));
+  let isChanged = false;
+  setVariantTuning({ isDeterministic, onMeasured: () => (isChanged = true) });
+  return async () => {
+    setVariantTuning(null);
+    const file: KernelFile = { version: 1, adapter: name, choices: variantChoices() };
+    if (path && isChanged) await fs.writeFile(path, `${JSON.stringify(file, null, 1)}\n`);
+    setVariantChoices({});
+  };
+}
+
+/** What is remembered; a file that can't be read is as good as none, since everything can be measured again. */
+async function readChoices(fs: FileSystem, path: string, adapter: string): Promise<Record<string, string>> {
+  if (!(await fs.stat(path))) return {};
+  try {
+    const file: unknown = JSON.parse(await fs.readText(path));
+    if (!isDict(file) || file.version !== 1 || file.adapter !== adapter || !isDict(file.choices)) return {};
+    return Object.fromEntries(
+      Object.entries(file.choices).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    );
+  } catch {
+    return {};
+  }
+}
+
+/** @throws ConfigError `bad-option` */
+export function readKernelMode(text = 'auto'): KernelMode {
+  if (text === 'auto' || text === 'measure' || text === 'rule') return text;
+  throw new ConfigError(`kernels must be auto, measure or rule, but got ${text}`, {
+    code: 'bad-option',
+    hint: 'measure tries every variant of a kernel once; rule takes the one that the kernel itself would',
+  });
+}
