@@ -74,10 +74,25 @@ export async function createLocalSampleSource(
   });
   try {
     if (spec.withUserModules) await userModules.import(spec.configPath, config.dict, context);
-    return new DatasetSampleSource(await buildDataset(config.dict, spec.split, context), spec.seed);
+    const source = new DatasetSampleSource(await buildDataset(config.dict, spec.split, context), spec.seed);
+    return spec.withUserModules ? locating(source, userModules) : source;
   } catch (error) {
     throw userModules.locate(error);
   }
+}
+
+/** The same source; what a person's own dataset or transform throws gets its line. */
+function locating(source: SampleSource, userModules: UserModules): SampleSource {
+  return {
+    getSample: async (index, epoch) => {
+      try {
+        return await source.getSample(index, epoch);
+      } catch (error) {
+        throw userModules.locate(error);
+      }
+    },
+    changeDataset: (change) => source.changeDataset?.(change),
+  };
 }
 
 /** Leave out the keys that mmdet keeps beside a dataset for its loader; take the pipeline of another dataset. */

@@ -138,6 +138,34 @@ momentum_config = dict(policy='cyclic', target_ratio=(0.8, 1), cyclic_times=1, s
     );
   });
 
+  test('a transform of theirs runs where the samples are made, and its throw is told there', async () => {
+    const transform = `import { PIPELINES, type Results, type Transform } from 'mmdet/datasets';
+@PIPELINES.registerModule()
+export class Counting implements Transform {
+  count = 0;
+  constructor(readonly args: { most: number }) {}
+  async call(results: Results): Promise<Results> {
+    this.count += 1;
+    if (this.count > this.args.most) throw new Error(\`more than \${this.args.most}\`);
+    return results;
+  }
+}
+`;
+    const config = (most: number): string => `custom_imports = dict(imports='mine.counting')
+data['train']['pipeline'] = [
+    dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', img_scale=(64, 64), keep_ratio=True), dict(type='RandomFlip', flip_ratio=0.5),
+    dict(type='Normalize', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]), dict(type='Pad', size_divisor=32),
+    dict(type='Counting', most=${most}),
+    dict(type='DefaultFormatBundle'), dict(type='Collect', keys=['img', 'gt_bboxes', 'gt_labels'])]
+`;
+    const files = { 'workspace/mine/counting.ts': transform };
+    expect(losses(await run(config(100), files))).toHaveLength(2);
+    expect(await run(config(1), files)).toMatch(
+      /Counting\.call threw Error: more than 1\n {2}at workspace\/mine\/counting\.ts:8:44$/,
+    );
+  });
+
   test('a constructor without call, or that returns no optimizer, is told at its name in the config', async () => {
     const own = template('my_optimizer_constructor');
     const cfg = `${imports('optimizer.c')}optimizer = dict(constructor='MyOptimizerConstructor')\n`;
