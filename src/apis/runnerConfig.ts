@@ -14,7 +14,13 @@ export function readWorkflow(value: unknown): Workflow {
   if (value === undefined || value === null) return [['train', 1]];
   const entries: unknown[] = Array.isArray(value) && !(value instanceof Tuple) ? value : [];
   const valid = entries.every(
-    (e) => e instanceof Tuple && e.length === 2 && typeof e[0] === 'string' && typeof e[1] === 'number',
+    (e) =>
+      e instanceof Tuple &&
+      e.length === 2 &&
+      typeof e[0] === 'string' &&
+      typeof e[1] === 'number' &&
+      Number.isInteger(e[1]) &&
+      e[1] >= 0,
   );
   if (entries.length > 0 && valid) {
     const workflow = entries as unknown as Workflow;

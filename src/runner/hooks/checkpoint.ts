@@ -1,4 +1,5 @@
 import type { ArgSpec } from '../../registry/argSpec.ts';
+import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner, RunPosition } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
@@ -18,6 +19,8 @@ interface CheckpointHookArgs {
   /** Added to each checkpoint's meta. */
   meta?: Record<string, unknown>;
   filenameTmpl?: string;
+  /** Without effect, as is `sync_buffer`. */
+  fileClientArgs?: unknown;
   /** Keep `latest.pth` pointing to the newest. Default true. */
   createSymlink?: boolean;
 }
@@ -65,8 +68,12 @@ export class CheckpointHook extends Hook {
   /** Path of the newest, in MMCV's count; also while it is being written. */
   #last: string | null = null;
 
-  constructor(args: CheckpointHookArgs = {}) {
+  constructor(args: CheckpointHookArgs = {}, context?: BuildContext) {
     super();
+    if (args.fileClientArgs)
+      context?.services.warn(
+        'checkpoint_config.file_client_args has nothing to choose: checkpoints go to the storage of the work dir',
+      );
     this.interval = args.interval ?? -1;
     this.byEpoch = args.byEpoch ?? true;
     this.#saveOptimizer = args.saveOptimizer ?? true;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { DatasetChange } from '../../datasets/datasetChange.ts';
-import { tensor } from '../../gpu/index.ts';
+import { add, memory, read, tensor } from '../../gpu/index.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { SGD } from '../../optim/index.ts';
@@ -13,6 +13,7 @@ import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';
 import { CheckpointHook } from './checkpoint.ts';
 import { EarlyStoppingHook } from './earlyStopping.ts';
+import { EmptyCacheHook } from './emptyCache.ts';
 import { EvalHook } from './evaluation.ts';
 import { Fp16OptimizerHook } from './fp16Optimizer.ts';
 import { GradientCumulativeFp16OptimizerHook } from './gradientCumulativeFp16Optimizer.ts';
@@ -318,6 +319,23 @@ describe('ProfilerHook', () => {
     );
     expect(() => new RFSearchHook()).toThrow('swaps the layers of a running model');
   });
+});
+
+test('EmptyCacheHook gives unused buffers back after each epoch, or after each iteration', async () => {
+  const held: number[] = [];
+  for (const args of [{ afterEpoch: false }, {}, { afterIter: true }]) {
+    const { run } = stage([new EmptyCacheHook(args)]);
+    for (const t of [tensor([1, 2, 3], [3]), tensor([1], [1])]) {
+      const sum = add(t, t);
+      await read(sum);
+      sum.dispose();
+      t.dispose();
+    }
+    await run();
+    held.push(memory().numBytesInGpu);
+  }
+  expect(held[1]).toBeLessThan(held[0]);
+  expect(held[2]).toBeLessThanOrEqual(held[1]);
 });
 
 test('MemoryProfilerHook logs what the run holds, every interval', async () => {
