@@ -82,6 +82,9 @@ export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Serv
     'run.stop': async ({ runId }) => {
       controlOf(runId)?.stop();
     },
+    'run.profile': async ({ runId, iters }) => {
+      controlOf(runId)?.profile(iters);
+    },
     'secret.answer': async ({ id, value }) => {
       open.get(id)?.(value);
       open.delete(id);

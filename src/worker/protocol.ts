@@ -179,6 +179,8 @@ export interface TrainCalls {
   'run.pause': { req: { runId: number }; res: undefined };
   'run.resume': { req: { runId: number }; res: undefined };
   'run.stop': { req: { runId: number }; res: undefined };
+  /** Time each op of the next iterations; `run.profiled` tells the result. */
+  'run.profile': { req: { runId: number; iters: number }; res: undefined };
   /** Answers `secret.asked`; null: the person has none. It is kept in memory only. */
   'secret.answer': { req: { id: number; value: string | null }; res: undefined };
   /** The data worker of the run is gone. */

@@ -1,7 +1,14 @@
 // Everything the page shows about one run, alive or read from disk.
 
 import type { ErrorReport } from '../../errors/trainerError.ts';
-import type { ClassScore, PredictedImage, RunEvent, RunPhase } from '../../util/runEvents.ts';
+import type {
+  ClassScore,
+  MemoryBudget,
+  PredictedImage,
+  RunEvent,
+  RunPhase,
+  StepProfile,
+} from '../../util/runEvents.ts';
 import type { CheckpointInfo, Measure, RunHistory } from '../../worker/protocol.ts';
 
 const MAX_LOG_LINES = 5000;
@@ -46,6 +53,11 @@ export class RunView {
   predictions = $state.raw<{ epoch: number; images: readonly PredictedImage[] } | null>(null);
   perClass = $state.raw<readonly ClassScore[]>([]);
   checkpoints = $state.raw<readonly CheckpointInfo[]>([]);
+  /** What the largest step so far needs of the GPU. */
+  budget = $state.raw<MemoryBudget | null>(null);
+  profile = $state.raw<StepProfile | null>(null);
+  /** A profile was asked for and hasn't come. */
+  isProfiling = $state(false);
 
   readonly isAlive = $derived(['preparing', 'running', 'paused', 'stopping'].includes(this.phase));
 
@@ -58,6 +70,7 @@ export class RunView {
         case 'run.phaseChanged':
           this.phase = event.phase;
           this.error = event.error ?? null;
+          if (!this.isAlive) this.isProfiling = false;
           break;
         case 'run.started':
           this.workDir = event.workDir;
@@ -81,6 +94,13 @@ export class RunView {
           break;
         case 'run.checkpointed':
           this.#addCheckpoint(event);
+          break;
+        case 'run.planned':
+          if (event.budget.total > (this.budget?.total ?? 0)) this.budget = event.budget;
+          break;
+        case 'run.profiled':
+          this.profile = event.profile;
+          this.isProfiling = false;
           break;
         case 'run.noticed':
           break;

@@ -107,6 +107,17 @@ export class Runs {
     await this.#control('run.stop');
   }
 
+  /** Time each op of the next iterations. */
+  async profile(iters: number): Promise<void> {
+    if (!this.active) return;
+    this.active.isProfiling = true;
+    try {
+      await this.#clients.train.call('run.profile', { runId: this.#runId, iters });
+    } catch (error) {
+      this.#notices.addError(error);
+    }
+  }
+
   async remove(workDir: string): Promise<void> {
     await this.#clients.data.call('runs.remove', { workDir });
     await this.refresh();

@@ -1,6 +1,6 @@
 // What the person chose and expects to find again. Kept in localStorage; every value is checked on load.
 
-export const TABS = ['Charts', 'Schedule', 'Data', 'Predictions', 'Checkpoints', 'Parameters'] as const;
+export const TABS = ['Charts', 'Schedule', 'Data', 'Predictions', 'Checkpoints', 'Parameters', 'Profile'] as const;
 export type TabName = (typeof TABS)[number];
 export type Theme = 'system' | 'light' | 'dark';
 export type ChartAxis = 'iterations' | 'epochs';

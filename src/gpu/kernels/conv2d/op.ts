@@ -5,7 +5,7 @@ import { emptyTensor, runProgram } from '../../program.ts';
 import type { Tensor } from '../../tfjs.ts';
 import { columnSum } from '../columnSum/op.ts';
 import { activationGrad } from './activationGrad.ts';
-import { convShape, type Conv2dOptions, type ConvShape } from './shape.ts';
+import { convFlops, convShape, type Conv2dOptions, type ConvShape } from './shape.ts';
 import { chooseVariant, convTraits, filterGradSplits, variants } from './variants.ts';
 import { keepsPreActivation, type ConvKind, type Epilogue } from './wgsl.ts';
 
@@ -89,5 +89,5 @@ function run(kind: ConvKind, shape: ConvShape, reads: Tensor[], writes: Tensor[]
   const variant = candidates.find((candidate) => candidate.name === name);
   invariant(variant, `conv2d has no variant '${name}'`);
   const { program, grid, uniforms } = variant;
-  runProgram(program, { reads, writes, uniforms, areUniformsStatic: true, grid });
+  runProgram(program, { reads, writes, uniforms, areUniformsStatic: true, grid, flops: convFlops(shape) });
 }

@@ -61,3 +61,8 @@ export function convShape(x: readonly number[], w: readonly number[], options: C
     ...{ strideH, strideW, padH, padW, dilationH, dilationW, groups },
   };
 }
+
+/** Floating point operations of the forward pass, and of each of its two gradients: a multiply-add is two. */
+export function convFlops(s: ConvShape): number {
+  return (2 * s.batch * s.outH * s.outW * s.outC * s.kernelH * s.kernelW * s.inC) / s.groups;
+}
