@@ -66,6 +66,7 @@ export abstract class RemoteLoggerHook<T> extends LoggerHook {
       },
       this.#pace,
     );
+    this.#sender.open();
   }
 
   /** Hand a record over; returns at once. */

@@ -7,7 +7,7 @@ export interface Outlet<T> {
   /** Said in messages: `W&B`. */
   readonly name: string;
   /**
-   * Deliver in order; resolves once the server has all of them. Called again with the same and newer records when it
+   * Deliver in order, after opening the run if need be; resolves once the server has all of them. Called again with the same and newer records when it
    * throws, so sending twice must do no harm.
    * @throws DeliveryError
    */
@@ -52,6 +52,7 @@ export class Sender<T> {
   readonly #abort = new AbortController();
   #pumping: Promise<void> | null = null;
   #state: 'fine' | 'away' | 'refused' = 'fine';
+  #isOpen = false;
   #isClosing = false;
   #wake: () => void = () => undefined;
 
@@ -65,6 +66,11 @@ export class Sender<T> {
     this.#queue = queue;
     this.#tell = tell;
     this.#pace = pace;
+  }
+
+  /** Open the run before there is anything to deliver, so that a wrong key or address is told early. */
+  open(): void {
+    this.#start();
   }
 
   /** Take a record; returns at once. */
@@ -98,8 +104,7 @@ export class Sender<T> {
   }
 
   #start(): void {
-    if (this.#pumping || this.#state === 'refused' || this.#abort.signal.aborted || this.#queue.length === 0)
-      return;
+    if (this.#pumping || this.#state === 'refused' || this.#abort.signal.aborted || !this.#hasWork) return;
     this.#pumping = this.#pump().finally(() => {
       this.#pumping = null;
       // A record may have come after the last look.
@@ -107,13 +112,18 @@ export class Sender<T> {
     });
   }
 
+  get #hasWork(): boolean {
+    return !this.#isOpen || this.#queue.length > 0;
+  }
+
   async #pump(): Promise<void> {
     const { signal } = this.#abort;
     let retryMs = this.#pace.firstRetryMs;
-    while (this.#queue.length > 0 && !signal.aborted) {
+    while (this.#hasWork && !signal.aborted) {
       try {
         const records = await this.#queue.peek(MAX_BATCH);
         await this.#untilAborted(this.#outlet.send(records, signal));
+        this.#isOpen = true;
         this.#queue.drop(records.length);
       } catch (error) {
         if (signal.aborted) return;

@@ -25,6 +25,8 @@ export class TrackingServer {
   readonly requests: Received[] = [];
   /** Asked for every request, with its number from 0. */
   fate: (index: number, request: Received) => Fate = () => 'answer';
+  /** True: pages of other origins may ask (CORS). */
+  allowsPages = false;
   readonly #handle: (request: Received) => Answer;
   readonly #sockets = new Set<Socket>();
   #server: Server | null = null;
@@ -66,6 +68,14 @@ export class TrackingServer {
       for await (const chunk of request) chunks.push(chunk as Buffer);
     } catch {
       return;
+    }
+    if (this.allowsPages) {
+      response.setHeader('Access-Control-Allow-Origin', '*');
+      response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type');
+      if (request.method === 'OPTIONS') {
+        response.writeHead(204).end();
+        return;
+      }
     }
     const { authorization } = request.headers;
     const received = {
