@@ -85,6 +85,7 @@ interface Ran {
   readonly optimizer: unknown;
   readonly records: readonly Record<string, unknown>[];
   readonly checkpoints: readonly string[];
+  readonly scaler: unknown;
   readonly hookMsgs: unknown;
 }
 
@@ -133,6 +134,7 @@ async function run(
       return record;
     }),
     checkpoints: (await fs.list(workDir)).map(({ name }) => name).filter((name) => /\d\.pth$/.test(name)),
+    scaler: runner.meta.fp16,
     hookMsgs: JSON.parse(JSON.stringify(runner.meta.hook_msgs ?? null).replace(/"[^"]*\//g, '"')) as unknown,
   };
   runner.logBuffer.clear();
@@ -173,6 +175,16 @@ const adamw = {
   log_config,
 };
 
+const fp16 = { loss_scale: { init_scale: 2 ** 123, growth_interval: 3 } };
+const halfSgd = {
+  ...sgd,
+  optimizer_config: { type: 'Fp16OptimizerHook', grad_clip: { max_norm: 1 }, ...fp16 },
+};
+const halfAdamw = {
+  ...adamw,
+  optimizer_config: { type: 'GradientCumulativeFp16OptimizerHook', cumulative_iters: 4, ...fp16 },
+};
+
 const flow: Workflow = [
   ['train', 2],
   ['val', 1],
@@ -210,6 +222,8 @@ const cases: [string, Record<string, unknown>][] = [
   ['AdamW + cosine + GradientCumulative, checkpoints by iteration', { ...byIter, ...adamw, ...everyIter }],
   ['AdamW + cosine + GradientCumulative, checkpoints inside epochs', { ...byEpoch, ...adamw, ...everyThird }],
   ['AdamW + cosine + GradientCumulative, checkpoints by epoch', { ...byEpoch, ...adamw, ...everyEpoch }],
+  ['SGD + EMA + cyclic, a loss scale that overflows and grows', { ...byIter, ...halfSgd, ...everyIter }],
+  ['AdamW + GradientCumulative with a loss scale', { ...byIter, ...halfAdamw, ...everyIter }],
 ];
 
 describe('law: resumed from any checkpoint, the run gives the tensors and the log of the straight one', () => {
@@ -227,6 +241,7 @@ describe('law: resumed from any checkpoint, the run gives the tensors and the lo
       // The records from the checkpoint on, none missing and none twice.
       const done = doneAt(name);
       expect(resumed.records, where).toEqual(straight.records.filter((record) => endOf(record) >= done));
+      expect(resumed.scaler, where).toEqual(straight.scaler);
       expect(resumed.hookMsgs, where).toEqual(straight.hookMsgs);
     }
   });
