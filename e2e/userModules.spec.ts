@@ -85,6 +85,7 @@ test('the templates train: own optimizer and hook, then own optimizer constructo
     .replace(/num_images=320/, 'num_images=4')
     .replace(/num_images=48/g, 'num_images=2')
     .replace(/samples_per_gpu=8/, 'samples_per_gpu=2')
+    .replace('img_scale = (128, 128)', 'img_scale = (64, 64)')
     .replace(/max_epochs=\d+/, 'max_epochs=1')
     .replace(/log_config = dict\(interval=\d+\)/, 'log_config = dict(interval=1)')}
 custom_imports = dict(

@@ -170,10 +170,10 @@ describe("what goes wrong is told at the person's line", () => {
   test('the class instead of the module', async () => {
     expect(await failure({ 'workspace/mine/opt.ts': OPTIMIZER }, 'mine.opt.MyOptimizer'))
       .toMatchInlineSnapshot(`
-      "imports names modules, but 'mine.opt.MyOptimizer' is none: MyOptimizer is something in workspace/mine/opt.ts
-        at custom_imports.imports[0]
-        hint: write 'mine.opt': what the module registers is there once it is imported"
-    `);
+        "imports names modules, but 'mine.opt.MyOptimizer' is none: MyOptimizer looks like a class in workspace/mine/opt.ts
+          at custom_imports.imports[0]
+          hint: write 'mine.opt': what the module registers is there once it is imported"
+      `);
   });
   test('a missing relative import', async () => {
     const text = "import { OPTIMIZERS } from './registry';\nvoid OPTIMIZERS;\n";
@@ -258,13 +258,13 @@ describe("what goes wrong is told at the person's line", () => {
     const files = { 'workspace/a.ts': OPTIMIZER, 'workspace/b.ts': `// again\n${OPTIMIZER}` };
     expect(await failure(files, 'a', 'b')).toMatchInlineSnapshot(`
       "MyOptimizer is already registered in optimizer (by class MyOptimizer at workspace/a.ts:6:1)
-        at workspace/b.ts:7:1
+        at custom_imports.imports[1] (workspace/b.ts:7:1)
         hint: choose another name, or pass force: true to replace the first one"
     `);
     const ours = OPTIMIZER.replaceAll('MyOptimizer', 'SGD');
     expect(await failure({ 'workspace/c.ts': ours }, 'c')).toMatchInlineSnapshot(`
       "SGD is already registered in optimizer (by class SGD)
-        at workspace/c.ts:6:1
+        at custom_imports.imports[0] (workspace/c.ts:6:1)
         hint: choose another name, or pass force: true to replace the first one"
     `);
     const forced = ours.replace('registerModule()', 'registerModule({ force: true })');

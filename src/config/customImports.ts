@@ -56,7 +56,7 @@ export function missingModule(
   const dot = name.lastIndexOf('.');
   const last = name.slice(dot + 1);
   return {
-    message: `imports names modules, but '${name}' is none: ${last} must be ${/^[A-Z]/.test(last) ? 'a class in' : 'something in'} ${found}`,
+    message: `imports names modules, but '${name}' is none: ${last} looks like ${/^[A-Z]/.test(last) ? 'a class' : 'something'} in ${found}`,
     hint: `write '${name.slice(0, dot)}': what the module registers is there once it is imported`,
   };
 }
