@@ -43,7 +43,7 @@ describe('custom_imports', () => {
     const files = { 'workspace/m/opt.ts': '' };
     expect(await problems("['m.opt', 'm.opt.MyOpt', 'nowhere']", files)).toMatchInlineSnapshot(`
       [
-        "error 1:41 imports names modules, but 'm.opt.MyOpt' is none: MyOpt must be a class in workspace/m/opt.ts",
+        "error 1:41 imports names modules, but 'm.opt.MyOpt' is none: MyOpt looks like a class in workspace/m/opt.ts",
         "error 1:56 the module 'nowhere' of custom_imports must be in the workspace, but there is no workspace/nowhere.ts",
       ]
     `);
