@@ -1,6 +1,7 @@
 // Sums and maxima over axes, in a fixed order, and the place of the maximum.
 import { emptyTensor, runProgram, spread } from '../../program.ts';
 import { tf, type Tensor } from '../../tfjs.ts';
+import { fillTensor } from '../fill/op.ts';
 import { argMaxProgram, reduceProgram, type Reduction } from './op.wgsl.ts';
 
 /** A tensor seen as [outer, mid, inner], of which mid is reduced. */
@@ -29,6 +30,8 @@ export function reduce(
   outShape: readonly number[],
   scale = 1,
 ): Tensor {
+  // WebGPU binds no empty buffers.
+  if (x.size === 0) return fillTensor(outShape, kind === 'sum' ? 0 : -Infinity);
   return tf.tidy(() => {
     let source = x;
     let { mid } = shape;
