@@ -104,8 +104,7 @@ export function lanesForward(layout: ConvLayout, tile: LaneTile, epilogue: Epilo
   const rows = Array.from({ length: PIXELS }, (_, i) => `x${i}`);
   const loadX = isCVec
     ? (i: number) => `let x${i} = keepIf(x[(at${i} + k) / 4u], in${i});`
-    : (i: number) =>
-        `let x${i} = vec4f(${[0, 1, 2, 3].map((q) => `loadRow(row${i}, at${i} + i32(k + ${q}u), in${i} && k + ${q}u < steps)`).join(', ')});`;
+    : (i: number) => `let x${i} = loadRow(row${i}, at${i} + i32(k), select(0u, steps - k, in${i}));`;
   // With rows of kernelW * inC values, the columns are part of the steps.
   const kw = isCVec ? 'kw' : '0u';
   return {
@@ -182,11 +181,15 @@ ${MAIN(lanes)}
   };
 }
 
-// One value of a row of the picture; 0 outside.
+// Four values of a row of the picture, of which `live` count; 0 outside. Without short-circuits: with them, SwiftShader
+// takes minutes and gigabytes to compile the loads of a tile.
 const ROW_LOADER = `
-fn loadRow(row: u32, at: i32, isIn: bool) -> f32 {
-  let inside = isIn && u32(at) < u.inW * u.inC;
-  return select(0.0, x[row + select(0u, u32(at), inside)], inside);
+fn loadRow(row: u32, at: i32, live: u32) -> vec4f {
+  let places = vec4u(vec4i(at) + vec4i(0, 1, 2, 3));
+  let isIn = (places < vec4u(u.inW * u.inC)) & (vec4u(0u, 1u, 2u, 3u) < vec4u(live));
+  let from4 = select(vec4u(), places, isIn) + vec4u(row);
+  let v = vec4f(x[from4.x], x[from4.y], x[from4.z], x[from4.w]);
+  return bitcast<vec4f>(bitcast<vec4u>(v) & select(vec4u(), vec4u(0xffffffffu), isIn));
 }`;
 
 /**
@@ -340,7 +343,7 @@ export function lanesFilterGrad(layout: ConvLayout, tile: LaneTile): Program {
         let xv = keepIf(x[(xRow + select(0u, u32(iw) * u.inC, isIn)) / 4u], isIn);`
       : `let at = i32(column * u.strideW * u.inC) + atW;
         let isIn = isRowIn${isLive};
-        let xv = vec4f(${[0, 1, 2, 3].map((q) => `loadRow(xRow, at + ${q}, isIn && k + ${q}u < steps)`).join(', ')});`;
+        let xv = loadRow(xRow, at, select(0u, steps - k, isIn));`;
   };
   return {
     key: `${keyOf('conv2dFilterGrad', layout)}${tileKey(tile)}`,
