@@ -9,6 +9,7 @@ export * from './closureOptimizer.ts';
 export * from './defaultConstructor.ts';
 export * from './elementwiseOptimizer.ts';
 export * from './elementwiseRule.ts';
+export * from './fusedMultiplyAdd.ts';
 export * from './gradClip.ts';
 export * from './gradSums.ts';
 export * from './lbfgs.ts';

@@ -1,6 +1,7 @@
 // The arithmetic of LBFGS on flat vectors, apart from where parameters and gradients live.
 
-import { dot, largest, strongWolfe, type Evaluation, type Vector } from './strongWolfe.ts';
+import { fusedMultiplyAdd } from './fusedMultiplyAdd.ts';
+import { dot, largest, roundingOf, strongWolfe, type Evaluation, type Vector } from './strongWolfe.ts';
 
 export interface LbfgsOptions {
   readonly lr: number;
@@ -60,7 +61,7 @@ export async function lbfgsStep(
     y: state.old_dirs ?? [],
     s: state.old_stps ?? [],
     ro: state.ro ?? [],
-    round: x instanceof Float32Array ? Math.fround : (value) => value,
+    round: roundingOf(x),
   };
   for (let n = 1; n <= maxIter; n++) {
     state.n_iter++;
@@ -72,7 +73,8 @@ export async function lbfgsStep(
       state.al ??= new Array<number | null>(options.historySize).fill(null);
       d = twoLoops(grad, history, scale, state.al);
     }
-    t = state.n_iter === 1 ? Math.min(1, 1 / absoluteSum(grad)) * lr : lr;
+    const { round } = history;
+    t = state.n_iter === 1 ? round(Math.min(1, round(1 / absoluteSum(grad))) * round(lr)) : lr;
     lastGrad = grad;
     lastLoss = current.loss;
     if (dot(grad, d) > -toleranceChange) break;
@@ -81,7 +83,13 @@ export async function lbfgsStep(
     const at = (distance: number): Vector => plus(from, direction, distance);
     let used = 0;
     if (options.useStrongWolfe) {
-      const found = await strongWolfe(async (distance) => evaluate(at(distance)), t, direction, current);
+      const found = await strongWolfe(
+        async (distance) => evaluate(at(distance)),
+        t,
+        direction,
+        current,
+        state.n_iter === 1 && t !== lr,
+      );
       ({ t, evaluations: used } = found);
       current = found;
       x = at(t);
@@ -149,22 +157,29 @@ function twoLoops(grad: Vector, { y, s, ro, round }: History, scale: number, al:
   }
   let r = times(q, scale);
   for (let i = 0; i < y.length; i++) {
-    r = plus(r, s[i], (al[i] ?? 0) - dot(y[i], r) * ro[i]);
+    r = plus(r, s[i], round((al[i] ?? 0) - round(dot(y[i], r) * ro[i])));
   }
   return r;
 }
 
 function absoluteSum(a: Vector): number {
+  const round = roundingOf(a);
   let sum = 0;
-  for (const value of a) sum += Math.abs(value);
+  for (const value of a) sum = round(sum + Math.abs(value));
   return sum;
 }
 
 function times(a: Vector, factor: number): Vector {
-  return a.map((value) => value * factor);
+  const rounded = roundingOf(a)(factor);
+  return a.map((value) => value * rounded);
 }
 
 /** a + factor b, rounded once. */
 function plus(a: Vector, b: Vector, factor: number): Vector {
-  return a.map((value, i) => value + factor * b[i]);
+  // A float32 product is exact in float64; one of float64 isn't.
+  if (a instanceof Float32Array) {
+    const rounded = Math.fround(factor);
+    return a.map((value, i) => value + rounded * b[i]);
+  }
+  return a.map((value, i) => fusedMultiplyAdd(factor, b[i], value));
 }
