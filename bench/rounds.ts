@@ -19,6 +19,7 @@ export interface RoundOptions {
   readonly steps: number;
   readonly pipelined?: readonly ContenderName[];
   readonly places: PeerPlaces;
+  onLoaded?(name: ContenderName, loaded: Loaded): void;
   /** Told why a contender gives no number. */
   onMissing(name: ContenderName, why: string): void;
 }
@@ -26,16 +27,19 @@ export interface RoundOptions {
 // A turn of about this length evens out the clock and the first step's cold caches.
 const TURN_MS = 50;
 const MAX_TURN_STEPS = 10;
+// jax-js compiles one pipeline per kernel: minutes for a detector on a software adapter.
+const LOAD_LIMIT_MINUTES = 20;
 
 /** Run all contenders; those that fail are missing in the result. */
 export async function runRounds(options: RoundOptions): Promise<Result[]> {
-  const { job, steps, places, onMissing } = options;
+  const { job, steps, places, onLoaded, onMissing } = options;
   const racers: Racer[] = [];
   // One after the other: compiling side by side would only slow each other's first step.
   for (const name of options.names) {
     const peer = startPeer(name, places);
     try {
-      const loaded = await peer.ask({ do: 'load', job });
+      const loaded = await withinLimit(peer.ask({ do: 'load', job }));
+      onLoaded?.(name, loaded);
       racers.push({ peer, loaded, samples: [], turn: 1, failure: null });
     } catch (error) {
       onMissing(name, messageOf(error));
@@ -87,6 +91,20 @@ async function finish(racer: Racer, { pipelined = [], steps }: RoundOptions): Pr
   } catch (error) {
     racer.failure = messageOf(error);
     return null;
+  }
+}
+
+async function withinLimit<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no first step within ${LOAD_LIMIT_MINUTES} minutes`));
+    }, LOAD_LIMIT_MINUTES * 60_000);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,5 +1,5 @@
 // One training step of each net: our compiled and eager step, stock tfjs, jax-js, PyTorch, side by side.
-import type { ContenderName } from '../contenders/contender.ts';
+import type { ContenderName, Loaded } from '../contenders/contender.ts';
 import { NETS } from '../nets/index.ts';
 import { stepFlops, type NetSpec } from '../nets/netSpec.ts';
 import { markdownTable, megabytes, ratio, shortNumber, type Cell } from '../report.ts';
@@ -54,13 +54,18 @@ export async function measureStep(net: NetSpec, options: SuiteOptions): Promise<
     missing[name] = why;
     progress(`  ${name}: ${why}`);
   };
+  const onLoaded = (name: ContenderName, { firstStepMs, values }: Loaded): void => {
+    progress(
+      `  ${name}: first step after ${shortNumber(firstStepMs / 1000)} s, loss ${values[0].toPrecision(6)}`,
+    );
+  };
   const steps = options.steps ?? DEFAULT_STEPS;
   const { places } = options;
   const pipelined = ['compiled', 'eager'] as const;
   const job = { kind: 'net', net } as const;
   // The best matrix product runs in the same rounds: a share of it means little when the two met different loads.
   const names = [...options.peers, 'matmul'] as const;
-  const all = await runRounds({ names, job, steps, pipelined, places, onMissing });
+  const all = await runRounds({ names, job, steps, pipelined, places, onLoaded, onMissing });
   const results = all.filter(({ name }) => name !== 'matmul');
   const matmul = all.find(({ name }) => name === 'matmul');
   return {
