@@ -155,3 +155,19 @@ test('a value of the wrong kind is refused at its own place, and so is one that 
     }),
   );
 });
+
+test('a registry with a scope keeps its names apart; one without finds what its scoped children have', () => {
+  const run = new Registry<object>('models').child();
+  const kid = new Registry<object>('models', run, undefined, { scope: 'mmkid' });
+  class Net {}
+  kid.registerModule()(Net);
+  expect([run.get('mmkid.Net'), kid.get('Net'), kid.get('mmkid.Net'), run.get('Net')]).toEqual([
+    Net,
+    Net,
+    Net,
+    undefined,
+  ]);
+  expect(() => new Registry<object>('models', run, undefined, { scope: 'mmkid' })).toThrow(
+    'scope mmkid exists',
+  );
+});

@@ -19,24 +19,59 @@ export interface RegisterOptions {
   force?: boolean;
 }
 
+/** Builds from a config dict in place of the class's constructor: MMCV's `build_func`. */
+export type BuildFunc<T> = (cfg: Readonly<Record<string, unknown>>) => T;
+
+export interface RegistryOptions<T> {
+  /** The package's name. */
+  scope?: string;
+  buildFunc?: BuildFunc<T>;
+}
+
 /**
  * Maps config `type` names to classes. A child registry falls back to its parent, so that what a run's own
  * modules register is gone with the run. Source: mmcv 1.7.2 `mmcv/utils/registry.py`.
- * Differs: no scopes (`mmdet.ResNet` is read as `ResNet`), no build_func.
+ *
+ * A registry with a `scope` follows MMCV's rules for packages: names without a scope are its own only, `kid.Name` asks
+ * the child of that scope, and any other scope is looked for from the root.
+ * Differs: in one without (all of tabtrain's own) `mmdet.ResNet` is read as `ResNet` unless a child has that scope.
  */
 export class Registry<T> {
   readonly name: string;
+  readonly scope: string | null;
   readonly #parent: Registry<T> | undefined;
+  readonly #scoped = new Map<string, Registry<T>>();
+  readonly #buildFunc: BuildFunc<T> | undefined;
   readonly #entries = new Map<string, Registrable<T>>();
   /** Where each entry was registered, as far as it is known: `my_optimizer.ts:4:1`. */
   readonly #places = new Map<string, string>();
   readonly #placeNow: () => string | undefined;
 
   /** @param placeNow asked with each registration: which line of the person's code does it */
-  constructor(name: string, parent?: Registry<T>, placeNow: () => string | undefined = () => undefined) {
+  constructor(
+    name: string,
+    parent?: Registry<T>,
+    placeNow: () => string | undefined = () => undefined,
+    { scope, buildFunc }: RegistryOptions<T> = {},
+  ) {
     this.name = name;
+    this.scope = scope ?? null;
     this.#parent = parent;
     this.#placeNow = placeNow;
+    this.#buildFunc = buildFunc;
+    if (scope !== undefined) parent?.addChild(scope, this);
+  }
+
+  /** Names that begin with `scope.` are looked for in `child`. @throws RegistryError `duplicate-scope` */
+  private addChild(scope: string, child: Registry<T>): void {
+    if (this.#scoped.has(scope))
+      throw new RegistryError(`scope ${scope} exists in ${this.name} registry`, { code: 'duplicate-scope' });
+    this.#scoped.set(scope, child);
+  }
+
+  /** What builds from a config instead of the class's constructor; a child has its parent's. */
+  get buildFunc(): BuildFunc<T> | undefined {
+    return this.#buildFunc ?? this.#parent?.buildFunc;
   }
 
   /** A registry whose additions don't reach this one. */
@@ -79,8 +114,24 @@ export class Registry<T> {
 
   /** The class under a name, here or in the parent; `scope.Name` is read as `Name`. */
   get(name: string): Registrable<T> | undefined {
+    const [scope, inner] = splitScopeKey(name);
+    if (this.scope !== null) {
+      if (scope === null || scope === this.scope) return this.#entries.get(inner);
+      const child = this.#scoped.get(scope);
+      if (child) return child.get(inner);
+      if (this.#parent) return this.#root().get(name);
+      throw new RegistryError(`${name}: no registry of ${this.name} has the scope ${scope}`, {
+        code: 'unknown-scope',
+      });
+    }
+    const child = scope === null ? undefined : this.#scoped.get(scope);
+    if (child) return child.get(inner);
     const key = this.#entries.has(name) ? name : name.slice(name.lastIndexOf('.') + 1);
     return this.#entries.get(key) ?? this.#parent?.get(name);
+  }
+
+  #root(): Registry<T> {
+    return this.#parent ? this.#parent.#root() : this;
   }
 
   #placeOf(name: string): string {
@@ -114,6 +165,15 @@ export class Registry<T> {
         : `registered are: ${this.names().sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`,
     });
   }
+}
+
+/**
+ * Split `scope.Name` at the first dot.
+ * @example splitScopeKey('mmdet.ResNet') // ['mmdet', 'ResNet']
+ */
+export function splitScopeKey(key: string): readonly [string | null, string] {
+  const dot = key.indexOf('.');
+  return dot === -1 ? [null, key] : [key.slice(0, dot), key.slice(dot + 1)];
 }
 
 /** Assert that a config value is a dict. */

@@ -2,7 +2,7 @@
 
 import { compatCfg, encodeValue, replaceCfgVals } from '../../config/index.ts';
 import { HOOKS, RUNNERS } from '../../registry/registries.ts';
-import { Registry } from '../../registry/registry.ts';
+import { Registry, splitScopeKey } from '../../registry/registry.ts';
 import { BuildContext } from '../../registry/buildContext.ts';
 import { buildFromCfg } from '../../registry/buildFromCfg.ts';
 import { createRunRegistries } from '../../registry/registries.ts';
@@ -13,6 +13,7 @@ import { NumClassCheckHook } from '../../runner/hooks/numClassCheck.ts';
 import { LogBuffer } from '../../runner/logBuffer.ts';
 import { createLogger } from '../../runner/logger.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
+import { Tuple } from '../../util/tuple.ts';
 import '../registerAll.ts';
 import { decodeValue, diffNumbers, runCases } from './compare.ts';
 import { runTraining, type TrainingCase } from './runtimeMiscRun.ts';
@@ -167,16 +168,71 @@ class B {
   }
 }
 
-/** The cases whose registry the description makes clear: `A(x=1, y=2)`, and B, whose constructor throws. */
-function runRegistry(one: MiscCase): ParityOutcome {
+/** A registry per package: `PX` lives in the parent mmroot, `QX` in its child mmkid, `SX` in the other one, mmsib. */
+function scopedRegistries(): Record<'parent' | 'kid', Registry<unknown>> {
+  const parent = new Registry<unknown>('models', undefined, undefined, { scope: 'mmroot' });
+  const kid = new Registry<unknown>('models', parent, undefined, { scope: 'mmkid' });
+  const sibling = new Registry<unknown>('models', parent, undefined, { scope: 'mmsib' });
+  parent.registerModule()(class PX {});
+  kid.registerModule()(class QX {});
+  sibling.registerModule()(class SX {});
+  return { parent, kid };
+}
+
+const SCOPE_CASES: Readonly<Record<string, () => unknown>> = {
+  // The fixture tells how many names there were, and that C2 was one of two names of a class.
+  'registry/len': () => namedRegistry().names().length,
+  'registry/contains': () => ['A', 'B', 'C2'].map((name) => namedRegistry().has(name)),
+  'registry/scopes': () => {
+    const registries = scopedRegistries();
+    const names = ['PX', 'QX', 'mmkid.QX', 'mmroot.PX', 'mmsib.SX', 'SX'];
+    return Object.fromEntries(
+      (['parent', 'kid'] as const).flatMap((which) =>
+        names.map((name) => [`${which}.get(${name})`, registries[which].get(name) !== undefined]),
+      ),
+    );
+  },
+  'registry/unknown_scope_on_root': () => scopedRegistries().parent.get('nowhere.PX'),
+  'registry/duplicate_scope': () => {
+    const parent = new Registry<unknown>('models', undefined, undefined, { scope: 'root' });
+    return [1, 2].map(() => new Registry<unknown>('models', parent, undefined, { scope: 'k' }));
+  },
+  'registry/build_func_inherited': () => {
+    const buildFunc = (cfg: Readonly<Record<string, unknown>>): unknown => ['custom', cfg.x];
+    const parent = new Registry<unknown>('models', undefined, undefined, { scope: 'root', buildFunc });
+    const child = new Registry<unknown>('models', parent, undefined, { scope: 'k' });
+    const options = { path: 'model', context: contextOf() };
+    return [buildFromCfg({ x: 1 }, parent, options), buildFromCfg({ x: 2 }, child, options)];
+  },
+  'registry/split_scope': () =>
+    ['a.B', 'B', 'a.b.C'].map((key) => encodeValue(Tuple.of(...splitScopeKey(key)))),
+};
+
+function namedRegistry(): Registry<unknown> {
   const registry = new Registry<unknown>('model');
   registry.registerModule()(A);
-  const context = new BuildContext(createRunRegistries(), {
+  registry.registerModule({ name: ['C1', 'C2'] })(class C {});
+  registry.registerModule({ name: 'D' })(class D {});
+  registry.registerModule({ name: 'E' })(class E {});
+  // Again, by force: no name more.
+  registry.registerModule({ name: 'E', force: true })(class F {});
+  return registry;
+}
+
+function contextOf(): BuildContext {
+  return new BuildContext(createRunRegistries(), {
     fs: createMemoryFs(),
     decodeImage: () => Promise.reject(new Error('not used')),
     seed: 0,
     warn: () => undefined,
   });
+}
+
+/** The cases whose registry the description makes clear: `A(x=1, y=2)`, and B, whose constructor throws. */
+function runRegistry(one: MiscCase): ParityOutcome {
+  const registry = new Registry<unknown>('model');
+  registry.registerModule()(A);
+  const context = contextOf();
   const build = (cfg: unknown, defaultArgs?: Record<string, unknown>): unknown[] => {
     const { x, y } = buildFromCfg<unknown>(cfg, registry, { path: 'model', context, defaultArgs }) as A;
     return [x, y];
@@ -201,7 +257,7 @@ function runRegistry(one: MiscCase): ParityOutcome {
     'registry/register_non_class': () => registry.registerModule()(3 as never),
     'registry/name_not_str': () => registry.registerModule({ name: 3 as never })(class C {}),
   };
-  const run = cases[one.id];
-  if (!run) return skipped('scopes and counts of MMCV registries have no counterpart');
+  const run = cases[one.id] ?? SCOPE_CASES[one.id];
+  if (!run) return skipped('not known what it describes');
   return orError(one, run);
 }
