@@ -1,6 +1,14 @@
 // What the person chose and expects to find again. Kept in localStorage; every value is checked on load.
 
-export const TABS = ['Charts', 'Schedule', 'Data', 'Predictions', 'Checkpoints', 'Parameters', 'Profile'] as const;
+export const TABS = [
+  'Charts',
+  'Schedule',
+  'Data',
+  'Predictions',
+  'Checkpoints',
+  'Parameters',
+  'Profile',
+] as const;
 export type TabName = (typeof TABS)[number];
 export type Theme = 'system' | 'light' | 'dark';
 export type ChartAxis = 'iterations' | 'epochs';
@@ -22,6 +30,11 @@ interface Stored {
   /** Boxes below it are not drawn, [0, 1]. */
   scoreThreshold: number;
   showResolved: boolean;
+  learnOpen: boolean;
+  /** Id of the step of Learn that was read last. */
+  learnStep: string;
+  /** Ids of the steps that were tried. */
+  learnTried: readonly string[];
 }
 
 function readStored(): Partial<Stored> {
@@ -39,6 +52,10 @@ function oneOf<T extends string>(value: unknown, allowed: readonly T[], fallback
 
 function numberIn(value: unknown, low: number, high: number, fallback: number): number {
   return typeof value === 'number' && value >= low && value <= high ? value : fallback;
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
 }
 
 /** The page's settings; writing one stores all. */
@@ -70,5 +87,8 @@ function validated(stored: Partial<Stored>): Stored {
     smoothing: numberIn(stored.smoothing, 0, 0.99, 0),
     scoreThreshold: numberIn(stored.scoreThreshold, 0, 1, 0.3),
     showResolved: stored.showResolved === true,
+    learnOpen: stored.learnOpen === true,
+    learnStep: typeof stored.learnStep === 'string' ? stored.learnStep : '',
+    learnTried: textsOf(stored.learnTried),
   };
 }

@@ -10,7 +10,8 @@ export const anyOptimizer: LearnStep = {
     'Try a slip, such as `weight_decy`: the run refuses it and leads you to the place.',
   ],
   config: `optimizer = dict(
-    _delete_=True, type='Adam', lr=0.0003, weight_decay=0.0001)`,
+    _delete_=True, type='Adam',
+    lr=0.0003, weight_decay=0.0001)`,
   tab: 'Charts',
   look: [
     {

@@ -9,7 +9,8 @@ export const evaluationConfig: LearnStep = {
     'Keys that the hook doesn’t know, such as `classwise=True`, are handed to the data set’s `evaluate()`.',
     'So early no score is worth showing, so the second line lets every detection count.',
   ],
-  config: `evaluation = dict(interval=2, metric='bbox', classwise=True)
+  config: `evaluation = dict(
+    interval=2, metric='bbox', classwise=True)
 model = dict(test_cfg=dict(score_thr=0.0))`,
   tab: 'Predictions',
   look: [

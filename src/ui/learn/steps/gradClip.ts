@@ -10,7 +10,8 @@ export const gradClip: LearnStep = {
     'The base config sets `optimizer_config` already. `_delete_=True` replaces its dict instead of merging into it.',
   ],
   config: `optimizer_config = dict(
-    _delete_=True, grad_clip=dict(max_norm=35, norm_type=2))`,
+    _delete_=True,
+    grad_clip=dict(max_norm=35, norm_type=2))`,
   tab: 'Charts',
   look: [
     {

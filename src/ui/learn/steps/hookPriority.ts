@@ -12,11 +12,13 @@ export const hookPriority: LearnStep = {
   ],
   modules: [MY_HOOK],
   config: `custom_imports = dict(
-    imports=['mmdet.core.utils.my_hook'], allow_failed_imports=False)
+    imports=['mmdet.core.utils.my_hook'],
+    allow_failed_imports=False)
 a_value = 1
 b_value = 4
 custom_hooks = [
-    dict(type='MyHook', a=a_value, b=b_value, priority='HIGHEST')
+    dict(type='MyHook', a=a_value, b=b_value,
+         priority='HIGHEST')
 ]`,
   tab: 'Charts',
   look: [

@@ -11,7 +11,8 @@ export const mmcvHook: LearnStep = {
   ],
   config: `custom_hooks = [
     dict(type='NumClassCheckHook'),
-    dict(type='EMAHook', momentum=0.1, priority='ABOVE_NORMAL')
+    dict(type='EMAHook', momentum=0.1,
+         priority='ABOVE_NORMAL')
 ]`,
   tab: 'Checkpoints',
   look: [

@@ -14,7 +14,8 @@ export const ownHook: LearnStep = {
   ],
   modules: [MY_HOOK],
   config: `custom_imports = dict(
-    imports=['mmdet.core.utils.my_hook'], allow_failed_imports=False)
+    imports=['mmdet.core.utils.my_hook'],
+    allow_failed_imports=False)
 custom_hooks = [dict(type='MyHook', a=2, b=5)]`,
   tab: 'Charts',
   look: [

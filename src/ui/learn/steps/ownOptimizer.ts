@@ -17,7 +17,9 @@ export const ownOptimizer: LearnStep = {
   config: `custom_imports = dict(
     imports=['mmdet.core.optimizer.my_optimizer'],
     allow_failed_imports=False)
-optimizer = dict(_delete_=True, type='MyOptimizer', a=0.01, b=0.9, c=0.0001)`,
+optimizer = dict(
+    _delete_=True, type='MyOptimizer',
+    a=0.01, b=0.9, c=0.0001)`,
   tab: 'Charts',
   look: [
     { text: 'It is used like any other one: the warm-up ends at its step size `a`.', log: 'lr: 1\\.000e-02' },

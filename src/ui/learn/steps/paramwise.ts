@@ -12,7 +12,8 @@ export const paramwise: LearnStep = {
   config: `optimizer = dict(
     paramwise_cfg=dict(
         norm_decay_mult=0.0,
-        custom_keys={'backbone': dict(lr_mult=0.1)}))`,
+        custom_keys={
+            'backbone': dict(lr_mult=0.1)}))`,
   tab: 'Parameters',
   look: [
     { text: 'The Parameters tab names the rule of each parameter. Change a key and see it change.' },

@@ -9,7 +9,8 @@ export const polyPolicy: LearnStep = {
     'With `by_epoch=False` the rate changes at every iteration, else once an epoch.',
   ],
   config: `lr_config = dict(
-    _delete_=True, policy='poly', power=0.9, min_lr=1e-4, by_epoch=False)`,
+    _delete_=True, policy='poly',
+    power=0.9, min_lr=1e-4, by_epoch=False)`,
   tab: 'Schedule',
   look: [
     { text: 'The Schedule tab: change `power`, or `by_epoch`, and watch the curve.' },

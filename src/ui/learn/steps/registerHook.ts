@@ -11,7 +11,7 @@ export const registerHook: LearnStep = {
     'Prefer `custom_imports` for what only some configs use: a config then says itself what it depends on. With `allow_failed_imports=True` a module that can’t be imported is a warning, not an error.',
   ],
   modules: [MY_HOOK, { path: 'mmdet/core/utils/index.ts', text: indexText }],
-  config: `# No custom_imports: mmdet/core/utils/index.ts imports the class.
+  config: `# No custom_imports: index.ts imports the class.
 custom_hooks = [dict(type='MyHook', a=4, b=3)]`,
   tab: 'Charts',
   look: [

@@ -13,8 +13,10 @@ export const registerOptimizer: LearnStep = {
     'The index file stays when this step is over. Delete it and every run is as before.',
   ],
   modules: [MY_OPTIMIZER, { path: 'mmdet/core/optimizer/index.ts', text: indexText }],
-  config: `# No custom_imports: mmdet/core/optimizer/index.ts imports the class.
-optimizer = dict(_delete_=True, type='MyOptimizer', a=0.03, b=0.9, c=0.0001)`,
+  config: `# No custom_imports: index.ts imports the class.
+optimizer = dict(
+    _delete_=True, type='MyOptimizer',
+    a=0.03, b=0.9, c=0.0001)`,
   tab: 'Charts',
   look: [{ text: 'The run finds `MyOptimizer` all the same.', log: 'lr: 3\\.000e-02' }],
 };

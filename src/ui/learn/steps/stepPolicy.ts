@@ -10,7 +10,11 @@ export const stepPolicy: LearnStep = {
     'The warm-up is a part of its own that any policy can have: the rate grows from `warmup_ratio` of its value over the first `warmup_iters` iterations.',
   ],
   config: `lr_config = dict(
-    policy='step', warmup='linear', warmup_iters=3, warmup_ratio=0.001, step=[2, 3])`,
+    policy='step',
+    warmup='linear',
+    warmup_iters=3,
+    warmup_ratio=0.001,
+    step=[2, 3])`,
   tab: 'Schedule',
   look: [
     { text: 'The dashed line in the Schedule tab moves with the run.' },

@@ -18,7 +18,8 @@ a_value = 0.005
 b_value = 0.8
 c_value = 0.0
 optimizer = dict(
-    _delete_=True, type='MyOptimizer', a=a_value, b=b_value, c=c_value)`,
+    _delete_=True, type='MyOptimizer',
+    a=a_value, b=b_value, c=c_value)`,
   tab: 'Parameters',
   look: [
     {
