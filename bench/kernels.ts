@@ -16,7 +16,7 @@ type Kind = (typeof KINDS)[number];
 /** What can be timed: a kernel on one shape, `count` times in the step of `net`. */
 interface Entry {
   readonly net: string;
-  readonly kind: Kind | 'matmul';
+  readonly kind: Kind | 'matmul' | 'all';
   readonly label: string;
   readonly count: number;
   readonly flops: number;
@@ -153,7 +153,7 @@ function totals(entries: readonly Entry[]): Row[] {
   const nets = [...new Set(entries.map(({ net }) => net).filter((net) => net !== ''))];
   return nets.flatMap((net) => {
     const of = (kinds: readonly Kind[]): Row => {
-      const chosen = entries.filter((e) => e.net === net && e.kind !== 'matmul' && kinds.includes(e.kind));
+      const chosen = entries.filter((e) => e.net === net && kinds.some((kind) => kind === e.kind));
       const sum = (value: (e: Entry) => number): number =>
         chosen.reduce((total, e) => total + e.count * value(e), 0);
       return rowOf(
