@@ -21,9 +21,10 @@ const RUN_SH = `#!/bin/sh
 # All suites, or what the arguments say (--help). Results lie in results/ beside this file.
 here=$(cd "\${0%/*}" && pwd)
 # Dawn looks for Vulkan's loader. Machines with a GPU driver but without the loader get the packed one.
-if [ -f "$here/lib/libvulkan.so.1" ] && ! { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q libvulkan.so.1; then
-  export LD_LIBRARY_PATH="$here/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-fi
+case $({ ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null) in
+  *libvulkan.so.1*) ;;
+  *) export LD_LIBRARY_PATH="$here/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" ;;
+esac
 exec "$here/node" "$here/run.mjs" "$@"
 `;
 const RUN_MJS = `// Started by run.sh.
