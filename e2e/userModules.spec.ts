@@ -69,49 +69,79 @@ test('TypeScript knows tabtrain: squiggles, hover, completion, other modules of 
   await expect(squiggle).toHaveCount(1, { timeout: LOAD_TIMEOUT_MS });
 });
 
-test('the templates train: own optimizer and hook, then own optimizer constructor; a throw leads to its line', async ({
-  page,
-}) => {
-  test.setTimeout(2 * TRAIN_TIMEOUT_MS);
-  const app = new TabtrainPage(page);
-  await app.open();
+/** The default config, short, with what `lines` add. */
+async function configWith(app: TabtrainPage, lines: string): Promise<string> {
   const text = (await app.readStored(DEFAULT_PATH)) ?? '';
-  await makeFromTemplate(app, 'New optimizer');
-  await makeFromTemplate(app, 'New optimizer constructor');
-  await makeFromTemplate(app, 'New hook');
-  await app.openFile(DEFAULT_FILE);
-  await app.editorIsReady();
-  const config = `${text
+  return `${text
     .replace(/num_images=320/, 'num_images=4')
     .replace(/num_images=48/g, 'num_images=2')
     .replace(/samples_per_gpu=8/, 'samples_per_gpu=2')
     .replace('img_scale = (128, 128)', 'img_scale = (64, 64)')
     .replace(/max_epochs=\d+/, 'max_epochs=1')
     .replace(/log_config = dict\(interval=\d+\)/, 'log_config = dict(interval=1)')}
-custom_imports = dict(
+${lines}`;
+}
+
+test('what a module throws is marked at its line, and the edited module is the one that runs next', async ({
+  page,
+}) => {
+  test.setTimeout(TRAIN_TIMEOUT_MS);
+  const app = new TabtrainPage(page);
+  await app.open();
+  await app.setText(
+    await configWith(
+      app,
+      `custom_imports = dict(imports=['mmdet.core.utils.my_hook'], allow_failed_imports=False)
+custom_hooks = [dict(type='MyHook', a=1, b=2)]
+`,
+    ),
+  );
+  // Nothing is there yet: told before any run.
+  const problem = page.getByRole('list', { name: 'Problems' }).getByRole('button');
+  await expect(problem).toContainText('there is no workspace/mmdet/core/utils/my_hook.ts');
+  await expect(app.button('Train')).toBeDisabled();
+
+  await makeFromTemplate(app, 'New hook');
+  await app.editorIsReady();
+  await expect(app.button('Train')).toBeEnabled();
+  const hook = (await app.readStored('workspace/mmdet/core/utils/my_hook.ts')) ?? '';
+  for (const word of ['today', 'tomorrow']) {
+    await app.setText(hook.replace('runner.logger.info(`MyHook: a=', `throw new Error(\`not ${word}: a=`));
+    // A module is open: the config that was open last is trained.
+    await app.button('Train').click();
+    const failure = new RegExp(`Failed: MyHook\\.beforeRun threw Error: not ${word}: a=1`);
+    await expect(app.status).toContainText(failure, { timeout: 180_000 });
+    await expect(problem).toContainText(new RegExp(`not ${word}.*29:11`));
+    await expect(app.editor.locator('.squiggly-error').first()).toBeVisible();
+  }
+  // Somewhere else: the place is found again.
+  await app.openFile(DEFAULT_FILE);
+  await problem.click();
+  await expect(app.editor.getByRole('heading', { name: 'my_hook.ts' })).toBeVisible();
+});
+
+test('the templates train: own optimizer, own optimizer constructor, own hook', async ({ page }) => {
+  test.setTimeout(TRAIN_TIMEOUT_MS);
+  const app = new TabtrainPage(page);
+  await app.open();
+  const config = await configWith(
+    app,
+    `custom_imports = dict(
     imports=['mmdet.core.optimizer.my_optimizer', 'mmdet.core.optimizer.my_optimizer_constructor', 'mmdet.core.utils.my_hook'],
     allow_failed_imports=False)
 optimizer = dict(type='MyOptimizer', lr=0.001, momentum=0.9, constructor='MyOptimizerConstructor', paramwise_cfg=dict(head_lr_mult=10.0))
 custom_hooks = [dict(type='MyHook', a=1, b=2, priority='NORMAL')]
-`;
+`,
+  );
+  await makeFromTemplate(app, 'New optimizer');
+  await makeFromTemplate(app, 'New optimizer constructor');
+  await makeFromTemplate(app, 'New hook');
+  await app.openFile(DEFAULT_FILE);
+  await app.editorIsReady();
   await app.setText(config);
-  // A module is open: the config that was open last is trained.
-  await app.openFile('my_hook.ts');
   await app.button('Train').click();
   await expect(app.log).toContainText('MyHook: a=1, b=2, 1 epochs', { timeout: 180_000 });
-  await expect(app.status).toContainText('Finished', { timeout: 240_000 });
   await expect(app.log).toContainText("type='MyOptimizer'");
+  await expect(app.status).toContainText('Finished', { timeout: 300_000 });
   await expect(app.log).toContainText('MyHook: done after 2 iterations');
-
-  // The edited module is the one that runs next, and what it throws is marked at its line.
-  await app.editorIsReady();
-  const hook = (await app.readStored('workspace/mmdet/core/utils/my_hook.ts')) ?? '';
-  await app.setText(hook.replace('runner.logger.info(`MyHook: a=', 'throw new Error(`not today: a='));
-  await app.button('Train').click();
-  await expect(app.status).toContainText(/Failed: MyHook\.beforeRun threw Error: not today: a=1/, {
-    timeout: 180_000,
-  });
-  const problem = page.getByRole('list', { name: 'Problems' }).getByRole('button');
-  await expect(problem).toContainText(/not today.*29:11/);
-  await expect(app.editor.locator('.squiggly-error').first()).toBeVisible();
 });
