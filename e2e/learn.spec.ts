@@ -1,0 +1,122 @@
+// Learn: every step is tried, and what it says is to be seen.
+
+import { expect, TabtrainPage, test } from './page.ts';
+import { STEPS } from './learnSteps.ts';
+
+const TRAIN_TIMEOUT_MS = 120_000;
+
+test('all steps: each opens, Try it trains its config, and what to look at is there', async ({ page }) => {
+  test.setTimeout(900_000);
+  const app = new TabtrainPage(page);
+  await app.open();
+  const toggle = app.button('Learn');
+  await toggle.click();
+  const learn = page.getByRole('region', { name: 'Learn' });
+  const heading = learn.getByRole('heading', { level: 3 });
+  await expect(heading).toBeFocused();
+  const titles: string[] = [];
+  for (;;) {
+    const title = await heading.innerText();
+    titles.push(title);
+    const step = STEPS[title];
+    expect(step, `learnSteps.ts knows "${title}"`).toBeDefined();
+    await learn.getByRole('button', { name: 'Try it' }).click();
+    await expect(app.editor.getByRole('heading')).toHaveText(step.config);
+    await expect(app.status).toContainText(/Training: epoch \d of 4|Finished/, { timeout: TRAIN_TIMEOUT_MS });
+    // Each line that the step promises is found in the run's log and shown beside the promise.
+    for (const line of step.log)
+      await expect(learn.getByRole('list').getByText(line).first()).toBeVisible({
+        timeout: TRAIN_TIMEOUT_MS,
+      });
+    await expect(app.status).toContainText(`Finished: ${step.config.replace('.py', '')}`, {
+      timeout: TRAIN_TIMEOUT_MS,
+    });
+    await expect(page.getByRole('tab', { selected: true })).toHaveText(step.tab);
+    const next = learn.getByRole('button', { name: 'Next' });
+    if ((await next.count()) === 0) break;
+    await next.click();
+    await expect(heading).toBeFocused();
+    await expect(heading).not.toHaveText(title);
+  }
+  expect(titles.toSorted()).toEqual(Object.keys(STEPS).toSorted());
+  await learn.getByText('All steps').click();
+  await expect(learn.getByRole('button', { name: /, tried$/ })).toHaveCount(titles.length);
+  await learn.getByRole('button', { name: 'Close' }).click();
+  await expect(toggle).toBeFocused();
+  await expect(app.files).toBeVisible();
+});
+
+test('what a person changed in a step is trained, and can be put back', async ({ page }) => {
+  test.setTimeout(2 * TRAIN_TIMEOUT_MS);
+  const app = new TabtrainPage(page);
+  await app.open();
+  await app.button('Learn').focus();
+  await page.keyboard.press('Enter');
+  const learn = page.getByRole('region', { name: 'Learn' });
+  // By keyboard: the list of steps, then a step of it.
+  await learn.getByText('All steps').focus();
+  await page.keyboard.press('Space');
+  const choice = learn.getByRole('button', { name: 'The learning rate' });
+  await choice.focus();
+  await page.keyboard.press('Enter');
+  await expect(learn.getByRole('heading', { name: 'The learning rate' })).toBeFocused();
+  const tryIt = learn.getByRole('button', { name: 'Try it' });
+  await tryIt.focus();
+  await page.keyboard.press('Enter');
+  await expect(tryIt).toHaveAttribute('aria-disabled', 'true');
+  await expect(tryIt).toBeFocused();
+  await expect(app.status).toContainText('Finished', { timeout: TRAIN_TIMEOUT_MS });
+  const path = 'workspace/configs/learn/learning_rate.py';
+  const original = (await app.readStored(path)) ?? '';
+  await app.setText(original.replace('0.005', '0.007'));
+  await expect(learn).toContainText('You changed configs/learn/learning_rate.py');
+  await tryIt.click();
+  await expect(app.log).toContainText('lr: 7.000e-03', { timeout: TRAIN_TIMEOUT_MS });
+  await expect(app.status).toContainText('Finished', { timeout: TRAIN_TIMEOUT_MS });
+  await learn.getByRole('button', { name: /^Put the step/ }).click();
+  await expect.poll(() => app.readStored(path)).toBe(original);
+  await expect(learn).not.toContainText('You changed');
+});
+
+test('the Parameters tab follows the text: rules, filter, a calm word on errors', async ({ page }) => {
+  const app = new TabtrainPage(page);
+  await app.open();
+  await app.tab('Parameters').click();
+  const panel = page.getByRole('tabpanel');
+  const row = (name: RegExp) => panel.getByRole('row', { name });
+  await expect(row(/norm_decay_mult=0.*0\.003.*40/)).toBeVisible({ timeout: 60_000 });
+  await panel.getByLabel('Filter by name or rule').fill('layer2.0.bn1');
+  await expect(row(/0\.bn1\.weight.*norm_decay_mult=0/)).toBeVisible();
+  await app.openFile('short_run.py');
+  const text = (await app.readStored('workspace/configs/learn/short_run.py')) ?? '';
+  const paramwise = "paramwise_cfg=dict(custom_keys={'layer2': dict(lr_mult=0.5)}), weight_decay=0.0001)";
+  await app.setText(text.replace('weight_decay=0.0001)', paramwise));
+  await expect(row(/0\.bn1\.weight.*0\.01.*custom_keys\['layer2'\]: lr_mult=0\.5/)).toBeVisible();
+  await app.setText(text.replace("type='SGD'", "type='SGDD'"));
+  await expect(panel.getByRole('note')).toContainText('SGDD');
+  // No alarm: nobody asked for anything yet.
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('the Schedule tab draws each group, reads by keyboard, and follows the text', async ({ page }) => {
+  const app = new TabtrainPage(page);
+  await app.open();
+  await app.openFile('short_run.py');
+  await app.tab('Schedule').click();
+  const panel = page.getByRole('tabpanel');
+  await expect(panel).toContainText('2 iterations an epoch, counted in the training set.', {
+    timeout: 60_000,
+  });
+  const chart = panel.getByRole('figure', { name: /^Learning rate/ });
+  await expect(chart).toHaveAccessibleName('Learning rate: all parameters 0.002000');
+  const text = (await app.readStored('workspace/configs/learn/short_run.py')) ?? '';
+  const paramwise = "paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.5)}), weight_decay=0.0001)";
+  await app.setText(text.replace('weight_decay=0.0001)', paramwise));
+  await expect(chart).toHaveAccessibleName(
+    /custom_keys\['backbone'\]: lr_mult=0\.5 0\.001000, default 0\.002000/,
+  );
+  await panel.getByText('Values as a table').focus();
+  await page.keyboard.press('Enter');
+  // The fifth iteration is the first behind the warm-up.
+  await expect(panel.getByRole('row', { name: '5 3 0.01 0.02 0.9 0.9' })).toBeVisible();
+});
