@@ -98,7 +98,7 @@ optimizer = dict(type='MyOptimizer', a=a_value, b=b_value, c=c_value)`;
   );
 
   test(
-    'MyOptimizer, found through the folder’s index.ts',
+    "MyOptimizer, found through the folder's index.ts",
     async () => {
       const files = { ...OPTIMIZER_PY, 'mmdet/core/optimizer/index.ts': modules.OPTIMIZER_INDEX };
       const { state } = await savedOptimizer(await pasted(USE, files));
@@ -293,7 +293,7 @@ describe('hooks', () => {
   );
 
   test(
-    'MyHook, found through the folder’s index.ts',
+    "MyHook, found through the folder's index.ts",
     async () => {
       const files = { ...HOOK_PY, 'mmdet/core/utils/index.ts': modules.HOOK_INDEX };
       expect(stagesOf(await pasted(`${VALUES}\n${USE}`, files))).toEqual(STAGES);
