@@ -4,7 +4,7 @@
 // Forward and input gradient: a lane owns 4 pixels, S apart in the flattened picture, times `width` channels; the filter
 // values of a step (4 channels in x `width` channels out) are loaded once per subgroup, spread over its lanes.
 // Filter gradient: a lane owns 4 filter rows (a tap's four channels), times `width` output channels; it loads x for itself
-// and gets dy by broadcast. Every output is one sequential sum, in the same order as in the other variants.
+// and gets dy by broadcast. Every output is summed in the same order as in the other variants.
 import { bindings, type Program } from '../../program.ts';
 import type { ConvShape } from './shape.ts';
 import {
@@ -156,11 +156,13 @@ ${MAIN(lanes)}
       let at${i} = left${i} * i32(u.inC);`,
       )}
       let tap = (kh * u.kernelW + ${kw}) * u.groupC;
+      ${repeat(PIXELS, (i) => repeat(quads, (j) => `var part${i}_${j} = vec4f();`))}
       for (var k = 0u; k < steps; k += 4u) {
         ${repeat(PIXELS, loadX)}
         ${repeat(registers, (r) => `let w${r} = loadW((tap + k) * u.outC + wAt${r}, leftF${r});`)}
-        ${multiply(lanes, quads, rows, (i, j) => `acc${i}_${j}`)}
+        ${multiply(lanes, quads, rows, (i, j) => `part${i}_${j}`)}
       }
+      ${repeat(PIXELS, (i) => repeat(quads, (j) => `acc${i}_${j} += part${i}_${j};`))}
     }
   }
   ${repeat(

@@ -31,6 +31,11 @@ export function plainForwardThreads(s: ConvShape): number {
   return s.batch * s.outH * Math.ceil(s.outW / 4) * s.groups * Math.ceil(s.outC / s.groups / 4);
 }
 
+// All forward variants sum up each filter tap (each row of taps, where channels are taken one by one) before they add it
+// to the rest: one long sum over some thousand values would round away another digit.
+const PARTS = four((k) => `var part${k} = vec4f();`);
+const JOIN_PARTS = four((k) => `acc${k} += part${k};`);
+
 // The innermost loops of the forward program. One channel at a time wastes nothing on 3-channel pictures and depthwise
 // filters.
 const FORWARD_BY_FOUR = `
@@ -40,13 +45,13 @@ const FORWARD_BY_FOUR = `
         ${four(
           (k) => `
         let x${k} = select(vec4f(), loadX(at${k} + c, 4u), in${k});
-        acc${k} += x${k}.x * w0; acc${k} += x${k}.y * w1; acc${k} += x${k}.z * w2; acc${k} += x${k}.w * w3;`,
+        part${k} += x${k}.x * w0; part${k} += x${k}.y * w1; part${k} += x${k}.z * w2; part${k} += x${k}.w * w3;`,
         )}
       }`;
 const FORWARD_BY_ONE = `
       for (var c = 0u; c < u.groupC; c++) {
         let wc = loadW((tap + c) * u.outC + f, leftF);
-        ${four((k) => `acc${k} += select(0.0, x[at${k} + c], in${k}) * wc;`)}
+        ${four((k) => `part${k} += select(0.0, x[at${k} + c], in${k}) * wc;`)}
       }`;
 
 /** y = conv(x, w) [+ bias] [then activation]. Reads x, w, [bias]; writes y, [values before the activation]. */
@@ -74,6 +79,7 @@ ${MAIN}
     let ih = i32(oh * u.strideH + kh * u.dilationH) - i32(u.padH);
     if (ih < 0 || ih >= i32(u.inH)) { continue; }
     let row = (b * u.inH + u32(ih)) * u.inW;
+    ${isCVec ? '' : PARTS}
     for (var kw = 0u; kw < u.kernelW; kw++) {
       ${four(
         (k) => `
@@ -82,8 +88,9 @@ ${MAIN}
       let at${k} = (row + u32(clamp(iw${k}, 0, i32(u.inW) - 1))) * u.inC + group * u.groupC;`,
       )}
       let tap = (kh * u.kernelW + kw) * u.groupC;
-      ${isCVec ? FORWARD_BY_FOUR : FORWARD_BY_ONE}
+      ${isCVec ? `${PARTS}${FORWARD_BY_FOUR}${JOIN_PARTS}` : FORWARD_BY_ONE}
     }
+    ${isCVec ? '' : JOIN_PARTS}
   }
   let at = ((b * u.outH + oh) * u.outW + ow) * u.outC + f;
   ${four((k) => `if (ow + ${k}u < u.outW) { finish(at + ${k}u * u.outC, leftF, acc${k}, f); }`)}

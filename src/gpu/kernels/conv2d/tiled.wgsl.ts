@@ -1,6 +1,6 @@
 // The convolution as a matrix product in tiles of 64 x 64 through workgroup memory: for real GPUs. 16 x 16 threads make 4 x 4
-// sums each; a step brings 16 values of the inner axis. Zeros stand in for what is outside, so that every output is the
-// same sequential sum as in the other variants.
+// sums each; a step brings 16 values of the inner axis. Zeros stand in for what is outside, so that every output is
+// summed in the same order as in the other variants.
 //
 // Rows are pixels (forward, input gradient) or filter rows in quads (filter gradient), columns are channels.
 import { bindings, type Program } from '../../program.ts';
@@ -49,16 +49,20 @@ const putAcross = (memory: string, value: string): string =>
 const putDown = (memory: string, value: string): string =>
   repeat(4, (q) => `${memory}[(local % 4u * 4u + ${q}u) * ${TILE}u + local / 4u] = ${value}[${q}];`);
 
-// WGSL: one step: fill, multiply.
-const step = (fill: string): string => `
+// WGSL: one step: fill, multiply, add to `sum`0 to `sum`3.
+const step = (fill: string, sum = 'acc'): string => `
       ${fill}
       workgroupBarrier();
       for (var k = 0u; k < ${STEP}u; k++) {
         let at = k * ${TILE}u;
         let b = vec4f(right[at + column], right[at + column + 1u], right[at + column + 2u], right[at + column + 3u]);
-        ${repeat(4, (i) => `acc${i} += left[at + row + ${i}u] * b;`)}
+        ${repeat(4, (i) => `${sum}${i} += left[at + row + ${i}u] * b;`)}
       }
       workgroupBarrier();`;
+
+// As in the plain variant: each tap is summed up before it is added to the rest.
+const PARTS = repeat(4, (i) => `var part${i} = vec4f();`);
+const JOIN_PARTS = repeat(4, (i) => `acc${i} += part${i};`);
 
 /** Grid of {@link tiledForward}; the others are tiles of pixels. */
 export function tiledForwardGrid(s: ConvShape): TiledGrid {
@@ -86,7 +90,9 @@ ${MAIN}
   let f = fTile + local % 16u * 4u;
   let isFIn = f < u.groupF;
   for (var kh = 0u; kh < u.kernelH; kh++) {
+    ${isCVec ? '' : PARTS}
     for (var kw = 0u; kw < u.kernelW; kw++) {
+      ${isCVec ? PARTS : ''}
       let ih = top + i32(kh * u.dilationH);
       let iw = start + i32(kw * u.dilationW);
       let isIn = u32(ih) < u.inH && u32(iw) < u.inW;
@@ -99,9 +105,11 @@ ${MAIN}
         let wc = c + local / 16u;
         let isWIn = isFIn && wc < u.groupC;
         let wv = keepIf(loadW(select(0u, (tap + wc) * u.outC + group * u.groupF + f, isWIn), u.groupF - min(f, u.groupF)), isWIn);
-        ${step(`${putDown('left', 'xv')}\n${putAcross('right', 'wv')}`)}
+        ${step(`${putDown('left', 'xv')}\n${putAcross('right', 'wv')}`, 'part')}
       }
+      ${isCVec ? JOIN_PARTS : ''}
     }
+    ${isCVec ? '' : JOIN_PARTS}
   }
   let outF = fTile + column;
   if (outF >= u.groupF) { return; }
