@@ -35,6 +35,8 @@ export function plainForwardThreads(s: ConvShape): number {
 // to the rest: one long sum over some thousand values would round away another digit.
 const PARTS = four((k) => `var part${k} = vec4f();`);
 const JOIN_PARTS = four((k) => `acc${k} += part${k};`);
+// With groups of a few channels (depthwise) the whole sum is short.
+const JOIN_ROW = `if (u.groups == 1u) { ${four((k) => `acc${k} += part${k}; part${k} = vec4f();`)} }`;
 
 // The innermost loops of the forward program. One channel at a time wastes nothing on 3-channel pictures and depthwise
 // filters.
@@ -75,11 +77,11 @@ ${MAIN}
   let oh = (pixels / tilesW) % u.outH;
   let b = pixels / (tilesW * u.outH);
   ${four((k) => `var acc${k} = vec4f();`)}
+  ${isCVec ? '' : PARTS}
   for (var kh = 0u; kh < u.kernelH; kh++) {
     let ih = i32(oh * u.strideH + kh * u.dilationH) - i32(u.padH);
     if (ih < 0 || ih >= i32(u.inH)) { continue; }
     let row = (b * u.inH + u32(ih)) * u.inW;
-    ${isCVec ? '' : PARTS}
     for (var kw = 0u; kw < u.kernelW; kw++) {
       ${four(
         (k) => `
@@ -90,8 +92,9 @@ ${MAIN}
       let tap = (kh * u.kernelW + kw) * u.groupC;
       ${isCVec ? `${PARTS}${FORWARD_BY_FOUR}${JOIN_PARTS}` : FORWARD_BY_ONE}
     }
-    ${isCVec ? '' : JOIN_PARTS}
+    ${isCVec ? '' : JOIN_ROW}
   }
+  ${isCVec ? '' : JOIN_PARTS}
   let at = ((b * u.outH + oh) * u.outW + ow) * u.outC + f;
   ${four((k) => `if (ow + ${k}u < u.outW) { finish(at + ${k}u * u.outC, leftF, acc${k}, f); }`)}
 }`,

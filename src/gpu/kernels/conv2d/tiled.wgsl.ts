@@ -63,6 +63,7 @@ const step = (fill: string, sum = 'acc'): string => `
 // As in the plain variant: each tap is summed up before it is added to the rest.
 const PARTS = repeat(4, (i) => `var part${i} = vec4f();`);
 const JOIN_PARTS = repeat(4, (i) => `acc${i} += part${i};`);
+const JOIN_ROW = `if (u.groups == 1u) { ${repeat(4, (i) => `acc${i} += part${i}; part${i} = vec4f();`)} }`;
 
 /** Grid of {@link tiledForward}; the others are tiles of pixels. */
 export function tiledForwardGrid(s: ConvShape): TiledGrid {
@@ -89,8 +90,8 @@ ${MAIN}
   let picture = p / (u.outW * u.outH) * u.inH;
   let f = fTile + local % 16u * 4u;
   let isFIn = f < u.groupF;
+  ${isCVec ? '' : PARTS}
   for (var kh = 0u; kh < u.kernelH; kh++) {
-    ${isCVec ? '' : PARTS}
     for (var kw = 0u; kw < u.kernelW; kw++) {
       ${isCVec ? PARTS : ''}
       let ih = top + i32(kh * u.dilationH);
@@ -109,8 +110,9 @@ ${MAIN}
       }
       ${isCVec ? JOIN_PARTS : ''}
     }
-    ${isCVec ? '' : JOIN_PARTS}
+    ${isCVec ? '' : JOIN_ROW}
   }
+  ${isCVec ? '' : JOIN_PARTS}
   let outF = fTile + column;
   if (outF >= u.groupF) { return; }
   let first = tile * ${TILE}u + row;
