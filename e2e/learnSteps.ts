@@ -51,7 +51,7 @@ export const STEPS: Readonly<Record<string, ExpectedStep>> = {
   },
   'A hook that is there already': {
     config: 'mmcv_hook.py',
-    tab: 'Checkpoints',
+    tab: 'Charts',
     log: [/\(ABOVE_NORMAL\s*\) EMAHook/],
   },
   'A check that every run has': { config: 'num_class_check.py', tab: 'Charts', log: [/NumClassCheckHook/] },

@@ -118,7 +118,7 @@ async function plannedOrThrow(
     })),
     facts: [
       { term: 'Optimizer', value: type },
-      { term: 'Learning rate', value: lrConfig ? String(lrConfig['policy']) : 'stays as it is' },
+      { term: 'Policy', value: lrConfig ? String(lrConfig['policy']) : 'stays as it is' },
       { term: 'Warm-up', value: describeWarmup(lrConfig) },
       { term: 'Momentum', value: momentumConfig ? String(momentumConfig['policy']) : 'stays as it is' },
       { term: 'Length', value: describeLength(run) },

@@ -14,9 +14,11 @@ export const mmcvHook: LearnStep = {
     dict(type='EMAHook', momentum=0.1,
          priority='ABOVE_NORMAL')
 ]`,
-  tab: 'Checkpoints',
+  tab: 'Charts',
   look: [
     { text: 'It stands in the log’s list of hooks.', log: '\\(ABOVE_NORMAL\\s*\\) EMAHook' },
-    { text: 'The checkpoint under Checkpoints holds both sets of weights.' },
+    {
+      text: 'Train with `checkpoint_config = dict(interval=1)` too: a checkpoint then holds both sets of weights.',
+    },
   ],
 };
