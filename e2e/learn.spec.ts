@@ -54,9 +54,9 @@ test('what a person changed in a step is trained, and can be put back', async ({
   await page.keyboard.press('Enter');
   const learn = page.getByRole('region', { name: 'Learn' });
   // By keyboard: the list of steps, then a step of it.
-  await learn.getByText('All steps').focus();
+  await learn.locator('summary').focus();
   await page.keyboard.press('Space');
-  const choice = learn.getByRole('button', { name: 'The learning rate' });
+  const choice = learn.getByRole('button', { name: 'The learning rate', exact: true });
   await choice.focus();
   await page.keyboard.press('Enter');
   await expect(learn.getByRole('heading', { name: 'The learning rate' })).toBeFocused();
@@ -95,7 +95,7 @@ test('the Parameters tab follows the text: rules, filter, a calm word on errors'
   await app.setText(text.replace("type='SGD'", "type='SGDD'"));
   await expect(panel.getByRole('note')).toContainText('SGDD');
   // No alarm: nobody asked for anything yet.
-  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(page.getByRole('alert').filter({ hasText: 'SGDD' })).toHaveCount(0);
 });
 
 test('the Schedule tab draws each group, reads by keyboard, and follows the text', async ({ page }) => {
