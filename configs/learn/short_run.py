@@ -45,5 +45,5 @@ runner = dict(type='EpochBasedRunner', max_epochs=4)
 
 log_config = dict(interval=1)
 # No checkpoint and no evaluation but where a step asks for it.
-checkpoint_config = dict(interval=100)
+checkpoint_config = dict(interval=100, save_last=False)
 evaluation = dict(interval=100, metric='bbox')
