@@ -41,7 +41,7 @@ const PLAN: ConfigPlan = {
 test('each parameter shows what it trains with; frozen ones and those of no group train with nothing', () => {
   const rows = parameterRows(PLAN).map((r) => [r.name, r.lr, r.weightDecay, r.momentum, r.decidedBy]);
   expect(rows).toEqual([
-    ['a.weight', '–', '–', '–', 'frozen_stages=1'],
+    ['a.weight', 'frozen', '–', '–', 'frozen_stages=1'],
     ['b.weight', '0.02', '1e-4', '0.9', 'default'],
     ['b.bn.weight', '0.02', '0', '0.9', 'norm_decay_mult=0'],
     ['b.bn.bias', '0.02', '0', '0.9', 'norm_decay_mult=0'],

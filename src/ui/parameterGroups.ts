@@ -44,6 +44,7 @@ export function shapeText(shape: readonly number[]): string {
 
 /** A parameter with what it trains with, as text; a dash where there is nothing. */
 export interface ParameterRow extends PlannedParameter {
+  /** `frozen` for a parameter that is not trained. */
   readonly lr: string;
   readonly weightDecay: string;
   /** SGD's momentum, or Adam's betas. */
@@ -71,7 +72,8 @@ export function parameterRows({ parameters, groups }: ConfigPlan): ParameterRow[
     const group = parameter.group === null ? undefined : groups[parameter.group];
     if (parameter.frozenBy !== null || !group) {
       const decidedBy = parameter.frozenBy ?? `${parameter.rule}: not in the optimizer`;
-      return { ...parameter, lr: NOTHING, weightDecay: NOTHING, momentum: NOTHING, decidedBy };
+      const lr = parameter.frozenBy === null ? NOTHING : 'frozen';
+      return { ...parameter, lr, weightDecay: NOTHING, momentum: NOTHING, decidedBy };
     }
     const { lr, weightDecay, momentum, betas } = group;
     return {

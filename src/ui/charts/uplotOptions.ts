@@ -48,7 +48,7 @@ export function chartOptions({ names, xLabel, widthPx, heightPx, getMarkX }: Cha
   return {
     width: widthPx,
     height: heightPx,
-    padding: [8, 12, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: { x: { time: false } },
     cursor: { drag: { x: true, y: false }, points: { size: 6 } },
     legend: { live: true },

@@ -7,7 +7,7 @@ export const evaluationConfig: LearnStep = {
   text: [
     "`evaluation` sets up `EvalHook`: every `interval` epochs the model finds objects in the validation set, and the metric is computed. `metric='bbox'` is COCO’s average precision for boxes.",
     'Keys that the hook doesn’t know, such as `classwise=True`, are handed to the data set’s `evaluate()`.',
-    'So early no score is worth showing, so the second line lets every detection count.',
+    'After so few iterations all scores are low; the second line lets every detection count.',
   ],
   config: `evaluation = dict(
     interval=2, metric='bbox', classwise=True)
