@@ -23,6 +23,8 @@ interface StepArgs {
 function netStepper(net: NetSpec): Stepper {
   const params = netParameters(net);
   const optimizer = new SGD({ params, lr: LR, momentum: MOMENTUM });
+  // As a run does: the step writes the gradients where the optimizer reads them.
+  optimizer.prepare();
   const image = imageValues(net);
   const shape = [net.batch, ...net.shapes[0]];
   const step = gpu.compileStep<StepArgs>({

@@ -82,6 +82,18 @@ const STORAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
 
 export class EngineBackend extends Stock {
   readonly #views = new WeakMap<DataId, View>();
+  readonly #watched = new WeakSet<DataId>();
+  #watchedMoves = 0;
+
+  /** Changes whenever a watched tensor leaves its buffer: whoever remembers where they are looks again. */
+  get watchedMoves(): number {
+    return this.#watchedMoves;
+  }
+
+  /** Count the tensor's moves, and its end, in {@link watchedMoves}. */
+  watch(id: DataId): void {
+    this.#watched.add(id);
+  }
 
   /** Where the tensor's data is; allocates and uploads it first if it isn't on the GPU yet. */
   rangeOf(id: DataId): BufferRange {
@@ -169,6 +181,7 @@ export class EngineBackend extends Stock {
   override releaseResource(id: DataId): void {
     // A failed recording drops tensors that tfjs still has on its list.
     if (!this.tensorMap.has(id)) return;
+    if (this.#watched.has(id)) this.#watchedMoves += 1;
     const view = this.#views.get(id);
     super.releaseResource(id);
     if (!view) return;

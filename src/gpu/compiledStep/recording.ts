@@ -11,6 +11,7 @@ import {
   type VariantChoice,
 } from '../recorder.ts';
 import { tf, type Tensor } from '../tfjs.ts';
+import { fuseSums } from './fuseSums.ts';
 
 /** Host values of a step; the bytes are what the GPU gets. */
 export type HostValues = Float32Array | Int32Array | Uint32Array;
@@ -157,7 +158,13 @@ export function recordStep<A>(args: A, body: (args: A) => StepOutputs, backend: 
       const [{ shape }] = outside.map((data) => backend.tensorMap.get(data));
       throw new NotRecordable(`a tensor [${shape.join(', ')}] that is made in the step and kept after it`);
     }
-    const { dispatches, tensors, effects } = recorder;
+    const { tensors, effects } = recorder;
+    const handedOut = new Set(recorded.map(({ data }) => data));
+    const isDroppable = (data: DataId): boolean =>
+      tensors.get(data)?.origin.kind === 'inside' && !handedOut.has(data);
+    const maxTerms = backend.device.limits.maxStorageBuffersPerShaderStage - 1;
+    const { dispatches, gone } = fuseSums(recorder.dispatches, isDroppable, maxTerms);
+    for (const data of gone) tensors.delete(data);
     return { dispatches, tensors, outputs: recorded, effects };
   } catch (error) {
     // Half a step leaves handles behind that nobody knows.

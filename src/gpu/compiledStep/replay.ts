@@ -5,7 +5,7 @@ import { handleOrThrow } from '../engine.ts';
 import { isProfiling } from '../profiler.ts';
 import { compile, compileAll, encodeDispatch, type ProgramUse, type ReadyDispatch } from '../program.ts';
 import type { DataId, RecordedDispatch } from '../recorder.ts';
-import { tf, type Tensor } from '../tfjs.ts';
+import type { Tensor } from '../tfjs.ts';
 import { planSlots, type SlotPlan } from './liveness.ts';
 import type { HostValues, RecordedOutput, Recording, StepTensor } from './recording.ts';
 import { sharedSlots, type SharedSlots } from './slots.ts';
@@ -68,6 +68,8 @@ export class Replay<A> {
   #outside: { readonly data: DataId; readonly buffer: GPUBuffer; readonly offset: number }[] = [];
   #commands: ReadyDispatch[] = [];
   #generation = -1;
+  /** The backend's count of moves when the outside tensors were last looked at. */
+  #moves = -1;
   #isDisposed = false;
 
   /** Plan the recording and make its small buffers. @throws StepTooLarge */
@@ -92,10 +94,9 @@ export class Replay<A> {
 
   /** False when something that the step uses was disposed, or the device is another one. */
   isAlive(): boolean {
-    return (
-      handleOrThrow().backend === this.#backend &&
-      this.#outside.every(({ data }) => this.#backend.tensorMap.has(data))
-    );
+    if (handleOrThrow().backend !== this.#backend) return false;
+    if (this.#moves === this.#backend.watchedMoves) return true;
+    return this.#outside.every(({ data }) => this.#backend.tensorMap.has(data));
   }
 
   /** Compile the pipelines and make the buffers ahead of the first run. @throws StepTooLarge */
@@ -137,7 +138,10 @@ export class Replay<A> {
     for (const { pipeline, group, grid } of this.#commands) {
       if (pipeline !== current) pass.setPipeline((current = pipeline));
       pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+      const [x, y, z] = grid;
+      // Each argument is converted on its way into the browser.
+      if (y === 1 && z === 1) pass.dispatchWorkgroups(x);
+      else pass.dispatchWorkgroups(x, y, z);
     }
   }
 
@@ -264,6 +268,9 @@ export class Replay<A> {
 
   /** True when a tensor from outside has got another buffer since the bind groups were made. */
   #hasMoved(): boolean {
+    const { watchedMoves } = this.#backend;
+    if (watchedMoves === this.#moves) return false;
+    this.#moves = watchedMoves;
     return this.#outside.some(({ data, buffer, offset }) => {
       const range = this.#backend.rangeOf(data);
       return range.buffer !== buffer || (range.offset ?? 0) !== offset;
@@ -299,6 +306,7 @@ export class Replay<A> {
     if (outside) {
       const range = this.#backend.rangeOf(outside);
       this.#outside.push({ data: outside, buffer: range.buffer, offset: range.offset ?? 0 });
+      this.#backend.watch(outside);
       // A host copy of what the step writes would be stale.
       this.#backend.tensorMap.get(outside).values = null;
       return range;
@@ -314,8 +322,12 @@ export class Replay<A> {
   }
 
   #handOut({ data, shape, dtype, place }: RecordedOutput): Tensor {
-    if (place && this.#placeOf.get(data) === place) return tf.reshape(place, [...shape]);
     const backend = this.#backend;
+    if (place && this.#placeOf.get(data) === place) {
+      // What a reshape does, without the way through tfjs's kernels.
+      backend.incRef(place.dataId);
+      return tensorOf({ dataId: place.dataId, shape: [...shape], dtype }, backend);
+    }
     const info = backend.makeTensorInfo([...shape], dtype);
     const tensor = this.#noted(data);
     const source = this.#rangeOfOutput(tensor);
