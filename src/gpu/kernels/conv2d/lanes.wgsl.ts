@@ -79,15 +79,15 @@ export function lanesForwardTiles(s: ConvShape, { lanes, width }: LaneTile): Lan
 }
 
 // One step of a sum: multiply the lanes' own values by broadcast ones. `w` names the registers over which 4 rows of `quads`
-// vec4 are spread.
+// vec4 are spread. A sum takes its four products one after the other, while it is in registers: all sums together don't fit.
 function multiply(
   lanes: number,
   quads: number,
   rows: string[],
   sums: (row: number, j: number) => string,
 ): string {
-  return repeat(4, (q) =>
-    repeat(quads, (j) => {
+  return repeat(quads, (j) =>
+    repeat(4, (q) => {
       const t = q * quads + j;
       const shared = `subgroupBroadcast(w${Math.floor(t / lanes)}, ${t % lanes}u)`;
       return `{ let s = ${shared}; ${rows.map((row, i) => `${sums(i, j)} += ${row}[${q}] * s;`).join(' ')} }`;
@@ -338,14 +338,15 @@ export function lanesFilterGrad(layout: ConvLayout, tile: LaneTile): Program {
   let filterRow = kh * steps + k;
   let atW = i32(k) - i32(u.padW * u.inC);`;
   const load = (z: number): string => {
-    const isLive = z === 0 ? '' : ' && column < u.outW';
+    const isLive = z === 0 ? '' : ` & (ow + ${z}u < u.outW)`;
     return isCVec
-      ? `let iw = i32(column * u.strideW) + atW;
-        let isIn = isRowIn && u32(iw) < u.inW${isLive};
-        let xv = keepIf(x[(xRow + select(0u, u32(iw) * u.inC, isIn)) / 4u], isIn);`
-      : `let at = i32(column * u.strideW * u.inC) + atW;
-        let isIn = isRowIn${isLive};
-        let xv = loadRow(xRow, at, select(0u, steps - k, isIn));`;
+      ? `
+      let iw${z} = i32((ow + ${z}u) * u.strideW) + atW;
+      let in${z} = isRowIn & (u32(iw${z}) < u.inW)${isLive};
+      let x${z} = keepIf(x[(xRow + select(0u, u32(iw${z}) * u.inC, in${z})) / 4u], in${z});`
+      : `
+      let at${z} = i32((ow + ${z}u) * u.strideW * u.inC) + atW;
+      let x${z} = loadRow(xRow, at${z}, select(0u, steps - k, isRowIn${isLive}));`;
   };
   return {
     key: `${keyOf('conv2dFilterGrad', layout)}${tileKey(tile)}`,
@@ -380,17 +381,13 @@ ${MAIN(lanes)}
     for (var ow = 0u; ow < u.outW; ow += ${pixels}u) {
       let dyShare = loadDy(dyAt + min(lane / ${quads}u, u.outW - 1u - ow) * u.outC, leftF);
       dyAt += ${pixels}u * u.outC;
-      ${repeat(
-        pixels,
-        (z) => `{
-        let column = ow + ${z}u;
-        ${load(z)}
-        ${repeat(
-          quads,
-          (j) =>
-            `{ let s = subgroupBroadcast(dyShare, ${z * quads + j}u); ${[0, 1, 2, 3].map((q) => `acc${q}_${j} += xv[${q}] * s;`).join(' ')} }`,
-        )}
-      }`,
+      ${repeat(pixels, load)}
+      ${repeat(quads, (j) =>
+        repeat(
+          pixels,
+          (z) =>
+            `{ let s = subgroupBroadcast(dyShare, ${z * quads + j}u); ${[0, 1, 2, 3].map((q) => `acc${q}_${j} += x${z}[${q}] * s;`).join(' ')} }`,
+        ),
       )}
     }
     oh++;
