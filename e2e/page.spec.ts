@@ -18,7 +18,7 @@ test('regions and tabs have their names; arrow keys move between the tabs', asyn
   const app = new TabtrainPage(page);
   await app.open();
   for (const region of [app.editor, app.files, app.runs, app.log]) await expect(region).toBeVisible();
-  const names = ['Charts', 'Schedule', 'Data', 'Predictions', 'Checkpoints', 'Parameters'];
+  const names = ['Charts', 'Schedule', 'Data', 'Predictions', 'Checkpoints', 'Parameters', 'Profile'];
   expect(await page.getByRole('tab').allTextContents()).toEqual(names);
   await app.tab('Charts').focus();
   for (const name of [...names.slice(1), 'Charts']) {
