@@ -76,7 +76,7 @@ export function convFilterGrad(
   dy: Tensor,
   outShape: readonly number[] = [shape.kernelH, shape.kernelW, shape.inC / shape.groups, shape.outC],
 ): Tensor {
-  const { splits } = filterGradSplits(shape);
+  const { splits } = filterGradSplits(shape, convTraits().isSoftware);
   const partials = emptyTensor(splits === 1 ? outShape : [splits, ...outShape]);
   run('filterGrad', shape, [x, dy], [partials]);
   return splits === 1 ? partials : columnSum(partials, splits, partials.size / splits, outShape);

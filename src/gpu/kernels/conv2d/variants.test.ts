@@ -58,10 +58,20 @@ test('conv2d variants: splits of the filter gradient cover all rows', () => {
     wide,
     shapeOf([1, 5, 5, 4], [1, 1, 4, 4]),
     shapeOf([3, 7, 7, 256], [3, 3, 256, 256]),
-  ]) {
-    const { splits, rowsPerSplit } = filterGradSplits(shape);
-    const rows = shape.batch * shape.outH;
-    expect(splits * rowsPerSplit).toBeGreaterThanOrEqual(rows);
-    expect((splits - 1) * rowsPerSplit).toBeLessThan(rows);
-  }
+    shapeOf([8, 128, 160, 3], [7, 7, 3, 16], { stride: [2, 2], padding: [3, 3] }),
+    shapeOf([4, 24, 24, 144], [3, 3, 1, 144], { groups: 144, padding: [1, 1] }),
+  ])
+    for (const isSoftware of [false, true]) {
+      const { splits, rowsPerSplit } = filterGradSplits(shape, isSoftware);
+      const rows = shape.batch * shape.outH;
+      expect(splits * rowsPerSplit).toBeGreaterThanOrEqual(rows);
+      expect((splits - 1) * rowsPerSplit).toBeLessThan(rows);
+    }
+});
+
+test('conv2d variants: few splits on software adapters, none where there are workgroups enough', () => {
+  expect(filterGradSplits(wide, true).splits).toBe(1);
+  expect(filterGradSplits(wide, false).splits).toBe(8);
+  const long = shapeOf([8, 64, 64, 32], [3, 3, 32, 32], { padding: [1, 1] });
+  expect(filterGradSplits(long, true).splits).toBe(8);
 });

@@ -47,16 +47,33 @@ export interface ConvTraits {
   readonly isSoftware: boolean;
 }
 
-// Threads that keep a device busy; more splits of the filter gradient only add partials to join.
+// Threads that keep a GPU busy; more splits of the filter gradient only add partials to join.
 const FILTER_GRAD_THREADS = 4096;
+// A software adapter has a handful of cores: this many workgroups do, and most filter gradients have them without a split.
+const SOFTWARE_GROUPS = 8;
+// Float32 sums of more values one after the other lose a digit that other frameworks keep.
+const MAX_PIXELS_PER_SPLIT = 4096;
 
 /** How the filter gradient is split over output rows. The same for all variants, so that all give the same bits. */
-export function filterGradSplits(shape: ConvShape): { splits: number; rowsPerSplit: number } {
+export function filterGradSplits(
+  shape: ConvShape,
+  isSoftware: boolean,
+): { splits: number; rowsPerSplit: number } {
   const rows = shape.batch * shape.outH;
-  const threads = isDepthwise(shape) ? depthwiseFilterGradThreads(shape) : plainFilterGradThreads(shape);
-  const wanted = Math.ceil(FILTER_GRAD_THREADS / threads);
+  const wanted = isSoftware ? softwareSplits(shape) : Math.ceil(FILTER_GRAD_THREADS / threadsOf(shape));
   const rowsPerSplit = Math.ceil(rows / Math.min(rows, wanted));
   return { splits: Math.ceil(rows / rowsPerSplit), rowsPerSplit };
+}
+
+const threadsOf = (shape: ConvShape): number =>
+  isDepthwise(shape) ? depthwiseFilterGradThreads(shape) : plainFilterGradThreads(shape);
+
+function softwareSplits(shape: ConvShape): number {
+  // Workgroups are 64 threads of the depthwise program, or a tile of 8 lanes x 16 channels.
+  const tile = lanesFilterGradTiles(shape, { lanes: 8, width: 16 });
+  const groups = isDepthwise(shape) ? threadsOf(shape) / 64 : tile.channels * tile.others;
+  const pixels = shape.batch * shape.outH * shape.outW;
+  return Math.max(1, Math.round(SOFTWARE_GROUPS / groups), Math.ceil(pixels / MAX_PIXELS_PER_SPLIT));
 }
 
 /** All variants that can compute `kind` on an adapter of `traits`; the plain one is always there. */
@@ -66,13 +83,13 @@ export function variants(
   traits: ConvTraits,
   epilogue: Epilogue = { hasBias: false },
 ): readonly ConvVariant[] {
-  const all = [plain(kind, shape, epilogue)];
-  if (isDepthwise(shape)) return [...all, depthwise(kind, shape, epilogue)];
-  all.push(tiled(kind, shape, epilogue));
+  const part: Part = { kind, shape, epilogue, split: filterGradSplits(shape, traits.isSoftware) };
+  const all = [plain(part)];
+  if (isDepthwise(shape)) return [...all, depthwise(part)];
+  all.push(tiled(part));
   const hasQuads = convLayout(shape).isCVec || isRowMode(shape) || kind === 'inputGrad';
   if (hasQuads && traits.lanes >= 4 && traits.lanes <= 64)
-    for (const width of [16, 8] as const)
-      all.push(lanes(kind, shape, epilogue, { lanes: traits.lanes, width }));
+    for (const width of [16, 8] as const) all.push(lanes(part, { lanes: traits.lanes, width }));
   return all;
 }
 
@@ -118,11 +135,18 @@ export function convTraits(): ConvTraits {
   return { lanes: hasOneSize ? subgroupMinSize : 0, isSoftware: info.isSoftware };
 }
 
-function plain(kind: ConvKind, shape: ConvShape, epilogue: Epilogue): ConvVariant {
+interface Part {
+  readonly kind: ConvKind;
+  readonly shape: ConvShape;
+  readonly epilogue: Epilogue;
+  readonly split: ReturnType<typeof filterGradSplits>;
+}
+
+function plain({ kind, shape, epilogue, split }: Part): ConvVariant {
   const layout = convLayout(shape);
   const name = 'plain';
   if (kind === 'filterGrad') {
-    const { splits, rowsPerSplit } = filterGradSplits(shape);
+    const { splits, rowsPerSplit } = split;
     const threads = plainFilterGradThreads(shape) * splits;
     const uniforms = convUniforms(shape, threads, rowsPerSplit);
     return { name, program: plainFilterGrad(layout), grid: spread(threads / 64), uniforms };
@@ -134,11 +158,11 @@ function plain(kind: ConvKind, shape: ConvShape, epilogue: Epilogue): ConvVarian
   return { name, program, grid: spread(threads / 64), uniforms: convUniforms(shape, threads) };
 }
 
-function lanes(kind: ConvKind, shape: ConvShape, epilogue: Epilogue, tile: LaneTile): ConvVariant {
+function lanes({ kind, shape, epilogue, split }: Part, tile: LaneTile): ConvVariant {
   const layout = convLayout(shape);
   const name = `lanes x${tile.width}`;
   if (kind === 'filterGrad') {
-    const { splits, rowsPerSplit } = filterGradSplits(shape);
+    const { splits, rowsPerSplit } = split;
     const { channels, others } = lanesFilterGradTiles(shape, tile);
     const uniforms = convUniforms(shape, others * splits, rowsPerSplit);
     return {
@@ -161,11 +185,11 @@ function wideGrid(channels: number, others: number): Grid {
   return [channels, y, z];
 }
 
-function tiled(kind: ConvKind, shape: ConvShape, epilogue: Epilogue): ConvVariant {
+function tiled({ kind, shape, epilogue, split }: Part): ConvVariant {
   const layout = convLayout(shape);
   const name = 'tiled';
   if (kind === 'filterGrad') {
-    const { splits, rowsPerSplit } = filterGradSplits(shape);
+    const { splits, rowsPerSplit } = split;
     const { channels, others } = tiledFilterGradGrid(shape);
     const uniforms = convUniforms(shape, others * splits, rowsPerSplit);
     return { name, program: tiledFilterGrad(layout), grid: wideGrid(channels, others * splits), uniforms };
@@ -177,10 +201,10 @@ function tiled(kind: ConvKind, shape: ConvShape, epilogue: Epilogue): ConvVarian
   return { name, program, grid: wideGrid(channels, others), uniforms: convUniforms(shape, others) };
 }
 
-function depthwise(kind: ConvKind, shape: ConvShape, epilogue: Epilogue): ConvVariant {
+function depthwise({ kind, shape, epilogue, split }: Part): ConvVariant {
   const name = 'depthwise';
   if (kind === 'filterGrad') {
-    const { splits, rowsPerSplit } = filterGradSplits(shape);
+    const { splits, rowsPerSplit } = split;
     const threads = depthwiseFilterGradThreads(shape) * splits;
     const uniforms = convUniforms(shape, threads, rowsPerSplit);
     return { name, program: depthwiseFilterGrad(shape), grid: spread(threads / 64), uniforms };

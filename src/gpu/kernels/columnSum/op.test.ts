@@ -1,0 +1,26 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as gpu from '../../index.ts';
+import { testAdapter } from '../../testing/adapter.ts';
+import { expectClose, values } from '../../testing/numbers.ts';
+import { columnSum } from './op.ts';
+
+beforeAll(testAdapter);
+afterAll(() => {
+  gpu.disposeEngine();
+});
+
+test.each([
+  [1, 3],
+  [100, 8],
+  [129, 3],
+  [4096, 8],
+  [9000, 4],
+])('columnSum of %i rows of %i', async (rows, columns) => {
+  const xv = values(rows * columns, 1);
+  const x = gpu.tensor(xv, [rows, columns]);
+  const y = columnSum(x, rows, columns, [columns]);
+  const sums = new Float64Array(columns);
+  xv.forEach((v, i) => (sums[i % columns] += v));
+  expectClose(await gpu.read(y), sums, 5e-6);
+  gpu.dispose([x, y]);
+});
