@@ -67,7 +67,7 @@ test.skipIf(!sharedDir).each(['lr', 'momentum'])(
   (name) => {
     const text = readFileSync(join(sharedDir ?? '', 'fixtures', `${name}_schedules.json`), 'utf8');
     // decodeValue makes tuples of `__tuple__`.
-  const { cases } = decodeValue(JSON.parse(text)) as { cases: Case[] };
+    const { cases } = decodeValue(JSON.parse(text)) as { cases: Case[] };
     const plain = cases.filter(isPlain);
     expect(plain.length).toBeGreaterThan(150);
     for (const one of plain) {
