@@ -2,7 +2,7 @@
 import { invariant } from '../errors/index.ts';
 import { BLOCK, writeWords, type Arena } from './arena.ts';
 import { handleOrThrow } from './engine.ts';
-import { bindings, emptyTensor, runProgram, spread, type Program } from './program.ts';
+import { bindings, Bound, emptyTensor, runProgram, spread, type Program } from './program.ts';
 import { tf, type Tensor } from './tfjs.ts';
 
 /** An update of arenas of the same layout. */
@@ -35,6 +35,8 @@ export class ArenaRows {
   #values: Tensor | null = null;
   #rowOfPart: Int32Array | null = null;
   #sent: Float32Array = new Float32Array();
+  /** Of the updates that run with these rows. */
+  readonly bound = new Bound();
 
   /**
    * @param layout any arena of the layout
@@ -120,6 +122,7 @@ export function updateArenas({ name, body, reads = {}, scalars = {}, writes, row
     reads: [...Object.values(reads).map(({ whole }) => whole), ...Object.values(scalars), table, values],
     writes: Object.values(writes).map(({ whole }) => whole),
     grid: spread(table.size / 4),
+    bound: rows.bound,
   });
 }
 

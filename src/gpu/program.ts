@@ -32,6 +32,30 @@ export interface Run {
   readonly grid: Grid;
   /** Floating point operations that the result needs (a multiply-add is two), for profiles; left out where nobody asks. */
   readonly flops?: number;
+  /** Keeps the bind group for the next run of the same program on the same buffers. Not with uniforms. */
+  readonly bound?: Bound;
+}
+
+/** What one dispatch bound last, kept by whoever runs it again and again. */
+export class Bound {
+  #program: Program | null = null;
+  #ranges: readonly BufferRange[] = [];
+  #group: GPUBindGroup | null = null;
+
+  /** The group of the same program and buffers, or a new one of `make`. */
+  groupFor(program: Program, ranges: readonly BufferRange[], make: () => GPUBindGroup): GPUBindGroup {
+    const isSame =
+      this.#program?.key === program.key &&
+      ranges.length === this.#ranges.length &&
+      ranges.every(({ buffer, offset, size }, i) => {
+        const before = this.#ranges[i];
+        return buffer === before.buffer && offset === before.offset && size === before.size;
+      });
+    if (isSame && this.#group) return this.#group;
+    this.#program = program;
+    this.#ranges = ranges;
+    return (this.#group = make());
+  }
 }
 
 export interface Compiled {
@@ -76,21 +100,25 @@ export function runProgram(program: Program, run: Run): void {
     writeCount: run.writes.length,
     hasUniforms: run.uniforms !== undefined,
   });
-  const entries: GPUBindGroupEntry[] = [];
-  for (const info of run.reads)
-    entries.push({ binding: entries.length, resource: rangeOf(device, backend, info) });
+  const ranges = run.reads.map((info) => rangeOf(device, backend, info));
   for (const info of run.writes) {
-    entries.push({ binding: entries.length, resource: rangeOf(device, backend, info) });
+    ranges.push(rangeOf(device, backend, info));
     // A copy of the old values on the CPU would be stale from now on.
     backend.tensorMap.get(info.dataId).values = null;
   }
   if (run.uniforms) {
-    const buffer = uniformBuffer(device, backend, program, run.uniforms, run.areUniformsStatic === true);
-    entries.push({ binding: entries.length, resource: { buffer } });
+    invariant(!run.bound, 'a kept bind group with uniforms');
+    const isStatic = run.areUniformsStatic === true;
+    ranges.push({ buffer: uniformBuffer(device, backend, program, run.uniforms, isStatic) });
   }
   for (const info of run.reads) backend.commandQueueOwnedIds.add(info.dataId);
   for (const info of run.writes) backend.commandQueueOwnedIds.add(info.dataId);
-  const group = device.createBindGroup({ layout: compiled.layout, entries });
+  const makeGroup = (): GPUBindGroup =>
+    device.createBindGroup({
+      layout: compiled.layout,
+      entries: ranges.map((resource, binding) => ({ binding, resource })),
+    });
+  const group = run.bound ? run.bound.groupFor(program, ranges, makeGroup) : makeGroup();
   const { pipeline } = compiled;
   const work = { bytes: bytesOf(run), flops: run.flops ?? 0 };
   encodeDispatch(backend, { key: program.key, pipeline, group, grid: run.grid, work });

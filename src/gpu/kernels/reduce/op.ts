@@ -11,9 +11,10 @@ export interface ReduceShape {
   readonly inner: number;
 }
 
-// Up to so many values one thread adds up; longer runs are split among threads, whose results are joined.
+// Up to so many values one thread adds up; longer runs are split among threads, whose results are joined: runs so long
+// that one more dispatch does it, within limits.
 const MAX_RUN = 256;
-const SPLIT_RUN = 64;
+const SPLIT_RUN = { min: 64, max: 256 };
 // With so many results at once the device is busy without splitting.
 const MANY_RESULTS = 16_384;
 
@@ -38,7 +39,8 @@ export function reduce(
     for (;;) {
       const { outer, inner } = shape;
       const isSplit = mid > MAX_RUN && outer * inner < MANY_RESULTS;
-      const chunks = isSplit ? Math.ceil(mid / SPLIT_RUN) : 1;
+      const run = Math.min(SPLIT_RUN.max, Math.max(SPLIT_RUN.min, Math.ceil(mid / MAX_RUN)));
+      const chunks = isSplit ? Math.ceil(mid / run) : 1;
       const target = emptyTensor(isSplit ? [outer, chunks, inner] : outShape);
       if (target.size === 0) return target;
       const uniforms = Uint32Array.of(target.size, mid, inner, chunks, 0);
