@@ -21,6 +21,14 @@ interface HostInput<A> {
   readonly pick: (args: A) => HostValues;
 }
 
+/** When a tensor is needed. */
+interface Span {
+  readonly first: number;
+  last: number;
+  readonly reads: number[];
+  readonly writes: number[];
+}
+
 interface LiveUniforms {
   readonly offset: number;
   readonly words: () => Uint32Array;
@@ -56,7 +64,8 @@ export class Replay<A> {
   readonly #backend: EngineBackend;
   readonly #slots: SharedSlots;
   readonly #plan: SlotPlan;
-  readonly #slotOf = new Map<DataId, number>();
+  /** Where the inside tensors live. */
+  readonly #slotOf = new Map<DataId, { readonly slot: number; readonly offset: number }>();
   readonly #placeOf = new Map<DataId, Tensor>();
   readonly #constantAt = new Map<DataId, number>();
   readonly #constants: GPUBuffer | null;
@@ -156,12 +165,13 @@ export class Replay<A> {
 
   #planInside(): SlotPlan {
     const { dispatches, tensors, outputs } = this.recording;
-    const spans = new Map<DataId, { first: number; last: number }>();
+    const spans = new Map<DataId, Span>();
     dispatches.forEach(({ bindings }, at) => {
-      for (const { data } of bindings) {
-        const span = spans.get(data);
-        if (span) span.last = at;
-        else spans.set(data, { first: at, last: at });
+      for (const { data, isWritten } of bindings) {
+        let span = spans.get(data);
+        if (!span) spans.set(data, (span = { first: at, last: at, reads: [], writes: [] }));
+        span.last = at;
+        (isWritten ? span.writes : span.reads).push(at);
       }
     });
     for (const { data } of outputs) {
@@ -172,7 +182,9 @@ export class Replay<A> {
       ([data]) => tensors.get(data)?.origin.kind === 'inside' && !this.#placeOf.has(data),
     );
     const plan = planSlots(inside.map(([data, span]) => ({ ...span, bytes: this.#noted(data).bytes })));
-    inside.forEach(([data], i) => this.#slotOf.set(data, plan.slotOf[i]));
+    inside.forEach(([data], i) => {
+      this.#slotOf.set(data, { slot: plan.slotOf[i], offset: plan.offsetOf[i] });
+    });
     return plan;
   }
 
@@ -315,10 +327,10 @@ export class Replay<A> {
       return { buffer: this.#constants, offset: this.#constantAt.get(data) ?? 0, size: bytes };
     const input = this.#inputs.get(data);
     if (input) return { buffer: input.buffer };
-    const slot = this.#slotOf.get(data);
+    const at = this.#slotOf.get(data);
     // An output that no dispatch made: the body hands out a parameter, or nothing at all.
-    invariant(slot !== undefined, 'a step hands out a tensor that it never computes');
-    return { buffer: slots[slot], offset: 0, size: bytes };
+    invariant(at, 'a step hands out a tensor that it never computes');
+    return { buffer: slots[at.slot], offset: at.offset, size: bytes };
   }
 
   #handOut({ data, shape, dtype, place }: RecordedOutput): Tensor {
