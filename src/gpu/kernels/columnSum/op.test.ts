@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import * as gpu from '../../index.ts';
 import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, values } from '../../testing/numbers.ts';

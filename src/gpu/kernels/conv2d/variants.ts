@@ -5,8 +5,10 @@ import {
   depthwiseFilterGrad,
   depthwiseFilterGradThreads,
   depthwiseForward,
+  depthwiseForwardSteps,
   depthwiseForwardThreads,
   depthwiseInputGrad,
+  depthwiseInputGradSteps,
   depthwiseInputGradThreads,
   isDepthwise,
 } from '../depthwiseConv2d/programs.wgsl.ts';
@@ -209,9 +211,9 @@ function depthwise({ kind, shape, epilogue, split }: Part): ConvVariant {
     const uniforms = convUniforms(shape, threads, rowsPerSplit);
     return { name, program: depthwiseFilterGrad(shape), grid: spread(threads / 64), uniforms };
   }
-  const [program, threads] =
+  const [program, threads, steps] =
     kind === 'forward'
-      ? [depthwiseForward(shape, epilogue), depthwiseForwardThreads(shape)]
-      : [depthwiseInputGrad(shape), depthwiseInputGradThreads(shape)];
-  return { name, program, grid: spread(threads / 64), uniforms: convUniforms(shape, threads) };
+      ? [depthwiseForward(shape, epilogue), depthwiseForwardThreads(shape), depthwiseForwardSteps(shape)]
+      : [depthwiseInputGrad(shape), depthwiseInputGradThreads(shape), depthwiseInputGradSteps(shape)];
+  return { name, program, grid: spread(threads / 64), uniforms: convUniforms(shape, threads, steps) };
 }

@@ -25,7 +25,16 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) grid: vec3u, 
   let i = (wg.x + wg.y * grid.x) * 64u + local;
   if (i >= u.size) { return; }
   let quads = u.inC / 4u;
-  let c = i % quads;`;
+  let rest = divide(i, quads);
+  let c = i - rest * quads;`;
+
+// WGSL: a / n of integers, by floats put right: software adapters take the lanes of an integer division one by one.
+const DIVIDE = `
+fn divide(a: u32, n: u32) -> u32 {
+  let q = u32(f32(a) / f32(n));
+  let left = i32(a - q * n);
+  return select(select(q, q - 1u, left < 0), q + 1u, left >= i32(n));
+}`;
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
@@ -69,9 +78,10 @@ function inputGradWindow(outputs: number, kernel: number, stride: number, pad: n
 
 const source = (row: number, column: number): string => `x${row}_${column}`;
 
-// A strip: steps down the picture, each of which shifts the window of source values, loads its new rows and sums. The
-// first steps only fill the window. `store` runs with `step` >= 0.
+// A strip: `steps` steps down the picture, each of which shifts the window of source values, loads its new rows and sums.
+// The first steps only fill the window. `store` runs with `step` >= 0. Places are worked out once per row and column.
 function strip(
+  picture: SourcePicture,
   rows: Window,
   columns: Window,
   kernelW: number,
@@ -85,15 +95,17 @@ function strip(
   );
   return `
   ${repeat(rows.size, (r) => repeat(columns.size, (q) => `var ${source(r, q)} = vec4f();`))}
-  for (var step = ${-Math.ceil(kept / rows.advance)}; step < ${STEPS}; step++) {
+  ${repeat(columns.size, (q) => columnPlace(picture, q, `left + (${columns.low + q})`))}
+  for (var step = ${-Math.ceil(kept / rows.advance)}; step < steps; step++) {
     ${repeat(kept, (r) => repeat(columns.size, (q) => `${source(r, q)} = ${source(r + rows.advance, q)};`))}
     let newest = top + step * ${rows.advance} + (${rows.low});
     ${range(rows.size)
       .slice(kept)
-      .flatMap((r) =>
-        range(columns.size).map(
-          (q) => `${source(r, q)} = loadAt(b, newest + ${r}, left + (${columns.low + q}), c);`,
-        ),
+      .map((r) =>
+        [
+          rowPlace(picture, r, `newest + ${r}`),
+          ...range(columns.size).map((q) => `${source(r, q)} = ${loadAt(r, q)};`),
+        ].join('\n'),
       )
       .join('\n')}
     if (step < 0) { continue; }
@@ -111,19 +123,44 @@ const weights = (count: number): string => `
     ${repeat(count, (t) => `w${t} = select(w${t}, v, t == ${t}u);`)}
   }`;
 
+// Where source values come from: names of the uniforms that hold its size.
+interface SourcePicture {
+  readonly height: 'inH' | 'outH';
+  readonly width: 'inW' | 'outW';
+}
+const INPUT: SourcePicture = { height: 'inH', width: 'inW' };
+const OUTPUT: SourcePicture = { height: 'outH', width: 'outW' };
+
+// WGSL: whether a row or column `at` of picture `b` is inside, and where its values are.
+const rowPlace = ({ height, width }: SourcePicture, r: number, at: string): string => `
+    let row${r} = u32(${at});
+    let isRowIn${r} = row${r} < u.${height};
+    let rowAt${r} = (b * u.${height} + row${r}) * u.${width} * quads + c;`;
+const columnPlace = ({ width }: SourcePicture, q: number, at: string): string => `
+    let column${q} = u32(${at});
+    let isColumnIn${q} = column${q} < u.${width};
+    let columnAt${q} = column${q} * quads;`;
+const loadAt = (r: number, q: number): string =>
+  `loadFrom(rowAt${r} + columnAt${q}, isRowIn${r} & isColumnIn${q})`;
+
 // A function that reads four channels of a picture, 0 outside.
-const sourceLoader = (buffer: string, height: string, width: string): string => `${KEEP_IF}
-fn loadAt(b: u32, row: i32, column: i32, c: u32) -> vec4f {
-  let isIn = u32(row) < u.${height} && u32(column) < u.${width};
-  let at = select(0u, ((b * u.${height} + u32(row)) * u.${width} + u32(column)) * (u.inC / 4u) + c, isIn);
-  return keepIf(${buffer}[at], isIn);
-}`;
+const sourceLoader = (buffer: string): string => `${KEEP_IF}${DIVIDE}
+fn loadFrom(at: u32, isIn: bool) -> vec4f { return keepIf(${buffer}[select(0u, at, isIn)], isIn); }`;
 
-// Steps of a strip.
-const STEPS = 6;
+// Strips of about equal length. Each has to fill its window first, so they are long.
+const MAX_STEPS = 12;
 
-const stripsOf = (height: number, width: number, rowsPerStep: number, columns: number): number =>
-  Math.ceil(height / (STEPS * rowsPerStep)) * Math.ceil(width / columns);
+/** Steps of a strip of {@link depthwiseForward}: its uniform `rowsPerSplit`. */
+export function depthwiseForwardSteps(s: ConvShape): number {
+  return stepsOf(s.outH);
+}
+
+/** Steps of a strip of {@link depthwiseInputGrad}: its uniform `rowsPerSplit`. */
+export function depthwiseInputGradSteps(s: ConvShape): number {
+  return stepsOf(Math.ceil(s.inH / s.strideH));
+}
+
+const stepsOf = (all: number): number => Math.ceil(all / Math.ceil(all / MAX_STEPS));
 
 // Columns of a strip: fewer where the stride makes each of them need more source columns.
 const forwardColumns = (s: ConvShape): number => (s.strideW === 1 ? 4 : 2);
@@ -131,7 +168,8 @@ const INPUT_COLUMNS = 4;
 
 /** Threads of {@link depthwiseForward}. */
 export function depthwiseForwardThreads(s: ConvShape): number {
-  return s.batch * stripsOf(s.outH, s.outW, 1, forwardColumns(s)) * (s.inC / 4);
+  const strips = Math.ceil(s.outH / depthwiseForwardSteps(s)) * Math.ceil(s.outW / forwardColumns(s));
+  return s.batch * strips * (s.inC / 4);
 }
 
 /** y = conv(x, w) [+ bias] [then activation]. Reads x, w, [bias]; writes y, [values before the activation]. */
@@ -140,35 +178,39 @@ export function depthwiseForward(s: ConvShape, epilogue: Epilogue): Program {
   const rows = forwardWindow(1, s.kernelH, s.strideH);
   const columns = forwardWindow(count, s.kernelW, s.strideW);
   const store = (_: number, k: number): string =>
-    `if (oh + u32(step) < u.outH && ow + ${k}u < u.outW) { finish((((b * u.outH + oh + u32(step)) * u.outW + ow + ${k}u) * quads + c) * 4u, 4u, acc0_${k}, c * 4u); }`;
+    `${k === 0 ? 'let to = ((b * u.outH + oh + u32(step)) * u.outW + ow) * u.inC + c * 4u;' : ''}
+    if (ow + ${k}u < u.outW) { finish(to + ${k}u * u.inC, 4u, acc0_${k}, c * 4u); }`;
   return {
     key: `${keyOf('', s)}${epilogueKey(epilogue)}`,
     source: () => `${forwardHeader('vec4f', true, epilogue)}
-${sourceLoader('x', 'inH', 'inW')}
+${sourceLoader('x')}
 ${MAIN}
   let tilesW = (u.outW + ${count - 1}u) / ${count}u;
-  let tilesH = (u.outH + ${STEPS - 1}u) / ${STEPS}u;
-  let ow = i / quads % tilesW * ${count}u;
-  let oh = i / quads / tilesW % tilesH * ${STEPS}u;
-  let b = i / quads / tilesW / tilesH;
+  let tilesH = divide(u.outH + u.rowsPerSplit - 1u, u.rowsPerSplit);
+  let down = divide(rest, tilesW);
+  let b = divide(down, tilesH);
+  let ow = (rest - down * tilesW) * ${count}u;
+  let oh = (down - b * tilesH) * u.rowsPerSplit;
+  let steps = i32(min(u.rowsPerSplit, u.outH - oh));
   let top = i32(oh * ${s.strideH}u) - ${s.padH};
   let left = i32(ow * ${s.strideW}u) - ${s.padW};
   ${weights(s.kernelH * s.kernelW)}
-  ${strip(rows, columns, s.kernelW, store)}
+  ${strip(INPUT, rows, columns, s.kernelW, store)}
 }`,
   };
 }
 
 /** Threads of {@link depthwiseInputGrad}. */
 export function depthwiseInputGradThreads(s: ConvShape): number {
-  return s.batch * stripsOf(s.inH, s.inW, s.strideH, INPUT_COLUMNS) * (s.inC / 4);
+  const strips =
+    Math.ceil(s.inH / (s.strideH * depthwiseInputGradSteps(s))) * Math.ceil(s.inW / INPUT_COLUMNS);
+  return s.batch * strips * (s.inC / 4);
 }
 
 /** dx of conv. Reads dy, w; writes dx. */
 export function depthwiseInputGrad(s: ConvShape): Program {
   const rows = inputGradWindow(s.strideH, s.kernelH, s.strideH, s.padH);
   const columns = inputGradWindow(INPUT_COLUMNS, s.kernelW, s.strideW, s.padW);
-  const stripRows = STEPS * s.strideH;
   const store = (a: number, k: number): string => `{
       let row = ih + u32(step) * ${s.strideH}u + ${a}u;
       if (row < u.inH && iw + ${k}u < u.inW) { dx[((b * u.inH + row) * u.inW + iw + ${k}u) * quads + c] = acc${a}_${k}; }
@@ -177,17 +219,21 @@ export function depthwiseInputGrad(s: ConvShape): Program {
     key: keyOf('InputGrad', s),
     source: () => `${bindings({ dy: 'vec4f', w: 'vec4f' }, { dx: 'vec4f' }, UNIFORMS)}
 fn loadW(at: u32, left: u32) -> vec4f { return w[at / 4u]; }
-${sourceLoader('dy', 'outH', 'outW')}
+${sourceLoader('dy')}
 ${MAIN}
   let tilesW = (u.inW + ${INPUT_COLUMNS - 1}u) / ${INPUT_COLUMNS}u;
-  let tilesH = (u.inH + ${stripRows - 1}u) / ${stripRows}u;
-  let iw = i / quads % tilesW * ${INPUT_COLUMNS}u;
-  let ih = i / quads / tilesW % tilesH * ${stripRows}u;
-  let b = i / quads / tilesW / tilesH;
-  let top = i32(ih / ${s.strideH}u);
+  let allSteps = (u.inH + ${s.strideH - 1}u) / ${s.strideH}u;
+  let tilesH = divide(allSteps + u.rowsPerSplit - 1u, u.rowsPerSplit);
+  let down = divide(rest, tilesW);
+  let b = divide(down, tilesH);
+  let iw = (rest - down * tilesW) * ${INPUT_COLUMNS}u;
+  let first = (down - b * tilesH) * u.rowsPerSplit;
+  let steps = i32(min(u.rowsPerSplit, allSteps - first));
+  let top = i32(first);
+  let ih = first * ${s.strideH}u;
   let left = i32(iw / ${s.strideW}u);
   ${weights(s.kernelH * s.kernelW)}
-  ${strip(rows, columns, s.kernelW, store)}
+  ${strip(OUTPUT, rows, columns, s.kernelW, store)}
 }`,
   };
 }
@@ -201,29 +247,32 @@ export function depthwiseFilterGradThreads(s: ConvShape): number {
 export function depthwiseFilterGrad(s: ConvShape): Program {
   const { kernelH, kernelW, strideW } = s;
   const kept = Math.max(kernelW - strideW, 0);
-  const at = (kh: number, column: number): string => `x${kh}_${column}`;
-  const load = (kh: number, column: number): string =>
-    `${at(kh, column)} = loadAt(b, top + ${kh}, left + ${column}, c);`;
   return {
     key: keyOf('FilterGrad', s),
     source: () => `${bindings({ x: 'vec4f', dy: 'vec4f' }, { dw: 'vec4f' }, UNIFORMS)}
-${sourceLoader('x', 'inH', 'inW')}
+${sourceLoader('x')}
 ${MAIN}
-  let split = i / quads;
+  let split = rest;
   let end = min((split + 1u) * u.rowsPerSplit, u.batch * u.outH);
   ${repeat(kernelH * kernelW, (t) => `var acc${t} = vec4f();`)}
   for (var row = split * u.rowsPerSplit; row < end; row++) {
-    let b = row / u.outH;
-    let top = i32(row % u.outH * ${s.strideH}u) - ${s.padH};
-    ${repeat(kernelH, (kh) => repeat(kernelW, (k) => `var ${at(kh, k)} = vec4f();`))}
+    let b = divide(row, u.outH);
+    let top = i32((row - b * u.outH) * ${s.strideH}u) - ${s.padH};
+    ${repeat(kernelH, (kh) => rowPlace(INPUT, kh, `top + ${kh}`))}
+    ${repeat(kernelH, (kh) => repeat(kernelW, (k) => `var ${source(kh, k)} = vec4f();`))}
+    let dyAt = row * u.outW * quads + c;
     // The first steps only fill the window.
     for (var ow = ${-Math.ceil(kept / strideW)}; ow < i32(u.outW); ow++) {
       let left = ow * ${strideW} - ${s.padW};
-      ${repeat(kernelH, (kh) => repeat(kept, (k) => `${at(kh, k)} = ${at(kh, k + strideW)};`))}
-      ${repeat(kernelH, (kh) => repeat(kernelW, (k) => (k >= kept ? load(kh, k) : '')))}
+      ${repeat(kernelH, (kh) => repeat(kept, (k) => `${source(kh, k)} = ${source(kh, k + strideW)};`))}
+      ${range(kernelW)
+        .slice(kept)
+        .map((k) => columnPlace(INPUT, k, `left + ${k}`))
+        .join('\n')}
+      ${repeat(kernelH, (kh) => repeat(kernelW, (k) => (k >= kept ? `${source(kh, k)} = ${loadAt(kh, k)};` : '')))}
       if (ow < 0) { continue; }
-      let d = dy[(row * u.outW + u32(ow)) * quads + c];
-      ${repeat(kernelH, (kh) => repeat(kernelW, (k) => `acc${kh * kernelW + k} += ${at(kh, k)} * d;`))}
+      let d = dy[dyAt + u32(ow) * quads];
+      ${repeat(kernelH, (kh) => repeat(kernelW, (k) => `acc${kh * kernelW + k} += ${source(kh, k)} * d;`))}
     }
   }
   for (var t = 0u; t < ${kernelH * kernelW}u; t++) {
