@@ -1,7 +1,7 @@
 // Which variant of each kernel runs on this machine's adapter: measured at the first run of a shape, kept in a file, and
 // used again at every later visit.
 
-import { adapterInfo, setVariantChoices, setVariantTuning, variantChoices } from '../gpu/index.ts';
+import { adapterInfo, setVariantChoices, setVariantTuning } from '../gpu/index.ts';
 import { isDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
@@ -29,9 +29,10 @@ interface KernelFile {
 }
 
 /**
- * Use what is remembered for this adapter and measure the rest.
+ * Use what is remembered for this adapter and measure the rest. New choices are written down at once: a run that is
+ * killed must go on with the very kernels it had, since others may round differently.
  *
- * @returns what writes the new choices down and switches measuring off; call it when the run ends
+ * @returns what switches measuring off and waits for the last write; call it when the run ends
  */
 export async function useKernelChoices(fs: FileSystem, options: KernelOptions): Promise<() => Promise<void>> {
   const { mode = 'auto', folder, isDeterministic } = options;
@@ -42,12 +43,19 @@ export async function useKernelChoices(fs: FileSystem, options: KernelOptions): 
     folder &&
     `${folder}/kernels-${name.replaceAll(/\W+/g, '-')}${isDeterministic ? '-deterministic' : ''}.json`;
   if (path) setVariantChoices(await readChoices(fs, path, name));
-  let isChanged = false;
-  setVariantTuning({ isDeterministic, onMeasured: () => (isChanged = true) });
+  let written = Promise.resolve();
+  const keep = (choices: Readonly<Record<string, string>>): void => {
+    const file: KernelFile = { version: 1, adapter: name, choices };
+    // What can't be kept is measured again by the next run.
+    if (path)
+      written = written
+        .then(() => fs.writeFile(path, `${JSON.stringify(file, null, 1)}\n`))
+        .catch(() => undefined);
+  };
+  setVariantTuning({ isDeterministic, onMeasured: keep });
   return async () => {
     setVariantTuning(null);
-    const file: KernelFile = { version: 1, adapter: name, choices: variantChoices() };
-    if (path && isChanged) await fs.writeFile(path, `${JSON.stringify(file, null, 1)}\n`);
+    await written;
     setVariantChoices({});
   };
 }

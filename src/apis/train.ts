@@ -101,7 +101,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   const cleanups: (() => void)[] = [];
   let runConfig: RunConfig | null = null;
   let running: BaseRunner | null = null;
-  let saveKernels = (): Promise<void> => Promise.resolve();
+  let endKernelChoices = (): Promise<void> => Promise.resolve();
   const userModules = new UserModules();
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
@@ -115,7 +115,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       startedMs: started.getTime(),
     };
     await initEngine();
-    saveKernels = await useKernelChoices(fs, {
+    endKernelChoices = await useKernelChoices(fs, {
       ...job.kernels,
       isDeterministic: runConfig.dict.deterministic === true,
     });
@@ -174,8 +174,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   } finally {
     control.onChange(() => undefined);
     for (const cleanup of cleanups) cleanup();
-    // Measured again next time if they can't be kept.
-    await saveKernels().catch(() => undefined);
+    await endKernelChoices();
   }
 }
 

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as gpu from '../gpu/index.ts';
+import { testAdapter } from '../gpu/testing/adapter.ts';
+import { createMemoryFs } from '../storage/memoryFs.ts';
+import { useKernelChoices } from './kernelChoices.ts';
+
+beforeAll(async () => {
+  await testAdapter();
+});
+afterAll(() => {
+  gpu.disposeEngine();
+});
+
+test('measured choices are on disk while the run goes on, and the next run measures nothing', async () => {
+  const fs = createMemoryFs();
+  const options = { mode: 'measure', folder: 'cache', isDeterministic: true } as const;
+  const weight = gpu.variable(gpu.tensor(new Float32Array(4 * 4), [1, 1, 4, 4]));
+  const makeStep = (): gpu.CompiledStep<Float32Array> =>
+    gpu.compileStep<Float32Array>({
+      name: 'test',
+      signature: () => '',
+      body: (image) => {
+        const input = gpu.stepInput(image, (args) => args, [1, 4, 4, 4]);
+        return { outputs: [gpu.conv2d(input, weight, null, { stride: [1, 1], padding: [0, 0] })] };
+      },
+    });
+  const first = makeStep();
+  const second = makeStep();
+  const end = await useKernelChoices(fs, options);
+  try {
+    await first.prepare(new Float32Array(64));
+    const choices = gpu.variantChoices();
+    expect(Object.keys(choices).length).toBeGreaterThan(0);
+    // The run is killed here: its end never comes.
+    await expect.poll(() => fs.list('cache')).toHaveLength(1);
+    const [{ name }] = await fs.list('cache');
+    const text = await fs.readText(`cache/${name}`);
+    expect(JSON.parse(text)).toMatchObject({ version: 1, choices });
+
+    const endSecond = await useKernelChoices(fs, options);
+    expect(gpu.variantChoices()).toEqual(choices);
+    await fs.remove(`cache/${name}`);
+    await second.prepare(new Float32Array(64));
+    await endSecond();
+    expect(await fs.list('cache')).toEqual([]);
+  } finally {
+    await end();
+    for (const one of [first, second]) one.dispose();
+    weight.dispose();
+  }
+});
