@@ -121,13 +121,16 @@ export function updateArenas({ name, body, reads = {}, scalars = {}, writes, row
   runProgram(updateProgram(name, body, Object.keys(reads), Object.keys(scalars), Object.keys(writes), rows), {
     reads: [...Object.values(reads).map(({ whole }) => whole), ...Object.values(scalars), table, values],
     writes: Object.values(writes).map(({ whole }) => whole),
-    grid: spread(table.size / 4),
+    grid: spread((table.size * THREADS_PER_BLOCK) / 64),
     bound: rows.bound,
   });
 }
 
-// A thread takes four elements of one block: software adapters load and store vectors at a quarter of the cost. What it
-// computes in gaps is thrown away.
+// A thread takes a quarter of a block, four elements at a time: software adapters load and store vectors at a quarter of the
+// cost, and a row of hyper-parameters is loaded once. Neighbouring threads take neighbouring elements. What is computed in
+// gaps is thrown away.
+const THREADS_PER_BLOCK = 4;
+
 function updateProgram(
   name: string,
   body: string,
@@ -148,19 +151,19 @@ ${bindings({ ...data(reads, 'vec4f'), ...data(scalars, 'f32'), row_table: 'u32',
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) local: u32) {
-  let q = (wg.x + wg.y * groups.x) * 64u + local;
-  let block = q / 16u;
+  let thread = (wg.x + wg.y * groups.x) * 64u + local;
+  let block = thread / ${THREADS_PER_BLOCK}u;
   if (block >= arrayLength(&row_table)) { return; }
   let entry = row_table[block];
   if (entry == ${SKIP}u) { return; }
   let last = entry % ${BLOCK}u;
-  let first = q % 16u * 4u;
-  if (first > last) { return; }
   let row = entry / ${BLOCK}u * ${vectors}u;
 ${Array.from({ length: vectors }, (_, k) => `  let row${k} = row_values[row + ${k}u];`).join('\n')}
   let u = Row(${names.map((_, k) => `row${Math.floor(k / 4)}.${'xyzw'[k % 4]}`).join(', ')});
-${reads.map((n) => `  let ${n}_4 = ${n}_data[q];`).join('\n')}
 ${scalars.map((n) => `  let ${n} = ${n}_data[0];`).join('\n')}
+  for (var first = thread % ${THREADS_PER_BLOCK}u * 4u; first <= last; first += ${4 * THREADS_PER_BLOCK}u) {
+  let q = block * ${BLOCK / 4}u + first / 4u;
+${reads.map((n) => `  let ${n}_4 = ${n}_data[q];`).join('\n')}
 ${writes.map((n) => `  let ${n}_4 = ${n}_data[q];\n  var ${n}_new = ${n}_4;`).join('\n')}
 ${['x', 'y', 'z', 'w']
   .map(
@@ -174,6 +177,7 @@ ${writes.map((n) => `    ${n}_new.${c} = ${n};`).join('\n')}
   .join('\n')}
   let isIn = vec4u(first) + vec4u(0, 1, 2, 3) <= vec4u(last);
 ${writes.map((n) => `  ${n}_data[q] = select(${n}_4, ${n}_new, isIn);`).join('\n')}
+  }
 }`;
     },
   };
