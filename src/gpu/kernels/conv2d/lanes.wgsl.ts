@@ -8,6 +8,7 @@
 import { bindings, type Program } from '../../program.ts';
 import type { ConvShape } from './shape.ts';
 import {
+  DIVIDE,
   element,
   epilogueKey,
   forwardHeader,
@@ -51,15 +52,15 @@ fn place(offset: u32, first: vec3u, rows: u32, columns: u32) -> vec3u {
   return vec3u(first.x + picturesOn, row - picturesOn * rows, column - rowsOn * columns);
 }
 fn firstPlace(pixel: u32, rows: u32, columns: u32) -> vec3u {
-  let row = pixel / columns;
-  let picture = row / rows;
+  let row = divide(pixel, columns);
+  let picture = divide(row, rows);
   return vec3u(picture, row - picture * rows, pixel - row * columns);
 }`;
 
 // The tile's size is known, its subgroup is the whole workgroup, and every branch around a broadcast depends on uniforms.
 const HEAD = `enable subgroups;
 diagnostic(off, subgroup_uniformity);
-${KEEP_IF}`;
+${KEEP_IF}${DIVIDE}`;
 
 /** True when x's channels can't be read by four, but its rows can be walked as one run of kernelW * inC values. */
 export function isRowMode(s: ConvShape): boolean {
@@ -95,8 +96,17 @@ function multiply(
   );
 }
 
-/** y = conv(x, w) [+ bias] [then activation]. Reads x, w, [bias]; writes y, [values before the activation]. */
-export function lanesForward(layout: ConvLayout, tile: LaneTile, epilogue: Epilogue): Program {
+/**
+ * y = conv(x, w) [+ bias] [then activation]. Reads x, w, [bias]; writes y, [values before the activation].
+ *
+ * @param isPoint the kernel is 1x1: with a single tap there are no partial sums to keep.
+ */
+export function lanesForward(
+  layout: ConvLayout,
+  tile: LaneTile,
+  epilogue: Epilogue,
+  isPoint: boolean,
+): Program {
   const { isCVec, isFVec } = layout;
   const { lanes, width } = tile;
   const quads = width / 4;
@@ -107,15 +117,16 @@ export function lanesForward(layout: ConvLayout, tile: LaneTile, epilogue: Epilo
     : (i: number) => `let x${i} = loadRow(row${i}, at${i} + i32(k), select(0u, steps - k, in${i}));`;
   // With rows of kernelW * inC values, the columns are part of the steps.
   const kw = isCVec ? 'kw' : '0u';
+  const part = isPoint ? 'acc' : 'part';
   return {
-    key: `${keyOf('conv2d', layout)}${epilogueKey(epilogue)}${tileKey(tile)}`,
+    key: `${keyOf('conv2d', layout)}${epilogueKey(epilogue)}${tileKey(tile)}${isPoint ? ' 1x1' : ''}`,
     source: () => `${HEAD}
 ${forwardHeader(element(isCVec), isFVec, epilogue)}
 ${isCVec ? '' : ROW_LOADER}
 ${PLACES}
 ${MAIN(lanes)}
   let tilesF = (u.groupF + ${width - 1}u) / ${width}u;
-  let group = wg.x / tilesF;
+  let group = divide(wg.x, tilesF);
   let fInGroup = (wg.x - group * tilesF) * ${width}u;
   let pixels = u.batch * u.outH * u.outW;
   let start = tile * ${PIXELS * lanes}u;
@@ -140,8 +151,8 @@ ${MAIN(lanes)}
   let wAt${r} = share${r} / ${quads}u * u.outC + group * u.groupF + f${r};`,
   )}
   let steps = ${isCVec ? 'u.groupC' : 'u.kernelW * u.inC'};
-  for (var kh = 0u; kh < u.kernelH; kh++) {
-    for (var kw = 0u; kw < ${isCVec ? 'u.kernelW' : '1u'}; kw++) {
+  ${isPoint ? '{ let kh = 0u;' : 'for (var kh = 0u; kh < u.kernelH; kh++) {'}
+    ${isCVec && !isPoint ? 'for (var kw = 0u; kw < u.kernelW; kw++) {' : '{ let kw = 0u;'}
       ${repeat(PIXELS, (i) =>
         isCVec
           ? `
@@ -156,13 +167,13 @@ ${MAIN(lanes)}
       let at${i} = left${i} * i32(u.inC);`,
       )}
       let tap = (kh * u.kernelW + ${kw}) * u.groupC;
-      ${repeat(PIXELS, (i) => repeat(quads, (j) => `var part${i}_${j} = vec4f();`))}
+      ${isPoint ? '' : repeat(PIXELS, (i) => repeat(quads, (j) => `var part${i}_${j} = vec4f();`))}
       for (var k = 0u; k < steps; k += 4u) {
         ${repeat(PIXELS, loadX)}
         ${repeat(registers, (r) => `let w${r} = loadW((tap + k) * u.outC + wAt${r}, leftF${r});`)}
-        ${multiply(lanes, quads, rows, (i, j) => `part${i}_${j}`)}
+        ${multiply(lanes, quads, rows, (i, j) => `${part}${i}_${j}`)}
       }
-      ${repeat(PIXELS, (i) => repeat(quads, (j) => `acc${i}_${j} += part${i}_${j};`))}
+      ${isPoint ? '' : repeat(PIXELS, (i) => repeat(quads, (j) => `acc${i}_${j} += part${i}_${j};`))}
     }
   }
   ${repeat(
@@ -207,6 +218,14 @@ export function lanesInputGradTiles(s: ConvShape, { lanes, width }: LaneTile): L
   };
 }
 
+// How many strides a distance is, which may be negative.
+const STRIDES = `
+const NOWHERE = 0x7fffffffi;
+fn strides(distance: i32, stride: i32) -> i32 {
+  let count = i32(round(f32(distance) / f32(stride)));
+  return select(NOWHERE, count, count * stride == distance);
+}`;
+
 /** dx of conv. Reads dy, w; writes dx. */
 export function lanesInputGrad(layout: ConvLayout, tile: LaneTile): Program {
   const { isCVec, isFVec } = layout;
@@ -222,16 +241,17 @@ ${loader('loadDy', 'dy', isFVec)}
 ${loader('loadW', 'w', isFVec)}
 ${storer('storeDx', 'dx', isCVec)}
 ${PLACES}
+${STRIDES}
 ${MAIN(lanes)}
   let tilesC = (u.groupC + ${width - 1}u) / ${width}u;
-  let group = wg.x / tilesC;
+  let group = divide(wg.x, tilesC);
   let cInGroup = (wg.x - group * tilesC) * ${width}u;
-  let classH = (u.inH + u.strideH - 1u) / u.strideH;
-  let classW = (u.inW + u.strideW - 1u) / u.strideW;
+  let classH = divide(u.inH + u.strideH - 1u, u.strideH);
+  let classW = divide(u.inW + u.strideW - 1u, u.strideW);
   let pixels = u.batch * classH * classW;
   let tilesP = (pixels + ${PIXELS * lanes - 1}u) / ${PIXELS * lanes}u;
-  let stride = tile / tilesP;
-  let restH = stride / u.strideW;
+  let stride = divide(tile, tilesP);
+  let restH = divide(stride, u.strideW);
   let restW = stride - restH * u.strideW;
   let start = (tile - stride * tilesP) * ${PIXELS * lanes}u;
   let first = start + lane;
@@ -251,17 +271,16 @@ ${MAIN(lanes)}
       `let wAt${r} = min(cInGroup + min(lane + ${r * lanes}u, ${width - 1}u), u.groupC - 1u) * u.outC + group * u.groupF;`,
   )}
   for (var kh = 0u; kh < u.kernelH; kh++) {
-    // May be negative; where it is a multiple of the stride, the division is exact.
-    let h = i32(restH + u.padH) - i32(kh * u.dilationH);
-    if (h % i32(u.strideH) != 0) { continue; }
+    let h = strides(i32(restH + u.padH) - i32(kh * u.dilationH), i32(u.strideH));
+    if (h == NOWHERE) { continue; }
     for (var kw = 0u; kw < u.kernelW; kw++) {
-      let v = i32(restW + u.padW) - i32(kw * u.dilationW);
-      if (v % i32(u.strideW) != 0) { continue; }
+      let v = strides(i32(restW + u.padW) - i32(kw * u.dilationW), i32(u.strideW));
+      if (v == NOWHERE) { continue; }
       ${repeat(
         PIXELS,
         (i) => `
-      let oh${i} = i32(row${i}) + h / i32(u.strideH);
-      let ow${i} = i32(column${i}) + v / i32(u.strideW);
+      let oh${i} = i32(row${i}) + h;
+      let ow${i} = i32(column${i}) + v;
       let in${i} = u32(oh${i}) < u.outH && u32(ow${i}) < u.outW;
       let at${i} = select(0u, ((picture${i} * u.outH + u32(oh${i})) * u.outW + u32(ow${i})) * u.outC, in${i}) + group * u.groupF;`,
       )}
@@ -328,13 +347,14 @@ export function lanesFilterGrad(layout: ConvLayout, tile: LaneTile): Program {
   const pixels = Math.max(1, Math.floor(lanes / quads));
   const row = isCVec
     ? `let quadsC = u.groupC / 4u;
-  let c = m % quadsC * 4u;
-  let kw = m / quadsC % u.kernelW;
-  let kh = m / quadsC / u.kernelW;
+  let tap = divide(m, quadsC);
+  let c = (m - tap * quadsC) * 4u;
+  let kh = divide(tap, u.kernelW);
+  let kw = tap - kh * u.kernelW;
   let atW = i32(kw * u.dilationW) - i32(u.padW);`
     : `let steps = u.kernelW * u.inC;
-  let k = m % ((steps + 3u) / 4u) * 4u;
-  let kh = m / ((steps + 3u) / 4u);
+  let kh = divide(m, (steps + 3u) / 4u);
+  let k = (m - kh * ((steps + 3u) / 4u)) * 4u;
   let filterRow = kh * steps + k;
   let atW = i32(k) - i32(u.padW * u.inC);`;
   const load = (z: number): string => {
@@ -357,11 +377,11 @@ ${loader('loadDy', 'dy', isFVec)}
 ${storer('storeDw', 'dw', isFVec)}
 ${MAIN(lanes)}
   let tilesF = (u.groupF + ${width - 1}u) / ${width}u;
-  let group = wg.x / tilesF;
+  let group = divide(wg.x, tilesF);
   let fInGroup = (wg.x - group * tilesF) * ${width}u;
   let rowQuads = ${isCVec ? 'u.kernelH * u.kernelW * u.groupC / 4u' : 'u.kernelH * ((u.kernelW * u.inC + 3u) / 4u)'};
   let tilesM = (rowQuads + ${lanes - 1}u) / ${lanes}u;
-  let split = tile / tilesM;
+  let split = divide(tile, tilesM);
   let unclamped = (tile - split * tilesM) * ${lanes}u + lane;
   let m = min(unclamped, rowQuads - 1u);
   ${row}
@@ -371,8 +391,8 @@ ${MAIN(lanes)}
   let leftF = u.groupF - f;
   let start = split * u.rowsPerSplit;
   let end = min(start + u.rowsPerSplit, u.batch * u.outH);
-  var oh = start % u.outH;
-  var b = start / u.outH;
+  var b = divide(start, u.outH);
+  var oh = start - b * u.outH;
   for (var row = start; row < end; row++) {
     let ih = i32(oh * u.strideH) + atH;
     let isRowIn = u32(ih) < u.inH;

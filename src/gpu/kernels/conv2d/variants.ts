@@ -90,7 +90,9 @@ export function variants(
   if (isDepthwise(shape)) return [...all, depthwise(part)];
   all.push(tiled(part));
   const hasQuads = convLayout(shape).isCVec || isRowMode(shape) || kind === 'inputGrad';
-  if (hasQuads && traits.lanes >= 4 && traits.lanes <= 64)
+  // Their whole numbers are divided as floats.
+  const isSmall = shape.batch * Math.max(shape.inH * shape.inW, shape.outH * shape.outW) < 2 ** 22;
+  if (hasQuads && isSmall && traits.lanes >= 4 && traits.lanes <= 64)
     for (const width of [16, 8] as const) all.push(lanes(part, { lanes: traits.lanes, width }));
   return all;
 }
@@ -174,9 +176,10 @@ function lanes({ kind, shape, epilogue, split }: Part, tile: LaneTile): ConvVari
       uniforms,
     };
   }
+  const isPoint = shape.kernelH * shape.kernelW === 1;
   const [program, { channels, others }] =
     kind === 'forward'
-      ? [lanesForward(layout, tile, epilogue), lanesForwardTiles(shape, tile)]
+      ? [lanesForward(layout, tile, epilogue, isPoint), lanesForwardTiles(shape, tile)]
       : [lanesInputGrad(layout, tile), lanesInputGradTiles(shape, tile)];
   return { name, program, grid: wideGrid(channels, others), uniforms: convUniforms(shape, others) };
 }

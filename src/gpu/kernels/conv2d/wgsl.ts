@@ -84,6 +84,17 @@ fn keepIf(v: vec4f, isIn: bool) -> vec4f {
   return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(select(0u, 0xffffffffu, isIn)));
 }`;
 
+/**
+ * WGSL: `fn divide(a: u32, n: u32) -> u32`, a / n below 2^22, by floats put right: software adapters take the lanes of an
+ * integer division one by one.
+ */
+export const DIVIDE = `
+fn divide(a: u32, n: u32) -> u32 {
+  let q = u32(f32(a) / f32(n));
+  let left = i32(a - q * n);
+  return select(select(q, q - 1u, left < 0), q + 1u, left >= i32(n));
+}`;
+
 export function storer(name: string, buffer: string, isVec: boolean): string {
   if (isVec) return `fn ${name}(at: u32, left: u32, v: vec4f) { ${buffer}[at / 4u] = v; }`;
   const part = (k: number): string => `if (left > ${k}u) { ${buffer}[at + ${k}u] = v[${k}]; }`;

@@ -5,7 +5,15 @@
 // split. All of them keep a window of source values in registers, to which each step adds its new ones.
 import { bindings, type Program } from '../../program.ts';
 import type { ConvShape } from '../conv2d/shape.ts';
-import { epilogueKey, forwardHeader, KEEP_IF, repeat, UNIFORMS, type Epilogue } from '../conv2d/wgsl.ts';
+import {
+  DIVIDE,
+  epilogueKey,
+  forwardHeader,
+  KEEP_IF,
+  repeat,
+  UNIFORMS,
+  type Epilogue,
+} from '../conv2d/wgsl.ts';
 
 const MAX_KERNEL = 7;
 
@@ -27,14 +35,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) grid: vec3u, 
   let quads = u.inC / 4u;
   let rest = divide(i, quads);
   let c = i - rest * quads;`;
-
-// WGSL: a / n of integers, by floats put right: software adapters take the lanes of an integer division one by one.
-const DIVIDE = `
-fn divide(a: u32, n: u32) -> u32 {
-  let q = u32(f32(a) / f32(n));
-  let left = i32(a - q * n);
-  return select(select(q, q - 1u, left < 0), q + 1u, left >= i32(n));
-}`;
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
