@@ -212,6 +212,13 @@ export class EngineBackend extends Stock {
     super.recordAndSubmit(program, output, inputs, uniforms);
   }
 
+  /** Send what is encoded: the buffers that it uses may be written by the queue, or destroyed, from then on. */
+  submitEncoded(): void {
+    if (!this.commandEncoder) return;
+    this.endComputePassEncoder();
+    this.submitQueue();
+  }
+
   /** Copy a tensor's bytes out, after all queued work; later work doesn't change them. */
   async readBytes(id: DataId): Promise<ArrayBuffer> {
     const { buffer, offset = 0, size = buffer.size } = this.rangeOf(id);

@@ -142,7 +142,9 @@ export function encodeDispatch(backend: EngineBackend, dispatch: ReadyDispatch):
   backend.ensureCommandEncoderReady();
   const encoder = backend.commandEncoder;
   invariant(encoder, 'no command encoder');
-  if (isProfiling()) {
+  // Asked once: the last dispatch that a profile has room for ends its pass too.
+  const isTimed = isProfiling();
+  if (isTimed) {
     backend.endComputePassEncoder();
     backend.computePassEncoder = beginTimedPass(encoder, dispatch.key, dispatch.work);
   } else backend.computePassEncoder ??= encoder.beginComputePass();
@@ -151,7 +153,7 @@ export function encodeDispatch(backend: EngineBackend, dispatch: ReadyDispatch):
   pass.setBindGroup(0, dispatch.group);
   pass.dispatchWorkgroups(...dispatch.grid);
   backend.dispatchCountInPass += 1;
-  if (isProfiling()) backend.endComputePassEncoder();
+  if (isTimed) backend.endComputePassEncoder();
 }
 
 function bytesOf({ reads, writes }: Run): number {

@@ -144,13 +144,14 @@ export class CompiledStep<A> {
         return this.#touch(signature, known);
       }
       // Differs from one step to the next, not from one epoch to another: a replay would use stale values.
-      if (!known.isChecked) throw new NotRecordable(`${change}, which changes from step to step,`);
+      if (!known.isChecked && !known.isSuspect)
+        throw new NotRecordable(`${change}, which changes from step to step,`);
       known.replay.dispose();
     }
     const capture = {
       replay: new Replay(recording, backend),
       isSuspect: false,
-      isChecked: known !== undefined,
+      isChecked: known?.isChecked === true,
     };
     return this.#touch(signature, capture);
   }

@@ -153,12 +153,15 @@ export function recordStep<A>(args: A, body: (args: A) => StepOutputs, backend: 
       return { data: tensor.dataId, shape: [...tensor.shape], dtype, place: places[i] ?? null };
     });
     tf.dispose([...outputs]);
-    const outside = recorder.leftovers().filter((data) => backend.tensorMap.get(data).values === null);
-    if (outside.length > 0) {
-      const [{ shape }] = outside.map((data) => backend.tensorMap.get(data));
-      throw new NotRecordable(`a tensor [${shape.join(', ')}] that is made in the step and kept after it`);
-    }
     const { tensors, effects } = recorder;
+    for (const data of recorder.leftovers()) {
+      const { values, shape } = backend.tensorMap.get(data);
+      if (values === null)
+        throw new NotRecordable(`a tensor [${shape.join(', ')}] that is made in the step and kept after it`);
+      // Made once and kept, as anchors are: the next time it will have been there before.
+      const noted = tensors.get(data);
+      if (noted) tensors.set(data, { ...noted, origin: { kind: 'outside' } });
+    }
     const handedOut = new Set(recorded.map(({ data }) => data));
     const isDroppable = (data: DataId): boolean =>
       tensors.get(data)?.origin.kind === 'inside' && !handedOut.has(data);

@@ -76,6 +76,8 @@ export class Replay<A> {
   /** Outside tensors with the place they had when the bind groups were made. */
   #outside: { readonly data: DataId; readonly buffer: GPUBuffer; readonly offset: number }[] = [];
   #commands: ReadyDispatch[] = [];
+  /** Where every tensor of the step is. */
+  readonly #ranges = new Map<DataId, BufferRange>();
   #generation = -1;
   /** The backend's count of moves when the outside tensors were last looked at. */
   #moves = -1;
@@ -133,6 +135,8 @@ export class Replay<A> {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
+    // A command that still waits to be sent must find its buffers.
+    this.#backend.submitEncoded();
     const { bufferManager } = this.#backend;
     const own = [this.#constants, this.#uniforms, ...[...this.#inputs.values()].map(({ buffer }) => buffer)];
     for (const buffer of own) if (buffer) bufferManager.releaseBuffer(buffer, false);
@@ -261,10 +265,7 @@ export class Replay<A> {
   #writeInputs(args: A): void {
     const backend = this.#backend;
     // A write to a buffer overtakes commands that are encoded but not yet submitted.
-    if (backend.commandEncoder) {
-      backend.endComputePassEncoder();
-      backend.submitQueue();
-    }
+    backend.submitEncoded();
     for (const { buffer, bytes, pick } of this.#inputs.values()) {
       const values = pick(args);
       invariant(values.byteLength === bytes, `a step's input has ${values.byteLength} bytes, not ${bytes}`);
@@ -293,7 +294,8 @@ export class Replay<A> {
     const { device } = this.#backend;
     const slots = this.#slots.take(this.#plan.slotBytes);
     this.#generation = this.#slots.generation;
-    const ranges = new Map<DataId, BufferRange>();
+    const ranges = this.#ranges;
+    ranges.clear();
     this.#outside = [];
     for (const tensor of this.recording.tensors.values())
       ranges.set(tensor.data, this.#rangeOf(tensor, slots));
@@ -341,8 +343,8 @@ export class Replay<A> {
       return tensorOf({ dataId: place.dataId, shape: [...shape], dtype }, backend);
     }
     const info = backend.makeTensorInfo([...shape], dtype);
-    const tensor = this.#noted(data);
-    const source = this.#rangeOfOutput(tensor);
+    const source = this.#ranges.get(data);
+    invariant(source, 'an output of the step has no place');
     const target = backend.rangeOf(info.dataId);
     backend.endComputePassEncoder();
     backend.commandEncoder?.copyBufferToBuffer(
@@ -350,14 +352,10 @@ export class Replay<A> {
       source.offset ?? 0,
       target.buffer,
       0,
-      tensor.bytes,
+      this.#noted(data).bytes,
     );
     backend.commandQueueOwnedIds.add(info.dataId);
     return tensorOf(info, backend);
-  }
-
-  #rangeOfOutput(tensor: StepTensor<A>): BufferRange {
-    return this.#rangeOf(tensor, this.#slots.take(this.#plan.slotBytes));
   }
 
   #noted(data: DataId): StepTensor<A> {

@@ -24,6 +24,7 @@ export class SharedSlots {
   release(): void {
     this.#users -= 1;
     if (this.#users > 0) return;
+    this.#backend.submitEncoded();
     for (const buffer of this.#buffers) this.#backend.bufferManager.releaseBuffer(buffer, false);
     this.#buffers = [];
     this.generation += 1;
@@ -37,7 +38,8 @@ export class SharedSlots {
       if (existing && existing.size >= size) return;
       this.#buffers[i] = bufferManager.acquireBuffer(size, STORAGE, false, false);
       if (!existing) return;
-      // Commands in flight keep their buffer alive.
+      // Commands in flight keep their buffer alive; those that are not sent yet do not.
+      this.#backend.submitEncoded();
       bufferManager.releaseBuffer(existing, false);
       this.generation += 1;
     });

@@ -1,0 +1,97 @@
+// What happens around a compiled step: buffers that go while commands wait, tensors that a body keeps, rare shapes.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as gpu from '../index.ts';
+import { testAdapter } from '../testing/adapter.ts';
+
+beforeAll(async () => {
+  await testAdapter();
+});
+afterAll(() => {
+  gpu.disposeEngine();
+});
+
+const input = (size: number, first = 0): Float32Array =>
+  Float32Array.from({ length: size }, (_, i) => first + i);
+
+/** `factor * x + 1` of vectors; one more addition keeps a tensor inside the step. */
+function makeStep(
+  factor: () => number,
+  seen: string[] = [],
+  extra: (x: gpu.Tensor) => gpu.Tensor = (x) => x,
+): gpu.CompiledStep<Float32Array> {
+  return gpu.compileStep<Float32Array>({
+    name: 'test',
+    signature: (x) => String(x.length),
+    body: (x) =>
+      gpu.tidy(() => ({
+        outputs: [
+          gpu.add(
+            extra(
+              gpu.mul(
+                gpu.stepInput(x, (values) => values, [x.length]),
+                factor(),
+              ),
+            ),
+            1,
+          ),
+        ],
+      })),
+    onFallback: (reason) => seen.push(reason),
+  });
+}
+
+const run = (step: gpu.CompiledStep<Float32Array>, x: Float32Array): gpu.Tensor => step.run(x).outputs[0];
+
+test('a step may be freed before what it queued was sent', async () => {
+  const step = makeStep(() => 2);
+  const y = run(step, input(8));
+  step.dispose();
+  expect([...(await gpu.read(y))]).toEqual([1, 3, 5, 7, 9, 11, 13, 15]);
+  y.dispose();
+});
+
+test('larger slots for another shape leave what is queued alone', async () => {
+  const step = makeStep(() => 2);
+  const small = run(step, input(8));
+  await step.prepare(input(4096));
+  expect([...(await gpu.read(small))]).toEqual([1, 3, 5, 7, 9, 11, 13, 15]);
+  small.dispose();
+  step.dispose();
+});
+
+test('a tensor that the body makes once and keeps is part of the step', async () => {
+  const seen: string[] = [];
+  let kept: gpu.Tensor | null = null;
+  const step = makeStep(
+    () => 1,
+    seen,
+    (x) => gpu.add(x, (kept ??= gpu.keep(gpu.tensor([10, 20, 30, 40], [4])))),
+  );
+  for (let i = 0; i < 3; i++) {
+    const y = run(step, input(4, i));
+    expect([...(await gpu.read(y))]).toEqual([11 + i, 22 + i, 33 + i, 44 + i]);
+    y.dispose();
+  }
+  expect(seen).toEqual([]);
+  step.dispose();
+  gpu.dispose(kept);
+});
+
+test('a shape that was used once may do something else in the next epoch', async () => {
+  const seen: string[] = [];
+  let factor = 2;
+  const step = makeStep(() => factor, seen);
+  const first = run(step, input(4));
+  factor = 3;
+  step.recheck();
+  const results = [first, run(step, input(4)), run(step, input(4, 1))];
+  const values = await Promise.all(results.map((y) => gpu.read(y)));
+  expect(values.map((v) => [...v])).toEqual([
+    [1, 3, 5, 7],
+    [1, 4, 7, 10],
+    [4, 7, 10, 13],
+  ]);
+  expect(seen).toEqual([]);
+  gpu.dispose(results);
+  step.dispose();
+});
