@@ -47,12 +47,12 @@ function joined(
   let partials = emptyTensor([left]);
   let offset = 0;
   for (const t of filled) {
-    reduce(sumProgram(p, true), t, partials, t.size, offset);
+    reduce(p, true, t, partials, offset);
     offset += partialsOf(t.size);
   }
   while (left > LAST) {
     const next = emptyTensor([partialsOf(left)]);
-    reduce(sumProgram(p, false), partials, next, left, 0);
+    reduce(p, false, partials, next, 0);
     partials = next;
     left = next.size;
   }
@@ -74,11 +74,13 @@ function partialsOf(size: number): number {
   return Math.ceil(size / (PER_THREAD * THREADS)) * THREADS;
 }
 
-function reduce(program: Program, source: Tensor, target: Tensor, size: number, offset: number): void {
-  runProgram(program, {
+function reduce(p: number, isFirst: boolean, source: Tensor, target: Tensor, offset: number): void {
+  const width = source.size % 4 === 0 ? 4 : 1;
+  const { size } = source;
+  runProgram(sumProgram(p, isFirst, width), {
     reads: [source],
     writes: [target],
-    uniforms: Uint32Array.of(size, offset),
+    uniforms: Uint32Array.of(size / width, offset),
     areUniformsStatic: true,
     grid: spread(partialsOf(size) / THREADS),
   });
@@ -86,30 +88,34 @@ function reduce(program: Program, source: Tensor, target: Tensor, size: number, 
 
 // Bits of non-negative floats order like integers, with NaN on top: a NaN gradient must show in the norm, and
 // float comparisons may be compiled as if there were none.
-function joinOf(p: number): string {
-  return p === Infinity ? 'bitcast<f32>(max(bitcast<u32>(acc), bitcast<u32>(term)))' : 'acc + term';
+function joinOf(p: number, width: 1 | 4): string {
+  const [F, U] = width === 4 ? ['vec4f', 'vec4u'] : ['f32', 'u32'];
+  return p === Infinity ? `bitcast<${F}>(max(bitcast<${U}>(acc), bitcast<${U}>(term)))` : 'acc + term';
 }
 
-function sumProgram(p: number, isFirst: boolean): Program {
+// Four elements at a time where their number allows it: software adapters load vectors at a quarter of the cost.
+function sumProgram(p: number, isFirst: boolean, width: 1 | 4): Program {
+  const T = width === 4 ? 'vec4f' : 'f32';
   return {
-    key: `globalNorm p${p} ${isFirst ? 'first' : 'rest'}`,
+    key: `globalNorm p${p} ${isFirst ? 'first' : 'rest'} c${width}`,
     source: () => {
       const isPlain = p === Infinity || p === 1;
-      const power = isPlain ? 'abs(v)' : p === 2 ? 'v * v' : `pow(abs(v), f32(${p}))`;
-      return `${bindings({ source: 'f32' }, { target_data: 'f32' }, 'size: u32, offset: u32')}
+      const power = isPlain ? 'abs(v)' : p === 2 ? 'v * v' : `pow(abs(v), ${T}(${p}))`;
+      const loads = PER_THREAD / width;
+      return `${bindings({ source: T }, { target_data: 'f32' }, 'size: u32, offset: u32')}
+fn join(acc: ${T}, term: ${T}) -> ${T} { return ${joinOf(p, width)}; }
 ${flatMain(
   `
-  let start = (i / ${THREADS}u) * ${PER_THREAD * THREADS}u + local;
-  if (i / ${THREADS}u * ${PER_THREAD * THREADS}u >= u.size) { return; }
-  var acc = 0.0;
-  for (var k = 0u; k < ${PER_THREAD}u; k++) {
-    let j = start + k * ${THREADS}u;
+  let begin = i / ${THREADS}u * ${loads * THREADS}u;
+  if (begin >= u.size) { return; }
+  var acc = ${T}();
+  for (var k = 0u; k < ${loads}u; k++) {
+    let j = begin + local + k * ${THREADS}u;
     if (j >= u.size) { break; }
     let v = source[j];
-    let term = ${isFirst ? power : 'v'};
-    acc = ${joinOf(p)};
+    acc = join(acc, ${isFirst ? power : 'v'});
   }
-  target_data[u.offset + i] = acc;`,
+  target_data[u.offset + i] = ${width === 4 ? 'join(join(acc, acc.yxwz), join(acc, acc.yxwz).zwxy).x' : 'acc'};`,
   THREADS,
 )}`;
     },
@@ -129,7 +135,7 @@ ${flatMain(`
   var acc = 0.0;
   for (var j = 0u; j < u.size; j++) {
     let term = source[j];
-    acc = ${joinOf(p)};
+    acc = ${joinOf(p, 1)};
   }
   let norm = ${root};
   norm_data[0] = norm;
