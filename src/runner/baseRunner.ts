@@ -17,7 +17,10 @@ import { RunControl } from './runControl.ts';
 export interface StepOutputs {
   readonly logVars: LogVars;
   readonly numSamples: number;
-  /** Gradients of the total loss (training only); the receiver owns the tensors. */
+  /**
+   * Gradients of the total loss (training only); the receiver owns the tensors. They hold until the next step, which may
+   * write its own into the same memory: copy what is to be kept longer, or leave it in `parameter.grad`.
+   */
   readonly grads?: ReadonlyMap<Parameter, Tensor>;
 }
 
@@ -28,6 +31,8 @@ export interface RunnableModel {
   eval(): unknown;
   /** Get ready for a step of the current mode. @returns what it needs when it was planned anew, else null */
   prepareStep?(batch: never): Promise<PlanBytes | null>;
+  /** Called where an epoch begins: hooks may have changed the model since the last one. */
+  recheckSteps?(): void;
   trainStep(batch: never): StepOutputs;
   valStep(batch: never): StepOutputs;
 }

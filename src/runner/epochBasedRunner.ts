@@ -104,6 +104,7 @@ export class EpochBasedRunner extends BaseRunner {
 
   /** One training epoch, or the rest of one after resuming inside it. */
   async train(loader: BatchLoader): Promise<void> {
+    this.model.recheckSteps?.();
     this.model.train();
     this.mode = 'train';
     this.dataLoader = loader;
@@ -131,6 +132,7 @@ export class EpochBasedRunner extends BaseRunner {
 
   /** One pass in evaluation mode that computes losses and changes nothing. */
   async val(loader: BatchLoader): Promise<void> {
+    this.model.recheckSteps?.();
     this.model.eval();
     this.mode = 'val';
     this.dataLoader = loader;

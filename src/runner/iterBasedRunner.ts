@@ -94,6 +94,7 @@ export class IterBasedRunner extends BaseRunner {
     this.model.train();
     this.mode = 'train';
     this.dataLoader = loader.loader;
+    if (this.epoch !== loader.epoch) this.model.recheckSteps?.();
     // Before the batch is taken: the number changes one iteration after the loader began anew.
     this.epoch = loader.epoch;
     const batch = await loader.next();

@@ -61,11 +61,11 @@ test('larger slots for another shape leave what is queued alone', async () => {
 
 test('a tensor that the body makes once and keeps is part of the step', async () => {
   const seen: string[] = [];
-  let kept: gpu.Tensor | null = null;
+  const kept: gpu.Tensor[] = [];
   const step = makeStep(
     () => 1,
     seen,
-    (x) => gpu.add(x, (kept ??= gpu.keep(gpu.tensor([10, 20, 30, 40], [4])))),
+    (x) => gpu.add(x, (kept[0] ??= gpu.keep(gpu.tensor([10, 20, 30, 40], [4])))),
   );
   for (let i = 0; i < 3; i++) {
     const y = run(step, input(4, i));

@@ -12,6 +12,7 @@ import {
   StepTooLarge,
   tidy,
   valueAndGrads,
+  variable,
   type CompiledStep,
   type PackedImages,
   type PlanBytes,
@@ -68,6 +69,8 @@ export interface StepMode {
 export abstract class BaseDetector extends Module implements Detector {
   CLASSES: readonly string[] | null = null;
   #names: readonly string[] = [];
+  /** Public plain fields of all modules when a step ran last. */
+  #fields = '';
   /** Which trainable parameters the loss depends on, by the step's signature. */
   readonly #reached = new Map<string, readonly boolean[]>();
   #steps = this.#makeSteps({});
@@ -93,9 +96,11 @@ export abstract class BaseDetector extends Module implements Detector {
   }
 
   trainStep(batch: TrainBatch): StepOutputs {
+    this.#noticeChanges();
+    const parameters = this.#trainable();
+    keepGrads(parameters);
     const { outputs } = this.#steps.train.run(batch);
     const [values, ...grads] = outputs;
-    const parameters = this.#trainable();
     const byParameter = new Map<Parameter, Tensor>();
     let next = 0;
     const reached = this.#reached.get(this.#signature(batch));
@@ -105,6 +110,7 @@ export abstract class BaseDetector extends Module implements Detector {
   }
 
   valStep(batch: TrainBatch): StepOutputs {
+    this.#noticeChanges();
     const {
       outputs: [values],
     } = this.#steps.val.run(batch);
@@ -113,6 +119,7 @@ export abstract class BaseDetector extends Module implements Detector {
 
   /** Run the forward pass that a test needs. @returns its tensors, the caller's */
   protected runForward(batch: ImageBatch): Tensor[] {
+    this.#noticeChanges();
     return this.#steps.test.run(batch).outputs;
   }
 
@@ -120,10 +127,17 @@ export abstract class BaseDetector extends Module implements Detector {
   protected abstract forwardTest(img: Tensor): readonly Tensor[];
 
   override train(mode = true): this {
-    super.train(mode);
-    // Called at each epoch, after hooks may have changed the model: its steps are looked at again.
+    // An IterBasedRunner calls this at each iteration.
+    if (mode !== this.training) this.recheckSteps();
+    return super.train(mode);
+  }
+
+  /**
+   * Something may have changed what the steps do: they are looked at again at their next use. Not needed for what is
+   * noticed anyway: training modes, `requiresGrad`, and numbers, flags and strings that are public fields of a module.
+   */
+  recheckSteps(): void {
     for (const step of Object.values(this.#steps)) step.recheck();
-    return this;
   }
 
   override disposeOwn(): void {
@@ -184,8 +198,30 @@ export abstract class BaseDetector extends Module implements Detector {
     return modes;
   }
 
+  /** A hook may set a flag of a module between any two steps. */
+  #noticeChanges(): void {
+    let fields = '';
+    for (const [, module] of this.namedModules())
+      for (const value of Object.values(module) as unknown[])
+        if (PLAIN.has(typeof value)) fields += `${String(value)} `;
+    if (fields !== this.#fields) this.recheckSteps();
+    this.#fields = fields;
+  }
+
   #disposeSteps(): void {
     for (const step of Object.values(this.#steps)) step.dispose();
+  }
+}
+
+const PLAIN: ReadonlySet<string> = new Set(['number', 'boolean', 'string']);
+
+/** A compiled step writes gradients straight into their slots: those that somebody still keeps there move out. */
+function keepGrads(parameters: readonly Parameter[]): void {
+  for (const parameter of parameters) {
+    const { grad, gradSlot } = parameter;
+    if (!grad || grad.dataId !== gradSlot?.dataId) continue;
+    parameter.grad = variable(grad, false);
+    if (grad !== gradSlot) dispose(grad);
   }
 }
 
