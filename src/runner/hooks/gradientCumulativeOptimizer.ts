@@ -60,7 +60,7 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
 
   /** Step with the sums, which are the parameters' gradients now. */
   protected stepWithSums(runner: BaseRunner, parameters: readonly Parameter[]): void | Promise<void> {
-    this.clipAndStep(runner, parameters);
+    return this.clipAndStep(runner, parameters);
   }
 
   /** Inside a block, the sums so far: a run resumed there goes on with them. MMCV loses them, with a warning. */

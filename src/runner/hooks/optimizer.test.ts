@@ -77,7 +77,12 @@ const loader: BatchLoader = {
   },
 };
 
-async function train(model: Line, optimizer: Optimizer, hooks: readonly Hook[]): Promise<EpochBasedRunner> {
+async function train(
+  model: Line,
+  optimizer: Optimizer,
+  hooks: readonly Hook[],
+  batches: BatchLoader = loader,
+): Promise<EpochBasedRunner> {
   const fs = createMemoryFs();
   const runner = new EpochBasedRunner({
     model,
@@ -89,7 +94,7 @@ async function train(model: Line, optimizer: Optimizer, hooks: readonly Hook[]):
     maxEpochs: 2,
   });
   for (const hook of hooks) runner.registerHook(hook);
-  await runner.run([loader], [['train', 1]]);
+  await runner.run([batches], [['train', 1]]);
   return runner;
 }
 
@@ -113,6 +118,25 @@ test('LBFGS: the closure runs the model on the current batch again, and the run 
   optimizer.dispose();
   runner.logBuffer.clear();
   expect(memory().numTensors).toBe(before);
+  models.push(model);
+});
+
+test('error_if_nonfinite: a NaN norm ends the run before it reaches the weights', async () => {
+  const model = new Line();
+  const optimizer = new SGD({ params: [model.weight, model.bias], lr: 0.01 });
+  const bad: BatchLoader = {
+    length: 1,
+    async *epoch() {
+      yield NaN;
+    },
+  };
+  const hook = new OptimizerHook({ gradClip: { max_norm: 1, error_if_nonfinite: true } });
+  await expect(train(model, optimizer, [hook], bad)).rejects.toMatchObject({ code: 'nonfinite-gradient' });
+  expect(await model.weight.toTorch()).toEqual(Float32Array.of(0, 0));
+  await train(model, optimizer, [hook]);
+  expect((await model.weight.toTorch())[0]).toBeGreaterThan(0);
+  optimizer.zeroGrad();
+  optimizer.dispose();
   models.push(model);
 });
 

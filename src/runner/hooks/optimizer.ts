@@ -1,6 +1,11 @@
 import { read, reshape, tidy, type Tensor } from '../../gpu/index.ts';
 import { ClosureOptimizer } from '../../optim/closureOptimizer.ts';
-import { clipGradNorm, gradClipOptions, type GradClipOptions } from '../../optim/gradClip.ts';
+import {
+  checkFiniteNorm,
+  clipGradNorm,
+  gradClipOptions,
+  type GradClipOptions,
+} from '../../optim/gradClip.ts';
 import type { Optimizer } from '../../optim/optimizer.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { Parameter } from '../../nn/index.ts';
@@ -39,7 +44,7 @@ export class OptimizerHook extends Hook {
     if (optimizer instanceof ClosureOptimizer) return this.#stepWithClosure(runner, optimizer, outputs);
     optimizer.zeroGrad();
     for (const [parameter, grad] of outputs.grads) parameter.grad = grad;
-    this.clipAndStep(runner, [...outputs.grads.keys()]);
+    return this.clipAndStep(runner, [...outputs.grads.keys()]);
   }
 
   /** The closure's first call takes the iteration's own losses and gradients, the others run the model on its batch again. */
@@ -51,10 +56,11 @@ export class OptimizerHook extends Hook {
     // The log buffer may have read its values and let them go.
     let first: StepOutputs | null = areGone(outputs.logVars) ? null : outputs;
     await optimizer.step(async () => {
-      const current = first ?? runner.model.trainStep(runner.dataBatch as never);
       optimizer.zeroGrad();
+      const current = first ?? runner.model.trainStep(runner.dataBatch as never);
       for (const [parameter, grad] of current.grads ?? []) parameter.grad = grad;
       const norm = this.#clip([...(current.grads?.keys() ?? [])], optimizer);
+      if (norm && this.#gradClip?.errorIfNonfinite) await this.#checkNorm(norm);
       if (first) this.#logNorm(runner, norm);
       else norm?.dispose();
       const loss = await readLoss(current.logVars);
@@ -93,11 +99,28 @@ export class OptimizerHook extends Hook {
     norm.dispose();
   }
 
-  /** Clip the gradients that the parameters hold, log their norm, step, and let them go. */
-  protected clipAndStep(runner: BaseRunner, parameters: readonly Parameter[]): void {
+  /** Clip the gradients that the parameters hold, log their norm, step, and let them go. With error_if_nonfinite the norm is read back. */
+  protected clipAndStep(runner: BaseRunner, parameters: readonly Parameter[]): void | Promise<void> {
     const { optimizer } = runner;
     if (!optimizer) return;
-    this.#logNorm(runner, this.#clip(parameters, optimizer));
+    const norm = this.#clip(parameters, optimizer);
+    if (!norm || !this.#gradClip?.errorIfNonfinite) return this.#step(runner, optimizer, norm);
+    return this.#checkNorm(norm).then(() => this.#step(runner, optimizer, norm));
+  }
+
+  /** @throws RunError `nonfinite-gradient` */
+  async #checkNorm(norm: Tensor): Promise<void> {
+    try {
+      await checkFiniteNorm(norm, this.#gradClip?.normType);
+    } catch (error) {
+      norm.dispose();
+      throw error;
+    }
+  }
+
+  /** @param norm taken */
+  #step(runner: BaseRunner, optimizer: Optimizer, norm: Tensor | null): void {
+    this.#logNorm(runner, norm);
     // A self-written optimizer may leave its intermediate tensors lying.
     tidy(() => {
       optimizer.step();

@@ -51,7 +51,11 @@ export class ScaledStep {
    * Bring scaled gradients back, and step unless one of them is infinite or NaN.
    * @param step clips and steps
    */
-  async run(runner: BaseRunner, parameters: readonly Parameter[], step: () => void): Promise<void> {
+  async run(
+    runner: BaseRunner,
+    parameters: readonly Parameter[],
+    step: () => void | Promise<void>,
+  ): Promise<void> {
     const { optimizer, outputs, logger, logBuffer } = runner;
     if (!optimizer) return;
     const { scaler } = this;
@@ -63,7 +67,7 @@ export class ScaledStep {
       optimizer.zeroGrad();
     } else {
       if (scaler.scale !== 1) scaleGrads(optimizer, parameters, Math.fround(1 / scaler.scale));
-      step();
+      await step();
     }
     scaler.update(foundInf);
     if (foundInf)
