@@ -31,9 +31,16 @@ export function formatValue(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
-/** Local date and time to the minute. */
+/** Local date and time to the minute; the year only where it isn't this one. */
 export function formatWhen(ms: number): string {
-  return new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+  const when = new Date(ms);
+  return when.toLocaleString(undefined, {
+    year: when.getFullYear() === new Date().getFullYear() ? undefined : 'numeric',
+    month: 'short',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: '2-digit',
+  });
 }
 
 /** The part after the last `/`. */
