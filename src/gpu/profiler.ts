@@ -54,6 +54,15 @@ export function startProfile(): void {
   session = { querySet, passes: [] };
 }
 
+/** Put the profile that runs aside, so that another can be taken. @returns what goes on with it */
+export function suspendProfile(): () => void {
+  const outer = session;
+  session = null;
+  return () => {
+    session = outer;
+  };
+}
+
 /** Begin a pass that is timed under the program's key. Only while {@link isProfiling}. */
 export function beginTimedPass(
   encoder: GPUCommandEncoder,

@@ -143,9 +143,12 @@ test('variants are measured once, remembered, and give the same bits in determin
   gpu.setVariantTuning({ isDeterministic: true, onMeasured: (choices) => kept.push(choices) });
   try {
     const step = gpu.compileStep<Batch>(definition);
+    // A profile that was begun before goes on afterwards.
+    gpu.startProfile();
     expect(await step.prepare(batch(1))).not.toBeNull();
     const { outputs } = step.run(batch(1));
     expect(await readAll(outputs)).toEqual(expected);
+    expect((await gpu.endProfile()).reduce((sum, row) => sum + row.dispatches, 0)).toBe(step.dispatchCount);
     expect(kept.length).toBe(1);
     expect(Object.keys(kept[0]).some((key) => key.startsWith('conv2d'))).toBe(true);
     expect(gpu.variantChoices()).toEqual(kept[0]);

@@ -2,7 +2,7 @@
 // and shape, on buffers of its own.
 import { handleOrThrow, orLost } from '../engine.ts';
 import { onIdle } from '../memory.ts';
-import { endProfilePasses, startProfile } from '../profiler.ts';
+import { endProfilePasses, startProfile, suspendProfile } from '../profiler.ts';
 import { compile, encodeDispatch } from '../program.ts';
 import type { ChosenDispatch } from '../recorder.ts';
 import { setVariantChoices, variantChoices } from '../variantChoice.ts';
@@ -35,6 +35,8 @@ export async function tuneVariants<A>(record: () => Recording<A>): Promise<boole
   if (open.size === 0) return false;
   const bench = new ScratchBench();
   const results = new Map<string, Result[]>();
+  // A hook may be profiling this very iteration.
+  const resumeProfile = suspendProfile();
   const rounds = Math.max(...[...open.values()].map((names) => names.length));
   try {
     for (let round = 0; round < rounds; round++) {
@@ -57,6 +59,7 @@ export async function tuneVariants<A>(record: () => Recording<A>): Promise<boole
     }
   } finally {
     bench.dispose();
+    resumeProfile();
     setVariantChoices(before);
   }
   const chosen = Object.fromEntries([...results].map(([key, tries]) => [key, best(tries, options)]));
