@@ -132,6 +132,25 @@ describe('DataLoader', () => {
     expect(await ids(make(false).epoch(0))).toHaveLength(2);
   });
 
+  test('a batch that no buffer holds is refused after its first picture, with numbers', async () => {
+    const source = new TestSource();
+    const large: SampleSource = {
+      getSample: async (index, epoch) => ({
+        ...(await source.getSample(index, epoch)),
+        imgShape: [4096, 4096, 3],
+      }),
+    };
+    const options = { source: large, dataset, batchSize: 4096, shuffle: true, seed: 0, prefetch: 0 };
+    await expect(ids(new DataLoader(options).epoch(0))).rejects.toMatchObject({
+      path: 'data.samples_per_gpu',
+      message: expect.stringContaining(
+        'a batch of 4096 pictures of 4096 x 4096 px is 825 GB, but one buffer of a GPU holds at most 4.3 GB',
+      ) as string,
+      hint: expect.stringContaining('samples_per_gpu=21 would fit') as string,
+    });
+    expect(source.asked).toHaveLength(1);
+  });
+
   test('refuses a batch size of 0 and an empty dataset', () => {
     const make = (batchSize: number, length: number): DataLoader =>
       new DataLoader({

@@ -1,10 +1,16 @@
 import { ConfigError, DatasetError } from '../errors/trainerError.ts';
+import { formatBytes } from '../util/formatBytes.ts';
 import type { Dataset } from './dataset.ts';
 import { changeDataset, type DatasetChange } from './datasetChange.ts';
-import { type Batch, collate } from './sample.ts';
+import { type Batch, collate, type Sample } from './sample.ts';
 import type { SampleSource } from './sampleSource.ts';
 import { GroupSampler, type Sampler } from './samplers/groupSampler.ts';
 import { SequentialSampler } from './samplers/sequentialSampler.ts';
+
+/** No WebGPU buffer holds more. */
+const MAX_BATCH_BYTES = 2 ** 32;
+/** Fewer pictures are made side by side from the start. */
+const MANY_SAMPLES = 16;
 
 export interface DataLoaderOptions {
   readonly source: SampleSource;
@@ -108,7 +114,12 @@ export class DataLoader {
   }
 
   async #load(indices: readonly number[], epoch: number): Promise<Batch> {
-    const samples = await Promise.all(indices.map((index) => this.#source.getSample(index, epoch)));
+    const get = (index: number): Promise<Sample> => this.#source.getSample(index, epoch);
+    // One picture tells that the batch can't be, before thousands are made.
+    const isChecked = indices.length >= MANY_SAMPLES;
+    const first = isChecked ? [await get(indices[0])] : [];
+    for (const { imgShape } of first) checkBytes(indices.length, imgShape);
+    const samples = [...first, ...(await Promise.all(indices.slice(first.length).map(get)))];
     if (this.#needsTruth && samples.some((sample) => !sample.gtBboxes || !sample.gtLabels)) {
       throw new ConfigError(
         "a training pipeline must end with Collect(keys=['img', 'gt_bboxes', 'gt_labels']), but its samples have no ground truth",
@@ -117,4 +128,19 @@ export class DataLoader {
     }
     return collate(samples);
   }
+}
+
+/** @param shape of one picture: rows, columns, channels */
+function checkBytes(count: number, [height, width, channels]: Sample['imgShape']): void {
+  const bytesEach = height * width * channels * Float32Array.BYTES_PER_ELEMENT;
+  if (count * bytesEach <= MAX_BATCH_BYTES) return;
+  const fitting = Math.max(1, Math.floor(MAX_BATCH_BYTES / bytesEach));
+  throw new ConfigError(
+    `a batch of ${count} pictures of ${width} x ${height} px is ${formatBytes(count * bytesEach)}, but one buffer of a GPU holds at most ${formatBytes(MAX_BATCH_BYTES)}`,
+    {
+      code: 'bad-value',
+      path: 'data.samples_per_gpu',
+      hint: `samples_per_gpu=${fitting} would fit; activations take many times as much, so begin with far fewer or smaller pictures`,
+    },
+  );
 }

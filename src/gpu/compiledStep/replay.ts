@@ -89,6 +89,7 @@ export class Replay<A> {
     this.#backend = backend;
     this.#slots = sharedSlots(backend);
     for (const output of recording.outputs) this.#planPlace(output);
+    this.#dropClashingPlaces();
     this.#plan = this.#planInside();
     this.bytes = this.#countBytes();
     this.#checkSizes();
@@ -165,6 +166,18 @@ export class Replay<A> {
     const isTaken = [...this.#placeOf.values()].some((other) => other.dataId === place.dataId);
     // The place must not be read or written by the step itself.
     if (!isTaken && !this.recording.tensors.has(place.dataId)) this.#placeOf.set(data, place);
+  }
+
+  /**
+   * Places are parts of one buffer, and WebGPU forbids a dispatch to write one part of it and to read another: an output
+   * that a further one is made of gets no place.
+   */
+  #dropClashingPlaces(): void {
+    for (const { bindings } of this.recording.dispatches) {
+      const placed = bindings.filter(({ data }) => this.#placeOf.has(data));
+      if (!placed.some(({ isWritten }) => isWritten)) continue;
+      for (const { data, isWritten } of placed) if (!isWritten) this.#placeOf.delete(data);
+    }
   }
 
   #planInside(): SlotPlan {

@@ -1,6 +1,6 @@
 // When a detector's compiled steps are looked at again, and what becomes of gradients that somebody keeps.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { disposeEngine, dispose, mean, mul, read, type Tensor } from '../../gpu/index.ts';
+import { add, disposeEngine, dispose, mean, mul, onIdle, read, type Tensor } from '../../gpu/index.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { Adam } from '../../optim/index.ts';
@@ -88,6 +88,41 @@ test('a gradient that stays in parameter.grad survives the next step', async () 
     expect([...(weight.grad ? await read(weight.grad) : [])]).toEqual([2]);
   }
   optimizer.zeroGrad();
+  optimizer.dispose();
+  model.dispose();
+});
+
+/** The gradient of `first` is also a term of that of `second`. */
+class Shared extends BaseDetector {
+  readonly first = this.addParameter('first', new Parameter([4], 'plain', 1));
+  readonly second = this.addParameter('second', new Parameter([4], 'plain', 2));
+
+  protected override forwardTrain(img: Tensor): Map<string, Tensor> {
+    const sum = add(this.first.variable, this.second.variable);
+    const loss = add(mean(mul(sum, mean(img))), mean(mul(this.second.variable, this.second.variable)));
+    return new Map([['loss', loss]]);
+  }
+
+  protected override forwardTest(): readonly Tensor[] {
+    return [];
+  }
+
+  override simpleTest(): Promise<never> {
+    return Promise.reject(new Error('not used'));
+  }
+}
+
+test('gradients that are made of one another', async () => {
+  const model = new Shared();
+  const optimizer = new Adam({ params: model.parameters(), lr: 0.1 });
+  optimizer.prepare();
+  for (let i = 1; i <= 2; i++) {
+    const { logVars, grads } = model.trainStep(batch(i));
+    const values = await Promise.all([...(grads?.values() ?? [])].map((grad) => read(grad)));
+    await onIdle();
+    expect(values.map(([v]) => v)).toEqual([0.25 * i, 0.25 * i + 1]);
+    dispose([logVars.values, ...(grads?.values() ?? [])]);
+  }
   optimizer.dispose();
   model.dispose();
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Measure } from '../../worker/protocol.ts';
-import { smooth, toChartData, type SeriesOptions } from './series.ts';
+import { ChartBuilder, smooth, toChartData, type SeriesOptions } from './series.ts';
 
 const MEASURES: Measure[] = [
   { mode: 'train', epoch: 1, iter: 10, values: { loss_cls: 1, loss: 2, lr: 0.1 } },
@@ -35,4 +35,34 @@ test('the epoch axis counts parts of epochs in training and whole ones in valida
 test('smoothing starts at the first value and passes over gaps', () => {
   // w = 0.5: means 0.5, 0.75, 2.375 over weights 0.5, 0.75, 0.875.
   expect(smooth([1, 1, null, 4], 0.5)).toEqual([1, 1, null, 2.375 / 0.875]);
+});
+
+test('a builder that sees the records grow gives what one that sees all at once gives', () => {
+  for (const options of [LOSSES, { ...LOSSES, smoothing: 0.5 }, { ...LOSSES, include: () => true }]) {
+    const builder = new ChartBuilder(options);
+    for (let count = 0; count <= MEASURES.length; count++)
+      expect(builder.update(MEASURES.slice(0, count))).toEqual(
+        toChartData(MEASURES.slice(0, count), options),
+      );
+    // A run that goes on from a checkpoint loses the records behind it; another run has others.
+    for (const other of [MEASURES.slice(0, 2), [...MEASURES].reverse(), []])
+      expect(builder.update(other)).toEqual(toChartData(other, options));
+  }
+});
+
+test('records that were seen are not read again', () => {
+  let reads = 0;
+  const counted = (measure: Measure): Measure => ({
+    ...measure,
+    get values() {
+      reads += 1;
+      return measure.values;
+    },
+  });
+  const builder = new ChartBuilder(LOSSES);
+  const first = MEASURES.map(counted);
+  builder.update(first);
+  reads = 0;
+  builder.update([...first, { ...MEASURES[0], iter: 40 }]);
+  expect(reads).toBe(0);
 });

@@ -26,19 +26,67 @@ export interface SeriesOptions {
 
 /** One line per key, in the order in which the keys first appear. */
 export function toChartData(measures: readonly Measure[], options: SeriesOptions): ChartData {
-  const { mode, include, smoothing } = options;
-  const rows = measures.filter((m) => m.mode === mode && Object.keys(m.values).some(include));
-  const keys = [...new Set(rows.flatMap((row) => Object.keys(row.values)))].filter(include);
-  return {
-    x: rows.map((row) => xOf(row, options)),
-    lines: keys.map((label) => {
-      const raw = rows.map((row) => {
-        const value = row.values[label];
-        return value === undefined || !Number.isFinite(value) ? null : value;
-      });
-      return { label, values: smoothing > 0 ? smooth(raw, smoothing) : raw };
-    }),
-  };
+  return new ChartBuilder(options).update(measures);
+}
+
+interface Column {
+  readonly label: string;
+  readonly values: (number | null)[];
+  readonly smoother: (value: number | null) => number | null;
+}
+
+/** Makes chart data of records that grow: a batch of events costs what it brings, not what the whole run brought. */
+export class ChartBuilder {
+  readonly #options: SeriesOptions;
+  #seen: readonly Measure[] = [];
+  #x: number[] = [];
+  /** By key; null for the keys of other charts. */
+  #columns = new Map<string, Column | null>();
+
+  constructor(options: SeriesOptions) {
+    this.#options = options;
+  }
+
+  /** @returns arrays that grow with the next update: take the newest ones */
+  update(measures: readonly Measure[]): ChartData {
+    const count = this.#seen.length;
+    const isLonger = measures[0] === this.#seen[0] && measures[count - 1] === this.#seen[count - 1];
+    if (!isLonger) {
+      this.#x = [];
+      this.#columns = new Map();
+    }
+    for (let i = isLonger ? count : 0; i < measures.length; i++) this.#add(measures[i]);
+    this.#seen = measures;
+    const columns = [...this.#columns.values()].filter((column) => column !== null);
+    return { x: this.#x, lines: columns.map(({ label, values }) => ({ label, values })) };
+  }
+
+  #add(measure: Measure): void {
+    if (measure.mode !== this.#options.mode) return;
+    const row = this.#x.length;
+    let isRow = false;
+    for (const key of Object.keys(measure.values)) {
+      const column = this.#column(key, row);
+      if (!column) continue;
+      const value = measure.values[key];
+      column.values.push(column.smoother(Number.isFinite(value) ? value : null));
+      isRow = true;
+    }
+    if (!isRow) return;
+    this.#x.push(xOf(measure, this.#options));
+    for (const column of this.#columns.values()) if (column?.values.length === row) column.values.push(null);
+  }
+
+  #column(key: string, row: number): Column | null {
+    const known = this.#columns.get(key);
+    if (known !== undefined) return known;
+    const { include, smoothing } = this.#options;
+    const made = include(key)
+      ? { label: key, values: new Array<null>(row).fill(null), smoother: createSmoother(smoothing) }
+      : null;
+    this.#columns.set(key, made);
+    return made;
+  }
 }
 
 function xOf({ epoch, iter, mode }: Measure, { axis, itersPerEpoch }: SeriesOptions): number {
@@ -51,12 +99,16 @@ function xOf({ epoch, iter, mode }: Measure, { axis, itersPerEpoch }: SeriesOpti
  * @example smooth([1, 1, 4], 0.5) // [1, 1, 2.714...]
  */
 export function smooth(values: readonly (number | null)[], weight: number): (number | null)[] {
+  return values.map(createSmoother(weight));
+}
+
+function createSmoother(weight: number): (value: number | null) => number | null {
   let mean = 0;
   let total = 0;
-  return values.map((value) => {
-    if (value === null) return null;
+  return (value) => {
+    if (value === null || weight === 0) return value;
     mean = weight * mean + (1 - weight) * value;
     total = weight * total + (1 - weight);
     return mean / total;
-  });
+  };
 }

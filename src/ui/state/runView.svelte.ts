@@ -50,6 +50,8 @@ export class RunView {
   classes = $state.raw<readonly string[]>([]);
   measures = $state.raw<readonly Measure[]>([]);
   log = $state.raw<readonly string[]>([]);
+  /** Lines of the log before its first one: it is cut off at the start when it grows long. */
+  firstLogLine = $state(0);
   predictions = $state.raw<{ epoch: number; images: readonly PredictedImage[] } | null>(null);
   perClass = $state.raw<readonly ClassScore[]>([]);
   checkpoints = $state.raw<readonly CheckpointInfo[]>([]);
@@ -107,7 +109,7 @@ export class RunView {
       }
     }
     if (measures.length > 0) this.measures = [...this.measures, ...measures];
-    if (lines.length > 0) this.log = [...this.log, ...lines].slice(-MAX_LOG_LINES);
+    if (lines.length > 0) this.#addLog(lines);
   }
 
   /** Show what is on disk. */
@@ -119,7 +121,9 @@ export class RunView {
     this.error = summary.message === null ? null : failureReport(summary.message);
     this.classes = history.classes;
     this.measures = history.measures;
-    this.log = history.log;
+    this.log = [];
+    this.firstLogLine = 0;
+    this.#addLog(history.log);
     this.checkpoints = summary.checkpoints;
     this.facts = {
       configName: summary.configName,
@@ -139,6 +143,13 @@ export class RunView {
     this.phase = 'preparing';
     this.error = null;
     if (iter !== null) this.measures = this.measures.filter((measure) => measure.iter <= iter);
+  }
+
+  #addLog(lines: readonly string[]): void {
+    const all = [...this.log, ...lines];
+    const tooMany = Math.max(0, all.length - MAX_LOG_LINES);
+    this.log = all.slice(tooMany);
+    this.firstLogLine += tooMany;
   }
 
   #addCheckpoint(event: Extract<RunEvent, { name: 'run.checkpointed' }>): void {
