@@ -62,8 +62,12 @@ export class TabtrainPage {
 
   /** Replace the whole text of the open file, as by pasting. */
   async setText(text: string): Promise<void> {
+    // A dialog that is still at work keeps the focus, and would take the keys.
+    await expect(this.page.getByRole('dialog')).toHaveCount(0);
+    const textbox = this.editor.getByRole('textbox').first();
     // Not by a click: it would scroll wide lines to bring their middle into view.
-    await this.editor.getByRole('textbox').first().focus();
+    await textbox.focus();
+    await expect(textbox).toBeFocused();
     await this.page.keyboard.press('ControlOrMeta+a');
     await this.page.keyboard.press('Delete');
     await this.page.keyboard.insertText(text);

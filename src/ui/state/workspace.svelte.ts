@@ -76,6 +76,8 @@ export class Workspace {
   async open(path: string): Promise<void> {
     await this.flush();
     const stored = await this.#clients.data.call('files.readText', { path });
+    // What was typed into the file still shown while this one was read.
+    while (this.#saveTimer !== null) await this.flush();
     const draft = readDraft(path);
     this.openPath = path;
     this.text = draft ?? stored;
