@@ -110,6 +110,8 @@ export class EvalHook extends Hook {
     for (const hook of runner.hooks) {
       if (hook instanceof LoggerHook) await hook.afterTrainIter(runner);
     }
+    // Read first: a hook behind may still look at this iteration's losses.
+    await runner.logBuffer.resolve();
     runner.logBuffer.clear();
     await this.#evaluate(runner);
   }
