@@ -20,6 +20,8 @@ export const TEST_PACE: RemotePace = {
   firstRetryMs: 5,
   maxRetryMs: 40,
   lastRetryMs: 20,
+  heartbeatMs: 30_000,
+  stallMs: 2000,
   flushMs: 3000,
   stopMs: 300,
 };
@@ -49,12 +51,17 @@ export interface LoggedRunOptions {
   readonly maxEpochs?: number;
   /** Iterations per epoch. */
   readonly length?: number;
+  /** Finished iterations of the run that this one goes on with. Default 0. */
+  readonly startIter?: number;
   /** Awaited before each batch, with its number over the run from 0. */
   readonly before?: (iter: number) => Promise<void> | void;
 }
 
 class ListedModel implements RunnableModel {
-  #step = 0;
+  #step: number;
+  constructor(startIter: number) {
+    this.#step = startIter;
+  }
   train(): void {
     // Nothing depends on the mode.
   }
@@ -72,7 +79,7 @@ class ListedModel implements RunnableModel {
 
 /** A run of `maxEpochs` (2) times `length` (10) iterations with `hook`, an iteration timer and SGD at 0.1 and 0.9. */
 export function makeLoggedRun(hooks: readonly Hook[], options: LoggedRunOptions = {}): LoggedRun {
-  const { fs = createMemoryFs(), maxEpochs = 2, length = 10, before } = options;
+  const { fs = createMemoryFs(), maxEpochs = 2, length = 10, startIter = 0, before } = options;
   const lines: string[] = [];
   const notices: Extract<RunEvent, { name: 'run.noticed' }>[] = [];
   const control = new RunControl();
@@ -83,7 +90,7 @@ export function makeLoggedRun(hooks: readonly Hook[], options: LoggedRunOptions 
   const weight = new Parameter([1]);
   const optimizer = new SGD({ params: [weight], lr: 0.1, momentum: 0.9 });
   const runner = new EpochBasedRunner({
-    model: new ListedModel(),
+    model: new ListedModel(startIter),
     optimizer,
     fs,
     workDir: 'w',
@@ -92,6 +99,11 @@ export function makeLoggedRun(hooks: readonly Hook[], options: LoggedRunOptions 
     maxEpochs,
     control,
     onEvent,
+  });
+  runner.restorePosition({
+    epoch: Math.floor(startIter / length),
+    iter: startIter,
+    innerIter: startIter % length,
   });
   runner.registerHook(new IterTimerHook({}, makeContext()), 'LOW');
   for (const hook of hooks) runner.registerHook(hook, 'VERY_LOW');
