@@ -131,7 +131,7 @@ describe('WandbLoggerHook', () => {
     await run.run();
     expect(tracker.points()).toHaveLength(4);
     expect(asked).toMatchObject([
-      { name: 'WANDB_API_KEY', url: `${server.url}/authorize`, refused: null },
+      { name: 'WANDB_API_KEY', origin: server.url, url: `${server.url}/authorize`, refused: null },
       { refused: expect.stringContaining('401') as string },
     ]);
     expect(run.notices).toEqual([]);

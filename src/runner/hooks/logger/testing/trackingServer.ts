@@ -83,7 +83,8 @@ export class TrackingServer {
     }
     if (this.allowsPages) {
       response.setHeader('Access-Control-Allow-Origin', '*');
-      response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type');
+      response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type, X-Test');
+      response.setHeader('Access-Control-Allow-Methods', 'GET, POST, PUT');
       if (request.method === 'OPTIONS') {
         response.writeHead(204).end();
         return;
