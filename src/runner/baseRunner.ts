@@ -6,6 +6,7 @@ import type { FileSystem } from '../util/fileSystem.ts';
 import type { RunListener } from '../util/runEvents.ts';
 import { onIdle, type PlanBytes, type Tensor } from '../gpu/index.ts';
 import { turn } from '../util/turn.ts';
+import { hookKeys } from './hookKeys.ts';
 import { type GenericStage, Hook, STAGES, type Stage } from './hooks/hook.ts';
 import { LogBuffer, type LogBufferState, type LogVars } from './logBuffer.ts';
 import type { Logger } from './logger.ts';
@@ -63,7 +64,7 @@ export interface RunPosition {
  */
 export interface OpenStage {
   readonly stage: 'afterTrainIter' | 'afterTrainEpoch';
-  /** Name of the hook that wrote the checkpoint. */
+  /** Key of the hook that wrote the checkpoint; see `hookKeys`. */
   readonly behind: string;
 }
 
@@ -239,10 +240,11 @@ export abstract class BaseRunner {
 
   /** Call a stage of the hooks behind the one that wrote the checkpoint: what the killed run had still to do. */
   protected async finishStage({ stage, behind }: OpenStage): Promise<void> {
-    const at = this.#hooks.findIndex(({ hook }) => hook.hookName === behind);
+    const { hooks } = this;
+    const writer = hookKeys(hooks).get(behind);
     // A config without that hook: nobody knows which ones have been called.
-    if (at === -1) return;
-    for (const { hook } of this.#hooks.slice(at + 1)) await hook[stage](this);
+    if (!writer) return;
+    for (const hook of hooks.slice(hooks.indexOf(writer) + 1)) await hook[stage](this);
   }
 
   /** The table of hooks that the log starts with, in MMCV's format. */

@@ -136,7 +136,7 @@ export class CheckpointHook extends Hook {
       meta: this.#meta,
       link: this.#link,
       position,
-      openStage: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', behind: this.hookName },
+      writer: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', hook: this },
     });
     runner.meta.hook_msgs = { ...runner.meta.hook_msgs, last_ckpt: this.#last };
     const removed = await this.#removeOld(runner, pathOf, current);

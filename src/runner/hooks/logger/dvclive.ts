@@ -91,7 +91,7 @@ export class DvcliveLoggerHook extends LoggerHook {
       outDir: dir === '' ? '.' : dir,
       saveOptimizer: true,
       position: { epoch: runner.epoch + 1, iter: runner.iter, innerIter: 0 },
-      openStage: { stage: 'afterTrainEpoch', behind: this.hookName },
+      writer: { stage: 'afterTrainEpoch', hook: this },
       link: false,
     });
   }
