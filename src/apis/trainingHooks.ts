@@ -9,6 +9,7 @@ import type { BaseRunner } from '../runner/baseRunner.ts';
 import { EVAL_HOOK_KEYS, EvalHook } from '../runner/hooks/evaluation.ts';
 import { Hook } from '../runner/hooks/hook.ts';
 import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
+import { MeasureHook } from '../runner/hooks/measure.ts';
 import { MomentumUpdaterHook } from '../runner/hooks/momentumUpdater.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
 import { StepProfileHook } from '../runner/hooks/stepProfile.ts';
@@ -25,6 +26,9 @@ export interface ValidationParts {
   readonly fs: FileSystem;
   readonly decodeImage: DecodeImage;
 }
+
+/** That of MMDetection's default_runtime.py, for a config without log_config. */
+const DEFAULT_LOG_INTERVAL = 50;
 
 /** Who runs when, unless a config says otherwise. */
 type PriorityTable = Readonly<
@@ -67,6 +71,9 @@ export function registerRunHooks(
   validation: ValidationParts | null,
 ): void {
   const isTutorial = readPriorities(dict.hook_priorities) === 'tutorial';
+  const priorities = PRIORITY_TABLES[isTutorial ? 'tutorial' : 'mmcv'];
+  // In front of the loggers.
+  runner.registerHook(makeMeasureHook(runner, dict.log_config), priorities.logger);
   const { custom_hooks: customHooks, ...others } = dict;
   const optimizerConfig = withFp16(
     dict.optimizer_config === undefined ? {} : dict.optimizer_config,
@@ -79,12 +86,21 @@ export function registerRunHooks(
   );
   if (validation) {
     const evalHook = buildEvalHook(runner, dict.evaluation, validation);
-    runner.registerHook(evalHook, PRIORITY_TABLES[isTutorial ? 'tutorial' : 'mmcv'].eval);
+    runner.registerHook(evalHook, priorities.eval);
   }
   if (isTutorial) registerCustomHooks(runner, customHooks, context);
   // Tells the page where the run is; after everything else.
   runner.registerHook(new ProgressHook(), 'LOWEST');
   runner.registerHook(new StepProfileHook(), 'LOWEST');
+}
+
+/** At the interval of `log_config` where it has no hooks. */
+function makeMeasureHook(runner: BaseRunner, logConfig: unknown): MeasureHook {
+  const interval = isDict(logConfig) && typeof logConfig.interval === 'number' ? logConfig.interval : null;
+  return new MeasureHook({
+    interval: interval ?? DEFAULT_LOG_INTERVAL,
+    byEpoch: !(runner instanceof IterBasedRunner),
+  });
 }
 
 /**

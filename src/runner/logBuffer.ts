@@ -105,14 +105,21 @@ export class LogBuffer {
    * {@link resolve} first, or values still on the GPU count as NaN.
    */
   average(n = 0): void {
+    for (const [name, value] of this.averages(n)) this.output.set(name, value);
+    this.ready = true;
+  }
+
+  /** What {@link average} would put there. */
+  averages(n = 0): Map<string, number> {
+    const averages = new Map<string, number>();
     for (const [name, { values, counts }] of this.#histories) {
       const start = n === 0 ? 0 : Math.max(0, values.length - n);
       const latest = counts.slice(start);
       const weighted = latest.map((count, i) => count * values[start + i]);
       // As np.sum adds: the last bit decides how the fifth decimal in the log is rounded.
-      this.output.set(name, pairwiseSum(weighted) / pairwiseSum(latest));
+      averages.set(name, pairwiseSum(weighted) / pairwiseSum(latest));
     }
-    this.ready = true;
+    return averages;
   }
 
   /**

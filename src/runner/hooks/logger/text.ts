@@ -90,14 +90,6 @@ export class TextLoggerHook extends LoggerHook {
     runner.logger.info(this.#line(runner, record));
     const rounded = Object.fromEntries(Object.entries(record).map(([k, v]) => [k, roundFloat(k, v)]));
     await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${stringifyRecord(rounded)}\n`);
-    runner.onEvent({
-      name: 'run.measured',
-      mode,
-      epoch: this.getEpoch(runner),
-      // After a training epoch the counter already stands behind its last iteration.
-      iter: mode === 'train' ? runner.iter + 1 : runner.iter,
-      values: numbersOf(record),
-    });
   }
 
   #expNameDue(runner: BaseRunner): boolean {
@@ -175,12 +167,4 @@ function formatDuration(seconds: number): string {
   const two = (n: number): string => String(n).padStart(2, '0');
   const clock = `${Math.floor((s % 86400) / 3600)}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
   return days === 0 ? clock : `${days} day${days > 1 ? 's' : ''}, ${clock}`;
-}
-
-function numbersOf(record: Readonly<Record<string, LogValue>>): Record<string, number> {
-  const values: Record<string, number> = {};
-  for (const [key, value] of Object.entries(record)) {
-    if (typeof value === 'number' && key !== 'epoch' && key !== 'iter') values[key] = value;
-  }
-  return values;
 }

@@ -5,7 +5,7 @@ import { Parameter } from '../../../../nn/index.ts';
 import { BuildContext, createRunRegistries, type RunServices } from '../../../../registry/index.ts';
 import { createMemoryFs } from '../../../../storage/memoryFs.ts';
 import type { FileSystem } from '../../../../util/fileSystem.ts';
-import type { RunEvent } from '../../../../util/runEvents.ts';
+import type { RunEvent, RunListener } from '../../../../util/runEvents.ts';
 import type { RunnableModel, StepOutputs } from '../../../baseRunner.ts';
 import { EpochBasedRunner } from '../../../epochBasedRunner.ts';
 import { createLogger } from '../../../logger.ts';
@@ -53,6 +53,7 @@ export interface LoggedRunOptions {
   readonly length?: number;
   /** Finished iterations of the run that this one goes on with. Default 0. */
   readonly startIter?: number;
+  readonly onEvent?: RunListener;
   /** Awaited before each batch, with its number over the run from 0. */
   readonly before?: (iter: number) => Promise<void> | void;
 }
@@ -80,12 +81,14 @@ class ListedModel implements RunnableModel {
 /** A run of `maxEpochs` (2) times `length` (10) iterations with `hook`, an iteration timer and SGD at 0.1 and 0.9. */
 export function makeLoggedRun(hooks: readonly Hook[], options: LoggedRunOptions = {}): LoggedRun {
   const { fs = createMemoryFs(), maxEpochs = 2, length = 10, startIter = 0, before } = options;
+  const hear = options.onEvent;
   const lines: string[] = [];
   const notices: Extract<RunEvent, { name: 'run.noticed' }>[] = [];
   const control = new RunControl();
   const onEvent = (event: RunEvent): void => {
     if (event.name === 'run.logged') lines.push(event.line.replace(/^.* - mmdet - /s, ''));
     if (event.name === 'run.noticed') notices.push(event);
+    hear?.(event);
   };
   const weight = new Parameter([1]);
   const optimizer = new SGD({ params: [weight], lr: 0.1, momentum: 0.9 });
