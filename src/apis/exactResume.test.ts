@@ -269,5 +269,29 @@ describe('law: resumed from any checkpoint, the run gives the tensors and the lo
   });
 });
 
+test("resumed from Dvclive's model file, which is written behind the evaluation, the run stops where it would have", async () => {
+  const config = (maxEpochs: number, modelFile: string): Record<string, unknown> => ({
+    ...sgd,
+    ...everyEpoch,
+    ...stoppedEarly,
+    runner: { type: 'EpochBasedRunner', max_epochs: maxEpochs },
+    lr_config: { policy: 'fixed' },
+    momentum_config: null,
+    log_config: {
+      interval: 2,
+      hooks: [...log_config.hooks, { type: 'DvcliveLoggerHook', model_file: modelFile }],
+    },
+  });
+  const fs = createMemoryFs();
+  const straight = await run(config(9, 'a/model.pth'), fs, 'a');
+  await run(config(2, 'b/model.pth'), fs, 'b');
+  const resumed = await run(config(9, 'c/model.pth'), fs, 'c', 'b/model.pth');
+  expect(straight.epochs).toBeLessThan(9);
+  expect(resumed.epochs).toBe(straight.epochs);
+  expect(resumed.tensors).toEqual(straight.tensors);
+  isByIter = false;
+  expect(resumed.records).toEqual(straight.records.filter((record) => endOf(record) > 2 * BATCHES + 0.5));
+});
+
 const before = memory().numTensors;
 afterAll(() => expect(memory().numTensors).toBe(before));

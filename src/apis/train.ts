@@ -63,6 +63,8 @@ export interface TrainJob {
   eager?: boolean;
   /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
   onInvalidLoss?: 'pause' | 'go-on';
+  /** Who trains where, as the log says: `user@machine`. */
+  host?: string;
   /** Environment variables, for loggers; a page has none. */
   readEnv?: RunServices['readEnv'];
   /** Asks a person for a logger's key. */
@@ -288,6 +290,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     workDir,
     logger,
     timestamp,
+    host: options.host,
     control,
     onEvent: (event) => {
       onEvent(event);

@@ -97,6 +97,8 @@ export interface RunnerOptions {
   /** `%Y%m%d_%H%M%S`; names the log files. */
   timestamp: string;
   meta?: RunnerMeta;
+  /** Who runs it and where, as the log says: `user@machine`. */
+  host?: string;
   maxEpochs?: number;
   maxIters?: number;
   control?: RunControl;
@@ -121,6 +123,7 @@ export abstract class BaseRunner {
   readonly timestamp: string;
   readonly control: RunControl;
   readonly onEvent: RunListener;
+  readonly host: string;
   readonly logBuffer = new LogBuffer();
   meta: RunnerMeta;
   mode: Mode = 'train';
@@ -171,6 +174,7 @@ export abstract class BaseRunner {
     this.maxIters = options.maxIters;
     this.control = options.control ?? new RunControl();
     this.onEvent = options.onEvent ?? (() => undefined);
+    this.host = options.host ?? 'tabtrain';
   }
 
   /**
@@ -286,7 +290,7 @@ export abstract class BaseRunner {
   /** Log what MMCV's runners say before they start. */
   protected logStart(workflow: Workflow, max: string): void {
     const text = workflow.map(([mode, times]) => `('${mode}', ${times})`).join(', ');
-    this.logger.info(`Start running, work_dir: ${this.workDir}`);
+    this.logger.info(`Start running, host: ${this.host}, work_dir: ${this.workDir}`);
     this.logger.info(`Hooks will be executed in the following order:\n${this.getHookInfo()}`);
     this.logger.info(`workflow: [${text}], max: ${max}`);
   }

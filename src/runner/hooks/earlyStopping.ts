@@ -1,4 +1,5 @@
 import { ConfigError, RunError } from '../../errors/trainerError.ts';
+import { pyFixed } from '../../evaluation/pyFormat.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
@@ -138,7 +139,7 @@ export class EarlyStoppingHook extends Hook {
     const { monitor } = this;
     const beats = (a: number, b: number): boolean => (this.rule === 'greater' ? a > b : a < b);
     if (this.#checkFinite && !Number.isFinite(score))
-      return `The monitored ${monitor} is ${score}; the best value was ${this.#best.toFixed(3)}.`;
+      return `The monitored ${monitor} is ${score}; the best value was ${pyFixed(this.#best, 3)}.`;
     if (this.#threshold !== null && beats(score, this.#threshold)) {
       this.#best = score;
       return `The monitored ${monitor} reached ${score}, which is ${this.rule} than ${this.#threshold}.`;
@@ -150,7 +151,7 @@ export class EarlyStoppingHook extends Hook {
     }
     this.#waitCount += 1;
     if (this.#waitCount < this.#patience) return null;
-    return `The monitored ${monitor} did not improve in the last ${this.#waitCount} evaluations; the best score is ${this.#best.toFixed(3)}.`;
+    return `The monitored ${monitor} did not improve in the last ${this.#waitCount} evaluations; the best score is ${pyFixed(this.#best, 3)}.`;
   }
 }
 

@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { pyFixed } from '../../evaluation/pyFormat.ts';
 import { isDict } from '../../lang/plain.ts';
 import type { ClassScore, PredictedImage } from '../../util/runEvents.ts';
 import type { BaseRunner } from '../baseRunner.ts';
@@ -233,7 +234,7 @@ export class EvalHook extends Hook {
       runner.logger.info(`The previous best checkpoint ${previous} was removed`);
     }
     runner.logger.info(`Now best checkpoint is saved as ${filename}.`);
-    runner.logger.info(`Best ${key} is ${score.toFixed(4)} at ${count} ${unit}.`);
+    runner.logger.info(`Best ${key} is ${pyFixed(score, 4)} at ${count} ${unit}.`);
     runner.onEvent({
       name: 'run.checkpointed',
       ...saved,

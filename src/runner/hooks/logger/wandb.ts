@@ -3,12 +3,12 @@ import type { ArgSpec } from '../../../registry/argSpec.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import { joinPath } from '../../../storage/path.ts';
-import type { FileSystem } from '../../../util/fileSystem.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import type { HookState } from '../hook.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
 import type { OutletParts, UploadRecord } from './delivery/outlet.ts';
 import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './delivery/remoteLogger.ts';
+import { filesBelow } from './filesBelow.ts';
 import { readWandbInit, type WandbInit } from './wandbInit.ts';
 import { askWandbKey } from './wandbKey.ts';
 import { WandbOutlet, type WandbRecord, type WandbRunSettings } from './wandbOutlet.ts';
@@ -164,7 +164,7 @@ export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord, WandbRunSetti
   protected override async lastFiles(runner: BaseRunner, outcome: RunOutcome): Promise<UploadRecord[]> {
     if (!this.#logArtifact || outcome === 'failed') return [];
     await runner.logger.flush();
-    const names = await filesBelow(runner.fs, runner.workDir);
+    const names = await filesBelow(runner.fs, runner.workDir, '');
     return names
       .filter((name) => this.#outSuffix.some((suffix) => name.endsWith(suffix)))
       .map((name) => ({ kind: 'file', path: joinPath(runner.workDir, name), name }));
@@ -211,15 +211,4 @@ function readChoices(
     );
     return [];
   });
-}
-
-/** Every file of a folder and its subfolders, by path inside it. */
-async function filesBelow(fs: FileSystem, folder: string, inside = ''): Promise<string[]> {
-  const names: string[] = [];
-  for (const { name, kind } of await fs.list(joinPath(folder, inside))) {
-    const path = inside === '' ? name : `${inside}/${name}`;
-    if (kind === 'file') names.push(path);
-    else names.push(...(await filesBelow(fs, folder, path)));
-  }
-  return names;
 }

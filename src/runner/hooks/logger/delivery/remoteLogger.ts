@@ -4,6 +4,7 @@ import type { BaseRunner } from '../../../baseRunner.ts';
 import { hookKeyOf } from '../../../hookKeys.ts';
 import type { HookState } from '../../hook.ts';
 import { LoggerHook, type LoggerHookArgs } from '../base.ts';
+import { tellWarning } from '../tellWarning.ts';
 import type { OpenedRun, OutletParts, UploadRecord } from './outlet.ts';
 import {
   DEFAULT_PACE,
@@ -248,11 +249,6 @@ export abstract class RemoteLoggerHook<
   #trackedRun(settings: S): { kind: 'run'; service: TrackingService; settings: S } {
     return { kind: 'run', service: this.service, settings };
   }
-}
-
-function tellWarning(runner: BaseRunner, code: string, message: string, hint?: string): void {
-  runner.logger.warning(hint === undefined ? message : `${message} (${hint})`);
-  runner.onEvent({ name: 'run.noticed', level: 'warning', code, message, hint });
 }
 
 function messageOf(error: unknown): string {
