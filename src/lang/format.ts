@@ -20,7 +20,7 @@ export function formatValue(value: Value, spec: string): string {
   const width = limited(widthText);
   const precision = precisionText === undefined ? undefined : limited(precisionText);
   const int = asInt(value);
-  const isNumber = value instanceof PyFloat || (int !== undefined && type !== 's');
+  const isNumber = value instanceof PyFloat || int !== undefined;
   let body: string;
   if (typeof value === 'boolean' && type === '')
     body = precision === undefined ? str(value) : str(value).slice(0, precision);

@@ -183,7 +183,7 @@ export abstract class BaseRunner {
    */
   abstract run(loaders: readonly BatchLoader[], workflow: Workflow): Promise<void>;
 
-  /** The file that a checkpoint made now gets, such as `epoch_3.pth`; `{}` in a template is the number. */
+  /** The file that a checkpoint made now gets, such as `epoch_3.pth`. @param template as Python's `str.format` takes it */
   abstract checkpointName(template?: string): string;
 
   /** Where a run goes on that is stopped now, between two iterations. */

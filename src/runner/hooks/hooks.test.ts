@@ -13,6 +13,7 @@ import { CheckpointHook } from './checkpoint.ts';
 import { ClosureHook } from './closure.ts';
 import { EMAHook } from './ema.ts';
 import { EvalHook } from './evaluation.ts';
+import { makeContext } from './logger/testing/loggedRun.ts';
 import { TextLoggerHook } from './logger/text.ts';
 import { MomentumUpdaterHook } from './momentumUpdater.ts';
 import { OptimizerHook } from './optimizer.ts';
@@ -213,4 +214,24 @@ test('latest.pth points to the newest checkpoint; without links, last_checkpoint
   await other.runner.run([loader], [['train', 1]]);
   expect(await linkless.readText('w/last_checkpoint')).toBe('w/epoch_2.pth\n');
   other.runner.logBuffer.clear();
+});
+
+test('filename_tmpl takes the formats of Python; what it refuses is told at its place in the config', async () => {
+  const fs = createMemoryFs();
+  const { runner } = makeRunner(undefined, fs);
+  runner.registerHook(new CheckpointHook({ interval: 1, maxKeepCkpts: 1, filenameTmpl: 'epoch_{:03d}.pth' }));
+  await runner.run([loader], [['train', 1]]);
+  runner.logBuffer.clear();
+  const names = (await fs.list('w')).map(({ name }) => name);
+  expect(names.filter((name) => name.startsWith('epoch'))).toEqual(['epoch_002.pth']);
+  expect(runner.meta.hook_msgs?.last_ckpt).toBe('w/epoch_002.pth');
+
+  const cfg = { type: 'CheckpointHook', filename_tmpl: 'epoch_{epoch}.pth' };
+  expect(() => makeContext().build('HOOKS', cfg, 'checkpoint_config')).toThrow(
+    expect.objectContaining({
+      path: 'checkpoint_config.filename_tmpl',
+      code: 'bad-value',
+      message: expect.stringContaining("but got 'epoch_{epoch}.pth'") as string,
+    }),
+  );
 });
