@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import type { DatasetChange } from '../../datasets/datasetChange.ts';
-import { add, memory, read, tensor } from '../../gpu/index.ts';
+import { adapterInfo, add, memory, read, tensor } from '../../gpu/index.ts';
+import { isProfiling } from '../../gpu/profiler.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { SGD } from '../../optim/index.ts';
@@ -289,6 +290,42 @@ describe('ProfilerHook', () => {
     await stage([profiler], { fs }).run();
     const names = (await fs.list('w/tf_tracing_logs')).map(({ name }) => name);
     expect(names).toEqual(['tabtrain.t.1.pt.trace.json']);
+  });
+
+  test.each([false, true])(
+    'a run resumed behind profile_iters is not profiled (by_epoch: %s)',
+    async (byEpoch) => {
+      const fs = createMemoryFs();
+      const profiler = (): ProfilerHook =>
+        new ProfilerHook({ byEpoch, profileIters: 1, jsonTracePath: 'w/trace.json' });
+      await stage([new CheckpointHook({ interval: 1 }), profiler()], { fs }).run();
+      await fs.remove('w/trace.json');
+      const resumed = stage([profiler()], { fs });
+      await resumeRun(resumed.runner, resumed.model, 'w/epoch_1.pth');
+      await resumed.run();
+      expect(isProfiling()).toBe(false);
+      expect(await fs.stat('w/trace.json')).toBeNull();
+      expect(resumed.lines.join('\n')).toContain('resumed behind profile_iters');
+    },
+  );
+
+  test('a run that is stopped before leaves what there is; one that fails leaves no session open', async () => {
+    const args = { byEpoch: false, profileIters: 5 };
+    const stopped = stage([new ProfilerHook({ ...args, jsonTracePath: 'w/trace.json' })]);
+    stopped.runner.control.stop();
+    await stopped.run();
+    expect(await stopped.runner.fs.stat('w/trace.json')).not.toBeNull();
+    const failing = new ProfilerHook(args);
+    const failed = stage([failing], {
+      grad: (i) => {
+        if (i === 2) throw new Error('no batch');
+        return i;
+      },
+    });
+    await expect(failed.run()).rejects.toThrow('no batch');
+    expect(isProfiling()).toBe(adapterInfo().features.includes('timestamp-query'));
+    await failing.afterFailure();
+    expect(isProfiling()).toBe(false);
   });
 
   test('schedules are PyTorch’s', () => {
