@@ -18,7 +18,7 @@ import type { DecodeImage } from '../util/image.ts';
 import { Rng } from '../util/prng.ts';
 import type { RunListener } from '../util/runEvents.ts';
 import { autoScaleLr } from './autoScaleLr.ts';
-import { checkEvaluation } from './checkEvaluation.ts';
+import { checkEvaluation, evaluationWarnings, readEvaluation } from './checkEvaluation.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
@@ -239,7 +239,10 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const dict = autoScaleLr(runConfig.dict, batchSize, (line) => logger.info(line), options.autoScaleLr);
   await userModules.import(options.configPath, dict, context);
 
-  if (isDict(dict.evaluation)) checkEvaluation(dict.evaluation);
+  const evaluation = readEvaluation(dict);
+  if (evaluation) checkEvaluation(evaluation, null);
+  const hasVal = data.val !== undefined && data.val !== null;
+  for (const warning of evaluationWarnings(dict, hasVal)) warn(warning);
   // Data first: a missing file should be told before the model is built.
   const workflow = readWorkflow(dict.workflow);
   const open = openDataset(options, context, cleanups);
@@ -249,6 +252,8 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     const set = mode === 'val' ? await open('val_as_train') : trainSet;
     loaders.push(makeLoader(set, dict, seed, true));
   }
+  const valSet = evaluation && hasVal ? await open('val') : null;
+  if (evaluation && valSet) checkEvaluation(evaluation, valSet.dataset);
   const classes = trainSet.dataset.CLASSES;
 
   const model = buildModel(dict, context);
@@ -318,14 +323,18 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   });
   const itersPerEpoch = loaders[workflow.findIndex(([mode]) => mode === 'train')]?.length ?? 0;
   const length = runLength(runner, itersPerEpoch);
-  const evaluation = dict.evaluation;
-  const valSet = evaluation && isDict(dict.data) && dict.data.val !== undefined ? await open('val') : null;
-  registerRunHooks(
-    runner,
-    dict,
-    context,
-    valSet && { ...valSet, loader: makeLoader(valSet, dict, seed, false), model, fs, decodeImage },
-  );
+  const validation =
+    valSet && evaluation
+      ? {
+          cfg: evaluation,
+          dataset: valSet.dataset,
+          loader: makeLoader(valSet, dict, seed, false),
+          model,
+          fs,
+          decodeImage,
+        }
+      : null;
+  registerRunHooks(runner, dict, context, validation);
 
   const loadFrom = options.loadFrom ?? stringOrNull(dict.load_from);
   if (options.resume) await resumeRun(runner, model, options.resume.path, options.resume.checkpoint);

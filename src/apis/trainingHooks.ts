@@ -6,7 +6,7 @@ import { copySources } from '../lang/sourceMap.ts';
 import { snakeToCamel } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
-import { EVAL_HOOK_KEYS, EvalHook } from '../runner/hooks/evaluation.ts';
+import { EvalHook } from '../runner/hooks/evaluation.ts';
 import { Hook } from '../runner/hooks/hook.ts';
 import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
 import { MeasureHook } from '../runner/hooks/measure.ts';
@@ -17,9 +17,12 @@ import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
 import type { PriorityName } from '../runner/priority.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
+import type { EvaluationCfg } from './checkEvaluation.ts';
 import { DetectorEvaluator, type TestableModel } from './evaluator.ts';
 
 export interface ValidationParts {
+  /** The config's `evaluation`. */
+  readonly cfg: EvaluationCfg;
   readonly dataset: Dataset;
   readonly loader: DataLoader;
   readonly model: TestableModel;
@@ -85,7 +88,7 @@ export function registerRunHooks(
     context,
   );
   if (validation) {
-    const evalHook = buildEvalHook(runner, dict.evaluation, validation);
+    const evalHook = buildEvalHook(runner, validation);
     runner.registerHook(evalHook, priorities.eval);
   }
   if (isTutorial) registerCustomHooks(runner, customHooks, context);
@@ -227,18 +230,13 @@ function buildLoggers(cfg: unknown, context: BuildContext, unit: Readonly<Record
   );
 }
 
-function buildEvalHook(runner: BaseRunner, cfg: unknown, validation: ValidationParts): EvalHook {
-  const evaluation = isDict(cfg) ? cfg : {};
+function buildEvalHook(runner: BaseRunner, { cfg, ...parts }: ValidationParts): EvalHook {
   const args: Record<string, unknown> = {};
-  const rest: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(evaluation)) {
-    if ((EVAL_HOOK_KEYS as readonly string[]).includes(key)) args[snakeToCamel(key)] = value;
-    else rest[key] = value;
-  }
+  for (const [key, value] of Object.entries(cfg.hook)) args[snakeToCamel(key)] = value;
   // MMDetection always decides by the runner; here a by_epoch in the config is heard.
   args.byEpoch ??= !(runner instanceof IterBasedRunner);
-  const evaluator = new DetectorEvaluator({ ...validation, log: (line) => runner.logger.info(line) });
-  return new EvalHook(evaluator, args, rest);
+  const evaluator = new DetectorEvaluator({ ...parts, log: (line) => runner.logger.info(line) });
+  return new EvalHook(evaluator, args, cfg.evaluate);
 }
 
 function listOf(value: unknown): unknown[] {
