@@ -1,5 +1,6 @@
 import { joinPath } from '../../../../storage/path.ts';
 import type { BuildContext } from '../../../../registry/buildContext.ts';
+import type { FileSystem } from '../../../../util/fileSystem.ts';
 import type { BaseRunner } from '../../../baseRunner.ts';
 import { hookKeyOf } from '../../../hookKeys.ts';
 import type { HookState } from '../../hook.ts';
@@ -107,13 +108,15 @@ export abstract class RemoteLoggerHook<
     this.#settings = settings;
     this.#records = isContinued ? saved.records : 0;
     this.#unsent = joinPath(folder, `${prefix}${settings.key.replace(/[^\w.-]/g, '_')}.jsonl`);
-    // A run that is resumed in another folder takes along what it left.
-    if (isContinued && saved.unsent !== this.#unsent && (await runner.fs.stat(saved.unsent)))
-      await runner.fs.rename(saved.unsent, this.#unsent);
+    if (isContinued) await this.#takeAlong(runner, saved.unsent);
     const line = await this.#connect(runner, this.#unsent, settings, { isContinued, isLive: true });
     this.#own = line;
     line.sender.open();
-    await this.#sendOlder(runner, folder, prefix, settings);
+    try {
+      await this.#sendOlder(runner, folder, prefix, settings);
+    } catch (error) {
+      runner.logger.warning(`${folder} can't be read: ${messageOf(error)}`);
+    }
   }
 
   /** The number of the next record that has one. */
@@ -144,6 +147,16 @@ export abstract class RemoteLoggerHook<
   /** The run threw: say so to the server, but let nobody wait long. */
   override async afterFailure(runner: BaseRunner): Promise<void> {
     await this.#end(runner, 'failed');
+  }
+
+  /** A run that is resumed in another folder takes along what it left. */
+  async #takeAlong({ fs, logger }: BaseRunner, left: string): Promise<void> {
+    if (left === this.#unsent) return;
+    try {
+      if (await fs.stat(left)) await fs.rename(left, this.#unsent);
+    } catch (error) {
+      logger.warning(`${left} can't be moved to ${this.#unsent}: ${messageOf(error)}`);
+    }
   }
 
   /** Connect a file of unsent records with the server. */
@@ -224,8 +237,7 @@ export abstract class RemoteLoggerHook<
     await Promise.all(
       lines.map((line) => this.#close(runner, line, isFinished ? flushMs : stopMs, isHurried)),
     );
-    const folder = unsentFolder(runner.workDir);
-    if ((await runner.fs.list(folder)).length === 0) await runner.fs.remove(folder);
+    await removeIfEmpty(runner.fs, unsentFolder(runner.workDir));
   }
 
   async #close(
@@ -248,6 +260,14 @@ export abstract class RemoteLoggerHook<
 
   #trackedRun(settings: S): { kind: 'run'; service: TrackingService; settings: S } {
     return { kind: 'run', service: this.service, settings };
+  }
+}
+
+async function removeIfEmpty(fs: FileSystem, folder: string): Promise<void> {
+  try {
+    if ((await fs.list(folder)).length === 0) await fs.remove(folder);
+  } catch {
+    // An empty folder harms nobody.
   }
 }
 

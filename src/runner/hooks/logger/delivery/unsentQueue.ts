@@ -47,14 +47,15 @@ export class UnsentQueue<T> {
 
   /** Take over the file that an earlier process left at this path; before anything is pushed. */
   adopt(isWanted: (record: T) => boolean = () => true): Promise<void> {
-    return this.#inTurn(async () => {
-      const left = await readUnsentFile<T>(this.#fs, this.path);
-      const records = left?.records.filter(isWanted) ?? [];
-      this.#newest.push(...records);
-      // Written anew: what is not wanted goes, and so does a line that the crash cut.
-      if (records.length > 0) await this.#guardDisk(() => this.#rewrite());
-      else await this.#fs.remove(this.path);
-    });
+    return this.#inTurn(() =>
+      this.#guardDisk(async () => {
+        const left = await readUnsentFile<T>(this.#fs, this.path);
+        this.#newest = left?.records.filter(isWanted) ?? [];
+        // Written anew: what is not wanted goes, and so does a line that the crash cut.
+        if (this.#newest.length > 0) await this.#rewrite();
+        else await this.#fs.remove(this.path);
+      }),
+    );
   }
 
   /** Resolves when the record is in the file, or the disk has refused it. */
@@ -169,8 +170,10 @@ export class UnsentQueue<T> {
     const bytes = chunk.lastIndexOf(NEWLINE) + 1;
     const records = fromLines<T>(new TextDecoder().decode(chunk.subarray(0, bytes)));
     if (records === null || records.length === 0 || records.length > this.#inFile) {
+      const lost = this.#inFile;
+      this.#inFile = 0;
       throw new StorageError(
-        `${this.path} must hold ${this.#inFile} records that are not delivered yet, but something else has changed it`,
+        `${this.path} must hold ${lost} records that are not delivered yet, but something else has changed it: they are lost`,
         { code: 'file-changed', path: this.path },
       );
     }
