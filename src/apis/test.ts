@@ -47,7 +47,9 @@ export async function testCheckpoint(job: TestJob): Promise<TestResult> {
   try {
     return await evaluateOn(job, dict, checkpoint.stateDict, userModules);
   } catch (error) {
-    throw locateError(userModules.locate(error), dict);
+    // The metric that was asked for stands nowhere in the config.
+    const written = job.metric === undefined ? dict : { ...dict, evaluation: null };
+    throw locateError(userModules.locate(error), written);
   }
 }
 

@@ -3,7 +3,7 @@
 import { isDict } from '../lang/plain.ts';
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
-import { adapterInfo, initEngine, type AdapterInfo } from '../gpu/index.ts';
+import { adapterInfo, endProfilePasses, initEngine, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { BuildContext, type RunServices } from '../registry/buildContext.ts';
@@ -175,6 +175,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     throw error;
   } finally {
     control.onChange(() => undefined);
+    // What a hook has begun to time must not go on in the next run.
+    await endProfilePasses().catch(() => undefined);
     for (const cleanup of cleanups) cleanup();
     await endKernelChoices();
   }

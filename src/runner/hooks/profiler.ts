@@ -135,18 +135,6 @@ export class ProfilerHook extends Hook {
     if (this.#isOn && this.byEpoch && runner.epoch >= this.profileIters - 1) await this.#finish(runner);
   }
 
-  /** A run that was stopped before: what there is. */
-  override async afterRun(runner: BaseRunner): Promise<void> {
-    if (this.#isOn) await this.#finish(runner);
-  }
-
-  /** The next run on this device must not be timed. */
-  override async afterFailure(): Promise<void> {
-    if (!this.#isOn) return;
-    this.#isOn = false;
-    await endProfilePasses();
-  }
-
   /** Time the next iteration, when the schedule wants it. */
   #begin(runner: BaseRunner): void {
     this.#startMs = performance.now() - this.#originMs;
