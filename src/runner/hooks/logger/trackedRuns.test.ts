@@ -64,8 +64,8 @@ const SAVED_AT = 10;
 interface Killed {
   /** The work dir as the kill leaves it. */
   readonly files: ReturnType<typeof createMemoryFs>;
-  /** What a checkpoint made after {@link SAVED_AT} iterations keeps of the hook. */
-  readonly state: HookState;
+  /** What a checkpoint made after {@link SAVED_AT} iterations keeps of each hook. */
+  readonly states: readonly HookState[];
 }
 
 async function copy(fs: FileSystem): Promise<ReturnType<typeof createMemoryFs>> {
@@ -76,27 +76,30 @@ async function copy(fs: FileSystem): Promise<ReturnType<typeof createMemoryFs>> 
 }
 
 /** Run until the process would be killed. @param before the tracker's health, by iteration from 0 */
-async function killedRun(hook: RemoteHook, before: (iter: number) => Promise<void> | void): Promise<Killed> {
-  let killed: Omit<Killed, 'state'> | null = null;
-  let state: HookState | undefined;
-  const run = makeLoggedRun([hook], {
+async function killedRun(
+  hooks: readonly RemoteHook[],
+  before: (iter: number) => Promise<void> | void,
+): Promise<Killed> {
+  let files = createMemoryFs();
+  let states: HookState[] = [];
+  const run = makeLoggedRun(hooks, {
     before: async (iter) => {
-      if (iter === SAVED_AT) state = hook.stateDict();
+      if (iter === SAVED_AT) states = hooks.map((hook) => hook.stateDict() ?? {});
       if (iter === KILLED_AT) {
-        killed = { files: await copy(run.fs) };
+        files = await copy(run.fs);
         throw new Error('SIGKILL');
       }
       await before(iter);
     },
   });
   await expect(run.run()).rejects.toThrow('SIGKILL');
-  if (!killed || !state) throw new Error('not killed');
-  return { ...(killed as Omit<Killed, 'state'>), state };
+  return { files, states };
 }
 
-function resumed(hook: RemoteHook, { files, state }: Killed): LoggedRun {
-  const run = makeLoggedRun([hook], { fs: files, startIter: SAVED_AT });
-  hook.loadStateDict(JSON.parse(JSON.stringify(state)) as HookState);
+function resumed(hooks: readonly RemoteHook[], { files, states }: Killed): LoggedRun {
+  const run = makeLoggedRun(hooks, { fs: files, startIter: SAVED_AT });
+  for (const [i, hook] of hooks.entries())
+    hook.loadStateDict(JSON.parse(JSON.stringify(states[i])) as HookState);
   return run;
 }
 
@@ -121,12 +124,12 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
 
   test('resumed after a kill, the run on the server goes on: nothing missing, nothing twice', async () => {
     const first = service.makeHook();
-    const killed = await killedRun(first, async (iter) => {
+    const killed = await killedRun([first], async (iter) => {
       // Two points are there that the checkpoint knows nothing of.
       if (iter === 12) while (tracker.points().length < 12) await sleep(2);
     });
     await bury(first);
-    const run = resumed(service.makeHook(), killed);
+    const run = resumed([service.makeHook()], killed);
     await run.run();
     expect(tracker.points().map(({ step }) => step)).toEqual(allSteps);
     expect(losses(tracker)).toEqual(allSteps.map((step) => 1 / step));
@@ -142,7 +145,7 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
 
   test('what a kill left undelivered was on the disk, and is sent by the resumed run', async () => {
     const first = service.makeHook();
-    const killed = await killedRun(first, async (iter) => {
+    const killed = await killedRun([first], async (iter) => {
       if (iter === 4) await server.stop();
     });
     // To the last record: none was in memory alone.
@@ -151,7 +154,7 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
     expect(left?.records.at(-1)?.n).toBe(KILLED_AT - 1);
     await bury(first);
     await server.start();
-    const run = resumed(service.makeHook(), killed);
+    const run = resumed([service.makeHook()], killed);
     await run.run();
     expect(tracker.points().map(({ step }) => step)).toEqual(allSteps);
     expect(run.notices).toEqual([]);
@@ -161,13 +164,13 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
   test('resumed in another work dir, it takes along what was left', async () => {
     const first = service.makeHook();
     await server.stop();
-    const killed = await killedRun(first, () => undefined);
+    const killed = await killedRun([first], () => undefined);
     await bury(first);
     await server.start();
     const [{ name }] = await killed.files.list('w/unsent');
     await killed.files.rename(`w/unsent/${name}`, `old/unsent/${name}`);
-    const state = { ...killed.state, unsent: `old/unsent/${name}` };
-    await resumed(service.makeHook(), { ...killed, state }).run();
+    const states = [{ ...killed.states[0], unsent: `old/unsent/${name}` }];
+    await resumed([service.makeHook()], { ...killed, states }).run();
     expect(tracker.points().map(({ step }) => step)).toEqual(allSteps);
     expect(await killed.files.list('old/unsent')).toEqual([]);
   });
@@ -199,7 +202,7 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
   test('a new run in the same work dir is a run of its own, and sends what the old one left', async () => {
     const first = service.makeHook();
     await server.stop();
-    const killed = await killedRun(first, () => undefined);
+    const killed = await killedRun([first], () => undefined);
     await bury(first);
     await server.start();
     const run = makeLoggedRun([service.makeHook()], { fs: killed.files });
@@ -212,13 +215,28 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
 
   test('a config that names another project begins a run of its own', async () => {
     const first = service.makeHook();
-    const killed = await killedRun(first, async (iter) => {
+    const killed = await killedRun([first], async (iter) => {
       if (iter === 12) while (tracker.points().length < 12) await sleep(2);
     });
     await bury(first);
-    await resumed(service.makeHook({ project: 'others' }), killed).run();
+    await resumed([service.makeHook({ project: 'others' })], killed).run();
     expect(tracker.runCount).toBe(2);
     expect(tracker.pointsOf(1).map(({ step }) => step)).toEqual(allSteps.slice(SAVED_AT));
+  });
+
+  test('two of them on one server, killed and resumed: each sends what it left itself', async () => {
+    const make = (): RemoteHook[] => [service.makeHook({ project: 'a' }), service.makeHook({ project: 'b' })];
+    const first = make();
+    await server.stop();
+    const killed = await killedRun(first, () => undefined);
+    for (const hook of first) await bury(hook);
+    await server.start();
+    const run = resumed(make(), killed);
+    await run.run();
+    expect(tracker.runCount).toBe(2);
+    for (const i of [0, 1]) expect(tracker.pointsOf(i).map(({ step }) => step)).toEqual(allSteps);
+    expect(run.lines.filter((line) => line.includes('an earlier run left'))).toEqual([]);
+    expect(await run.fs.list('w/unsent')).toEqual([]);
   });
 
   test('two of them in one run: each has its file, and both deliver everything', async () => {

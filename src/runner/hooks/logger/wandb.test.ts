@@ -179,6 +179,22 @@ describe('WandbLoggerHook', () => {
     expect(server.requests).toHaveLength(posts);
   });
 
+  test('a run named by the config, begun anew beside what it left: that comes first, then the new rows', async () => {
+    const pace = { ...TEST_PACE, stopMs: 40, flushMs: 2000 };
+    const initKwargs = { id: 'mine', project: 'boxes', settings: { base_url: server.url } };
+    const hook = (flushMs: number): WandbLoggerHook =>
+      new WandbLoggerHook({ interval: 5, initKwargs, logArtifact: false }, makeContext(withKey), {
+        ...pace,
+        flushMs,
+      });
+    await server.stop();
+    const fs = createMemoryFs();
+    await makeLoggedRun([hook(40)], { fs, maxEpochs: 1 }).run();
+    await server.start();
+    await makeLoggedRun([hook(2000)], { fs, maxEpochs: 1 }).run();
+    expect(tracker.points().map(({ step }) => step)).toEqual([5, 10, 5, 10]);
+  });
+
   test('mode=disabled sends nothing', async () => {
     const run = makeLoggedRun([makeHook({ initKwargs: { mode: 'disabled' } })]);
     await run.run();

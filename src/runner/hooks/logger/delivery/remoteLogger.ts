@@ -56,7 +56,7 @@ interface SavedRun<S> {
  * a new run in the same work dir, for the runs before it.
  */
 export abstract class RemoteLoggerHook<
-  T extends { readonly kind: string },
+  T extends { readonly kind: string; readonly n?: number },
   S extends TrackedRunSettings,
 > extends LoggerHook {
   /** Of the service: `W&B`. */
@@ -98,20 +98,20 @@ export abstract class RemoteLoggerHook<
 
   override async beforeRun(runner: BaseRunner): Promise<void> {
     await super.beforeRun(runner);
-    const saved = this.#saved;
-    const settings = this.settingsOf(saved?.settings ?? null);
-    if (!settings) return;
-    const isContinued = settings.key === saved?.settings.key;
+    const wanted = this.settingsOf(this.#saved?.settings ?? null);
+    if (!wanted) return;
     const folder = unsentFolder(runner.workDir);
-    const prefix = `${hookKeyOf(runner.hooks, this).replace('#', '_')}_`;
-    if (!isContinued) this.#saved = null;
+    const prefix = `${hookKeyOf(runner.hooks, this).replace('#', '-')}_`;
+    this.#unsent = joinPath(folder, `${prefix}${wanted.key.replace(/[^\w.-]/g, '_')}.jsonl`);
+    if (this.#saved?.settings.key !== wanted.key) this.#saved = await this.#readLeft(runner, wanted.key);
+    else await this.#takeAlong(runner, this.#saved.unsent);
+    const saved = this.#saved;
+    const settings = (saved && this.settingsOf(saved.settings)) ?? wanted;
     this.#settings = settings;
-    this.#records = isContinued ? saved.records : 0;
-    this.#unsent = joinPath(folder, `${prefix}${settings.key.replace(/[^\w.-]/g, '_')}.jsonl`);
-    if (isContinued) await this.#takeAlong(runner, saved.unsent);
-    const line = await this.#connect(runner, this.#unsent, settings, { isContinued, isLive: true });
-    this.#own = line;
-    line.sender.open();
+    this.#records = saved?.records ?? 0;
+    const isContinued = saved !== null;
+    this.#own = await this.#connect(runner, this.#unsent, settings, { isContinued, isLive: true });
+    this.#own.sender.open();
     try {
       await this.#sendOlder(runner, folder, prefix, settings);
     } catch (error) {
@@ -147,6 +147,19 @@ export abstract class RemoteLoggerHook<
   /** The run threw: say so to the server, but let nobody wait long. */
   override async afterFailure(runner: BaseRunner): Promise<void> {
     await this.#end(runner, 'failed');
+  }
+
+  /** A config that names its run may have left records of it, though no checkpoint knows: they come first. */
+  async #readLeft({ fs, logger }: BaseRunner, key: string): Promise<SavedRun<S> | null> {
+    try {
+      const left = await readUnsentFile<T>(fs, this.#unsent);
+      if (left?.run.settings.key !== key) return null;
+      const records = Math.max(0, ...left.records.map(({ n = -1 }) => n + 1));
+      return { settings: left.run.settings as S, records, unsent: this.#unsent };
+    } catch (error) {
+      logger.warning(`${this.#unsent} can't be read: ${messageOf(error)}`);
+      return null;
+    }
   }
 
   /** A run that is resumed in another folder takes along what it left. */
