@@ -48,9 +48,10 @@ describe('autoScaleLr', () => {
     autoScale: unknown,
     batchSize: number,
     isAsked = false,
+    lr = 0.02,
   ): { lr: unknown; lines: string[]; isSame: boolean } => {
     const lines: string[] = [];
-    const dict = { optimizer: { type: 'SGD', lr: 0.02 }, auto_scale_lr: autoScale };
+    const dict = { optimizer: { type: 'SGD', lr }, auto_scale_lr: autoScale };
     const scaled = autoScaleLr(dict, batchSize, (line) => lines.push(line), isAsked);
     return { lr: scaled.optimizer.lr, lines, isSame: scaled === dict };
   };
@@ -67,6 +68,15 @@ describe('autoScaleLr', () => {
     expect(told({ enable: true, base_batch_size: 16 }, 16).lines[1]).toBe(
       'The batch size match the base batch size: 16, will not scaling the LR (0.02).',
     );
+  });
+
+  test('numbers are written as Python writes them', () => {
+    const cfg = { enable: true, base_batch_size: 16 };
+    expect(told(cfg, 1, false, 0.00016).lines[1]).toBe(
+      'LR has been automatically scaled from 0.00016 to 1e-05',
+    );
+    expect(told(cfg, 64, false, 1).lines[1]).toBe('LR has been automatically scaled from 1 to 4.0');
+    expect(told(cfg, 16, false, 1e-5).lines[1]).toContain('the LR (1e-05).');
   });
 
   test('off unless enabled; --auto-scale-lr enables a complete one', () => {

@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors/trainerError.ts';
-import { isDict } from '../lang/plain.ts';
+import { isDict, isFloatEntry } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
+import { floatRepr } from '../lang/repr.ts';
 import { copySources } from '../lang/sourceMap.ts';
 
 const KEYS = ['enable', 'base_batch_size'];
@@ -60,13 +61,14 @@ export function autoScaleLr<T extends Readonly<Record<string, unknown>>>(
   const { base_batch_size: base } = cfg;
   if (typeof base !== 'number' || !isDict(optimizer) || typeof optimizer.lr !== 'number') return dict;
   const { lr } = optimizer;
+  const written = plainRepr(lr, isFloatEntry(optimizer, 'lr'));
   log(`Training with 1 GPU(s) with ${batchSize} samples per GPU. The total batch size is ${batchSize}.`);
   if (batchSize === base) {
-    log(`The batch size match the base batch size: ${base}, will not scaling the LR (${lr}).`);
+    log(`The batch size match the base batch size: ${base}, will not scaling the LR (${written}).`);
     return dict;
   }
   const scaled = (batchSize / base) * lr;
-  log(`LR has been automatically scaled from ${lr} to ${scaled}`);
+  log(`LR has been automatically scaled from ${written} to ${floatRepr(scaled)}`);
   const copy = { ...optimizer, lr: scaled };
   copySources(optimizer, copy);
   const changed = { ...dict, optimizer: copy };

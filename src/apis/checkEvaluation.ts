@@ -1,67 +1,104 @@
-// The `evaluation` dict, checked before the first epoch instead of after it.
+// The `evaluation` dict: read, and checked before the first epoch instead of after it.
 
 import { ConfigError } from '../errors/trainerError.ts';
-import { checkCocoMetrics } from '../evaluation/index.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import { checkMetrics, EVALUATE_ARGS } from '../datasets/evaluateBoxes.ts';
+import { evaluateSpecOf } from '../datasets/wrappers.ts';
+import { isDict, type PlainDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { unmetKind, type ArgKind } from '../registry/argKinds.ts';
 import { EVAL_HOOK_KEYS } from '../runner/hooks/evaluation.ts';
 import { nearest } from '../util/nearest.ts';
 
-/** What the two datasets' `evaluate` take; the files that mmdet would write are not made here. */
-const EVALUATE_KEYS = [
-  'metric',
-  'logger',
-  'jsonfile_prefix',
-  'classwise',
-  'proposal_nums',
-  'iou_thrs',
-  'iou_thr',
-  'metric_items',
-  'scale_ranges',
-];
+/** EvalHook's and DistEvalHook's arguments that there is nothing to do with. */
+const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  test_fn: 'the detector itself is run',
+  file_client_args: 'the best checkpoint goes to the storage of the work dir',
+  broadcast_bn_buffer: 'there is one device',
+  tmpdir: 'there is one device',
+  gpu_collect: 'there is one device',
+};
 
-const KINDS: Readonly<Record<string, ArgKind>> = {
+const HOOK_KINDS: Readonly<Record<string, ArgKind>> = {
   interval: 'positive int',
   start: 'int?',
   by_epoch: 'bool',
   save_best: 'str?',
   out_dir: 'str?',
-  classwise: 'bool',
-  proposal_nums: 'positive ints',
-  iou_thrs: 'numbers?',
 };
 
-const VOC_METRICS = ['mAP', 'recall'];
+export interface EvaluationCfg {
+  /** What EvalHook takes, by config names. */
+  readonly hook: Readonly<Record<string, unknown>>;
+  /** What goes to the dataset's `evaluate`, by config names. */
+  readonly evaluate: Readonly<Record<string, unknown>>;
+}
 
-/** @throws ConfigError for an unknown key, a value of the wrong kind, an unknown metric or metric item */
-export function checkEvaluation(evaluation: Readonly<Record<string, unknown>>): void {
-  const known = [...EVAL_HOOK_KEYS, ...EVALUATE_KEYS];
+/**
+ * Read a config's `evaluation`. Without one there is an evaluation after each epoch, as in MMDetection.
+ * @returns null for None: no evaluation
+ */
+export function readEvaluation(dict: Readonly<Record<string, unknown>>): EvaluationCfg | null {
+  const { evaluation = {} } = dict;
+  if (!isDict(evaluation)) return null;
+  const hook: PlainDict = {};
+  const evaluate: PlainDict = {};
   for (const [key, value] of Object.entries(evaluation)) {
-    if (!known.includes(key)) {
-      const near = nearest(key, known);
-      throw new ConfigError(`evaluation got an unexpected argument '${key}'`, {
-        code: 'unknown-argument',
-        path: `evaluation.${key}`,
-        hint: near ? `did you mean '${near}'?` : `it takes: ${known.join(', ')}`,
-      });
-    }
-    const wanted = key in KINDS ? unmetKind(value, KINDS[key]) : null;
+    if ((EVAL_HOOK_KEYS as readonly string[]).includes(key)) hook[key] = value;
+    else if (!(key in WITHOUT_EFFECT)) evaluate[key] = value;
+  }
+  return { hook, evaluate };
+}
+
+/**
+ * Check a config's `evaluation` against the dataset that is evaluated on.
+ * @param dataset data.val; null: what it takes is not known
+ * @throws ConfigError for a value of the wrong kind, and for a key, metric or metric item that the dataset doesn't take
+ */
+export function checkEvaluation({ hook, evaluate }: EvaluationCfg, dataset: Dataset | null): void {
+  checkKinds(hook, HOOK_KINDS);
+  const spec = dataset && evaluateSpecOf(dataset);
+  if (!spec) return;
+  const own = [...(spec.required ?? []), ...(spec.optional ?? [])];
+  const known = [...EVAL_HOOK_KEYS, ...own];
+  for (const key of spec.rest ? [] : Object.keys(evaluate)) {
+    if (own.includes(key)) continue;
+    const near = nearest(key, known);
+    throw new ConfigError(`evaluation got an unexpected argument '${key}'`, {
+      code: 'unknown-argument',
+      path: `evaluation.${key}`,
+      hint: near ? `did you mean '${near}'?` : `it takes: ${known.join(', ')}`,
+    });
+  }
+  checkKinds(evaluate, spec.kinds ?? {});
+  if (spec === EVALUATE_ARGS) checkMetrics(evaluate);
+}
+
+/** What a config's `evaluation` asks for in vain. @param hasVal whether there is data.val */
+export function evaluationWarnings(dict: Readonly<Record<string, unknown>>, hasVal: boolean): string[] {
+  const { evaluation } = dict;
+  if (!isDict(evaluation)) return [];
+  if (!hasVal) return ['evaluation has nothing to evaluate on: data.val is missing'];
+  const warnings = Object.entries(WITHOUT_EFFECT)
+    .filter(([key]) => key in evaluation && evaluation[key] !== null && evaluation[key] !== false)
+    .map(([key, why]) => `evaluation.${key} has no effect: ${why}`);
+  if (typeof evaluation.jsonfile_prefix === 'string')
+    warnings.push(
+      'evaluation.jsonfile_prefix has no effect: no result files are written; tabtrain test --out writes one',
+    );
+  return warnings;
+}
+
+function checkKinds(
+  values: Readonly<Record<string, unknown>>,
+  kinds: Readonly<Record<string, ArgKind>>,
+): void {
+  for (const [key, kind] of Object.entries(kinds)) {
+    const wanted = unmetKind(values[key], kind);
     if (wanted === null) continue;
-    throw new ConfigError(`evaluation.${key} must be ${wanted}, but got ${plainRepr(value)}`, {
+    throw new ConfigError(`evaluation.${key} must be ${wanted}, but got ${plainRepr(values[key])}`, {
       code: 'bad-value',
       path: `evaluation.${key}`,
     });
   }
-  const { metric = 'bbox', metric_items: items } = evaluation;
-  if (typeof metric === 'string' && VOC_METRICS.includes(metric)) return;
-  checkCocoMetrics(namesOf(metric, 'metric'), items == null ? [] : namesOf(items, 'metric_items'));
-}
-
-function namesOf(value: unknown, key: string): string[] {
-  const names: unknown[] = [value].flat();
-  if (names.every((name) => typeof name === 'string')) return names;
-  throw new ConfigError(`evaluation.${key} must be a name or a list of names, but got ${plainRepr(value)}`, {
-    code: 'bad-value',
-    path: `evaluation.${key}`,
-  });
 }

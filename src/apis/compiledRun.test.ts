@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { EngineBackend } from '../gpu/backend.ts';
-import { memory, onIdle, trimMemory } from '../gpu/index.ts';
+import { adapterInfo, memory, onIdle, trimMemory } from '../gpu/index.ts';
+import { isProfiling } from '../gpu/profiler.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import { RunControl } from '../runner/runControl.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
@@ -89,4 +90,22 @@ test('a profile asked for at the start tells the ops, and the run leaves no tens
   await onIdle();
   trimMemory();
   expect(memory().numTensors).toBe(before);
+}, 120_000);
+
+test('what ProfilerHook times ends with a run that is stopped before', async () => {
+  const control = new RunControl();
+  let wasProfiling = false;
+  const hook = { type: 'ProfilerHook', by_epoch: false, profile_iters: 9 };
+  await run(
+    {
+      cfgOptions: { custom_hooks: [hook] },
+      onEvent: (event) => {
+        if (event.name !== 'run.progressed') return;
+        wasProfiling ||= isProfiling();
+        control.stop();
+      },
+    },
+    control,
+  );
+  expect([wasProfiling, isProfiling()]).toEqual([adapterInfo().features.includes('timestamp-query'), false]);
 }, 120_000);

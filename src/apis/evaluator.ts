@@ -1,13 +1,11 @@
 import type { DataLoader } from '../datasets/dataLoader.ts';
-import type { Dataset } from '../datasets/dataset.ts';
+import type { Dataset, EvaluationLogger, Metrics } from '../datasets/dataset.ts';
+import { evaluateBoxes } from '../datasets/evaluateBoxes.ts';
 import type { Batch } from '../datasets/sample.ts';
-import { ConfigError } from '../errors/trainerError.ts';
-import {
-  cocoDatasetEvaluate,
-  vocDatasetEvaluate,
-  type BboxResult,
-  type VocAnnotation,
-} from '../evaluation/index.ts';
+import { RunError } from '../errors/trainerError.ts';
+import type { BboxResult } from '../evaluation/index.ts';
+import { isDict } from '../lang/plain.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { snakeToCamel } from '../registry/argSpec.ts';
 import type { Evaluation, Evaluator } from '../runner/hooks/evaluation.ts';
 import type { DecodedImage, DecodeImage } from '../util/image.ts';
@@ -63,55 +61,30 @@ export class DetectorEvaluator implements Evaluator {
 
   async evaluate(evalKwargs: Readonly<Record<string, unknown>>): Promise<Evaluation> {
     const results = await this.detect();
-    const { metrics, perClass } = this.score(results, evalKwargs);
-    return { metrics, perClass, predictions: await this.#draw(results) };
+    return { ...(await this.score(results, evalKwargs)), predictions: await this.#draw(results) };
   }
 
-  /** Compute the metrics of results that are already there. */
-  score(
+  /**
+   * Compute the metrics of results that are already there.
+   * @param evalKwargs by their config names
+   * @throws RunError `bad-metrics` when a person's own `evaluate` returns something else
+   */
+  async score(
     results: readonly BboxResult[],
     evalKwargs: Readonly<Record<string, unknown>>,
-  ): Omit<Evaluation, 'predictions'> {
+  ): Promise<Omit<Evaluation, 'predictions'>> {
     const { dataset, log } = this.#options;
-    const gt = dataset.evaluationGroundTruth();
-    const options = Object.fromEntries(Object.entries(evalKwargs).map(([k, v]) => [snakeToCamel(k), v]));
-    const metric = evalKwargs.metric ?? (dataset.constructor.name === 'VOCDataset' ? 'mAP' : 'bbox');
-    if (metric === 'mAP' || metric === 'recall') {
-      const annotations = Array.from({ length: dataset.length }, (_, i): VocAnnotation => {
-        const { bboxes, labels, bboxes_ignore: bboxesIgnore } = dataset.getAnnInfo(i);
-        return { bboxes, labels, bboxesIgnore };
-      });
-      const evaluated = vocDatasetEvaluate(
-        { annotations, results, classNames: dataset.CLASSES },
-        { ...options, metric },
-      );
-      for (const line of evaluated.log) log(line);
-      return { metrics: evaluated.metrics, perClass: [] };
-    }
-    if (typeof metric !== 'string' && !Array.isArray(metric)) {
-      throw new ConfigError(`metric must be a string or a list, but got ${typeof metric}`, {
-        code: 'bad-value',
-        path: 'evaluation.metric',
-      });
-    }
-    const {
-      metrics,
-      log: lines,
-      coco,
-    } = cocoDatasetEvaluate(
-      {
-        gt,
-        imageIds: gt.images.map((image) => image.id),
-        categoryIds: gt.categories.map((category) => category.id),
-        results,
-      },
-      { ...options, metric },
+    let perClass: readonly ClassScore[] = [];
+    const logger: EvaluationLogger = { info: log, classScores: (scores) => void (perClass = scores) };
+    const kwargs = Object.entries(evalKwargs).map(([key, value]) => [snakeToCamel(key), value] as const);
+    const options = { ...Object.fromEntries(kwargs), logger };
+    const metrics: unknown = await (dataset.evaluate?.(results, options) ??
+      evaluateBoxes(dataset, results, options));
+    if (isMetrics(metrics)) return { metrics, perClass };
+    throw new RunError(
+      `${dataset.constructor.name}.evaluate must return an object of numbers and texts, but returned ${plainRepr(metrics)}`,
+      { code: 'bad-metrics', path: 'data.val', hint: 'return { mAP: 0.5 }' },
     );
-    for (const line of lines) log(line);
-    const perClass = coco
-      ? coco.perClass.map((c, i): ClassScore => ({ name: dataset.CLASSES[i], ap: c.ap, ap50: c.ap50 }))
-      : [];
-    return { metrics, perClass };
   }
 
   async #draw(results: readonly BboxResult[]): Promise<PredictedImage[]> {
@@ -182,4 +155,10 @@ function shrink(image: DecodedImage, side: number): { width: number; height: num
     }
   }
   return { width, height, rgb };
+}
+
+function isMetrics(value: unknown): value is Metrics {
+  return (
+    isDict(value) && Object.values(value).every((one) => typeof one === 'number' || typeof one === 'string')
+  );
 }

@@ -87,6 +87,7 @@ interface Ran {
   readonly checkpoints: readonly string[];
   readonly scaler: unknown;
   readonly hookMsgs: unknown;
+  readonly epochs: number;
 }
 
 /** Run a config to its end, or from a checkpoint of another run of it. */
@@ -135,6 +136,7 @@ async function run(
     }),
     checkpoints: (await fs.list(workDir)).map(({ name }) => name).filter((name) => /\d\.pth$/.test(name)),
     scaler: runner.meta.fp16,
+    epochs: runner.epoch,
     hookMsgs: JSON.parse(JSON.stringify(runner.meta.hook_msgs ?? null).replace(/"[^"]*\//g, '"')) as unknown,
   };
   runner.logBuffer.clear();
@@ -192,6 +194,23 @@ const flow: Workflow = [
 const everyIter = { checkpoint_config: { interval: 1, by_epoch: false, filename_tmpl: 'i{}.pth' } };
 const everyEpoch = { checkpoint_config: { interval: 1 }, evaluation: { interval: 1, saveBest: 'mAP' } };
 
+// A second one, behind the average of the weights: what is left of the iteration differs between the two.
+const twoEveryIter = {
+  ...everyIter,
+  custom_hooks: [
+    ...sgd.custom_hooks,
+    { type: 'CheckpointHook', interval: 1, by_epoch: false, filename_tmpl: 'j{}.pth', priority: 'LOW' },
+  ],
+};
+// Ends the run before its last epoch: what each evaluation said counts once, before and behind the checkpoint.
+const stoppedEarly = {
+  runner: { type: 'EpochBasedRunner', max_epochs: 9 },
+  custom_hooks: [
+    ...sgd.custom_hooks,
+    { type: 'EarlyStoppingHook', monitor: 'mAP', patience: 3, min_delta: 0.3 },
+  ],
+};
+
 // Named after the epoch they are in, as in MMCV: the last one of each epoch stays.
 const everyThird = { checkpoint_config: { interval: 3, by_epoch: false, filename_tmpl: 'e{}.pth' } };
 
@@ -200,7 +219,7 @@ function doneAt(name: string): number {
   const [, kind, digits] = /^(.*?)_?(\d+)\.pth$/.exec(name) ?? [];
   const count = Number(digits);
   // Of an epoch: what is measured behind its last iteration, but not that iteration's own record.
-  if (kind === 'i') return count;
+  if (kind === 'i' || kind === 'j') return count;
   return kind === 'e' ? Math.floor((count * BATCHES) / 3) * 3 : count * BATCHES + 0.5;
 }
 
@@ -219,6 +238,8 @@ const cases: [string, Record<string, unknown>][] = [
   ],
   ['SGD + EMA + cyclic, checkpoints inside epochs', { ...byEpoch, ...sgd, ...everyThird, workflow: flow }],
   ['SGD + EMA + cyclic, checkpoints by iteration', { ...byIter, ...sgd, ...everyIter }],
+  ['SGD + EMA + cyclic, two checkpoint hooks', { ...byIter, ...sgd, ...twoEveryIter }],
+  ['SGD + EMA + cyclic, early stopping, best score', { ...sgd, ...everyEpoch, ...stoppedEarly }],
   ['AdamW + cosine + GradientCumulative, checkpoints by iteration', { ...byIter, ...adamw, ...everyIter }],
   ['AdamW + cosine + GradientCumulative, checkpoints inside epochs', { ...byEpoch, ...adamw, ...everyThird }],
   ['AdamW + cosine + GradientCumulative, checkpoints by epoch', { ...byEpoch, ...adamw, ...everyEpoch }],
@@ -241,10 +262,35 @@ describe('law: resumed from any checkpoint, the run gives the tensors and the lo
       // The records from the checkpoint on, none missing and none twice.
       const done = doneAt(name);
       expect(resumed.records, where).toEqual(straight.records.filter((record) => endOf(record) >= done));
+      expect(resumed.epochs, where).toBe(straight.epochs);
       expect(resumed.scaler, where).toEqual(straight.scaler);
       expect(resumed.hookMsgs, where).toEqual(straight.hookMsgs);
     }
   });
+});
+
+test("resumed from Dvclive's model file, which is written behind the evaluation, the run stops where it would have", async () => {
+  const config = (maxEpochs: number, modelFile: string): Record<string, unknown> => ({
+    ...sgd,
+    ...everyEpoch,
+    ...stoppedEarly,
+    runner: { type: 'EpochBasedRunner', max_epochs: maxEpochs },
+    lr_config: { policy: 'fixed' },
+    momentum_config: null,
+    log_config: {
+      interval: 2,
+      hooks: [...log_config.hooks, { type: 'DvcliveLoggerHook', model_file: modelFile }],
+    },
+  });
+  const fs = createMemoryFs();
+  const straight = await run(config(9, 'a/model.pth'), fs, 'a');
+  await run(config(2, 'b/model.pth'), fs, 'b');
+  const resumed = await run(config(9, 'c/model.pth'), fs, 'c', 'b/model.pth');
+  expect(straight.epochs).toBeLessThan(9);
+  expect(resumed.epochs).toBe(straight.epochs);
+  expect(resumed.tensors).toEqual(straight.tensors);
+  isByIter = false;
+  expect(resumed.records).toEqual(straight.records.filter((record) => endOf(record) > 2 * BATCHES + 0.5));
 });
 
 const before = memory().numTensors;

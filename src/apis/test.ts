@@ -10,7 +10,7 @@ import { readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import type { ConfigDict } from '../config/index.ts';
-import { checkEvaluation } from './checkEvaluation.ts';
+import { checkEvaluation, readEvaluation } from './checkEvaluation.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset } from './datasets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
@@ -40,7 +40,6 @@ export interface TestResult {
 /** @throws ConfigError, DatasetError, CheckpointError, DeviceError */
 export async function testCheckpoint(job: TestJob): Promise<TestResult> {
   const { fs } = job;
-  if (job.metric !== undefined) checkEvaluation({ metric: job.metric });
   const { dict } = await readRunConfig(fs, job.configPath, job.cfgOptions);
   const checkpoint = await readCheckpoint(fs, job.checkpoint);
   await initEngine();
@@ -48,7 +47,9 @@ export async function testCheckpoint(job: TestJob): Promise<TestResult> {
   try {
     return await evaluateOn(job, dict, checkpoint.stateDict, userModules);
   } catch (error) {
-    throw locateError(userModules.locate(error), dict);
+    // The metric that was asked for stands nowhere in the config.
+    const written = job.metric === undefined ? dict : { ...dict, evaluation: null };
+    throw locateError(userModules.locate(error), written);
   }
 }
 
@@ -62,6 +63,12 @@ async function evaluateOn(
   const context = new BuildContext(userModules.registries, { fs, decodeImage, seed: 0, warn: log });
   await userModules.import(job.configPath, dict, context);
   const dataset = await buildDataset(dict, 'test', context);
+  const { metric } = job;
+  const cfg = {
+    hook: {},
+    evaluate: { ...readEvaluation(dict)?.evaluate, ...(metric !== undefined && { metric }) },
+  };
+  checkEvaluation(cfg, dataset);
   const model = buildModel(dict, context);
   try {
     model.CLASSES = dataset.CLASSES;
@@ -78,9 +85,7 @@ async function evaluateOn(
     });
     const evaluator = new DetectorEvaluator({ model, dataset, loader, fs, decodeImage, log });
     const results = await evaluator.detect();
-    const configured = (dict.evaluation as { metric?: string } | null | undefined)?.metric;
-    const metric = job.metric ?? configured;
-    const { metrics } = evaluator.score(results, metric === undefined ? {} : { metric });
+    const { metrics } = await evaluator.score(results, cfg.evaluate);
     return { metrics, results, groundTruth: dataset.evaluationGroundTruth() };
   } finally {
     model.dispose();

@@ -3,7 +3,7 @@
 import { isDict } from '../lang/plain.ts';
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
-import { adapterInfo, initEngine, type AdapterInfo } from '../gpu/index.ts';
+import { adapterInfo, endProfilePasses, initEngine, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { BuildContext, type RunServices } from '../registry/buildContext.ts';
@@ -18,7 +18,7 @@ import type { DecodeImage } from '../util/image.ts';
 import { Rng } from '../util/prng.ts';
 import type { RunListener } from '../util/runEvents.ts';
 import { autoScaleLr } from './autoScaleLr.ts';
-import { checkEvaluation } from './checkEvaluation.ts';
+import { checkEvaluation, evaluationWarnings, readEvaluation } from './checkEvaluation.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
@@ -63,6 +63,8 @@ export interface TrainJob {
   eager?: boolean;
   /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
   onInvalidLoss?: 'pause' | 'go-on';
+  /** Who trains where, as the log says: `user@machine`. */
+  host?: string;
   /** Environment variables, for loggers; a page has none. */
   readEnv?: RunServices['readEnv'];
   /** Asks a person for a logger's key. */
@@ -173,6 +175,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     throw error;
   } finally {
     control.onChange(() => undefined);
+    // What a hook has begun to time must not go on in the next run.
+    await endProfilePasses().catch(() => undefined);
     for (const cleanup of cleanups) cleanup();
     await endKernelChoices();
   }
@@ -237,7 +241,10 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const dict = autoScaleLr(runConfig.dict, batchSize, (line) => logger.info(line), options.autoScaleLr);
   await userModules.import(options.configPath, dict, context);
 
-  if (isDict(dict.evaluation)) checkEvaluation(dict.evaluation);
+  const evaluation = readEvaluation(dict);
+  if (evaluation) checkEvaluation(evaluation, null);
+  const hasVal = data.val !== undefined && data.val !== null;
+  for (const warning of evaluationWarnings(dict, hasVal)) warn(warning);
   // Data first: a missing file should be told before the model is built.
   const workflow = readWorkflow(dict.workflow);
   const open = openDataset(options, context, cleanups);
@@ -247,6 +254,8 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     const set = mode === 'val' ? await open('val_as_train') : trainSet;
     loaders.push(makeLoader(set, dict, seed, true));
   }
+  const valSet = evaluation && hasVal ? await open('val') : null;
+  if (evaluation && valSet) checkEvaluation(evaluation, valSet.dataset);
   const classes = trainSet.dataset.CLASSES;
 
   const model = buildModel(dict, context);
@@ -288,6 +297,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     workDir,
     logger,
     timestamp,
+    host: options.host,
     control,
     onEvent: (event) => {
       onEvent(event);
@@ -315,14 +325,18 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   });
   const itersPerEpoch = loaders[workflow.findIndex(([mode]) => mode === 'train')]?.length ?? 0;
   const length = runLength(runner, itersPerEpoch);
-  const evaluation = dict.evaluation;
-  const valSet = evaluation && isDict(dict.data) && dict.data.val !== undefined ? await open('val') : null;
-  registerRunHooks(
-    runner,
-    dict,
-    context,
-    valSet && { ...valSet, loader: makeLoader(valSet, dict, seed, false), model, fs, decodeImage },
-  );
+  const validation =
+    valSet && evaluation
+      ? {
+          cfg: evaluation,
+          dataset: valSet.dataset,
+          loader: makeLoader(valSet, dict, seed, false),
+          model,
+          fs,
+          decodeImage,
+        }
+      : null;
+  registerRunHooks(runner, dict, context, validation);
 
   const loadFrom = options.loadFrom ?? stringOrNull(dict.load_from);
   if (options.resume) await resumeRun(runner, model, options.resume.path, options.resume.checkpoint);

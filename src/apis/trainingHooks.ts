@@ -6,9 +6,10 @@ import { copySources } from '../lang/sourceMap.ts';
 import { snakeToCamel } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
-import { EVAL_HOOK_KEYS, EvalHook } from '../runner/hooks/evaluation.ts';
+import { EvalHook } from '../runner/hooks/evaluation.ts';
 import { Hook } from '../runner/hooks/hook.ts';
 import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
+import { MeasureHook } from '../runner/hooks/measure.ts';
 import { MomentumUpdaterHook } from '../runner/hooks/momentumUpdater.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
 import { StepProfileHook } from '../runner/hooks/stepProfile.ts';
@@ -16,15 +17,21 @@ import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
 import type { PriorityName } from '../runner/priority.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
+import type { EvaluationCfg } from './checkEvaluation.ts';
 import { DetectorEvaluator, type TestableModel } from './evaluator.ts';
 
 export interface ValidationParts {
+  /** The config's `evaluation`. */
+  readonly cfg: EvaluationCfg;
   readonly dataset: Dataset;
   readonly loader: DataLoader;
   readonly model: TestableModel;
   readonly fs: FileSystem;
   readonly decodeImage: DecodeImage;
 }
+
+/** That of MMDetection's default_runtime.py, for a config without log_config. */
+const DEFAULT_LOG_INTERVAL = 50;
 
 /** Who runs when, unless a config says otherwise. */
 type PriorityTable = Readonly<
@@ -67,6 +74,9 @@ export function registerRunHooks(
   validation: ValidationParts | null,
 ): void {
   const isTutorial = readPriorities(dict.hook_priorities) === 'tutorial';
+  const priorities = PRIORITY_TABLES[isTutorial ? 'tutorial' : 'mmcv'];
+  // In front of the loggers.
+  runner.registerHook(makeMeasureHook(runner, dict.log_config), priorities.logger);
   const { custom_hooks: customHooks, ...others } = dict;
   const optimizerConfig = withFp16(
     dict.optimizer_config === undefined ? {} : dict.optimizer_config,
@@ -78,13 +88,22 @@ export function registerRunHooks(
     context,
   );
   if (validation) {
-    const evalHook = buildEvalHook(runner, dict.evaluation, validation);
-    runner.registerHook(evalHook, PRIORITY_TABLES[isTutorial ? 'tutorial' : 'mmcv'].eval);
+    const evalHook = buildEvalHook(runner, validation);
+    runner.registerHook(evalHook, priorities.eval);
   }
   if (isTutorial) registerCustomHooks(runner, customHooks, context);
   // Tells the page where the run is; after everything else.
   runner.registerHook(new ProgressHook(), 'LOWEST');
   runner.registerHook(new StepProfileHook(), 'LOWEST');
+}
+
+/** At the interval of `log_config` where it has no hooks. */
+function makeMeasureHook(runner: BaseRunner, logConfig: unknown): MeasureHook {
+  const interval = isDict(logConfig) && typeof logConfig.interval === 'number' ? logConfig.interval : null;
+  return new MeasureHook({
+    interval: interval ?? DEFAULT_LOG_INTERVAL,
+    byEpoch: !(runner instanceof IterBasedRunner),
+  });
 }
 
 /**
@@ -211,18 +230,13 @@ function buildLoggers(cfg: unknown, context: BuildContext, unit: Readonly<Record
   );
 }
 
-function buildEvalHook(runner: BaseRunner, cfg: unknown, validation: ValidationParts): EvalHook {
-  const evaluation = isDict(cfg) ? cfg : {};
+function buildEvalHook(runner: BaseRunner, { cfg, ...parts }: ValidationParts): EvalHook {
   const args: Record<string, unknown> = {};
-  const rest: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(evaluation)) {
-    if ((EVAL_HOOK_KEYS as readonly string[]).includes(key)) args[snakeToCamel(key)] = value;
-    else rest[key] = value;
-  }
+  for (const [key, value] of Object.entries(cfg.hook)) args[snakeToCamel(key)] = value;
   // MMDetection always decides by the runner; here a by_epoch in the config is heard.
   args.byEpoch ??= !(runner instanceof IterBasedRunner);
-  const evaluator = new DetectorEvaluator({ ...validation, log: (line) => runner.logger.info(line) });
-  return new EvalHook(evaluator, args, rest);
+  const evaluator = new DetectorEvaluator({ ...parts, log: (line) => runner.logger.info(line) });
+  return new EvalHook(evaluator, args, cfg.evaluate);
 }
 
 function listOf(value: unknown): unknown[] {

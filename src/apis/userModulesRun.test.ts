@@ -166,6 +166,43 @@ data['train']['pipeline'] = [
     );
   });
 
+  test('a dataset of theirs evaluates itself, with what `evaluation` hands it', async () => {
+    const dataset = `import { DATASETS, ShapesDataset, type BboxResult, type EvaluateOptions, type Metrics } from 'mmdet/datasets';
+@DATASETS.registerModule()
+export class MyShapes extends ShapesDataset {
+  override async evaluate(results: readonly BboxResult[], { scoreThr, ...options }: EvaluateOptions): Promise<Metrics> {
+    options.logger?.info(\`my threshold is \${scoreThr} in \${results.length} pictures\`);
+    return { my_acc: 0.25, ...(await super.evaluate(results, options)) };
+  }
+}
+`;
+    const files = { 'workspace/mine/dataset.ts': dataset };
+    const config = (evaluation: string): string => `custom_imports = dict(imports='mine.dataset')
+data['val'] = dict(type='MyShapes', num_images=3, img_scale=(64, 64))
+model = dict(test_cfg=dict(score_thr=0.0))
+evaluation = dict(_delete_=True, ${evaluation})
+`;
+    const log = await run(config("interval=1, score_thr=0.3, save_best='my_acc', classwise=True"), files);
+    expect(log).toContain('my threshold is 0.3 in 3 pictures');
+    expect(log).toMatch(/Epoch\(val\) \[1\]\[3\]\s+my_acc: 0\.2500, bbox_mAP: /);
+    expect(log).toContain('Best my_acc is 0.2500 at 1 epoch');
+    const bad = await run(config('interval=1'), {
+      'workspace/mine/dataset.ts': dataset.replace(/return \{.*\};/, 'return 0.5 as never;'),
+    });
+    expect(bad).toContain('MyShapes.evaluate must return an object of numbers and texts, but returned 0.5');
+  });
+
+  test('without `evaluation` there is one after each epoch', async () => {
+    const log = await run('evaluation = None\n', {});
+    expect(log).not.toContain('Epoch(val)');
+    const base = 'configs/shapes/retinanet_tiny_shapes.py';
+    const text = read(base);
+    const without = text.replace(/^evaluation = .*$/m, '');
+    expect(without).not.toBe(text);
+    const tiny = "data['val'] = dict(num_images=2)\ndel evaluation\n";
+    expect(await run(tiny, { [`workspace/${base}`]: without })).toMatch(/Epoch\(val\) \[1\]\[2\]/);
+  });
+
   test('a constructor without call, or that returns no optimizer, is told at its name in the config', async () => {
     const own = template('my_optimizer_constructor');
     const cfg = `${imports('optimizer.c')}optimizer = dict(constructor='MyOptimizerConstructor')\n`;

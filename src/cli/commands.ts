@@ -89,6 +89,13 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: 'send-unsent',
+    positional: ['work-dir'],
+    summary: 'deliver what the W&B and MLflow loggers of a run that is over could not',
+    options: [],
+    run: async (args) => (await import('./sendUnsent.ts')).runSendUnsent(args),
+  },
+  {
     name: 'parity',
     positional: ['dir'],
     summary: 'run every fixture file below DIR; the last line is `N passed, N failed`',

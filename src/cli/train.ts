@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../errors/trainerError.ts';
 import { parseCfgOptions } from '../config/index.ts';
@@ -51,6 +51,7 @@ export async function runTrain(args: Arguments): Promise<number> {
         mode: readKernelMode(args.value('kernels')),
         folder: join(homedir(), '.cache/tabtrain'),
       },
+      host: hostInfo(),
       readEnv: (name) => process.env[name],
       // Nobody could press Resume here.
       onInvalidLoss: 'go-on',
@@ -69,6 +70,16 @@ export async function runTrain(args: Arguments): Promise<number> {
     return 0;
   } finally {
     process.off('SIGINT', onInterrupt);
+  }
+}
+
+/** As mmcv 1.7.2 `runner/utils.py` get_host_info. */
+function hostInfo(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // A container's user may have no name.
+    return hostname();
   }
 }
 

@@ -1,9 +1,12 @@
 import { DatasetError, RunError, StorageError } from '../errors/trainerError.ts';
+import type { BboxResult } from '../evaluation/bboxResult.ts';
+import type { ArgSpec } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import type { Rng } from '../util/prng.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
 import { badValue, refuseUnsupported } from './checkArgs.ts';
-import type { Dataset } from './dataset.ts';
+import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
+import { EVALUATE_ARGS, evaluateBoxes, type EvaluationStyle } from './evaluateBoxes.ts';
 import { joinPath } from './paths.ts';
 import { buildTransforms, runTransforms } from './pipelines/compose.ts';
 import type { Results, Transform } from './pipelines/results.ts';
@@ -52,6 +55,7 @@ const MAX_REFETCH = 100;
  * numbers come with the call; proposals and semantic maps are not supported.
  */
 export abstract class CustomDataset implements Dataset {
+  static readonly evaluateArgs: ArgSpec = EVALUATE_ARGS;
   CLASSES: readonly string[] = [];
   flag = new Uint8Array(0);
   readonly testMode: boolean;
@@ -158,6 +162,16 @@ export abstract class CustomDataset implements Dataset {
       code: 'dropped-test-image',
       path: this.context.path,
     });
+  }
+
+  /** How `evaluate` goes about it unless it is told. */
+  get evaluationStyle(): EvaluationStyle {
+    return { metric: 'bbox' };
+  }
+
+  /** @throws ConfigError for a metric that is none */
+  evaluate(results: readonly BboxResult[], options: EvaluateOptions = {}): Metrics | Promise<Metrics> {
+    return evaluateBoxes(this, results, options, this.evaluationStyle);
   }
 
   abstract getAnnInfo(index: number): AnnInfo;

@@ -1,6 +1,24 @@
+import type { BboxResult } from '../evaluation/bboxResult.ts';
 import type { Rng } from '../util/prng.ts';
+import type { ClassScore } from '../util/runEvents.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
 import type { Results } from './pipelines/results.ts';
+
+/** Hears what an evaluation finds on the way. */
+export interface EvaluationLogger {
+  info(message: string): void;
+  /** AP of each class, which the page shows. */
+  classScores?(scores: readonly ClassScore[]): void;
+}
+
+/** The config's `evaluation` without what the hook takes; keys in camelCase. */
+export interface EvaluateOptions {
+  readonly logger?: EvaluationLogger;
+  readonly [key: string]: unknown;
+}
+
+/** Metric -> value, in the order in which they are reported; empty when nothing was detected. */
+export type Metrics = Readonly<Record<string, number | string>>;
 
 /** What the loader, the runner and the evaluation need of a dataset. Call `load` once before anything else. */
 export interface Dataset {
@@ -21,6 +39,12 @@ export interface Dataset {
   /** Path of a picture in the file system; null for generated ones. */
   imagePath(index: number): string | null;
   evaluationGroundTruth(): EvaluationGroundTruth;
+  /**
+   * Score detections. Without it COCO's and VOC's metrics are computed from the ground truth. Its class may declare
+   * `static evaluateArgs` (an ArgSpec): other keys of `evaluation` are then refused before the training starts.
+   * @param results boxes per class of every picture, in the dataset's order
+   */
+  evaluate?(results: readonly BboxResult[], options: EvaluateOptions): Metrics | Promise<Metrics>;
   /** Leave out the transforms of these types from the next picture on. */
   updateSkipTypeKeys?(skipTypeKeys: readonly string[]): void;
   /** Resize to this size (width, height; px) from the next picture on. */

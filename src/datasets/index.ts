@@ -4,6 +4,7 @@ export * from './coco.ts';
 export * from './custom.ts';
 export * from './dataLoader.ts';
 export * from './dataset.ts';
+export * from './evaluateBoxes.ts';
 export * from './expandCfg.ts';
 export * from './pipelines/index.ts';
 export * from './sample.ts';

@@ -1,13 +1,17 @@
 // Datasets made of other datasets. Source: mmdet 2.28.2 `dataset_wrappers.py`.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import type { BboxResult } from '../evaluation/bboxResult.ts';
+import type { ArgSpec } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import { DATASETS } from '../registry/registries.ts';
 import type { Rng } from '../util/prng.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
 import { badValue } from './checkArgs.ts';
-import type { Dataset } from './dataset.ts';
+import { CustomDataset } from './custom.ts';
+import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
 import { changeDataset } from './datasetChange.ts';
+import { EVALUATE_ARGS, evaluateBoxes } from './evaluateBoxes.ts';
 import { expandDatasetCfg } from './expandCfg.ts';
 import type { Results } from './pipelines/results.ts';
 
@@ -117,7 +121,8 @@ interface ConcatDatasetArgs {
 
 /**
  * Datasets one after the other; all must have the same classes.
- * Differs: evaluated together, as MMDetection does with `separate_eval=False`.
+ * Differs: evaluated together, as MMDetection does with `separate_eval=False`; parts with an `evaluate` of their own one
+ * by one, with their number in front of each metric (`0_bbox_mAP`), as MMDetection does otherwise.
  */
 export class ConcatDataset extends WrappedDataset {
   static readonly args = { required: ['datasets'], optional: ['separate_eval', 'test_mode'] };
@@ -170,6 +175,28 @@ export class ConcatDataset extends WrappedDataset {
     };
   }
 
+  /** Null when a part evaluates itself in a way of its own. */
+  get evaluateSpec(): ArgSpec | null {
+    return this.parts.every((part) => evaluateSpecOf(part) === EVALUATE_ARGS) ? EVALUATE_ARGS : null;
+  }
+
+  async evaluate(results: readonly BboxResult[], options: EvaluateOptions): Promise<Metrics> {
+    const [first] = this.parts;
+    if (this.evaluateSpec) {
+      const style = first instanceof CustomDataset ? first.evaluationStyle : undefined;
+      return evaluateBoxes(this, results, options, style);
+    }
+    const metrics: Record<string, number | string> = {};
+    let start = 0;
+    for (const [i, part] of this.parts.entries()) {
+      const own = results.slice(start, start + part.length);
+      start += part.length;
+      const found = await (part.evaluate?.(own, options) ?? evaluateBoxes(part, own, options));
+      for (const [name, value] of Object.entries(found)) metrics[`${i}_${name}`] = value;
+    }
+    return metrics;
+  }
+
   protected locate(index: number): { part: Dataset; inner: number } {
     let inner = index;
     for (const part of this.parts) {
@@ -178,6 +205,19 @@ export class ConcatDataset extends WrappedDataset {
     }
     throw new Error(`internal: index ${index} beyond ${this.length}`);
   }
+}
+
+/**
+ * The keys that a dataset's `evaluate` takes: what the class that defines it declares as `static evaluateArgs`.
+ * @returns null when it takes anything
+ */
+export function evaluateSpecOf(dataset: Dataset): ArgSpec | null {
+  if (dataset instanceof ConcatDataset) return dataset.evaluateSpec;
+  if (!dataset.evaluate) return EVALUATE_ARGS;
+  let owner: object | null = Object.getPrototypeOf(dataset) as object;
+  while (owner && !Object.hasOwn(owner, 'evaluate')) owner = Object.getPrototypeOf(owner) as object | null;
+  const declared = owner?.constructor as { evaluateArgs?: ArgSpec } | undefined;
+  return declared && Object.hasOwn(declared, 'evaluateArgs') ? (declared.evaluateArgs ?? null) : null;
 }
 
 /** What `build_dataset(cfg, default_args)` hands down to inner datasets. */

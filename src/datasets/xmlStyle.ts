@@ -11,6 +11,7 @@ import {
 import { badValue } from './checkArgs.ts';
 import { VOC_CLASSES } from './classNames.ts';
 import { CUSTOM_DATASET_ARGS, CustomDataset, type CustomDatasetArgs } from './custom.ts';
+import type { EvaluationStyle } from './evaluateBoxes.ts';
 import { sniffImage } from './decoders/sniff.ts';
 import { joinPath } from './paths.ts';
 import { readVocXml, type VocObject, type VocPicture } from './vocXml.ts';
@@ -192,6 +193,10 @@ export class VOCDataset extends XMLDataset {
   get year(): 2007 | 2012 | null {
     if (this.imgPrefix.includes('VOC2007')) return 2007;
     return this.imgPrefix.includes('VOC2012') ? 2012 : null;
+  }
+
+  override get evaluationStyle(): EvaluationStyle {
+    return { metric: 'mAP', year: this.year ?? undefined };
   }
 }
 

@@ -83,7 +83,7 @@ export function cocoDatasetEvaluate(
     if (name === 'proposal_fast') {
       const recalls = fastRecall(input, proposalNums, iouThrs);
       proposalNums.forEach((num, i) => (metrics[`AR@${num}`] = recalls[i]));
-      log.push(proposalNums.map((num, i) => `\nAR@${num}\t${recalls[i].toFixed(4)}`).join(''));
+      log.push(proposalNums.map((num, i) => `\nAR@${num}\t${pyFixed(recalls[i], 4)}`).join(''));
       continue;
     }
     const detections = toDetections(input);

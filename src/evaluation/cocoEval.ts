@@ -12,6 +12,7 @@ import {
   type ImageId,
   type ResolvedCocoParams,
 } from './cocoTypes.ts';
+import { pyFixed } from './pyFormat.ts';
 
 /** Names of the twelve numbers, in pycocotools' order. */
 export const STAT_NAMES = [
@@ -121,7 +122,7 @@ export function cocoSummaryLines({ stats, params }: CocoEvalResult): string[] {
   return rows.map(([isPrecision, iou, area, max], i) => {
     const title = isPrecision ? 'Average Precision ' : 'Average Recall    ';
     const kind = isPrecision ? '(AP)' : '(AR)';
-    return ` ${title} ${kind} @[ IoU=${iou.padEnd(9)} | area=${area.padStart(6)} | maxDets=${String(max).padStart(3)} ] = ${stats[i].toFixed(3)}`;
+    return ` ${title} ${kind} @[ IoU=${iou.padEnd(9)} | area=${area.padStart(6)} | maxDets=${String(max).padStart(3)} ] = ${pyFixed(stats[i], 3)}`;
   });
 }
 

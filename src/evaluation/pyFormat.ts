@@ -5,7 +5,7 @@
  * @example pyFixed(0.03125, 4) // '0.0312', where toFixed gives '0.0313'
  */
 export function pyFixed(value: number, digits: number): string {
-  if (Number.isNaN(value)) return 'nan';
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
   // A decimal tie has at most digits+1 fractional bits; only then is scaling exact.
   if (Number.isInteger(value * 2 ** (digits + 1))) {
     const scaled = value * 10 ** digits;

@@ -20,7 +20,7 @@ export function formatValue(value: Value, spec: string): string {
   const width = limited(widthText);
   const precision = precisionText === undefined ? undefined : limited(precisionText);
   const int = asInt(value);
-  const isNumber = value instanceof PyFloat || (int !== undefined && type !== 's');
+  const isNumber = value instanceof PyFloat || int !== undefined;
   let body: string;
   if (typeof value === 'boolean' && type === '')
     body = precision === undefined ? str(value) : str(value).slice(0, precision);
@@ -116,10 +116,22 @@ function floatDigits(x: number, type: string, precision: number | undefined, isA
   }
 }
 
-function exponential(x: number, precision: number): string {
-  const [mantissa, exponent] = x.toExponential(Math.min(precision, 100)).split('e');
-  const e = Number(exponent);
-  return `${mantissa}e${e < 0 ? '-' : '+'}${String(Math.abs(e)).padStart(2, '0')}`;
+/**
+ * Python's `f'{x:.{precision}e}'`: half to even, where toExponential rounds ties up.
+ * @example exponential(0.015625, 3) // '1.562e-02'
+ */
+export function exponential(x: number, precision: number): string {
+  if (!Number.isFinite(x)) return fixed(x, 0);
+  const shortest = x === 0 ? 0 : Number(x.toExponential().split('e')[1]);
+  const digits = fixed(Math.abs(x), precision - shortest)
+    .replace('.', '')
+    .replace(/^0+(?=\d)/, '');
+  // Rounding 9.9996 up makes one digit more.
+  const e = digits.length > Math.max(precision, shortest) + 1 ? shortest + 1 : shortest;
+  const shown = digits.padStart(precision + 1, '0').slice(0, precision + 1);
+  const mantissa = precision === 0 ? shown : `${shown[0]}.${shown.slice(1)}`;
+  const sign = x < 0 || Object.is(x, -0) ? '-' : '';
+  return `${sign}${mantissa}e${e < 0 ? '-' : '+'}${String(Math.abs(e)).padStart(2, '0')}`;
 }
 
 /** `%g`: `precision` significant digits, exponent outside -4 … precision, zeros at the end dropped. */

@@ -9,6 +9,8 @@ export interface SecretRequest {
   readonly name: string;
   /** What the page asks for: `API key of Weights & Biases`. */
   readonly title: string;
+  /** Of the server that it is sent to: `https://api.wandb.ai`. */
+  readonly origin: string;
   /** Where one gets it. */
   readonly url: string;
   /** Why the last answer did not do. */

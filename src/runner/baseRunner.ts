@@ -6,6 +6,7 @@ import type { FileSystem } from '../util/fileSystem.ts';
 import type { RunListener } from '../util/runEvents.ts';
 import { onIdle, type PlanBytes, type Tensor } from '../gpu/index.ts';
 import { turn } from '../util/turn.ts';
+import { hookKeys } from './hookKeys.ts';
 import { type GenericStage, Hook, STAGES, type Stage } from './hooks/hook.ts';
 import { LogBuffer, type LogBufferState, type LogVars } from './logBuffer.ts';
 import type { Logger } from './logger.ts';
@@ -63,7 +64,7 @@ export interface RunPosition {
  */
 export interface OpenStage {
   readonly stage: 'afterTrainIter' | 'afterTrainEpoch';
-  /** Name of the hook that wrote the checkpoint. */
+  /** Key of the hook that wrote the checkpoint; see `hookKeys`. */
   readonly behind: string;
 }
 
@@ -96,6 +97,8 @@ export interface RunnerOptions {
   /** `%Y%m%d_%H%M%S`; names the log files. */
   timestamp: string;
   meta?: RunnerMeta;
+  /** Who runs it and where, as the log says: `user@machine`. */
+  host?: string;
   maxEpochs?: number;
   maxIters?: number;
   control?: RunControl;
@@ -120,6 +123,7 @@ export abstract class BaseRunner {
   readonly timestamp: string;
   readonly control: RunControl;
   readonly onEvent: RunListener;
+  readonly host: string;
   readonly logBuffer = new LogBuffer();
   meta: RunnerMeta;
   mode: Mode = 'train';
@@ -170,6 +174,7 @@ export abstract class BaseRunner {
     this.maxIters = options.maxIters;
     this.control = options.control ?? new RunControl();
     this.onEvent = options.onEvent ?? (() => undefined);
+    this.host = options.host ?? 'tabtrain';
   }
 
   /**
@@ -178,7 +183,7 @@ export abstract class BaseRunner {
    */
   abstract run(loaders: readonly BatchLoader[], workflow: Workflow): Promise<void>;
 
-  /** The file that a checkpoint made now gets, such as `epoch_3.pth`; `{}` in a template is the number. */
+  /** The file that a checkpoint made now gets, such as `epoch_3.pth`. @param template as Python's `str.format` takes it */
   abstract checkpointName(template?: string): string;
 
   /** Where a run goes on that is stopped now, between two iterations. */
@@ -239,10 +244,11 @@ export abstract class BaseRunner {
 
   /** Call a stage of the hooks behind the one that wrote the checkpoint: what the killed run had still to do. */
   protected async finishStage({ stage, behind }: OpenStage): Promise<void> {
-    const at = this.#hooks.findIndex(({ hook }) => hook.hookName === behind);
+    const { hooks } = this;
+    const writer = hookKeys(hooks).get(behind);
     // A config without that hook: nobody knows which ones have been called.
-    if (at === -1) return;
-    for (const { hook } of this.#hooks.slice(at + 1)) await hook[stage](this);
+    if (!writer) return;
+    for (const hook of hooks.slice(hooks.indexOf(writer) + 1)) await hook[stage](this);
   }
 
   /** The table of hooks that the log starts with, in MMCV's format. */
@@ -284,7 +290,7 @@ export abstract class BaseRunner {
   /** Log what MMCV's runners say before they start. */
   protected logStart(workflow: Workflow, max: string): void {
     const text = workflow.map(([mode, times]) => `('${mode}', ${times})`).join(', ');
-    this.logger.info(`Start running, work_dir: ${this.workDir}`);
+    this.logger.info(`Start running, host: ${this.host}, work_dir: ${this.workDir}`);
     this.logger.info(`Hooks will be executed in the following order:\n${this.getHookInfo()}`);
     this.logger.info(`workflow: [${text}], max: ${max}`);
   }

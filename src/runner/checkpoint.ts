@@ -17,8 +17,8 @@ import {
   type TorchDtype,
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
-import type { BaseRunner, OpenStage, RunPosition } from './baseRunner.ts';
-import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta } from './ownMeta.ts';
+import type { BaseRunner, RunPosition } from './baseRunner.ts';
+import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta, type WritingStage } from './ownMeta.ts';
 
 /** A model that can be saved and loaded; `nn/Module` is one. */
 export interface StatefulModel {
@@ -34,7 +34,7 @@ export interface SaveOptions {
   /** Where a run that is resumed from the file goes on. */
   position: RunPosition;
   /** Set by a hook that saves in a stage: the hooks behind it are called when the run is resumed. */
-  openStage?: OpenStage;
+  writer?: WritingStage;
   /**
    * `meta.epoch` and `meta.iter`. Default: MMCV's, the runner's epoch + 1 and its iteration, which inside an
    * iteration is one less than the position's.
@@ -84,7 +84,7 @@ export async function saveCheckpoint(
       mmcv_version: '1.7.2',
       time: asctime(new Date()),
       ...(runner.model.CLASSES && { CLASSES: [...runner.model.CLASSES] }),
-      tabtrain: await collectOwnMeta(runner, own, position, options.openStage ?? null),
+      tabtrain: await collectOwnMeta(runner, own, position, options.writer ?? null),
     },
     state_dict: state,
   };

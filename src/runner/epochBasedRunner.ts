@@ -10,6 +10,7 @@ import {
   type RunPosition,
   type Workflow,
 } from './baseRunner.ts';
+import { formatFilename } from './filenameTmpl.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
 
 /**
@@ -152,7 +153,7 @@ export class EpochBasedRunner extends BaseRunner {
   }
 
   override checkpointName(template = 'epoch_{}.pth'): string {
-    return template.replace('{}', String(this.epoch + 1));
+    return formatFilename(template, this.epoch + 1);
   }
 
   override position(): RunPosition {

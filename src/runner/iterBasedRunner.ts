@@ -9,6 +9,7 @@ import {
   type Workflow,
 } from './baseRunner.ts';
 import { EndlessLoader } from './endlessLoader.ts';
+import { formatFilename } from './filenameTmpl.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
 
 /**
@@ -124,7 +125,7 @@ export class IterBasedRunner extends BaseRunner {
   }
 
   override checkpointName(template = 'iter_{}.pth'): string {
-    return template.replace('{}', String(this.iter + 1));
+    return formatFilename(template, this.iter + 1);
   }
 
   /** The number of finished iterations says everything else. */

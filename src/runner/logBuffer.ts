@@ -20,10 +20,16 @@ export interface LogBufferState {
   readonly ready: boolean;
 }
 
+interface Slot {
+  readonly name: string;
+  readonly history: History;
+  readonly index: number;
+}
+
 interface Pending {
   readonly values: Tensor;
   /** Where each value of `values` goes. */
-  readonly slots: readonly { history: History; index: number }[];
+  readonly slots: readonly Slot[];
 }
 
 /**
@@ -37,8 +43,10 @@ export class LogBuffer {
   ready = false;
   readonly #histories = new Map<string, History>();
   #pending: Pending[] = [];
+  /** Where the values of the latest step are. */
+  #latest: readonly Slot[] = [];
 
-  /** Drop everything. */
+  /** Drop everything; {@link latestLogVars} only while it is still on the GPU. */
   clear(): void {
     this.#discardPending();
     this.#histories.clear();
@@ -52,26 +60,23 @@ export class LogBuffer {
 
   /** Add one value per name, weighted by `count` samples. */
   update(values: Readonly<Record<string, number>>, count = 1): void {
-    for (const [name, value] of Object.entries(values)) {
-      const history = this.#history(name);
-      history.values.push(value);
-      history.counts.push(count);
-    }
+    for (const [name, value] of Object.entries(values)) this.#add(name, value, count);
   }
 
   /** Add a step's values; takes the tensor when they are still on the GPU. */
   updateLogVars({ names, values }: LogVars, count = 1): void {
-    if (isNumbers(values)) {
-      this.update(Object.fromEntries(names.map((name, i) => [name, values[i]])), count);
-      return;
-    }
-    const slots = names.map((name) => {
-      const history = this.#history(name);
-      history.values.push(NaN);
-      history.counts.push(count);
-      return { history, index: history.values.length - 1 };
-    });
-    this.#pending.push({ values, slots });
+    const isRead = isNumbers(values);
+    this.#latest = names.map((name, i) => this.#add(name, isRead ? values[i] : NaN, count));
+    if (!isRead) this.#pending.push({ values, slots: this.#latest });
+  }
+
+  /**
+   * What the latest step logged, in its order; reads back what is pending. Empty before the first step, and when
+   * {@link clear} dropped the values unread.
+   */
+  async latestLogVars(): Promise<ReadonlyMap<string, number>> {
+    await this.resolve();
+    return new Map(this.#latest.map(({ name, history, index }) => [name, history.values[index]]));
   }
 
   /** Steps whose values are still on the GPU. */
@@ -100,14 +105,21 @@ export class LogBuffer {
    * {@link resolve} first, or values still on the GPU count as NaN.
    */
   average(n = 0): void {
+    for (const [name, value] of this.averages(n)) this.output.set(name, value);
+    this.ready = true;
+  }
+
+  /** What {@link average} would put there. */
+  averages(n = 0): Map<string, number> {
+    const averages = new Map<string, number>();
     for (const [name, { values, counts }] of this.#histories) {
       const start = n === 0 ? 0 : Math.max(0, values.length - n);
       const latest = counts.slice(start);
       const weighted = latest.map((count, i) => count * values[start + i]);
       // As np.sum adds: the last bit decides how the fifth decimal in the log is rounded.
-      this.output.set(name, pairwiseSum(weighted) / pairwiseSum(latest));
+      averages.set(name, pairwiseSum(weighted) / pairwiseSum(latest));
     }
-    this.ready = true;
+    return averages;
   }
 
   /**
@@ -133,14 +145,18 @@ export class LogBuffer {
     this.ready = ready;
   }
 
-  #history(name: string): History {
+  #add(name: string, value: number, count: number): Slot {
     let history = this.#histories.get(name);
     if (!history) this.#histories.set(name, (history = { values: [], counts: [] }));
-    return history;
+    history.counts.push(count);
+    return { name, history, index: history.values.push(value) - 1 };
   }
 
   #discardPending(): void {
-    for (const { values } of this.#pending) dispose(values);
+    for (const { values, slots } of this.#pending) {
+      dispose(values);
+      if (slots === this.#latest) this.#latest = [];
+    }
     this.#pending = [];
   }
 }

@@ -2,6 +2,7 @@
 // MMCV and PyTorch read such a file as any other.
 
 import type { BaseRunner, OpenStage, ResumePlace, RunPosition } from './baseRunner.ts';
+import { hookKeyOf, hookKeys } from './hookKeys.ts';
 import type { Hook, HookState } from './hooks/hook.ts';
 import { LoggerHook } from './hooks/logger/base.ts';
 import type { LogBufferState } from './logBuffer.ts';
@@ -16,19 +17,25 @@ export interface OwnMeta {
   hooks?: Record<string, HookState>;
 }
 
+/** The stage in which a hook writes a checkpoint. */
+export interface WritingStage {
+  readonly stage: OpenStage['stage'];
+  readonly hook: Hook;
+}
+
 /**
  * Note position, log and hooks.
  * @param base what the run itself puts there, such as its seed
- * @param openStage null between two iterations
+ * @param writer null between two iterations
  */
 export async function collectOwnMeta(
   runner: BaseRunner,
   base: unknown,
   position: RunPosition,
-  openStage: OpenStage | null,
+  writer: WritingStage | null,
 ): Promise<Record<string, unknown>> {
   const hooks: Record<string, HookState> = {};
-  for (const [key, hook] of namedHooks(runner)) {
+  for (const [key, hook] of hookKeys(runner.hooks)) {
     const state = await hook.stateDict(runner);
     if (state) hooks[key] = state;
   }
@@ -39,7 +46,7 @@ export async function collectOwnMeta(
   return {
     ...(base as object | undefined),
     position: { epoch: position.epoch, iter: position.iter, inner_iter: position.innerIter },
-    open_stage: openStage && { ...openStage },
+    open_stage: writer && { stage: writer.stage, behind: hookKeyOf(runner.hooks, writer.hook) },
     log: await runner.logBuffer.stateDict(longest),
     hooks,
   };
@@ -53,18 +60,8 @@ export function resumePlaceOf(own: OwnMeta | undefined): ResumePlace | null {
 
 /** Give each hook back what it noted. */
 export function restoreHooks(runner: BaseRunner, own: OwnMeta | undefined): void {
-  for (const [key, hook] of namedHooks(runner)) {
+  for (const [key, hook] of hookKeys(runner.hooks)) {
     const state = own?.hooks?.[key];
     if (state) hook.loadStateDict(state, runner);
-  }
-}
-
-/** Hooks by name; several of one class are numbered from the second on. */
-function* namedHooks(runner: BaseRunner): Generator<[string, Hook]> {
-  const seen = new Map<string, number>();
-  for (const hook of runner.hooks) {
-    const count = (seen.get(hook.hookName) ?? 0) + 1;
-    seen.set(hook.hookName, count);
-    yield [count === 1 ? hook.hookName : `${hook.hookName}#${count}`, hook];
   }
 }

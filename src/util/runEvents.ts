@@ -96,7 +96,7 @@ export interface RunEventMap {
   'run.profiled': { profile: StepProfile };
   /** One line of the text log, without the line break. */
   'run.logged': { line: string };
-  /** One record of `.log.json`: losses, lr, time; or metrics when mode is 'val'. `iter` counts from 1 over the whole run. */
+  /** What the loggers get: losses, lr, time; or metrics when mode is 'val'. `iter`: finished iterations of the run. */
   'run.measured': {
     mode: 'train' | 'val';
     epoch: number;

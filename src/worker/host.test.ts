@@ -163,7 +163,8 @@ test('probe names the adapter', async () => {
 test('a question reaches the page while training goes on; its answer comes back, and the end of the run answers the rest', async () => {
   const answers: (string | null)[] = [];
   const ended: (string | null)[] = [];
-  const question = { name: 'WANDB_API_KEY', title: 'API key', url: 'https://example.org' };
+  const origin = 'https://example.org';
+  const question = { name: 'WANDB_API_KEY', title: 'API key', origin, url: `${origin}/authorize` };
   const { client } = connect(async (_request, control, onEvent, askSecret) => {
     void askSecret(question).then((value) => answers.push(value));
     void askSecret({ ...question, refused: 'no' }).then((value) => ended.push(value));

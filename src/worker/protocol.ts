@@ -143,9 +143,11 @@ export type DataEvents = Record<never, never>;
 
 /** A logger's key, asked of the person. */
 export interface SecretQuestion {
-  /** The same for every run: an answer that worked is given again without asking. */
+  /** The same for every run: an answer for the same {@link origin} is given again without asking. */
   readonly name: string;
   readonly title: string;
+  /** Of the server that gets the answer: `https://api.wandb.ai`. */
+  readonly origin: string;
   /** Where one gets it. */
   readonly url: string;
   /** Why the last answer did not do. */

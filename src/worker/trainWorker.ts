@@ -28,6 +28,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
         decodeImage: decodeInBrowser,
         control,
         onEvent,
+        host: `tab@${location.host}`,
         createSampleSource,
         askSecret,
         kernels: { folder: 'cache' },

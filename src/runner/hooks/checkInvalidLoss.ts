@@ -1,5 +1,5 @@
 import { RunError } from '../../errors/trainerError.ts';
-import { read, type Tensor } from '../../gpu/index.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
@@ -9,7 +9,10 @@ import { Hook } from './hook.ts';
  * Source: mmdet 2.28.2 `core/hook/checkloss_hook.py`.
  */
 export class CheckInvalidLossHook extends Hook {
-  static readonly args = { optional: ['interval'] };
+  static readonly args = {
+    optional: ['interval'],
+    kinds: { interval: 'int' },
+  } as const satisfies ArgSpec;
   readonly interval: number;
 
   /** @param args.interval iterations between two looks; default 50 */
@@ -20,11 +23,9 @@ export class CheckInvalidLossHook extends Hook {
 
   /** @throws RunError `invalid-loss` */
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
-    const { outputs } = runner;
-    if (!outputs || !this.everyNIters(runner, this.interval)) return;
-    const { names, values } = outputs.logVars;
-    const numbers = isTensor(values) ? await read(values) : values;
-    const losses = names.map((name, i): [string, number] => [name, numbers[i]]);
+    if (!this.everyNIters(runner, this.interval)) return;
+    // Through the buffer: what a logger has read back before is on the GPU no more.
+    const losses = [...(await runner.logBuffer.latestLogVars())];
     const bad = losses.filter(([name, value]) => name.includes('loss') && !Number.isFinite(value));
     if (bad.length === 0) return;
     throw new RunError(
@@ -35,10 +36,6 @@ export class CheckInvalidLossHook extends Hook {
       },
     );
   }
-}
-
-function isTensor(values: Tensor | readonly number[]): values is Tensor {
-  return !Array.isArray(values);
 }
 
 HOOKS.registerModule()(CheckInvalidLossHook);

@@ -3,6 +3,7 @@ import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner, RunPosition } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
+import { formatFilename } from '../filenameTmpl.ts';
 import { Hook, type HookState } from './hook.ts';
 
 interface CheckpointHookArgs {
@@ -18,6 +19,7 @@ interface CheckpointHookArgs {
   saveLast?: boolean;
   /** Added to each checkpoint's meta. */
   meta?: Record<string, unknown>;
+  /** Python's format text for the number: `epoch_{:03d}.pth`. */
   filenameTmpl?: string;
   /** Without effect, as is `sync_buffer`. */
   fileClientArgs?: unknown;
@@ -68,6 +70,7 @@ export class CheckpointHook extends Hook {
   /** Path of the newest, in MMCV's count; also while it is being written. */
   #last: string | null = null;
 
+  /** @throws ConfigError `bad-value` for a filename_tmpl that can't take a number */
   constructor(args: CheckpointHookArgs = {}, context?: BuildContext) {
     super();
     if (args.fileClientArgs)
@@ -82,6 +85,8 @@ export class CheckpointHook extends Hook {
     this.#saveLast = args.saveLast ?? true;
     this.#meta = args.meta;
     this.#template = args.filenameTmpl;
+    // A mistake in it is told before anything is trained.
+    if (this.#template !== undefined) formatFilename(this.#template, 1);
     this.#link = args.createSymlink ?? true;
   }
 
@@ -127,7 +132,7 @@ export class CheckpointHook extends Hook {
     // MMCV numbers by its own unit what it remembers and deletes, and lets the runner number what it writes. With
     // by_epoch=False in an EpochBasedRunner the two differ: last_ckpt names no file, and nothing is ever deleted.
     const template = this.#template ?? (this.byEpoch ? 'epoch_{}.pth' : 'iter_{}.pth');
-    const pathOf = (count: number): string => `${outDir}/${template.replace('{}', String(count))}`;
+    const pathOf = (count: number): string => `${outDir}/${formatFilename(template, count)}`;
     this.#last = pathOf(current);
     const saved = await saveCheckpoint(runner, runner.model as unknown as StatefulModel, {
       filename,
@@ -136,7 +141,7 @@ export class CheckpointHook extends Hook {
       meta: this.#meta,
       link: this.#link,
       position,
-      openStage: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', behind: this.hookName },
+      writer: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', hook: this },
     });
     runner.meta.hook_msgs = { ...runner.meta.hook_msgs, last_ckpt: this.#last };
     const removed = await this.#removeOld(runner, pathOf, current);

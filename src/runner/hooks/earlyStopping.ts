@@ -1,4 +1,5 @@
 import { ConfigError, RunError } from '../../errors/trainerError.ts';
+import { pyFixed } from '../../evaluation/pyFormat.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
@@ -60,8 +61,8 @@ export class EarlyStoppingHook extends Hook {
   readonly #threshold: number | null;
   #best: number;
   #waitCount = 0;
-  /** The evaluation it has looked at. */
-  #seen: object | null = null;
+  /** How many evaluations of each hook it has looked at. */
+  readonly #seen = new Map<EvalHook, number>();
 
   /** @throws ConfigError `unknown-rule` */
   constructor(args: EarlyStoppingArgs) {
@@ -78,7 +79,7 @@ export class EarlyStoppingHook extends Hook {
   }
 
   override beforeRun(runner: BaseRunner): void {
-    if (!runner.hooks.some((hook) => hook instanceof EvalHook))
+    if (evalHooksOf(runner).length === 0)
       runner.logger.warning(
         `EarlyStoppingHook: no evaluation gives ${this.monitor}, so the run won't be stopped; set evaluation and data.val`,
       );
@@ -92,20 +93,26 @@ export class EarlyStoppingHook extends Hook {
     this.#look(runner);
   }
 
-  override stateDict(): HookState {
-    return { best_score: this.#best, wait_count: this.#waitCount };
+  override stateDict(runner: BaseRunner): HookState {
+    const seen = evalHooksOf(runner).map((hook) => this.#seen.get(hook) ?? 0);
+    return { best_score: this.#best, wait_count: this.#waitCount, seen };
   }
 
-  override loadStateDict({ best_score: best, wait_count: waitCount }: HookState): void {
+  override loadStateDict(
+    { best_score: best, wait_count: waitCount, seen }: HookState,
+    runner: BaseRunner,
+  ): void {
     this.#best = Number(best);
     this.#waitCount = Number(waitCount);
+    if (!Array.isArray(seen)) return;
+    for (const [i, hook] of evalHooksOf(runner).entries()) this.#seen.set(hook, Number(seen[i] ?? 0));
   }
 
   /** @throws RunError `unknown-metric` with strict */
   #look(runner: BaseRunner): void {
-    for (const hook of runner.hooks) {
-      if (!(hook instanceof EvalHook) || !hook.latest || hook.latest === this.#seen) continue;
-      this.#seen = hook.latest;
+    for (const hook of evalHooksOf(runner)) {
+      if (!hook.latest || hook.count === (this.#seen.get(hook) ?? 0)) continue;
+      this.#seen.set(hook, hook.count);
       const score = hook.latest[this.monitor];
       if (typeof score === 'number') {
         const reason = this.#reasonToStop(score);
@@ -132,7 +139,7 @@ export class EarlyStoppingHook extends Hook {
     const { monitor } = this;
     const beats = (a: number, b: number): boolean => (this.rule === 'greater' ? a > b : a < b);
     if (this.#checkFinite && !Number.isFinite(score))
-      return `The monitored ${monitor} is ${score}; the best value was ${this.#best.toFixed(3)}.`;
+      return `The monitored ${monitor} is ${score}; the best value was ${pyFixed(this.#best, 3)}.`;
     if (this.#threshold !== null && beats(score, this.#threshold)) {
       this.#best = score;
       return `The monitored ${monitor} reached ${score}, which is ${this.rule} than ${this.#threshold}.`;
@@ -144,8 +151,12 @@ export class EarlyStoppingHook extends Hook {
     }
     this.#waitCount += 1;
     if (this.#waitCount < this.#patience) return null;
-    return `The monitored ${monitor} did not improve in the last ${this.#waitCount} evaluations; the best score is ${this.#best.toFixed(3)}.`;
+    return `The monitored ${monitor} did not improve in the last ${this.#waitCount} evaluations; the best score is ${pyFixed(this.#best, 3)}.`;
   }
+}
+
+function evalHooksOf(runner: BaseRunner): EvalHook[] {
+  return runner.hooks.filter((hook) => hook instanceof EvalHook);
 }
 
 function readRule({ monitor, rule }: EarlyStoppingArgs): Rule {

@@ -1,4 +1,6 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { pyFixed } from '../../evaluation/pyFormat.ts';
+import { isDict } from '../../lang/plain.ts';
 import type { ClassScore, PredictedImage } from '../../util/runEvents.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
@@ -56,8 +58,10 @@ export const EVAL_HOOK_KEYS = [
 export class EvalHook extends Hook {
   readonly #evaluator: Evaluator;
   readonly #evalKwargs: Readonly<Record<string, unknown>>;
-  /** What the last evaluation of this process found; a new object each time. */
+  /** What the last evaluation of the run found. */
   latest: Readonly<Record<string, number | string>> | null = null;
+  /** Evaluations of the run until now. */
+  count = 0;
   /** Changes with dynamic_intervals. */
   interval: number;
   readonly byEpoch: boolean;
@@ -110,6 +114,8 @@ export class EvalHook extends Hook {
     for (const hook of runner.hooks) {
       if (hook instanceof LoggerHook) await hook.afterTrainIter(runner);
     }
+    // Read first: a hook behind may still look at this iteration's losses.
+    await runner.logBuffer.resolve();
     runner.logBuffer.clear();
     await this.#evaluate(runner);
   }
@@ -120,14 +126,18 @@ export class EvalHook extends Hook {
       best_rule: this.#best?.rule ?? null,
       initial_done: this.#initialDone,
       interval: this.interval,
+      latest: this.latest,
+      count: this.count,
     };
   }
 
   override loadStateDict(state: Record<string, unknown>): void {
-    const { best_key: key, best_rule: rule, initial_done: initialDone, interval } = state;
+    const { best_key: key, best_rule: rule, initial_done: initialDone, interval, latest, count } = state;
     // With dynamic_intervals it is decided before the stage that a resumed run may begin with.
     if (this.#dynamic.length > 1 && typeof interval === 'number') this.interval = interval;
     if (initialDone === true) this.#initialDone = true;
+    if (isDict(latest)) this.latest = latest as Record<string, number | string>;
+    if (typeof count === 'number') this.count = count;
     if (typeof key === 'string' && (rule === 'greater' || rule === 'less')) this.#best = { key, rule };
   }
 
@@ -150,6 +160,7 @@ export class EvalHook extends Hook {
     const { metrics, perClass, predictions } = await this.#evaluator.evaluate(this.#evalKwargs);
     runner.model.train();
     this.latest = { ...metrics };
+    this.count += 1;
     const { output } = runner.logBuffer;
     output.set('eval_iter_num', this.#evaluator.length);
     for (const [key, value] of Object.entries(metrics)) output.set(key, value);
@@ -214,7 +225,7 @@ export class EvalHook extends Hook {
       saveOptimizer: true,
       link: false,
       position,
-      openStage: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', behind: this.hookName },
+      writer: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', hook: this },
     });
     const removed: string[] = [];
     if (typeof previous === 'string' && previous !== saved.path && (await runner.fs.stat(previous))) {
@@ -223,7 +234,7 @@ export class EvalHook extends Hook {
       runner.logger.info(`The previous best checkpoint ${previous} was removed`);
     }
     runner.logger.info(`Now best checkpoint is saved as ${filename}.`);
-    runner.logger.info(`Best ${key} is ${score.toFixed(4)} at ${count} ${unit}.`);
+    runner.logger.info(`Best ${key} is ${pyFixed(score, 4)} at ${count} ${unit}.`);
     runner.onEvent({
       name: 'run.checkpointed',
       ...saved,

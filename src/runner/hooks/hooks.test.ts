@@ -12,6 +12,9 @@ import { CheckInvalidLossHook } from './checkInvalidLoss.ts';
 import { CheckpointHook } from './checkpoint.ts';
 import { ClosureHook } from './closure.ts';
 import { EMAHook } from './ema.ts';
+import { EvalHook } from './evaluation.ts';
+import { makeContext } from './logger/testing/loggedRun.ts';
+import { TextLoggerHook } from './logger/text.ts';
 import { MomentumUpdaterHook } from './momentumUpdater.ts';
 import { OptimizerHook } from './optimizer.ts';
 
@@ -132,13 +135,69 @@ describe('EMAHook', () => {
   });
 });
 
-test('CheckInvalidLossHook ends the run at its interval', async () => {
-  const { runner, model } = makeRunner();
-  model.loss = NaN;
-  runner.registerHook(new CheckInvalidLossHook({ interval: 2 }));
-  await expect(runner.run([loader], [['train', 1]])).rejects.toThrow('in iteration 2 loss is NaN');
-  expect(runner.iter).toBe(1);
-  runner.logBuffer.clear();
+describe('CheckInvalidLossHook', () => {
+  /** Losses stay on the GPU, as a detector's do. */
+  const makeLossRunner = (loss: (iter: number) => number): BaseRunner => {
+    const { runner, model } = makeRunner();
+    const plainStep = model.trainStep.bind(model);
+    model.trainStep = (batch) => {
+      const { grads } = plainStep(batch);
+      const values = tensor([7, loss(runner.iter + 1)], [2]);
+      return { logVars: { names: ['acc', 'loss'], values }, numSamples: 1, grads };
+    };
+    return runner;
+  };
+  const evaluator = {
+    length: 1,
+    evaluate: () => Promise.resolve({ metrics: { mAP: 0.5 }, perClass: [], predictions: [] }),
+  };
+  const around: [string, (runner: BaseRunner) => void][] = [
+    ['alone', () => undefined],
+    [
+      'behind a logger that has just read the losses',
+      (runner) => runner.registerHook(new TextLoggerHook({ interval: 1 }), 'HIGH'),
+    ],
+    [
+      'behind an evaluation by iteration, which clears the log',
+      (runner) => runner.registerHook(new EvalHook(evaluator, { byEpoch: false }, {}), 'HIGH'),
+    ],
+  ];
+
+  test.each(around)('ends the run at its interval: %s', async (_, surround) => {
+    const runner = makeLossRunner((iter) => (iter >= 3 ? NaN : iter));
+    surround(runner);
+    runner.registerHook(new CheckInvalidLossHook({ interval: 2 }), 'LOW');
+    await expect(runner.run([loader], [['train', 1]])).rejects.toThrow(
+      'losses must be finite, but in iteration 4 acc is 7, loss is NaN',
+    );
+    expect(runner.iter).toBe(3);
+    runner.logBuffer.clear();
+  });
+
+  test('reads back more steps than wait on the GPU at most', async () => {
+    const runner = makeLossRunner(() => 1);
+    runner.registerHook(new CheckInvalidLossHook({ interval: 500 }));
+    const long: BatchLoader = {
+      length: 501,
+      async *epoch() {
+        for (let i = 0; i < 501; i++) yield 0;
+      },
+    };
+    await runner.run([long], [['train', 1]]);
+    expect(runner.iter).toBe(1002);
+    runner.logBuffer.clear();
+  });
+
+  test('losses that a hook threw away unread are not looked at', async () => {
+    const runner = makeLossRunner(() => NaN);
+    runner.registerHook(
+      new ClosureHook({ fnName: 'after_train_iter', fn: (r) => r.logBuffer.clear() }),
+      'HIGH',
+    );
+    runner.registerHook(new CheckInvalidLossHook({ interval: 1 }));
+    await runner.run([loader], [['train', 1]]);
+    expect(runner.iter).toBe(6);
+  });
 });
 
 test('latest.pth points to the newest checkpoint; without links, last_checkpoint names it', async () => {
@@ -155,4 +214,24 @@ test('latest.pth points to the newest checkpoint; without links, last_checkpoint
   await other.runner.run([loader], [['train', 1]]);
   expect(await linkless.readText('w/last_checkpoint')).toBe('w/epoch_2.pth\n');
   other.runner.logBuffer.clear();
+});
+
+test('filename_tmpl takes the formats of Python; what it refuses is told at its place in the config', async () => {
+  const fs = createMemoryFs();
+  const { runner } = makeRunner(undefined, fs);
+  runner.registerHook(new CheckpointHook({ interval: 1, maxKeepCkpts: 1, filenameTmpl: 'epoch_{:03d}.pth' }));
+  await runner.run([loader], [['train', 1]]);
+  runner.logBuffer.clear();
+  const names = (await fs.list('w')).map(({ name }) => name);
+  expect(names.filter((name) => name.startsWith('epoch'))).toEqual(['epoch_002.pth']);
+  expect(runner.meta.hook_msgs?.last_ckpt).toBe('w/epoch_002.pth');
+
+  const cfg = { type: 'CheckpointHook', filename_tmpl: 'epoch_{epoch}.pth' };
+  expect(() => makeContext().build('HOOKS', cfg, 'checkpoint_config')).toThrow(
+    expect.objectContaining({
+      path: 'checkpoint_config.filename_tmpl',
+      code: 'bad-value',
+      message: expect.stringContaining("but got 'epoch_{epoch}.pth'") as string,
+    }),
+  );
 });

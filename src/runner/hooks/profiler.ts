@@ -102,6 +102,11 @@ export class ProfilerHook extends Hook {
       runner.logger.warning(
         'ProfilerHook: record_shapes, profile_memory, with_stack and with_flops have nothing to switch on here',
       );
+    const done = this.byEpoch ? runner.epoch : runner.iter;
+    if (done >= this.profileIters) {
+      runner.logger.info('ProfilerHook has nothing to do: the run is resumed behind profile_iters');
+      return;
+    }
     this.#isOn = true;
     this.#originMs = performance.now();
     runner.logger.info('profiler is profiling...');
@@ -122,12 +127,12 @@ export class ProfilerHook extends Hook {
     }
     if (action === 'recordAndSave') await this.#emit();
     this.#step += 1;
-    if (!this.byEpoch && runner.iter === this.profileIters - 1) await this.#finish(runner);
+    if (!this.byEpoch && runner.iter >= this.profileIters - 1) await this.#finish(runner);
     else this.#begin(runner);
   }
 
   override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
-    if (this.#isOn && this.byEpoch && runner.epoch === this.profileIters - 1) await this.#finish(runner);
+    if (this.#isOn && this.byEpoch && runner.epoch >= this.profileIters - 1) await this.#finish(runner);
   }
 
   /** Time the next iteration, when the schedule wants it. */

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DatasetChange } from '../../datasets/datasetChange.ts';
 import { add, memory, read, tensor } from '../../gpu/index.ts';
+import { isProfiling } from '../../gpu/profiler.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { SGD } from '../../optim/index.ts';
@@ -290,6 +291,23 @@ describe('ProfilerHook', () => {
     const names = (await fs.list('w/tf_tracing_logs')).map(({ name }) => name);
     expect(names).toEqual(['tabtrain.t.1.pt.trace.json']);
   });
+
+  test.each([false, true])(
+    'a run resumed behind profile_iters is not profiled (by_epoch: %s)',
+    async (byEpoch) => {
+      const fs = createMemoryFs();
+      const profiler = (): ProfilerHook =>
+        new ProfilerHook({ byEpoch, profileIters: 1, jsonTracePath: 'w/trace.json' });
+      await stage([new CheckpointHook({ interval: 1 }), profiler()], { fs }).run();
+      await fs.remove('w/trace.json');
+      const resumed = stage([profiler()], { fs });
+      await resumeRun(resumed.runner, resumed.model, 'w/epoch_1.pth');
+      await resumed.run();
+      expect(isProfiling()).toBe(false);
+      expect(await fs.stat('w/trace.json')).toBeNull();
+      expect(resumed.lines.join('\n')).toContain('resumed behind profile_iters');
+    },
+  );
 
   test('schedules are PyTorch’s', () => {
     const action = profilerSchedule({ wait: 1, warmup: 1, active: 2, repeat: 1, skip_first: 1 });

@@ -3,10 +3,11 @@
 import { RunError, toErrorReport, type ErrorReport } from '../../errors/trainerError.ts';
 import type { RunEvent } from '../../util/runEvents.ts';
 import type { WorkerClients } from '../../worker/client.ts';
-import type { RunSummary, SecretQuestion } from '../../worker/protocol.ts';
+import type { RunSummary } from '../../worker/protocol.ts';
 import { keepStorage, RunGuard } from '../runGuard.ts';
 import type { Notices } from './notices.svelte.ts';
 import { RunView } from './runView.svelte.ts';
+import { SecretQuestions } from './secretQuestions.svelte.ts';
 import type { Settings } from './settings.svelte.ts';
 import type { Workspace } from './workspace.svelte.ts';
 
@@ -20,17 +21,14 @@ export class Runs {
   /** Why the last run of this visit failed, until the next run or the next edit. */
   failure = $state.raw<ErrorReport | null>(null);
 
-  /** What a logger of the live run wants to know. */
-  question = $state.raw<SecretQuestion | null>(null);
+  /** What loggers of the live run want to know. */
+  readonly secrets: SecretQuestions;
 
   readonly #clients: WorkerClients;
   readonly #workspace: Workspace;
   readonly #settings: Settings;
   readonly #notices: Notices;
   readonly #guard = new RunGuard();
-  /** Answers of this visit, by name: nowhere else. */
-  #secrets: Readonly<Record<string, string | undefined>> = {};
-  #questionId = -1;
   #runId = 0;
 
   constructor(clients: WorkerClients, workspace: Workspace, settings: Settings, notices: Notices) {
@@ -38,6 +36,7 @@ export class Runs {
     this.#workspace = workspace;
     this.#settings = settings;
     this.#notices = notices;
+    this.secrets = new SecretQuestions((id, value) => clients.train.call('secret.answer', { id, value }));
   }
 
   /** The newest run of the open config that was cut off, if nothing runs now. */
@@ -127,22 +126,6 @@ export class Runs {
     if (next) await this.show(next.workDir);
   }
 
-  /** Answer {@link question}; null: the person has no answer. */
-  async answer(value: string | null): Promise<void> {
-    const asked = this.question;
-    this.question = null;
-    if (asked && value !== null) this.#secrets = { ...this.#secrets, [asked.name]: value };
-    await this.#clients.train.call('secret.answer', { id: this.#questionId, value });
-  }
-
-  #ask(id: number, question: SecretQuestion): void {
-    this.#questionId = id;
-    this.question = question;
-    const known = this.#secrets[question.name];
-    if (question.refused || known === undefined) return;
-    this.answer(known).catch((error: unknown) => this.#notices.addError(error));
-  }
-
   async #control(name: 'run.pause' | 'run.resume' | 'run.stop'): Promise<void> {
     if (!this.active) return;
     try {
@@ -195,7 +178,8 @@ export class Runs {
   #follow(runId: number, view: RunView): () => void {
     let nextSeq = 0;
     const stopAsking = this.#clients.train.on('secret.asked', (asked) => {
-      if (asked.runId === runId) this.#ask(asked.id, asked.question);
+      if (asked.runId !== runId) return;
+      this.secrets.ask(asked.id, asked.question).catch((error: unknown) => this.#notices.addError(error));
     });
     const stopBatches = this.#clients.train.on('run.batch', (batch) => {
       // Stale batches of an earlier run, or ones seen already, change nothing.
@@ -207,7 +191,7 @@ export class Runs {
     return () => {
       stopAsking();
       stopBatches();
-      this.question = null;
+      this.secrets.drop();
     };
   }
 

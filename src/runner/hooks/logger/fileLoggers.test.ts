@@ -5,10 +5,13 @@ import { createMemoryFs } from '../../../storage/memoryFs.ts';
 import type { FileSystem } from '../../../util/fileSystem.ts';
 import type { PredictedImage } from '../../../util/runEvents.ts';
 import { EvalHook } from '../evaluation.ts';
+import type { HookState } from '../hook.ts';
 import { drawPredictions } from './drawPredictions.ts';
 import { DvcliveLoggerHook } from './dvclive.ts';
 import { TensorboardLoggerHook } from './tensorboard.ts';
-import { makeContext, makeLoggedRun } from './testing/loggedRun.ts';
+import { TextLoggerHook } from './text.ts';
+import { filesBelow } from './filesBelow.ts';
+import { makeContext, makeLoggedRun, type LoggedRun, type LoggedRunOptions } from './testing/loggedRun.ts';
 import './unavailable.ts';
 
 await testAdapter();
@@ -34,6 +37,19 @@ const evaluator = {
       predictions: [PICTURE],
     }),
 };
+
+/** A disk that refuses to write some files. */
+function refusing(fs: FileSystem, isRefused: (path: string) => boolean): FileSystem {
+  return new Proxy(fs, {
+    get: (target, name: keyof FileSystem) => {
+      const member = target[name];
+      if (typeof member !== 'function') return member;
+      if (name !== 'appendFile' && name !== 'writeFile') return member.bind(target);
+      return (path: string, data: Uint8Array) =>
+        isRefused(path) ? Promise.reject(new Error('disk is full')) : target[name](path, data);
+    },
+  });
+}
 
 describe('TensorboardLoggerHook', () => {
   test('an independent reader finds scalars, texts and pictures at their steps', async () => {
@@ -88,19 +104,8 @@ describe('TensorboardLoggerHook', () => {
   test('a disk that fails in the middle is told once and stops nothing; what is written stays sound', async () => {
     const fs = createMemoryFs();
     let appends = 0;
-    const failing: FileSystem = new Proxy(fs, {
-      get: (target, name: keyof FileSystem) => {
-        if (name === 'appendFile') {
-          return (path: string, data: Uint8Array) =>
-            path.includes('tfevents') && ++appends > 3
-              ? Promise.reject(new Error('disk is full'))
-              : target.appendFile(path, data);
-        }
-        const member = target[name];
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    });
     const hook = new TensorboardLoggerHook({ interval: 2 });
+    const failing = refusing(fs, (path) => path.includes('tfevents') && ++appends > 3);
     const run = makeLoggedRun([hook], { fs: failing });
     await run.run();
     expect(run.runner.iter).toBe(20);
@@ -156,12 +161,99 @@ describe('DvcliveLoggerHook', () => {
     }
   });
 
+  test('law: resumed after a kill, its files are those of the straight run', async () => {
+    const folder = 'w/dvclive';
+    const files = async (fs: FileSystem): Promise<Record<string, string>> => {
+      const found: Record<string, string> = {};
+      for (const name of await filesBelow(fs, folder, ''))
+        found[name] = await fs.readText(`${folder}/${name}`);
+      return found;
+    };
+    const withHook = (hook: DvcliveLoggerHook, options: LoggedRunOptions): LoggedRun => {
+      const run = makeLoggedRun([hook], options);
+      run.runner.registerHook(new EvalHook(evaluator, { interval: 1 }, {}), 'LOW');
+      return run;
+    };
+    const straight = withHook(new DvcliveLoggerHook({ interval: 3 }), {});
+    await straight.run();
+    const wanted = await files(straight.fs);
+    expect(Object.keys(wanted)).toHaveLength(7);
+
+    // Before the first record, in the middle of an epoch, behind the first evaluation.
+    for (const savedAt of [0, 6, 10]) {
+      const fs = createMemoryFs();
+      const killed = new DvcliveLoggerHook({ interval: 3 });
+      let state: HookState = {};
+      const before = (iter: number): void => {
+        if (iter === savedAt) state = killed.stateDict();
+        if (iter === 17) throw new Error('SIGKILL');
+      };
+      await expect(withHook(killed, { fs, before }).run()).rejects.toThrow('SIGKILL');
+      const hook = new DvcliveLoggerHook({ interval: 3 });
+      hook.loadStateDict(state);
+      await withHook(hook, { fs, startIter: savedAt }).run();
+      expect(await files(fs)).toEqual(wanted);
+    }
+  });
+
+  test('with resume it goes on with the summary that it finds', async () => {
+    const fs = createMemoryFs({
+      'd/metrics.json': '{\n    "old": {\n        "a": 3,\n        "b": NaN\n    }\n}',
+    });
+    await makeLoggedRun([new DvcliveLoggerHook({ dir: 'd', resume: true, interval: 10 })], { fs }).run();
+    const text = await fs.readText('d/metrics.json');
+    expect(text).toContain('"b": NaN');
+    expect(JSON.parse(text.replace('NaN', '0'))).toMatchObject({ old: { a: 3 }, step: 20 });
+  });
+
+  test('a disk that fails is told once and ends nothing', async () => {
+    const run = makeLoggedRun([new DvcliveLoggerHook({ interval: 2 })], {
+      fs: refusing(createMemoryFs(), (path) => path.includes('dvclive')),
+    });
+    await run.run();
+    expect(run.runner.iter).toBe(20);
+    expect(run.notices.map(({ message }) => message)).toEqual([
+      "DVCLive's files can't be written: disk is full",
+    ]);
+  });
+
   test('what only its own library can do is said once', () => {
     const warned: string[] = [];
     const context = makeContext({ warn: (message) => void warned.push(message) });
     const cfg = { type: 'DvcliveLoggerHook', save_dvc_exp: true, report: null, monitor_system: true };
     context.build('HOOKS', cfg, 'log_config.hooks[0]');
     expect(warned).toEqual(['DvcliveLoggerHook: no effect here: save_dvc_exp, monitor_system']);
+  });
+});
+
+describe('TextLoggerHook', () => {
+  test('numbers are rounded as Python rounds them: a tie goes to the even digit', async () => {
+    const run = makeLoggedRun([new TextLoggerHook({ interval: 1 })], { maxEpochs: 1, length: 1 });
+    // 1/64 and 1/32 lie halfway between two of the decimals that are shown.
+    const [group] = run.runner.optimizer?.paramGroups ?? [];
+    group.lr = 0.015625;
+    const metrics = { mAP: 0.03125, worst: -Infinity, none: NaN };
+    const evaluate = () => Promise.resolve({ metrics, perClass: [], predictions: [] });
+    run.runner.registerHook(new EvalHook({ length: 1, evaluate }, {}, {}), 'LOW');
+    await run.run();
+    expect(run.lines.find((line) => line.includes('Epoch [1][1/1]'))).toContain('lr: 1.562e-02, ');
+    expect(run.lines.find((line) => line.includes('Epoch(val)'))).toContain(
+      'mAP: 0.0312, worst: -inf, none: nan',
+    );
+  });
+
+  test('a disk that refuses the JSON log, or the copies, is told once and ends nothing', async () => {
+    const fs = createMemoryFs();
+    const run = makeLoggedRun([new TextLoggerHook({ interval: 2, outDir: 'out' })], {
+      fs: refusing(fs, (path) => path.endsWith('.log.json') || path.startsWith('out/')),
+    });
+    await run.run();
+    expect(run.runner.iter).toBe(20);
+    expect(run.notices.map(({ message }) => message)).toEqual([
+      "the JSON log can't be written: disk is full",
+      "the copies of the logs in out/w can't be written: disk is full",
+    ]);
+    expect(run.lines.filter((line) => line.includes('Epoch ['))).toHaveLength(10);
   });
 });
 

@@ -5,9 +5,16 @@ import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
+import type { OutletParts, UploadRecord } from './delivery/outlet.ts';
 import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './delivery/remoteLogger.ts';
-import { basicAuth, readServerAddress, type ServerAddress } from './delivery/serverAddress.ts';
-import { MlflowOutlet, type MlflowMetric, type MlflowRecord } from './mlflowOutlet.ts';
+import { readServerAddress, type ServerAddress } from './delivery/serverAddress.ts';
+import { readMlflowCredentials } from './mlflowCredentials.ts';
+import {
+  MlflowOutlet,
+  type MlflowMetric,
+  type MlflowRecord,
+  type MlflowRunSettings,
+} from './mlflowOutlet.ts';
 
 interface MlflowLoggerArgs extends LoggerHookArgs {
   /** Made when there is none. Default: the server's default experiment. */
@@ -28,7 +35,7 @@ const URI_HINT = "write tracking_uri='http://localhost:5000', or set MLFLOW_TRAC
  * Source: mmcv 1.7.2 `hooks/logger/mlflow.py`. Differs: `tracking_uri` is ours; the training never waits for the
  * network; `log_model` uploads the checkpoint's file under `models/`, which needs a server with `--serve-artifacts`.
  */
-export class MlflowLoggerHook extends RemoteLoggerHook<MlflowRecord> {
+export class MlflowLoggerHook extends RemoteLoggerHook<MlflowRecord, MlflowRunSettings> {
   static readonly args = {
     optional: ['exp_name', 'tags', 'params', 'log_model', ...LOGGER_ARGS, 'tracking_uri'],
     kinds: {
@@ -41,6 +48,7 @@ export class MlflowLoggerHook extends RemoteLoggerHook<MlflowRecord> {
     },
   } as const satisfies ArgSpec;
   override readonly serviceName = 'MLflow';
+  override readonly service = 'mlflow';
   readonly #args: MlflowLoggerArgs;
   readonly #address: ServerAddress;
 
@@ -57,51 +65,52 @@ export class MlflowLoggerHook extends RemoteLoggerHook<MlflowRecord> {
     this.#address = readServerAddress(uri, 'tracking_uri', URI_HINT);
   }
 
-  protected override openOutlet(runner: BaseRunner): MlflowOutlet {
+  protected override settingsOf(saved: MlflowRunSettings | null): MlflowRunSettings {
     const { expName, tags, params } = this.#args;
-    return new MlflowOutlet(
-      {
-        trackingUri: this.#address.url,
-        authorization: this.#address.authorization ?? this.#readCredentials(),
-        experimentName: expName ?? null,
-        runKey: crypto.randomUUID(),
-        startTime: Date.now(),
-        tags: toTexts(tags),
-        params: toTexts(params),
-      },
-      {
-        fs: runner.fs,
-        onOpen: (url) => runner.logger.info(`MLflow: view the run at ${url}`),
-        onSkip: (message) => runner.logger.warning(message),
-      },
-    );
+    const settings: MlflowRunSettings = {
+      key: crypto.randomUUID(),
+      trackingUri: this.#address.url,
+      experimentName: expName ?? null,
+      startTime: Date.now(),
+      tags: toTexts(tags),
+      params: toTexts(params),
+    };
+    if (!saved || !this.isSameServer(saved, settings)) return settings;
+    // A parameter can't be changed once it is on the server: those of the run stay.
+    return saved.experimentName === settings.experimentName ? saved : settings;
   }
 
-  override log(runner: BaseRunner): void {
+  protected override isSameServer(a: MlflowRunSettings, b: MlflowRunSettings): boolean {
+    return a.trackingUri === b.trackingUri;
+  }
+
+  protected override makeOutlet(
+    settings: MlflowRunSettings,
+    parts: OutletParts<MlflowRunSettings>,
+  ): MlflowOutlet {
+    const authorization = this.#address.authorization ?? readMlflowCredentials(this.context.services.readEnv);
+    return new MlflowOutlet(settings, { ...parts, authorization });
+  }
+
+  override async log(runner: BaseRunner): Promise<void> {
     const timestamp = Date.now();
     const step = this.getIter(runner);
     const metrics = [...this.getLoggableTags(runner)].flatMap(([key, value]): MlflowMetric[] =>
       typeof value === 'number' ? [{ key, value: jsonNumber(value), timestamp, step }] : [],
     );
-    if (metrics.length > 0) this.push({ kind: 'metrics', metrics });
+    if (metrics.length > 0) await this.push({ kind: 'metrics', n: this.takeNumber(), metrics });
   }
 
-  protected override async lastRecords(runner: BaseRunner, outcome: RunOutcome): Promise<MlflowRecord[]> {
-    const records: MlflowRecord[] = [];
+  protected override lastRecords(outcome: RunOutcome): MlflowRecord[] {
+    const status = ({ finished: 'FINISHED', stopped: 'KILLED', failed: 'FAILED' } as const)[outcome];
+    return [{ kind: 'end', status, endTime: Date.now() }];
+  }
+
+  protected override async lastFiles(runner: BaseRunner, outcome: RunOutcome): Promise<UploadRecord[]> {
     const path = runner.meta.hook_msgs?.last_ckpt;
     const isWanted = (this.#args.logModel ?? true) && outcome === 'finished';
-    if (isWanted && typeof path === 'string' && (await runner.fs.stat(path)))
-      records.push({ kind: 'file', path, artifactPath: `models/${path.split('/').at(-1)}` });
-    const status = ({ finished: 'FINISHED', stopped: 'KILLED', failed: 'FAILED' } as const)[outcome];
-    return [...records, { kind: 'end', status, endTime: Date.now() }];
-  }
-
-  #readCredentials(): string | null {
-    const { readEnv } = this.context.services;
-    const token = readEnv?.('MLFLOW_TRACKING_TOKEN');
-    const user = readEnv?.('MLFLOW_TRACKING_USERNAME');
-    if (user) return basicAuth(user, readEnv?.('MLFLOW_TRACKING_PASSWORD') ?? '');
-    return token ? `Bearer ${token}` : null;
+    if (!isWanted || typeof path !== 'string' || !(await runner.fs.stat(path))) return [];
+    return [{ kind: 'file', path, name: `models/${path.split('/').at(-1)}` }];
   }
 }
 

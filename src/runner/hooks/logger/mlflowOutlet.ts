@@ -1,9 +1,11 @@
 // MLflow's tracking server over its REST API 2.0.
 // Source: mlflow.org, "REST API" (experiments, runs, log-batch, search, update; mlflow-artifacts for uploads).
 
-import type { FileSystem } from '../../../util/fileSystem.ts';
-import { DeliveryError, request, requestJson, type HttpRequest } from './delivery/http.ts';
-import type { Outlet } from './delivery/sender.ts';
+import { DeliveryError, requestJson, type HttpRequest } from './delivery/http.ts';
+import { nextParcel, Uploads, type OutletParts, type UploadRecord } from './delivery/outlet.ts';
+import type { Delivery, Outlet } from './delivery/sender.ts';
+import type { TrackedRunSettings } from './delivery/unsentFile.ts';
+import { upload } from './delivery/upload.ts';
 
 export interface MlflowMetric {
   readonly key: string;
@@ -15,102 +17,126 @@ export interface MlflowMetric {
 }
 
 export type MlflowRecord =
-  | { readonly kind: 'metrics'; readonly metrics: readonly MlflowMetric[] }
-  /** A file, put into the run's artifacts. */
-  | { readonly kind: 'file'; readonly path: string; readonly artifactPath: string }
+  /** @param n its place among the run's records, from 0 */
+  | { readonly kind: 'metrics'; readonly n: number; readonly metrics: readonly MlflowMetric[] }
+  /** Goes into the run's artifacts. */
+  | UploadRecord
   | { readonly kind: 'end'; readonly status: 'FINISHED' | 'KILLED' | 'FAILED'; readonly endTime: number };
 
-export interface MlflowRunSettings {
+/** `key` marks the run, so that one whose making was not answered is found again instead of made twice. */
+export interface MlflowRunSettings extends TrackedRunSettings {
   readonly trackingUri: string;
-  /** Null without. */
-  readonly authorization: string | null;
   /** Null: the server's default experiment. */
   readonly experimentName: string | null;
-  /** Marks the run, so that one whose making was not answered is found again instead of made twice. */
-  readonly runKey: string;
   readonly startTime: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly params: Readonly<Record<string, string>>;
 }
 
-export interface MlflowParts {
-  readonly fs: FileSystem;
-  /** Hears the run's address in MLflow's pages. */
-  onOpen(url: string): void;
-  /** Hears of a file that can't be uploaded. */
-  onSkip(message: string): void;
+export interface MlflowParts extends OutletParts<MlflowRunSettings> {
+  /** Value of the header; null without. */
+  readonly authorization: string | null;
 }
 
 interface OpenRun {
   readonly runId: string;
   readonly experimentId: string;
   readonly artifactUri: string;
+  readonly status: string;
+  /** Records that the server has: those with lower numbers. */
+  taken: number;
 }
 
 const RUN_KEY_TAG = 'tabtrain.run_key';
+/** Grows with each batch, in the same request: what a process that goes on needs to know. */
+const RECORDS_TAG = 'tabtrain.records';
 const DEFAULT_EXPERIMENT_ID = '0';
-/** The server's limits for one log-batch. */
-const MAX_METRICS = 1000;
+/** The server's limits for one log-batch; one place of the 1,000 is the tag's. */
+const MAX_METRICS = 999;
 const MAX_PARAMS = 100;
-const MAX_UPLOAD_TRIES = 3;
 
-/** Delivers one run to MLflow. A metric that is sent twice is the same row twice, which the server keeps once. */
+/**
+ * Delivers one run to MLflow. A metric that is sent twice is the same row twice, which the server keeps once; records
+ * that a tag of the run counts already are left out.
+ */
 export class MlflowOutlet implements Outlet<MlflowRecord> {
   readonly name = 'MLflow';
+  readonly needsHeartbeat = false;
   readonly #settings: MlflowRunSettings;
   readonly #parts: MlflowParts;
+  readonly #uploads: Uploads;
   #experimentId: string | null = null;
   #run: OpenRun | null = null;
   /** The run was asked for, and perhaps made. */
-  #mayExist = false;
-  readonly #uploadTries = new Map<string, number>();
+  #mayExist: boolean;
 
   constructor(settings: MlflowRunSettings, parts: MlflowParts) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#uploads = new Uploads(this.name, parts.onSkip);
+    this.#mayExist = parts.isContinued;
   }
 
-  async send(records: readonly MlflowRecord[], signal: AbortSignal): Promise<void> {
+  async send(records: readonly MlflowRecord[], delivery: Delivery): Promise<number> {
+    const { signal } = delivery;
     this.#run ??= await this.#open(signal);
-    const { runId } = this.#run;
-    const metrics = records.flatMap((record) => (record.kind === 'metrics' ? record.metrics : []));
-    for (let at = 0; at < metrics.length; at += MAX_METRICS)
-      await this.#call(
-        'runs/log-batch',
-        { run_id: runId, metrics: metrics.slice(at, at + MAX_METRICS) },
-        signal,
-      );
-    for (const record of records)
-      if (record.kind === 'file') await this.#tryUpload(this.#run, record, signal);
-    const end = records.find((record) => record.kind === 'end');
-    if (end)
-      await this.#call('runs/update', { run_id: runId, status: end.status, end_time: end.endTime }, signal);
+    const run = this.#run;
+    const { count, file } = nextParcel(records);
+    if (file) {
+      await this.#uploads.take(file, delivery, () => this.#upload(run, file, delivery));
+      return count;
+    }
+    const parcel = records.slice(0, count);
+    await this.#logBatch(run, parcel, signal);
+    const end = parcel.find((record) => record.kind === 'end');
+    if (end) {
+      const body = { run_id: run.runId, status: end.status, end_time: end.endTime };
+      await this.#call('runs/update', body, signal);
+    }
+    return count;
+  }
+
+  async #logBatch(run: OpenRun, records: readonly MlflowRecord[], signal: AbortSignal): Promise<void> {
+    const wanted = records.filter((record) => record.kind === 'metrics').filter(({ n }) => n >= run.taken);
+    if (wanted.length === 0) return;
+    const taken = Math.max(...wanted.map(({ n }) => n)) + 1;
+    const metrics = wanted.flatMap((record) => record.metrics);
+    for (let at = 0; at < metrics.length; at += MAX_METRICS) {
+      const isLast = at + MAX_METRICS >= metrics.length;
+      const tags = isLast ? [{ key: RECORDS_TAG, value: String(taken) }] : [];
+      const body = { run_id: run.runId, metrics: metrics.slice(at, at + MAX_METRICS), tags };
+      await this.#call('runs/log-batch', body, signal);
+    }
+    run.taken = taken;
   }
 
   async #open(signal: AbortSignal): Promise<OpenRun> {
-    const { trackingUri, params, tags, startTime, runKey } = this.#settings;
+    const { trackingUri } = this.#settings;
     this.#experimentId ??= await this.#askExperimentId(signal);
     const experimentId = this.#experimentId;
-    let run = this.#mayExist ? await this.#findRun(experimentId, signal) : null;
-    if (!run) {
-      this.#mayExist = true;
-      const allTags = { ...tags, [RUN_KEY_TAG]: runKey };
-      const answer = await this.#call(
-        'runs/create',
-        { experiment_id: experimentId, start_time: startTime, tags: toPairs(allTags) },
-        signal,
-      );
-      run = readRun(answer.run, experimentId);
-    }
-    const pairs = toPairs(params);
+    const found = this.#mayExist ? await this.#findRun(experimentId, signal) : null;
+    const run = found ?? (await this.#makeRun(experimentId, signal));
+    const pairs = toPairs(this.#settings.params);
     for (let at = 0; at < pairs.length; at += MAX_PARAMS)
       await this.#call(
         'runs/log-batch',
         { run_id: run.runId, params: pairs.slice(at, at + MAX_PARAMS) },
         signal,
       );
-    this.#parts.onOpen(`${trackingUri}/#/experiments/${experimentId}/runs/${run.runId}`);
+    if (this.#parts.isLive && run.status !== 'RUNNING')
+      await this.#call('runs/update', { run_id: run.runId, status: 'RUNNING' }, signal);
+    const url = `${trackingUri}/#/experiments/${experimentId}/runs/${run.runId}`;
+    this.#parts.onOpen({ url, settings: this.#settings, known: run.taken });
     return run;
+  }
+
+  async #makeRun(experimentId: string, signal: AbortSignal): Promise<OpenRun> {
+    const { tags, startTime, key } = this.#settings;
+    this.#mayExist = true;
+    const allTags = { ...tags, [RUN_KEY_TAG]: key };
+    const body = { experiment_id: experimentId, start_time: startTime, tags: toPairs(allTags) };
+    const { run } = await this.#call('runs/create', body, signal);
+    return readRun(run, experimentId);
   }
 
   async #askExperimentId(signal: AbortSignal): Promise<string> {
@@ -156,39 +182,13 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
   }
 
   async #findRun(experimentId: string, signal: AbortSignal): Promise<OpenRun | null> {
-    const filter = `tags.\`${RUN_KEY_TAG}\` = '${this.#settings.runKey}'`;
+    const filter = `tags.\`${RUN_KEY_TAG}\` = '${this.#settings.key}'`;
     const body = { experiment_ids: [experimentId], filter, max_results: 1 };
     const { runs } = await this.#call('runs/search', body, signal);
     return Array.isArray(runs) && runs.length > 0 ? readRun(runs[0], experimentId) : null;
   }
 
-  /** A file that can't be uploaded must not keep the end of the run from being told. */
-  async #tryUpload(
-    run: OpenRun,
-    file: { path: string; artifactPath: string },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const tries = (this.#uploadTries.get(file.path) ?? 0) + 1;
-    if (tries > MAX_UPLOAD_TRIES) return;
-    this.#uploadTries.set(file.path, tries);
-    try {
-      await this.#upload(run, file, signal);
-      this.#uploadTries.set(file.path, MAX_UPLOAD_TRIES);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const isFinal = !(error instanceof DeliveryError) || error.isFinal;
-      if (!isFinal && tries < MAX_UPLOAD_TRIES) throw error;
-      this.#uploadTries.set(file.path, MAX_UPLOAD_TRIES);
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#parts.onSkip(`${file.path} can't be uploaded to MLflow: ${reason}`);
-    }
-  }
-
-  async #upload(
-    { artifactUri }: OpenRun,
-    file: { path: string; artifactPath: string },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #upload({ artifactUri }: OpenRun, file: UploadRecord, delivery: Delivery): Promise<void> {
     const inside = /^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/.exec(artifactUri)?.[1];
     if (inside === undefined) {
       throw new DeliveryError(
@@ -200,9 +200,9 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
       );
     }
     const body = await this.#parts.fs.readFile(file.path);
-    const place = `${inside}/${file.artifactPath}`.split('/').map(encodeURIComponent).join('/');
+    const place = `${inside}/${file.name}`.split('/').map(encodeURIComponent).join('/');
     const url = `${this.#settings.trackingUri}/api/2.0/mlflow-artifacts/artifacts/${place}`;
-    await request({ url, method: 'PUT', headers: this.#headers(), body }, signal);
+    await upload({ url, headers: this.#headers(), body }, delivery);
   }
 
   async #call(endpoint: string, body: unknown, signal: AbortSignal): Promise<Record<string, unknown>> {
@@ -225,7 +225,7 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
   }
 
   #headers(): Record<string, string> {
-    const { authorization } = this.#settings;
+    const { authorization } = this.#parts;
     return authorization === null ? {} : { Authorization: authorization };
   }
 }
@@ -235,8 +235,15 @@ function toPairs(values: Readonly<Record<string, string>>): { key: string; value
 }
 
 function readRun(value: unknown, experimentId: string): OpenRun {
-  const { info } = (value ?? {}) as { info?: Record<string, unknown> };
+  const { info, data } = (value ?? {}) as { info?: Record<string, unknown>; data?: { tags?: unknown } };
   if (typeof info?.run_id !== 'string')
     throw new DeliveryError('MLflow must answer with the run it made, but does not', { isFinal: true });
-  return { runId: info.run_id, experimentId, artifactUri: String(info.artifact_uri ?? '') };
+  const tags = Array.isArray(data?.tags) ? (data.tags as { key: string; value: string }[]) : [];
+  return {
+    runId: info.run_id,
+    experimentId,
+    artifactUri: String(info.artifact_uri ?? ''),
+    status: String(info.status ?? 'RUNNING'),
+    taken: Number(tags.find(({ key }) => key === RECORDS_TAG)?.value ?? 0),
+  };
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { testAdapter } from '../../../gpu/testing/adapter.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createMemoryFs } from '../../../storage/memoryFs.ts';
 import type { RemotePace } from './delivery/remoteLogger.ts';
 import { MlflowLoggerHook } from './mlflow.ts';
 import { makeContext, makeLoggedRun, TEST_PACE, type LoggedRun } from './testing/loggedRun.ts';
@@ -13,29 +14,36 @@ await testAdapter();
 interface Service {
   readonly name: string;
   makeTracker(): Tracker;
-  makeHook(url: string, pace: RemotePace): WandbLoggerHook | MlflowLoggerHook;
+  /** With `files` a file is uploaded at the end. */
+  makeHook(url: string, pace: RemotePace, files?: boolean): WandbLoggerHook | MlflowLoggerHook;
   readonly ended: string;
+  readonly stopped: string;
 }
 
 const SERVICES: readonly Service[] = [
   {
     name: 'W&B',
     makeTracker: () => new FakeWandb(),
-    makeHook: (url, pace) => {
+    makeHook: (url, pace, files = false) => {
       const context = makeContext({
         readEnv: (name) => (name === 'WANDB_API_KEY' ? FakeWandb.key : undefined),
       });
       const initKwargs = { project: 'boxes', settings: { base_url: url } };
-      return new WandbLoggerHook({ interval: 1, initKwargs, logArtifact: false }, context, pace);
+      const args = { interval: 1, initKwargs, logArtifact: files, outSuffix: '.pth' };
+      return new WandbLoggerHook(args, context, pace);
     },
     ended: 'exit code 0',
+    stopped: 'exit code 0',
   },
   {
     name: 'MLflow',
     makeTracker: () => new FakeMlflow(),
-    makeHook: (url, pace) =>
-      new MlflowLoggerHook({ interval: 1, expName: 'boxes', trackingUri: url }, makeContext(), pace),
+    makeHook: (url, pace, files = false) => {
+      const args = { interval: 1, expName: 'boxes', trackingUri: url, logModel: files };
+      return new MlflowLoggerHook(args, makeContext(), pace);
+    },
     ended: 'FINISHED',
+    stopped: 'KILLED',
   },
 ];
 
@@ -143,13 +151,15 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
     const arrived = tracker.points().length;
     expect(run.notices.map(({ code }) => code)).toEqual(['logger-away', 'logger-unsent']);
     const [{ name }] = await run.fs.list('w/unsent');
-    const left = (await run.fs.readText(`w/unsent/${name}`)).trim().split('\n');
+    const [first, ...left] = (await run.fs.readText(`w/unsent/${name}`)).trim().split('\n');
+    expect(JSON.parse(first)).toMatchObject({ kind: 'run', settings: { key: expect.any(String) as string } });
     // The last one says how the run ended. What was on its way when the server died may be on both sides.
     expect(left.length).toBeGreaterThanOrEqual(ITERS - arrived + 1);
     expect(run.notices[1].message).toBe(
       `${left.length} records were not delivered to ${service.name}; they lie in w/unsent/${name}`,
     );
     for (const line of left) expect(JSON.parse(line)).toHaveProperty('kind');
+    expect(run.notices[1].hint).toContain('tabtrain send-unsent w');
   });
 
   test('connections that break off inside the answer: nothing lost, nothing twice', async () => {
@@ -212,6 +222,29 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
     expect(Date.now() - started).toBeLessThan(15_000);
     expect(run.notices.map(({ code }) => code)).toEqual(['logger-away', 'logger-unsent']);
   });
+
+  test.each([false, true])(
+    'an upload that hangs keeps nobody from hearing how the run ended (Stop: %s)',
+    async (isStopped) => {
+      const tracker = await setUp();
+      server.fate = (_, { method }) => (method === 'PUT' ? 'hang' : 'answer');
+      const hook = service.makeHook(server.url, { ...TEST_PACE, flushMs: 300 }, true);
+      const run = makeLoggedRun([hook], {
+        fs: createMemoryFs({ 'w/epoch_2.pth': new Uint8Array(9) }),
+        before: (iter) => {
+          if (isStopped && iter === 15) run.control.stop();
+        },
+      });
+      run.runner.meta.hook_msgs = { last_ckpt: 'w/epoch_2.pth' };
+      await run.run();
+      expectAllPoints(tracker, isStopped ? 16 : ITERS);
+      expect(tracker.ended()).toBe(isStopped ? service.stopped : service.ended);
+      // MLflow gets the model of a finished run only.
+      const isAsked = service.name === 'W&B' || !isStopped;
+      expect(run.notices.map(({ code }) => code)).toEqual(isAsked ? ['logger-unsent'] : []);
+      if (isAsked) expect(run.notices[0].message).toContain('1 records were not delivered');
+    },
+  );
 
   test('a run that fails says so to the server', async () => {
     const tracker = await setUp();

@@ -6,6 +6,7 @@ import type { PredictedImage } from '../../../util/runEvents.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, LoggerHook, type LoggerHookArgs } from './base.ts';
 import { drawPredictions } from './drawPredictions.ts';
+import { DiskGuard } from './tellWarning.ts';
 
 interface TensorboardLoggerArgs extends LoggerHookArgs {
   /** Folder of the event files. Default `tf_logs` in the work dir. */
@@ -31,7 +32,7 @@ export class TensorboardLoggerHook extends LoggerHook {
   readonly #logDir: string | null;
   readonly #nowMs: () => number;
   #path: string | null = null;
-  #failed = false;
+  readonly #disk = new DiskGuard("TensorBoard's event file ends here: it");
 
   constructor(args: TensorboardLoggerArgs = {}, _context?: BuildContext, nowMs: () => number = Date.now) {
     super(args);
@@ -83,16 +84,10 @@ export class TensorboardLoggerHook extends LoggerHook {
   override afterRun(): void {}
 
   async #append(runner: BaseRunner, events: readonly TfEvent[]): Promise<void> {
-    if (this.#path === null || this.#failed || events.length === 0) return;
-    try {
-      await runner.fs.appendFile(this.#path, encodeRecords(events));
-    } catch (error) {
-      // What follows a record that may be cut could not be read: the file ends here.
-      this.#failed = true;
-      const message = `TensorBoard's event file can't be written, so it ends here: ${error instanceof Error ? error.message : String(error)}`;
-      runner.logger.warning(message);
-      runner.onEvent({ name: 'run.noticed', level: 'warning', code: 'log-not-written', message });
-    }
+    const path = this.#path;
+    // What follows a record that may be cut could not be read.
+    if (path === null || this.#disk.hasFailed || events.length === 0) return;
+    await this.#disk.run(runner, () => runner.fs.appendFile(path, encodeRecords(events)));
   }
 }
 

@@ -1,8 +1,10 @@
 import { pyFixed, pyRound } from '../../../evaluation/pyFormat.ts';
+import { exponential } from '../../../lang/format.ts';
 import type { ArgSpec } from '../../../registry/argSpec.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, LoggerHook, type LoggerHookArgs } from './base.ts';
+import { DiskGuard } from './tellWarning.ts';
 
 interface TextLoggerArgs extends LoggerHookArgs {
   /** Iterations between two `Exp name` lines. Default 1000. */
@@ -40,6 +42,7 @@ export class TextLoggerHook extends LoggerHook {
   readonly #outDir: string | null;
   readonly #outSuffix: readonly string[];
   readonly #keepLocal: boolean;
+  readonly #disk = new DiskGuard('the JSON log');
   #timeSecTotal = 0;
   #startIter = 0;
 
@@ -60,14 +63,20 @@ export class TextLoggerHook extends LoggerHook {
     await super.beforeRun(runner);
     this.#startIter = runner.iter;
     const { tabtrain: _own, ...meta } = runner.meta;
-    await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${JSON.stringify(meta)}\n`);
+    await this.#append(runner, JSON.stringify(meta));
   }
 
   override async afterRun(runner: BaseRunner): Promise<void> {
-    if (this.#outDir === null) return;
-    const { fs, workDir } = runner;
+    const outDir = this.#outDir;
+    if (outDir === null) return;
     await runner.logger.flush();
-    const folder = `${this.#outDir}/${workDir.split('/').at(-1) ?? ''}`;
+    const folder = `${outDir}/${runner.workDir.split('/').at(-1) ?? ''}`;
+    await new DiskGuard(`the copies of the logs in ${folder}`).run(runner, () =>
+      this.#copyLogs(runner, folder),
+    );
+  }
+
+  async #copyLogs({ fs, workDir }: BaseRunner, folder: string): Promise<void> {
     for (const { name, kind } of await fs.list(workDir)) {
       if (kind !== 'file' || !this.#outSuffix.some((suffix) => name.endsWith(suffix))) continue;
       await fs.writeFile(`${folder}/${name}`, await fs.readFile(`${workDir}/${name}`));
@@ -89,15 +98,12 @@ export class TextLoggerHook extends LoggerHook {
     if (this.#expNameDue(runner)) runner.logger.info(`Exp name: ${String(runner.meta.exp_name)}`);
     runner.logger.info(this.#line(runner, record));
     const rounded = Object.fromEntries(Object.entries(record).map(([k, v]) => [k, roundFloat(k, v)]));
-    await runner.fs.appendFile(TextLoggerHook.jsonLogPath(runner), `${stringifyRecord(rounded)}\n`);
-    runner.onEvent({
-      name: 'run.measured',
-      mode,
-      epoch: this.getEpoch(runner),
-      // After a training epoch the counter already stands behind its last iteration.
-      iter: mode === 'train' ? runner.iter + 1 : runner.iter,
-      values: numbersOf(record),
-    });
+    await this.#append(runner, stringifyRecord(rounded));
+  }
+
+  async #append(runner: BaseRunner, line: string): Promise<void> {
+    const path = TextLoggerHook.jsonLogPath(runner);
+    await this.#disk.run(runner, () => runner.fs.appendFile(path, `${line}\n`));
   }
 
   #expNameDue(runner: BaseRunner): boolean {
@@ -113,7 +119,7 @@ export class TextLoggerHook extends LoggerHook {
       head = this.byEpoch
         ? `Epoch [${epoch}][${iter}/${runner.dataLoader?.length}]`
         : `Iter [${iter}/${runner.maxIters}]`;
-      head += `\tlr: ${formatExponent(Number(lr))}, `;
+      head += `\tlr: ${exponential(Number(lr), 3)}, `;
       if (typeof values.time === 'number') {
         this.#timeSecTotal += values.time * this.interval;
         const done = runner.iter - this.#startIter + 1;
@@ -125,7 +131,7 @@ export class TextLoggerHook extends LoggerHook {
     }
     for (const [key, value] of Object.entries(values)) {
       if (key === 'time' || key === 'data_time') continue;
-      parts.push(`${key}: ${typeof value === 'number' ? formatFixed(value) : value}`);
+      parts.push(`${key}: ${typeof value === 'number' ? pyFixed(value, 4) : value}`);
     }
     return head + parts.join(', ');
   }
@@ -157,17 +163,6 @@ function pythonFloat(value: number): string {
   return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
 }
 
-function formatFixed(value: number): string {
-  return Number.isFinite(value)
-    ? value.toFixed(4)
-    : pythonFloat(value).toLowerCase().replace('infinity', 'inf');
-}
-
-/** `%.3e` of C: at least two digits in the exponent. */
-function formatExponent(value: number): string {
-  return value.toExponential(3).replace(/e([+-])(\d)$/, 'e$10$2');
-}
-
 /** Python's str(timedelta(seconds=int(s))). */
 function formatDuration(seconds: number): string {
   const s = Math.max(0, Math.trunc(seconds));
@@ -175,12 +170,4 @@ function formatDuration(seconds: number): string {
   const two = (n: number): string => String(n).padStart(2, '0');
   const clock = `${Math.floor((s % 86400) / 3600)}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
   return days === 0 ? clock : `${days} day${days > 1 ? 's' : ''}, ${clock}`;
-}
-
-function numbersOf(record: Readonly<Record<string, LogValue>>): Record<string, number> {
-  const values: Record<string, number> = {};
-  for (const [key, value] of Object.entries(record)) {
-    if (typeof value === 'number' && key !== 'epoch' && key !== 'iter') values[key] = value;
-  }
-  return values;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { testAdapter } from '../../../gpu/testing/adapter.ts';
 import type { RunServices, SecretRequest } from '../../../registry/index.ts';
@@ -60,13 +61,16 @@ describe('WandbLoggerHook', () => {
     expect(run.lines).toContain(`INFO - W&B: view the run at ${server.url}/me/boxes/runs/abc`);
   });
 
-  test('uploads the logs at the end, before it says that the run is complete', async () => {
+  test('says that the run is complete, then uploads the logs', async () => {
     const fs = createMemoryFs({ 'w/config.py': 'a = 1', 'w/deep/er.log': 'x', 'w/epoch_1.pth': 'no' });
     await makeLoggedRun([new TextLoggerHook({ interval: 5 }), makeHook()], { fs }).run();
     expect([...tracker.files.keys()].sort()).toEqual(['config.py', 'deep/er.log', 't.log', 't.log.json']);
     expect(tracker.files.get('t.log.json')?.split('\n')).toHaveLength(6);
     expect(tracker.ended()).toBe('exit code 0');
-    expect(server.requests.at(-1)?.body.toString()).toContain('"complete":true');
+    const isEnd = (body: Buffer): boolean => body.toString().includes('"complete":true');
+    const end = server.requests.findIndex(({ body }) => isEnd(body));
+    const firstFile = server.requests.findIndex(({ path }) => path.startsWith('/upload/'));
+    expect([end > 0, firstFile > end]).toEqual([true, true]);
   });
 
   test('a file that the server refuses is told and does not keep the run from ending', async () => {
@@ -127,7 +131,7 @@ describe('WandbLoggerHook', () => {
     await run.run();
     expect(tracker.points()).toHaveLength(4);
     expect(asked).toMatchObject([
-      { name: 'WANDB_API_KEY', url: `${server.url}/authorize`, refused: null },
+      { name: 'WANDB_API_KEY', origin: server.url, url: `${server.url}/authorize`, refused: null },
       { refused: expect.stringContaining('401') as string },
     ]);
     expect(run.notices).toEqual([]);
@@ -156,6 +160,39 @@ describe('WandbLoggerHook', () => {
     await run.run();
     expect(run.runner.iter).toBe(20);
     expect(run.notices.map(({ code }) => code)).toEqual(['logger-unsent']);
+  });
+
+  test('a run that logs nothing for a while says that it is alive, until it ends', async () => {
+    const pace = { ...TEST_PACE, heartbeatMs: 10 };
+    const initKwargs = { project: 'boxes', settings: { base_url: server.url } };
+    const hook = new WandbLoggerHook({ initKwargs, logArtifact: false }, makeContext(withKey), pace);
+    const run = makeLoggedRun([hook], {
+      maxEpochs: 1,
+      before: async (iter) => {
+        if (iter === 5) while (tracker.heartbeats < 4) await sleep(5);
+      },
+    });
+    await run.run();
+    expect(tracker.ended()).toBe('exit code 0');
+    const posts = server.requests.length;
+    await sleep(50);
+    expect(server.requests).toHaveLength(posts);
+  });
+
+  test('a run named by the config, begun anew beside what it left: that comes first, then the new rows', async () => {
+    const pace = { ...TEST_PACE, stopMs: 40, flushMs: 2000 };
+    const initKwargs = { id: 'mine', project: 'boxes', settings: { base_url: server.url } };
+    const hook = (flushMs: number): WandbLoggerHook =>
+      new WandbLoggerHook({ interval: 5, initKwargs, logArtifact: false }, makeContext(withKey), {
+        ...pace,
+        flushMs,
+      });
+    await server.stop();
+    const fs = createMemoryFs();
+    await makeLoggedRun([hook(40)], { fs, maxEpochs: 1 }).run();
+    await server.start();
+    await makeLoggedRun([hook(2000)], { fs, maxEpochs: 1 }).run();
+    expect(tracker.points().map(({ step }) => step)).toEqual([5, 10, 5, 10]);
   });
 
   test('mode=disabled sends nothing', async () => {

@@ -3,14 +3,16 @@ import type { ArgSpec } from '../../../registry/argSpec.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import { joinPath } from '../../../storage/path.ts';
-import type { FileSystem } from '../../../util/fileSystem.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
+import type { HookState } from '../hook.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
-import { DeliveryError } from './delivery/http.ts';
+import type { OutletParts, UploadRecord } from './delivery/outlet.ts';
 import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './delivery/remoteLogger.ts';
+import { filesBelow } from './filesBelow.ts';
 import { readWandbInit, type WandbInit } from './wandbInit.ts';
-import { WandbOutlet, type WandbRecord } from './wandbOutlet.ts';
-import { SUMMARY_CHOICES, WandbSummary, type SummaryChoice } from './wandbSummary.ts';
+import { askWandbKey } from './wandbKey.ts';
+import { WandbOutlet, type WandbRecord, type WandbRunSettings } from './wandbOutlet.ts';
+import { SUMMARY_CHOICES, WandbSummary, type SummaryChoice, type SummaryState } from './wandbSummary.ts';
 
 interface WandbLoggerArgs extends LoggerHookArgs {
   /** The arguments of `wandb.init`. */
@@ -32,13 +34,22 @@ interface Row {
   values: Record<string, unknown>;
 }
 
+/** What a resumed run needs besides the run's settings. */
+interface SavedRows {
+  readonly open: Row | null;
+  readonly nextStep: number;
+  /** Milliseconds since the run began, without the time between. */
+  readonly runtimeMs: number;
+  readonly summary: SummaryState;
+}
+
 /**
  * Logs to Weights & Biases. The key comes from WANDB_API_KEY, or from a person, asked once per session.
  * Source: mmcv 1.7.2 `hooks/logger/wandb.py`. Differs: the training never waits for the network; the files of the work
  * dir are uploaded as the run's files, not as an artifact; a row whose step is not above the last one is sent, where
  * W&B's client drops it.
  */
-export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord> {
+export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord, WandbRunSettings> {
   static readonly args = {
     optional: [
       'init_kwargs',
@@ -59,6 +70,7 @@ export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord> {
     },
   } as const satisfies ArgSpec;
   override readonly serviceName = 'W&B';
+  override readonly service = 'wandb';
   readonly #init: WandbInit;
   readonly #commit: boolean;
   readonly #withStep: boolean;
@@ -67,6 +79,7 @@ export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord> {
   readonly #summary: WandbSummary;
   #open: Row | null = null;
   #nextStep = 0;
+  #runtimeMs = 0;
   #startMs = 0;
 
   constructor(args: WandbLoggerArgs, context: BuildContext, pace?: RemotePace) {
@@ -79,19 +92,57 @@ export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord> {
     this.#summary = new WandbSummary(readChoices(args.defineMetricCfg ?? {}, context));
   }
 
-  protected override openOutlet(runner: BaseRunner): WandbOutlet | null {
-    this.#startMs = Date.now();
-    if (this.#init.isDisabled) return null;
-    const { settings } = this.#init;
-    return new WandbOutlet(settings, {
-      fs: runner.fs,
-      askKey: (refused) => this.#askKey(refused),
-      onOpen: (url) => runner.logger.info(`W&B: view the run at ${url}`),
-      onSkip: (message) => runner.logger.warning(message),
-    });
+  override beforeRun(runner: BaseRunner): Promise<void> {
+    this.#startMs = Date.now() - this.#runtimeMs;
+    return super.beforeRun(runner);
   }
 
-  override log(runner: BaseRunner): void {
+  protected override settingsOf(saved: WandbRunSettings | null): WandbRunSettings | null {
+    const { isDisabled, hasId, settings } = this.#init;
+    if (isDisabled) return null;
+    const isSamePlace =
+      saved &&
+      this.isSameServer(saved, settings) &&
+      saved.project === settings.project &&
+      saved.entity === settings.entity;
+    if (!isSamePlace || (hasId && saved.key !== settings.key)) return settings;
+    return { ...settings, key: saved.key, firstLine: saved.firstLine };
+  }
+
+  protected override isSameServer(a: WandbRunSettings, b: WandbRunSettings): boolean {
+    return a.baseUrl === b.baseUrl;
+  }
+
+  protected override makeOutlet(
+    settings: WandbRunSettings,
+    parts: OutletParts<WandbRunSettings>,
+  ): WandbOutlet {
+    const askKey = (refused: string | null): Promise<string> =>
+      askWandbKey(this.context.services, settings.baseUrl, refused);
+    return new WandbOutlet(settings, { ...parts, askKey });
+  }
+
+  override stateDict(): HookState | undefined {
+    const state = super.stateDict();
+    const rows: SavedRows = {
+      open: this.#open,
+      nextStep: this.#nextStep,
+      runtimeMs: Date.now() - this.#startMs,
+      summary: this.#summary.stateDict(),
+    };
+    return state && { ...state, rows: JSON.stringify(rows) };
+  }
+
+  override loadStateDict(state: HookState): void {
+    super.loadStateDict(state);
+    const { open, nextStep, runtimeMs, summary } = JSON.parse(String(state.rows)) as SavedRows;
+    this.#open = open;
+    this.#nextStep = nextStep;
+    this.#runtimeMs = runtimeMs;
+    this.#summary.loadStateDict(summary);
+  }
+
+  override async log(runner: BaseRunner): Promise<void> {
     const tags = [...this.getLoggableTags(runner)];
     if (tags.length === 0) return;
     const values = Object.fromEntries(
@@ -99,26 +150,33 @@ export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord> {
     );
     const iter = this.getIter(runner);
     const step = this.#withStep ? iter : this.#nextStep;
-    if (this.#open && this.#open.step !== step) this.#finishRow();
+    if (this.#open && this.#open.step !== step) await this.#finishRow();
     this.#open ??= { step, values: {} };
     Object.assign(this.#open.values, values, !this.#withStep && { global_step: iter });
-    if (this.#commit) this.#finishRow();
+    if (this.#commit) await this.#finishRow();
   }
 
-  protected override async lastRecords(runner: BaseRunner, outcome: RunOutcome): Promise<WandbRecord[]> {
-    this.#finishRow();
-    const files: WandbRecord[] = [];
-    if (this.#logArtifact && outcome !== 'failed') {
-      await runner.logger.flush();
-      for (const name of await filesBelow(runner.fs, runner.workDir))
-        if (this.#outSuffix.some((suffix) => name.endsWith(suffix)))
-          files.push({ kind: 'file', path: joinPath(runner.workDir, name), name });
-    }
-    return [...files, { kind: 'end', exitCode: outcome === 'failed' ? 1 : 0 }];
+  protected override lastRecords(outcome: RunOutcome): WandbRecord[] {
+    const row = this.#takeRow();
+    return [...(row ? [row] : []), { kind: 'end', exitCode: outcome === 'failed' ? 1 : 0 }];
   }
 
-  #finishRow(): void {
-    if (!this.#open) return;
+  protected override async lastFiles(runner: BaseRunner, outcome: RunOutcome): Promise<UploadRecord[]> {
+    if (!this.#logArtifact || outcome === 'failed') return [];
+    await runner.logger.flush();
+    const names = await filesBelow(runner.fs, runner.workDir, '');
+    return names
+      .filter((name) => this.#outSuffix.some((suffix) => name.endsWith(suffix)))
+      .map((name) => ({ kind: 'file', path: joinPath(runner.workDir, name), name }));
+  }
+
+  async #finishRow(): Promise<void> {
+    const row = this.#takeRow();
+    if (row) await this.push(row);
+  }
+
+  #takeRow(): WandbRecord | null {
+    if (!this.#open) return null;
     const { step, values } = this.#open;
     this.#open = null;
     this.#nextStep = step + 1;
@@ -129,19 +187,7 @@ export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord> {
       _timestamp: nowMs / 1000,
       _runtime: (nowMs - this.#startMs) / 1000,
     };
-    this.push({ kind: 'row', row, summary: this.#summary.update(row) });
-  }
-
-  async #askKey(refused: string | null): Promise<string> {
-    const { readEnv, askSecret } = this.context.services;
-    const fromEnv = readEnv?.('WANDB_API_KEY')?.trim();
-    if (fromEnv && refused === null) return fromEnv;
-    const typed = fromEnv ? null : await askSecret?.({ ...this.#init.keyRequest, refused });
-    if (typed) return typed.trim();
-    throw new DeliveryError(refused ?? 'there is no API key', {
-      isFinal: true,
-      hint: `set WANDB_API_KEY to a key from ${this.#init.keyRequest.url}`,
-    });
+    return { kind: 'row', n: this.takeNumber(), row, summary: this.#summary.update(row) };
   }
 }
 
@@ -165,15 +211,4 @@ function readChoices(
     );
     return [];
   });
-}
-
-/** Every file of a folder and its subfolders, by path inside it. */
-async function filesBelow(fs: FileSystem, folder: string, inside = ''): Promise<string[]> {
-  const names: string[] = [];
-  for (const { name, kind } of await fs.list(joinPath(folder, inside))) {
-    const path = inside === '' ? name : `${inside}/${name}`;
-    if (kind === 'file') names.push(path);
-    else names.push(...(await filesBelow(fs, folder, path)));
-  }
-  return names;
 }

@@ -2,15 +2,15 @@ import { ConfigError } from '../../../errors/trainerError.ts';
 import { isDict } from '../../../lang/plain.ts';
 import { plainRepr } from '../../../lang/plainRepr.ts';
 import { unmetKind, type ArgKind } from '../../../registry/argKinds.ts';
-import type { BuildContext, SecretRequest } from '../../../registry/buildContext.ts';
+import type { BuildContext } from '../../../registry/buildContext.ts';
 import { readServerAddress } from './delivery/serverAddress.ts';
 import type { WandbRunSettings } from './wandbOutlet.ts';
 
 export interface WandbInit {
   readonly isDisabled: boolean;
+  /** True when the config names the run: one of another id is not gone on with. */
+  readonly hasId: boolean;
   readonly settings: WandbRunSettings;
-  /** What to ask a person for. */
-  readonly keyRequest: SecretRequest;
 }
 
 /** The arguments of `wandb.init` that have a meaning here. */
@@ -50,9 +50,9 @@ export function readWandbInit(
   for (const key of Object.keys(initKwargs))
     if (!KNOWN.includes(key)) services.warn(`WandbLoggerHook: init_kwargs.${key} has no effect here`);
   const env = (name: string): string | undefined => services.readEnv?.(name) || undefined;
-  const text = (key: string): string | undefined => {
+  const text = (key: string): string | null => {
     const value = initKwargs[key];
-    return typeof value === 'string' && value !== '' ? value : undefined;
+    return typeof value === 'string' && value !== '' ? value : null;
   };
   const mode = text('mode') ?? env('WANDB_MODE') ?? 'online';
   if (mode !== 'online' && mode !== 'disabled') {
@@ -67,27 +67,25 @@ export function readWandbInit(
     'init_kwargs.settings.base_url',
     `leave it out for ${DEFAULT_URL}`,
   );
+  const id = text('id');
   return {
     isDisabled: mode === 'disabled',
+    hasId: id !== null,
     settings: {
       baseUrl,
-      runId: text('id') ?? randomId(),
+      key: id ?? randomId(),
       project: text('project') ?? env('WANDB_PROJECT') ?? 'uncategorized',
-      entity: text('entity') ?? env('WANDB_ENTITY'),
+      entity: text('entity') ?? env('WANDB_ENTITY') ?? null,
       displayName: text('name'),
       notes: text('notes'),
       group: text('group'),
       jobType: text('job_type'),
-      tags: isTags ? tags : undefined,
+      tags: isTags ? tags : null,
       goesOn: resume !== undefined && resume !== null && resume !== false && resume !== 'never',
+      firstLine: null,
       config: Object.fromEntries(
         Object.entries(isDict(config) ? config : {}).map(([key, value]) => [key, { value, desc: null }]),
       ),
-    },
-    keyRequest: {
-      name: 'WANDB_API_KEY',
-      title: 'API key of Weights & Biases',
-      url: `${baseUrl.replace('//api.', '//')}/authorize`,
     },
   };
 }

@@ -1,35 +1,39 @@
 // Weights & Biases over HTTP: `upsertBucket` makes the run, `file_stream` takes its history line by line.
 // Source: github.com/wandb/wandb, `core/internal/filestream` and `core/api/graphql`; wandb 0.17 `sdk/internal`.
 
-import type { FileSystem } from '../../../util/fileSystem.ts';
 import { DeliveryError, request, requestJson } from './delivery/http.ts';
-import type { Outlet } from './delivery/sender.ts';
+import { nextParcel, Uploads, type OutletParts, type UploadRecord } from './delivery/outlet.ts';
+import type { Delivery, Outlet } from './delivery/sender.ts';
 import { basicAuth } from './delivery/serverAddress.ts';
+import type { TrackedRunSettings } from './delivery/unsentFile.ts';
+import { upload } from './delivery/upload.ts';
 
 /** One thing to deliver. */
 export type WandbRecord =
-  | { readonly kind: 'row'; readonly row: WandbRow; readonly summary: WandbRow }
-  /** A file of the work dir, shown under the run's files. */
-  | { readonly kind: 'file'; readonly path: string; readonly name: string }
+  /** @param n its place among the run's rows, from 0 */
+  | { readonly kind: 'row'; readonly n: number; readonly row: WandbRow; readonly summary: WandbRow }
+  /** Shown under the run's files. */
+  | UploadRecord
   | { readonly kind: 'end'; readonly exitCode: number };
 
 /** What isn't finite is a string: `NaN`. */
 export type WandbRow = Readonly<Record<string, unknown>>;
 
-export interface WandbRunSettings {
+/** `key` is the run's id: part of its address, and what makes asking for it twice harmless. */
+export interface WandbRunSettings extends TrackedRunSettings {
   readonly baseUrl: string;
-  /** The run's id: part of its address, and what makes asking for it twice harmless. */
-  readonly runId: string;
   readonly project: string;
-  /** Undefined: the key's own. */
-  readonly entity: string | undefined;
-  readonly displayName: string | undefined;
-  readonly notes: string | undefined;
-  readonly group: string | undefined;
-  readonly jobType: string | undefined;
-  readonly tags: readonly string[] | undefined;
-  /** True when a run of this id may exist and go on: its history is kept. */
+  /** Null: the key's own. */
+  readonly entity: string | null;
+  readonly displayName: string | null;
+  readonly notes: string | null;
+  readonly group: string | null;
+  readonly jobType: string | null;
+  readonly tags: readonly string[] | null;
+  /** True when a run of this id may have been made elsewhere and go on: its history is kept. */
   readonly goesOn: boolean;
+  /** Line of our first row in the run's history; null until it has been opened. */
+  readonly firstLine: number | null;
   /** As W&B stores it: `{lr: {value: 0.1}}`. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -55,59 +59,68 @@ interface OpenRun {
   readonly entity: string;
   readonly project: string;
   readonly key: string;
+  readonly firstLine: number;
+  /** Rows that the server has: those with lower numbers. */
+  taken: number;
 }
 
-/** What the outlet needs from the run around it. */
-export interface WandbParts {
-  readonly fs: FileSystem;
+export interface WandbParts extends OutletParts<WandbRunSettings> {
   /**
    * Gives the key.
    * @param refused why the last one did not do; null at first
    * @throws DeliveryError when there is none
    */
   askKey(refused: string | null): Promise<string>;
-  /** Hears the run's address in W&B's pages. */
-  onOpen(url: string): void;
-  /** Hears of a file that can't be uploaded. */
-  onSkip(message: string): void;
 }
 
-const MAX_UPLOAD_TRIES = 3;
-
-/** Delivers one run to W&B. Lines carry their numbers, so that sending some twice overwrites them with themselves. */
+/**
+ * Delivers one run to W&B. Lines carry their numbers, so that sending some twice overwrites them with themselves; rows
+ * that an earlier process delivered are left out.
+ */
 export class WandbOutlet implements Outlet<WandbRecord> {
   readonly name = 'W&B';
+  /** W&B calls a run crashed that is silent for some minutes. */
+  readonly needsHeartbeat = true;
   readonly #settings: WandbRunSettings;
   readonly #parts: WandbParts;
+  readonly #uploads: Uploads;
   #entity: string | null = null;
   #run: OpenRun | null = null;
-  /** Lines the server has. */
-  #lines = 0;
-  readonly #uploadTries = new Map<string, number>();
 
   constructor(settings: WandbRunSettings, parts: WandbParts) {
     this.#settings = settings;
     this.#parts = parts;
+    this.#uploads = new Uploads(this.name, parts.onSkip);
   }
 
-  async send(records: readonly WandbRecord[], signal: AbortSignal): Promise<void> {
+  async send(records: readonly WandbRecord[], delivery: Delivery): Promise<number> {
+    const { signal } = delivery;
     this.#run ??= await this.#open(signal);
     const run = this.#run;
-    const rows = records.filter((record) => record.kind === 'row');
-    if (rows.length > 0) {
-      const history = { offset: this.#lines, content: rows.map(({ row }) => JSON.stringify(row)) };
-      const summary = { offset: 0, content: [JSON.stringify(rows.at(-1)?.summary)] };
-      await this.#stream(
-        run,
-        { files: { 'wandb-history.jsonl': history, 'wandb-summary.json': summary } },
-        signal,
-      );
+    // An empty post is what W&B's own clients send every 30 s.
+    if (records.length === 0) await this.#stream(run, {}, signal);
+    const { count, file } = nextParcel(records);
+    if (file) {
+      await this.#uploads.take(file, delivery, () => this.#upload(run, file, delivery));
+      return count;
     }
-    for (const record of records) if (record.kind === 'file') await this.#tryUpload(run, record, signal);
-    const end = records.find((record) => record.kind === 'end');
+    const parcel = records.slice(0, count);
+    await this.#sendRows(run, parcel, signal);
+    const end = parcel.find((record) => record.kind === 'end');
     if (end) await this.#stream(run, { complete: true, exitcode: end.exitCode }, signal);
-    // Only now: records that come again keep their line numbers.
-    this.#lines += rows.length;
+    return count;
+  }
+
+  async #sendRows(run: OpenRun, records: readonly WandbRecord[], signal: AbortSignal): Promise<void> {
+    const rows = records.filter((record) => record.kind === 'row').filter(({ n }) => n >= run.taken);
+    if (rows.length === 0) return;
+    const offset = run.firstLine + run.taken;
+    const history = { offset, content: rows.map(({ row }) => JSON.stringify(row)) };
+    const summary = { offset: 0, content: [JSON.stringify(rows.at(-1)?.summary)] };
+    const files = { 'wandb-history.jsonl': history, 'wandb-summary.json': summary };
+    await this.#stream(run, { files }, signal);
+    // Only now: rows that come again keep their lines.
+    run.taken += rows.length;
   }
 
   async #open(signal: AbortSignal): Promise<OpenRun> {
@@ -125,34 +138,36 @@ export class WandbOutlet implements Outlet<WandbRecord> {
   }
 
   async #openWith(key: string, signal: AbortSignal): Promise<OpenRun> {
-    const { runId, project, displayName, notes, group, jobType, tags, config, baseUrl } = this.#settings;
-    this.#entity ??= this.#settings.entity ?? (await this.#defaultEntity(key, signal));
+    const settings = this.#settings;
+    this.#entity ??= settings.entity ?? (await this.#defaultEntity(key, signal));
     const entity = this.#entity;
     const variables = {
-      name: runId,
-      project,
+      name: settings.key,
+      project: settings.project,
       entity,
-      displayName,
-      notes,
-      groupName: group,
-      jobType,
-      tags,
-      config: JSON.stringify(config),
+      displayName: settings.displayName ?? undefined,
+      notes: settings.notes ?? undefined,
+      groupName: settings.group ?? undefined,
+      jobType: settings.jobType ?? undefined,
+      tags: settings.tags ?? undefined,
+      config: JSON.stringify(settings.config),
     };
     const { upsertBucket } = await this.#graphql(key, UPSERT_RUN, variables, signal);
     const bucket = fieldOf(upsertBucket, 'bucket');
     const projectOf = fieldOf(bucket, 'project');
-    const lines = fieldOf(bucket, 'historyLineCount');
-    if (this.#settings.goesOn && typeof lines === 'number') this.#lines = lines;
+    const lines = Number(fieldOf(bucket, 'historyLineCount') ?? 0);
+    const firstLine = settings.firstLine ?? (settings.goesOn ? lines : 0);
     const run = {
       entity: textOr(fieldOf(fieldOf(projectOf, 'entity'), 'name'), entity),
-      project: textOr(fieldOf(projectOf, 'name'), project),
+      project: textOr(fieldOf(projectOf, 'name'), settings.project),
       key,
+      firstLine,
+      taken: this.#parts.isContinued ? Math.max(0, lines - firstLine) : 0,
     };
-    const pages = baseUrl.replace('//api.', '//');
-    this.#parts.onOpen(
-      `${pages}/${encodeURIComponent(run.entity)}/${encodeURIComponent(run.project)}/runs/${runId}`,
-    );
+    const pages = settings.baseUrl.replace('//api.', '//');
+    const place = [run.entity, run.project, 'runs', settings.key].map(encodeURIComponent).join('/');
+    const url = `${pages}/${place}`;
+    this.#parts.onOpen({ url, settings: { ...settings, firstLine }, known: run.taken });
     return run;
   }
 
@@ -168,38 +183,19 @@ export class WandbOutlet implements Outlet<WandbRecord> {
 
   /** The run's line files; `file_stream` takes each line at its number. */
   async #stream(run: OpenRun, body: object, signal: AbortSignal): Promise<void> {
-    const place = [run.entity, run.project, this.#settings.runId].map(encodeURIComponent).join('/');
+    const place = [run.entity, run.project, this.#settings.key].map(encodeURIComponent).join('/');
     const url = `${this.#settings.baseUrl}/files/${place}/file_stream`;
     await withKeyHint(request({ url, headers: { Authorization: basicAuth('api', run.key) }, body }, signal));
   }
 
-  /** A file that can't be uploaded must not keep the end of the run from being told. */
-  async #tryUpload(run: OpenRun, file: { path: string; name: string }, signal: AbortSignal): Promise<void> {
-    const tries = (this.#uploadTries.get(file.name) ?? 0) + 1;
-    if (tries > MAX_UPLOAD_TRIES) return;
-    this.#uploadTries.set(file.name, tries);
-    try {
-      await this.#upload(run, file, signal);
-      this.#uploadTries.set(file.name, MAX_UPLOAD_TRIES);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const isFinal = !(error instanceof DeliveryError) || error.isFinal;
-      if (!isFinal && tries < MAX_UPLOAD_TRIES) throw error;
-      this.#uploadTries.set(file.name, MAX_UPLOAD_TRIES);
-      this.#parts.onSkip(
-        `${file.name} can't be uploaded to W&B: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  }
-
-  async #upload(run: OpenRun, file: { path: string; name: string }, signal: AbortSignal): Promise<void> {
+  async #upload(run: OpenRun, file: UploadRecord, delivery: Delivery): Promise<void> {
     const variables = {
       entity: run.entity,
       project: run.project,
-      run: this.#settings.runId,
+      run: this.#settings.key,
       files: [file.name],
     };
-    const { createRunFiles } = await this.#graphql(run.key, CREATE_FILES, variables, signal);
+    const { createRunFiles } = await this.#graphql(run.key, CREATE_FILES, variables, delivery.signal);
     const files = fieldOf(createRunFiles, 'files');
     const url = Array.isArray(files) ? fieldOf(files[0], 'uploadUrl') : undefined;
     if (typeof url !== 'string')
@@ -211,7 +207,7 @@ export class WandbOutlet implements Outlet<WandbRecord> {
       if (name !== undefined) headers[name] = value;
     }
     const body = await this.#parts.fs.readFile(file.path);
-    await request({ url: new URL(url, this.#settings.baseUrl).href, method: 'PUT', headers, body }, signal);
+    await upload({ url: new URL(url, this.#settings.baseUrl).href, headers, body }, delivery);
   }
 
   async #graphql(

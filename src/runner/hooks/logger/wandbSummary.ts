@@ -9,6 +9,12 @@ interface Seen {
   count: number;
 }
 
+/** What a checkpoint keeps of a {@link WandbSummary}; survives JSON. */
+export interface SummaryState {
+  readonly seen: readonly (readonly [string, Readonly<Seen>])[];
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
 /**
  * A run's summary: the last value of each metric, or what was asked for instead, as W&B nests it:
  * `{"val/bbox_mAP": {"max": 0.5}}`. A name ending with `*` stands for all that begin so. `best` is the smallest,
@@ -34,6 +40,16 @@ export class WandbSummary {
     }
     this.#values = values;
     return values;
+  }
+
+  stateDict(): SummaryState {
+    return { seen: [...this.#seen].map(([name, seen]) => [name, { ...seen }]), values: this.#values };
+  }
+
+  loadStateDict({ seen, values }: SummaryState): void {
+    this.#seen.clear();
+    for (const [name, one] of seen) this.#seen.set(name, { ...one });
+    this.#values = values;
   }
 
   #choiceOf(name: string): SummaryChoice | null {

@@ -1,9 +1,9 @@
-// One HTTP request of a logger, by `fetch` alone, so that it works in a worker and in Node.
+// HTTP requests of a logger, by `fetch` alone, so that they work in a worker and in Node.
 
 import { RunError } from '../../../../errors/trainerError.ts';
 
 /** A request that was not answered is given up after this. */
-const REQUEST_TIMEOUT_MS = 30_000;
+export const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_QUOTED_CHARS = 200;
 /** Answers that ask to come again: timeout, too early, too many requests; and every 5xx. */
 const COME_AGAIN = [408, 425, 429];
@@ -38,8 +38,17 @@ export interface HttpRequest {
   /** Default POST with a body, else GET. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON unless it is bytes. */
+  /** Sent as JSON. */
   readonly body?: unknown;
+}
+
+/** What came back, whatever it says. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly text: string;
+  /** The header of that name. */
+  readonly retryAfter: string | null;
 }
 
 /**
@@ -50,34 +59,18 @@ export interface HttpRequest {
  */
 export async function request(what: HttpRequest, signal: AbortSignal): Promise<string> {
   const { url, headers, body } = what;
-  const isBytes = body instanceof Uint8Array;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-  let response: Response;
-  let text: string;
   try {
-    response = await fetch(url, {
+    const response = await fetch(url, {
       method: what.method ?? (body === undefined ? 'GET' : 'POST'),
-      headers: { ...(body !== undefined && !isBytes && { 'Content-Type': 'application/json' }), ...headers },
-      body: body === undefined ? undefined : isBytes ? new Uint8Array(body) : JSON.stringify(body),
+      headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
       signal: limit,
     });
-    text = await response.text();
-  } catch (cause) {
-    const { origin } = new URL(url);
-    throw new DeliveryError(`${origin} can't be reached (${reasonOf(cause)})`, {
-      isFinal: false,
-      hint: 'is the server running, and does it allow requests from this page (CORS)?',
-      cause,
-    });
+    return textOf(url, await readAnswer(response));
+  } catch (error) {
+    throw error instanceof DeliveryError ? error : unreachable(url, error);
   }
-  if (response.ok) return text;
-  const { status } = response;
-  const isFinal = status < 500 && !COME_AGAIN.includes(status);
-  const quoted = text.replace(/\s+/g, ' ').trim().slice(0, MAX_QUOTED_CHARS);
-  throw new DeliveryError(
-    `${new URL(url).origin} answers ${status}${response.statusText ? ` ${response.statusText}` : ''}${quoted ? `: ${quoted}` : ''}`,
-    { isFinal, status, retryAfterMs: readRetryAfter(response.headers.get('Retry-After')) },
-  );
 }
 
 /** Send and read the answer as a JSON object. @throws DeliveryError also when it is none: something else answered */
@@ -90,6 +83,31 @@ export async function requestJson(what: HttpRequest, signal: AbortSignal): Promi
     // Told below.
   }
   throw new DeliveryError(`${new URL(what.url).origin} must answer in JSON, but doesn't`, { isFinal: false });
+}
+
+export async function readAnswer(response: Response): Promise<HttpAnswer> {
+  const { status, statusText, headers } = response;
+  return { status, statusText, text: await response.text(), retryAfter: headers.get('Retry-After') };
+}
+
+/** The body of an answer that says yes. @throws DeliveryError for every other one */
+export function textOf(url: string, { status, statusText, text, retryAfter }: HttpAnswer): string {
+  if (status >= 200 && status < 300) return text;
+  const isFinal = status < 500 && !COME_AGAIN.includes(status);
+  const quoted = text.replace(/\s+/g, ' ').trim().slice(0, MAX_QUOTED_CHARS);
+  throw new DeliveryError(
+    `${new URL(url).origin} answers ${status}${statusText ? ` ${statusText}` : ''}${quoted ? `: ${quoted}` : ''}`,
+    { isFinal, status, retryAfterMs: readRetryAfter(retryAfter) },
+  );
+}
+
+/** Nobody answered. */
+export function unreachable(url: string, cause: unknown): DeliveryError {
+  return new DeliveryError(`${new URL(url).origin} can't be reached (${reasonOf(cause)})`, {
+    isFinal: false,
+    hint: 'is the server running, and does it allow requests from this page (CORS)?',
+    cause,
+  });
 }
 
 /** Seconds, or a date. */

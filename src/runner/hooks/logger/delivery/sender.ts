@@ -1,17 +1,31 @@
 import { assertNever } from '../../../../errors/invariant.ts';
-import { DeliveryError } from './http.ts';
+import { TrainerError } from '../../../../errors/trainerError.ts';
+import { DeliveryError, REQUEST_TIMEOUT_MS } from './http.ts';
 import type { UnsentQueue } from './unsentQueue.ts';
+
+/** What a delivery may take. */
+export interface Delivery {
+  readonly signal: AbortSignal;
+  /** To be called whenever a long upload gets on. */
+  onProgress(): void;
+  /** An upload that doesn't move for this long is given up; milliseconds. */
+  readonly stallMs: number;
+}
 
 /** Where a logger's records go. */
 export interface Outlet<T> {
   /** Said in messages: `W&B`. */
   readonly name: string;
+  /** True: the server wants to hear now and then that the run is alive. */
+  readonly needsHeartbeat: boolean;
   /**
-   * Deliver in order, after opening the run if need be; resolves once the server has all of them. Called again with the same and newer records when it
-   * throws, so sending twice must do no harm.
+   * Deliver the first of some records, in order, after opening the run if need be. Called again with the same and newer
+   * records when it throws, so sending twice must do no harm. Without records it opens the run, or tells that it is
+   * alive.
+   * @returns how many the server has now; at least one when there are any
    * @throws DeliveryError
    */
-  send(records: readonly T[], signal: AbortSignal): Promise<void>;
+  send(records: readonly T[], delivery: Delivery): Promise<number>;
 }
 
 /** How fast to send and to try again; milliseconds. */
@@ -23,6 +37,10 @@ export interface SenderPace {
   readonly maxRetryMs: number;
   /** Longest wait between two tries while the end of the run waits for the rest. */
   readonly lastRetryMs: number;
+  /** A run without records is said to be alive this often. */
+  readonly heartbeatMs: number;
+  /** An upload that doesn't move for this long is given up. */
+  readonly stallMs: number;
 }
 
 export const DEFAULT_PACE: SenderPace = {
@@ -30,6 +48,8 @@ export const DEFAULT_PACE: SenderPace = {
   firstRetryMs: 1000,
   maxRetryMs: 60_000,
   lastRetryMs: 1000,
+  heartbeatMs: 30_000,
+  stallMs: REQUEST_TIMEOUT_MS,
 };
 
 /** What a person should hear; each kind is told once per outage. */
@@ -41,8 +61,9 @@ export type SenderNews =
 const MAX_BATCH = 200;
 
 /**
- * Delivers records in the background, in order, without ever being waited for by the training. A server that is away
- * is tried again with growing pauses; meanwhile the records lie in the queue's file. One that refuses is not asked again.
+ * Delivers records in the background, in order, without the training ever waiting for the network. A server that is
+ * away is tried again with growing pauses; meanwhile the records lie in the queue's file. One that refuses is not asked
+ * again.
  */
 export class Sender<T> {
   readonly #outlet: Outlet<T>;
@@ -54,6 +75,9 @@ export class Sender<T> {
   #state: 'fine' | 'away' | 'refused' = 'fine';
   #isOpen = false;
   #isClosing = false;
+  #isHeartbeatDue = false;
+  #heartbeat: ReturnType<typeof setTimeout> | undefined;
+  #lastProgressMs = 0;
   #wake: () => void = () => undefined;
 
   constructor(
@@ -73,26 +97,29 @@ export class Sender<T> {
     this.#start();
   }
 
-  /** Take a record; returns at once. */
-  push(record: T): void {
-    this.#queue.push(record);
+  /** Take a record. Resolves when it is on the disk, where it outlives the process until it is delivered. */
+  push(record: T): Promise<void> {
+    const written = this.#queue.push(record);
     this.#start();
+    return written;
   }
 
   /**
-   * Deliver what is left, but don't take longer than `limitMs`; the rest stays in the queue's file.
+   * Deliver what is left, unless nothing gets on for `limitMs`; the rest stays in the queue's file.
    * @param isHurried asked now and then: true ends the waiting
    * @returns how many records were not delivered
    */
   async close(limitMs: number, isHurried: () => boolean = () => false): Promise<number> {
     this.#isClosing = true;
+    clearTimeout(this.#heartbeat);
+    this.#lastProgressMs = Date.now();
     this.#start();
     this.#wake();
-    const deadline = Date.now() + limitMs;
-    while (this.#pumping && Date.now() < deadline && !isHurried()) {
+    const left = (): number => this.#lastProgressMs + limitMs - Date.now();
+    while (this.#pumping && left() > 0 && !isHurried()) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const pause = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, Math.min(100, deadline - Date.now()));
+        timer = setTimeout(resolve, Math.min(100, left()));
       });
       await Promise.race([this.#pumping, pause]);
       clearTimeout(timer);
@@ -113,7 +140,7 @@ export class Sender<T> {
   }
 
   get #hasWork(): boolean {
-    return !this.#isOpen || this.#queue.length > 0;
+    return !this.#isOpen || this.#isHeartbeatDue || this.#queue.length > 0;
   }
 
   async #pump(): Promise<void> {
@@ -121,14 +148,11 @@ export class Sender<T> {
     let retryMs = this.#pace.firstRetryMs;
     while (this.#hasWork && !signal.aborted) {
       try {
-        const records = await this.#queue.peek(MAX_BATCH);
-        await this.#untilAborted(this.#outlet.send(records, signal));
-        this.#isOpen = true;
-        this.#queue.drop(records.length);
+        await this.#deliver();
       } catch (error) {
         if (signal.aborted) return;
         const failure = asDeliveryError(error);
-        await this.#fail(failure);
+        this.#fail(failure);
         if (failure.isFinal) return;
         const wished = Math.max(retryMs, failure.retryAfterMs ?? 0);
         await this.#sleep(() => (this.#isClosing ? Math.min(this.#pace.lastRetryMs, wished) : wished));
@@ -144,15 +168,36 @@ export class Sender<T> {
     if (!signal.aborted) await this.#sleep(() => (this.#isClosing ? 0 : this.#pace.gapMs));
   }
 
+  async #deliver(): Promise<void> {
+    const records = await this.#queue.peek(MAX_BATCH);
+    const onProgress = (): void => void (this.#lastProgressMs = Date.now());
+    const delivery = { signal: this.#abort.signal, onProgress, stallMs: this.#pace.stallMs };
+    const taken = await this.#untilAborted(this.#outlet.send(records, delivery));
+    this.#isOpen = true;
+    this.#queue.drop(taken);
+    onProgress();
+    this.#planHeartbeat();
+  }
+
+  #planHeartbeat(): void {
+    this.#isHeartbeatDue = false;
+    clearTimeout(this.#heartbeat);
+    if (this.#isClosing || !this.#outlet.needsHeartbeat) return;
+    this.#heartbeat = setTimeout(() => {
+      this.#isHeartbeatDue = true;
+      this.#start();
+    }, this.#pace.heartbeatMs);
+  }
+
   /** An outlet may wait for a person (the key): the end of the run does not. */
-  async #untilAborted(delivery: Promise<void>): Promise<void> {
+  async #untilAborted(delivery: Promise<number>): Promise<number> {
     let stop = (): void => undefined;
     const aborted = new Promise<never>((_, reject) => {
       stop = () => reject(new Error('aborted'));
       this.#abort.signal.addEventListener('abort', stop);
     });
     try {
-      await Promise.race([delivery, aborted]);
+      return await Promise.race([delivery, aborted]);
     } finally {
       this.#abort.signal.removeEventListener('abort', stop);
       // When it was left behind, how it ends is nobody's concern.
@@ -160,11 +205,10 @@ export class Sender<T> {
     }
   }
 
-  async #fail(reason: DeliveryError): Promise<void> {
+  #fail(reason: DeliveryError): void {
     const before = this.#state;
     this.#state = reason.isFinal ? 'refused' : 'away';
     if (before !== this.#state) this.#tell({ kind: this.#state, reason });
-    await this.#queue.persist();
   }
 
   /** @param howLong asked again when something wakes the sender */
@@ -184,11 +228,12 @@ export class Sender<T> {
   }
 }
 
-/** Anything else that is thrown is our mistake, which trying again won't mend. */
+/** Anything else that is thrown (a damaged file, our own mistake) won't be mended by trying again. */
 function asDeliveryError(error: unknown): DeliveryError {
   if (error instanceof DeliveryError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new DeliveryError(`internal: ${message}`, { isFinal: true, cause: error });
+  const text = error instanceof TrainerError ? message : `internal: ${message}`;
+  return new DeliveryError(text, { isFinal: true, cause: error });
 }
 
 /** What to log about it. */

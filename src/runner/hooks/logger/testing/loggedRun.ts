@@ -5,7 +5,7 @@ import { Parameter } from '../../../../nn/index.ts';
 import { BuildContext, createRunRegistries, type RunServices } from '../../../../registry/index.ts';
 import { createMemoryFs } from '../../../../storage/memoryFs.ts';
 import type { FileSystem } from '../../../../util/fileSystem.ts';
-import type { RunEvent } from '../../../../util/runEvents.ts';
+import type { RunEvent, RunListener } from '../../../../util/runEvents.ts';
 import type { RunnableModel, StepOutputs } from '../../../baseRunner.ts';
 import { EpochBasedRunner } from '../../../epochBasedRunner.ts';
 import { createLogger } from '../../../logger.ts';
@@ -20,6 +20,8 @@ export const TEST_PACE: RemotePace = {
   firstRetryMs: 5,
   maxRetryMs: 40,
   lastRetryMs: 20,
+  heartbeatMs: 30_000,
+  stallMs: 2000,
   flushMs: 3000,
   stopMs: 300,
 };
@@ -49,12 +51,18 @@ export interface LoggedRunOptions {
   readonly maxEpochs?: number;
   /** Iterations per epoch. */
   readonly length?: number;
+  /** Finished iterations of the run that this one goes on with. Default 0. */
+  readonly startIter?: number;
+  readonly onEvent?: RunListener;
   /** Awaited before each batch, with its number over the run from 0. */
   readonly before?: (iter: number) => Promise<void> | void;
 }
 
 class ListedModel implements RunnableModel {
-  #step = 0;
+  #step: number;
+  constructor(startIter: number) {
+    this.#step = startIter;
+  }
   train(): void {
     // Nothing depends on the mode.
   }
@@ -72,18 +80,20 @@ class ListedModel implements RunnableModel {
 
 /** A run of `maxEpochs` (2) times `length` (10) iterations with `hook`, an iteration timer and SGD at 0.1 and 0.9. */
 export function makeLoggedRun(hooks: readonly Hook[], options: LoggedRunOptions = {}): LoggedRun {
-  const { fs = createMemoryFs(), maxEpochs = 2, length = 10, before } = options;
+  const { fs = createMemoryFs(), maxEpochs = 2, length = 10, startIter = 0, before } = options;
+  const hear = options.onEvent;
   const lines: string[] = [];
   const notices: Extract<RunEvent, { name: 'run.noticed' }>[] = [];
   const control = new RunControl();
   const onEvent = (event: RunEvent): void => {
     if (event.name === 'run.logged') lines.push(event.line.replace(/^.* - mmdet - /s, ''));
     if (event.name === 'run.noticed') notices.push(event);
+    hear?.(event);
   };
   const weight = new Parameter([1]);
   const optimizer = new SGD({ params: [weight], lr: 0.1, momentum: 0.9 });
   const runner = new EpochBasedRunner({
-    model: new ListedModel(),
+    model: new ListedModel(startIter),
     optimizer,
     fs,
     workDir: 'w',
@@ -92,6 +102,11 @@ export function makeLoggedRun(hooks: readonly Hook[], options: LoggedRunOptions 
     maxEpochs,
     control,
     onEvent,
+  });
+  runner.restorePosition({
+    epoch: Math.floor(startIter / length),
+    iter: startIter,
+    innerIter: startIter % length,
   });
   runner.registerHook(new IterTimerHook({}, makeContext()), 'LOW');
   for (const hook of hooks) runner.registerHook(hook, 'VERY_LOW');

@@ -10,9 +10,12 @@ export interface TrackedPoint {
 /** One tracking service behind a {@link TrackingServer}. */
 export interface Tracker {
   handle(request: Received): Answer;
-  /** Every point of the run, in order; throws when there are several runs. */
+  readonly runCount: number;
+  /** Every point of a run, in order. @param index of the run, in the order in which they were made */
+  pointsOf(index: number): readonly TrackedPoint[];
+  /** The same of the only run; throws when there are several. */
   points(): readonly TrackedPoint[];
-  /** How the run ended, as the service says it; null while it runs. */
+  /** How the latest run ended, as the service says it; null while it runs. */
   ended(): string | null;
 }
 
@@ -20,15 +23,25 @@ const bad = (status: number, json: unknown): Answer => ({ status, json });
 const bodyOf = (request: Received): Record<string, unknown> =>
   JSON.parse(request.body.toString('utf8')) as Record<string, unknown>;
 
+interface WandbRun {
+  readonly history: string[];
+  summary: Record<string, unknown>;
+  exitCode: number | null;
+}
+
+function onlyPoints(tracker: Tracker): readonly TrackedPoint[] {
+  if (tracker.runCount > 1) throw new Error(`${tracker.runCount} runs`);
+  return tracker.pointsOf(0);
+}
+
 /** Source: see wandbOutlet.ts. */
 export class FakeWandb implements Tracker {
   static readonly key = 'k'.repeat(40);
   readonly variables: Record<string, unknown>[] = [];
   readonly files = new Map<string, string>();
-  readonly history: string[] = [];
-  summary: Record<string, unknown> = {};
-  #runIds = new Set<string>();
-  #exitCode: number | null = null;
+  /** Posts that only said that the run is alive. */
+  heartbeats = 0;
+  readonly #runs = new Map<string, WandbRun>();
 
   handle(request: Received): Answer {
     if (request.path.startsWith('/upload/')) {
@@ -41,14 +54,18 @@ export class FakeWandb implements Tracker {
     const auth = `Basic ${Buffer.from(`api:${FakeWandb.key}`).toString('base64')}`;
     if (request.authorization !== auth) return bad(401, { error: 'user is not logged in' });
     if (request.path === '/graphql') return this.#graphql(bodyOf(request));
-    const [, id] = /^\/files\/me\/boxes\/([^/]+)\/file_stream$/.exec(request.path) ?? [];
-    if (id === undefined || !this.#runIds.has(id)) return bad(404, { error: `no run at ${request.path}` });
-    return this.#stream(bodyOf(request));
+    const [, place] = /^\/files\/me\/([^/]+\/[^/]+)\/file_stream$/.exec(request.path) ?? [];
+    const run = this.#runs.get(place ?? '');
+    return run ? this.#stream(run, bodyOf(request)) : bad(404, { error: `no run at ${request.path}` });
   }
 
-  points(): readonly TrackedPoint[] {
-    if (this.#runIds.size > 1) throw new Error(`${this.#runIds.size} runs`);
-    return this.history.map((line) => {
+  get runCount(): number {
+    return this.#runs.size;
+  }
+
+  pointsOf(index: number): readonly TrackedPoint[] {
+    const history = [...this.#runs.values()].at(index)?.history ?? [];
+    return history.map((line) => {
       const {
         _step: step,
         _timestamp: _t,
@@ -59,8 +76,22 @@ export class FakeWandb implements Tracker {
     });
   }
 
+  points(): readonly TrackedPoint[] {
+    return onlyPoints(this);
+  }
+
   ended(): string | null {
-    return this.#exitCode === null ? null : `exit code ${this.#exitCode}`;
+    const exitCode = this.#latest?.exitCode ?? null;
+    return exitCode === null ? null : `exit code ${exitCode}`;
+  }
+
+  /** Of the latest run. */
+  get summary(): Readonly<Record<string, unknown>> {
+    return this.#latest?.summary ?? {};
+  }
+
+  get #latest(): WandbRun | undefined {
+    return [...this.#runs.values()].at(-1);
   }
 
   #graphql({ query, variables }: Record<string, unknown>): Answer {
@@ -75,28 +106,33 @@ export class FakeWandb implements Tracker {
     }
     if (!String(query).includes('upsertBucket')) return bad(400, { errors: [{ message: 'unknown query' }] });
     this.variables.push(given);
-    this.#runIds.add(String(given.name));
-    const project = { name: 'boxes', entity: { name: 'me' } };
-    const bucket = { id: 'x', name: given.name, displayName: 'calm-sea-1', historyLineCount: 0, project };
+    const place = `${String(given.project)}/${String(given.name)}`;
+    const run = this.#runs.get(place) ?? { history: [], summary: {}, exitCode: null };
+    this.#runs.set(place, run);
+    const project = { name: given.project, entity: { name: 'me' } };
+    const historyLineCount = run.history.length;
+    const bucket = { id: 'x', name: given.name, displayName: 'calm-sea-1', historyLineCount, project };
     return { json: { data: { upsertBucket: { bucket, inserted: true } } } };
   }
 
-  #stream(body: Record<string, unknown>): Answer {
+  #stream(run: WandbRun, body: Record<string, unknown>): Answer {
     const files = (body.files ?? {}) as Record<string, { offset: number; content: string[] } | undefined>;
     const history = files['wandb-history.jsonl'];
     if (history) {
-      if (history.offset > this.history.length) return bad(400, { error: 'lines are missing' });
+      if (history.offset > run.history.length) return bad(400, { error: 'lines are missing' });
       for (const [i, line] of history.content.entries()) {
         const at = history.offset + i;
         // Sending again may only repeat what was sent.
-        if (this.history[at] !== undefined && this.history[at] !== line)
+        if (run.history[at] !== undefined && run.history[at] !== line)
           return bad(400, { error: 'a line changed' });
-        this.history[at] = line;
+        run.history[at] = line;
       }
     }
     const summary = files['wandb-summary.json'];
-    if (summary) this.summary = JSON.parse(summary.content[0]) as Record<string, unknown>;
-    if (body.complete === true) this.#exitCode = Number(body.exitcode);
+    if (summary) run.summary = JSON.parse(summary.content[0]) as Record<string, unknown>;
+    // Whatever comes behind the end says that the run goes on.
+    run.exitCode = body.complete === true ? Number(body.exitcode) : null;
+    if (Object.keys(body).length === 0) this.heartbeats += 1;
     return { json: { exitcode: null, limits: {} } };
   }
 }
@@ -116,6 +152,8 @@ export class FakeMlflow implements Tracker {
   readonly experiments = new Map<string, string>([['Default', '0']]);
   readonly runs: MlflowRun[] = [];
   readonly artifacts = new Map<string, number>();
+  /** Every one that a run was given, in order. */
+  readonly statuses: string[] = [];
   /** When set, what a request must bring. */
   authorization: string | undefined;
 
@@ -135,19 +173,27 @@ export class FakeMlflow implements Tracker {
     return this.#post(endpoint, bodyOf(request));
   }
 
-  points(): readonly TrackedPoint[] {
-    if (this.runs.length > 1) throw new Error(`${this.runs.length} runs`);
+  get runCount(): number {
+    return this.runs.length;
+  }
+
+  pointsOf(index: number): readonly TrackedPoint[] {
     const points = new Map<number, Record<string, unknown>>();
-    for (const { key, value, step } of this.runs.at(0)?.metrics.values() ?? []) {
+    for (const { key, value, step } of this.runs.at(index)?.metrics.values() ?? []) {
       const values = points.get(step) ?? {};
+      if (key in values) throw new Error(`${key} at step ${step} is there twice`);
       values[key] = value;
       points.set(step, values);
     }
     return [...points].map(([step, values]) => ({ step, values }));
   }
 
+  points(): readonly TrackedPoint[] {
+    return onlyPoints(this);
+  }
+
   ended(): string | null {
-    const status = this.runs.at(0)?.status ?? 'RUNNING';
+    const status = this.runs.at(-1)?.status ?? 'RUNNING';
     return status === 'RUNNING' ? null : status;
   }
 
@@ -178,6 +224,7 @@ export class FakeMlflow implements Tracker {
       case 'runs/update':
         if (!run) return bad(404, { error_code: 'RESOURCE_DOES_NOT_EXIST' });
         run.status = String(body.status);
+        this.statuses.push(run.status);
         return { json: { run_info: toJson(run).info } };
       default:
         return bad(404, { error_code: 'ENDPOINT_NOT_FOUND' });
@@ -200,20 +247,28 @@ export class FakeMlflow implements Tracker {
   }
 }
 
-function toJson({ id, experimentId, status }: MlflowRun): { info: Record<string, unknown> } {
+function toJson({
+  id,
+  experimentId,
+  status,
+  tags,
+}: MlflowRun): Record<'info' | 'data', Record<string, unknown>> {
   const artifactUri = `mlflow-artifacts:/${experimentId}/${id}/artifacts`;
-  return { info: { run_id: id, experiment_id: experimentId, status, artifact_uri: artifactUri } };
+  const data = { tags: [...tags].map(([key, value]) => ({ key, value })) };
+  return { info: { run_id: id, experiment_id: experimentId, status, artifact_uri: artifactUri }, data };
 }
 
 function logBatch(run: MlflowRun, body: Record<string, unknown>): Answer {
   const metrics = (body.metrics ?? []) as { key: string; value: unknown; timestamp: number; step: number }[];
   const params = (body.params ?? []) as { key: string; value: string }[];
-  if (metrics.length > 1000 || params.length > 100)
+  const tags = (body.tags ?? []) as { key: string; value: string }[];
+  if (metrics.length + params.length + tags.length > 1000 || params.length > 100 || tags.length > 100)
     return bad(400, { error_code: 'INVALID_PARAMETER_VALUE' });
   for (const { key, value } of params) {
     if (run.params.has(key) && run.params.get(key) !== value) return bad(400, { error_code: 'INVALID' });
     run.params.set(key, value);
   }
+  for (const { key, value } of tags) run.tags.set(key, value);
   for (const metric of metrics) run.metrics.set(JSON.stringify(metric), metric);
   return { json: {} };
 }

@@ -1,6 +1,12 @@
 // A local HTTP server whose health a test decides: up, away, hanging, breaking off, or answering with an error.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
 export interface Received {
@@ -8,6 +14,8 @@ export interface Received {
   /** Path and query. */
   readonly path: string;
   readonly authorization: string | undefined;
+  /** By name in lower case. */
+  readonly headers: Readonly<IncomingHttpHeaders>;
   readonly body: Buffer;
 }
 
@@ -38,6 +46,10 @@ export class TrackingServer {
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get isUp(): boolean {
+    return this.#server !== null;
   }
 
   /** The port stays the same from start to start. */
@@ -71,17 +83,19 @@ export class TrackingServer {
     }
     if (this.allowsPages) {
       response.setHeader('Access-Control-Allow-Origin', '*');
-      response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type');
+      response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type, X-Test');
+      response.setHeader('Access-Control-Allow-Methods', 'GET, POST, PUT');
       if (request.method === 'OPTIONS') {
         response.writeHead(204).end();
         return;
       }
     }
-    const { authorization } = request.headers;
+    const { headers: sent } = request;
     const received = {
       method: request.method ?? '',
       path: request.url ?? '',
-      authorization,
+      authorization: sent.authorization,
+      headers: sent,
       body: Buffer.concat(chunks),
     };
     const fate = this.fate(this.requests.length, received);

@@ -1,0 +1,94 @@
+// What the `evaluate` of every built-in dataset does.
+
+import { ConfigError } from '../errors/trainerError.ts';
+import type { BboxResult } from '../evaluation/bboxResult.ts';
+import { checkCocoMetrics, cocoDatasetEvaluate } from '../evaluation/cocoDatasetEvaluate.ts';
+import { vocDatasetEvaluate } from '../evaluation/vocDatasetEvaluate.ts';
+import type { VocAnnotation } from '../evaluation/vocMap.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
+import type { ArgSpec } from '../registry/argSpec.ts';
+import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
+
+/** What `evaluate` of MMDetection's COCO and VOC datasets takes. */
+export const EVALUATE_ARGS = {
+  optional: [
+    'metric',
+    'jsonfile_prefix',
+    'classwise',
+    'proposal_nums',
+    'iou_thrs',
+    'iou_thr',
+    'metric_items',
+    'scale_ranges',
+  ],
+  kinds: { classwise: 'bool', proposal_nums: 'positive ints', iou_thrs: 'numbers?' },
+} as const satisfies ArgSpec;
+
+const VOC_METRICS = ['mAP', 'recall'];
+
+/** How a format is evaluated unless it is told otherwise. */
+export interface EvaluationStyle {
+  readonly metric: string;
+  /** 2007 takes VOC's 11 points, others the area. */
+  readonly year?: number;
+}
+
+/** What of a dataset an evaluation looks at. */
+export type EvaluatedDataset = Pick<Dataset, 'CLASSES' | 'length' | 'getAnnInfo' | 'evaluationGroundTruth'>;
+
+/**
+ * Score detections with COCO's or VOC's metrics; `metric` decides which.
+ * @param results one per picture, in the dataset's order
+ * @param options keys in camelCase: `metric`, `classwise`, `proposalNums`, `iouThrs`, `iouThr`, `metricItems`
+ * @throws ConfigError `unknown-metric`, `unknown-metric-item`, `bad-value`
+ */
+export function evaluateBoxes(
+  dataset: EvaluatedDataset,
+  results: readonly BboxResult[],
+  { logger, ...options }: EvaluateOptions,
+  style: EvaluationStyle = { metric: 'bbox' },
+): Metrics {
+  const metric = namesOf(options.metric ?? style.metric, 'metric');
+  if (isVoc(metric)) {
+    const annotations = Array.from({ length: dataset.length }, (_, i): VocAnnotation => {
+      const { bboxes, labels, bboxes_ignore: bboxesIgnore } = dataset.getAnnInfo(i);
+      return { bboxes, labels, bboxesIgnore };
+    });
+    const input = { annotations, results, classNames: dataset.CLASSES, year: style.year };
+    const { metrics, log } = vocDatasetEvaluate(input, { ...options, metric });
+    for (const line of log) logger?.info(line);
+    return metrics;
+  }
+  const gt = dataset.evaluationGroundTruth();
+  const imageIds = gt.images.map((image) => image.id);
+  const categoryIds = gt.categories.map((category) => category.id);
+  const input = { gt, imageIds, categoryIds, results };
+  const { metrics, log, coco } = cocoDatasetEvaluate(input, { ...options, metric });
+  for (const line of log) logger?.info(line);
+  if (coco)
+    logger?.classScores?.(coco.perClass.map(({ ap, ap50 }, i) => ({ name: dataset.CLASSES[i], ap, ap50 })));
+  return metrics;
+}
+
+/**
+ * Check what an evaluation is asked for before there is anything to evaluate.
+ * @param kwargs of `evaluate`, by their config names
+ * @throws ConfigError `unknown-metric`, `unknown-metric-item`, `bad-value`
+ */
+export function checkMetrics({ metric, metric_items: items }: Readonly<Record<string, unknown>>): void {
+  const names = namesOf(metric ?? 'bbox', 'metric');
+  if (!isVoc(names)) checkCocoMetrics(names, items == null ? [] : namesOf(items, 'metric_items'));
+}
+
+function isVoc(names: readonly string[]): boolean {
+  return names.length === 1 && VOC_METRICS.includes(names[0]);
+}
+
+function namesOf(value: unknown, key: string): string[] {
+  const names: unknown[] = [value].flat();
+  if (names.every((name) => typeof name === 'string')) return names;
+  throw new ConfigError(`evaluation.${key} must be a name or a list of names, but got ${plainRepr(value)}`, {
+    code: 'bad-value',
+    path: `evaluation.${key}`,
+  });
+}
