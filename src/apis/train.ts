@@ -336,7 +336,10 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   model.setStepMode({
     eager: options.eager,
     onFallback: (step, reason) => {
-      warn(`the ${step} step can't be compiled because of ${reason}: it runs op by op from here on`);
+      warn(
+        `the ${step} step can't be compiled because of ${reason}: it runs op by op from here on ` +
+          '(in code of your own, hand values that change over with stepInput)',
+      );
     },
   });
   // Before the first step is recorded: it writes gradients to the places that this makes.

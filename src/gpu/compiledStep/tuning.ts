@@ -27,11 +27,16 @@ export function setVariantTuning(value: TuningOptions | null): void {
   options = value;
 }
 
-/** Measure what the step's kernels could choose from, and remember the best. @returns true when choices changed */
-export async function tuneVariants<A>(record: () => Recording<A>): Promise<boolean> {
+/**
+ * Measure what the step's kernels could choose from, and remember the best.
+ * @param recording of the step with the choices that are known
+ * @param record makes another one, with the choices that are set then
+ * @returns true when choices were made
+ */
+export async function tuneVariants<A>(recording: Recording<A>, record: () => Recording<A>): Promise<boolean> {
   if (!options) return false;
   const before = variantChoices();
-  const open = openChoices(record());
+  const open = openChoices(recording);
   if (open.size === 0) return false;
   const bench = new ScratchBench();
   const results = new Map<string, Result[]>();
@@ -46,13 +51,13 @@ export async function tuneVariants<A>(record: () => Recording<A>): Promise<boole
         ...before,
         ...Object.fromEntries(tried.map(([key, names]) => [key, names[round]])),
       });
-      const recording = record();
+      const variant = record();
       const done = new Set<string>();
-      for (const dispatch of recording.dispatches) {
+      for (const dispatch of variant.dispatches) {
         const { choice } = dispatch;
         if (!choice || done.has(choice.key) || !tried.some(([key]) => key === choice.key)) continue;
         done.add(choice.key);
-        const bytes = dispatch.bindings.map(({ data }) => recording.tensors.get(data)?.bytes ?? 0);
+        const bytes = dispatch.bindings.map(({ data }) => variant.tensors.get(data)?.bytes ?? 0);
         const measured = await bench.measure(dispatch, bytes);
         results.set(choice.key, [...(results.get(choice.key) ?? []), { name: choice.picked, ...measured }]);
       }
