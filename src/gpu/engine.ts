@@ -40,8 +40,8 @@ export interface EngineHandle {
   readonly device: GPUDevice;
   readonly backend: EngineBackend;
   readonly info: AdapterInfo;
-  /** Settles (with the error as a value) when the device is lost or out of memory. */
-  readonly failed: Promise<DeviceError>;
+  /** Ends the waits that are open when the device is lost or out of memory. */
+  readonly waits: Set<(error: DeviceError) => void>;
   error: DeviceError | null;
 }
 
@@ -123,10 +123,9 @@ export async function orLost<T>(work: Promise<T>): Promise<T> {
   const handle = handleOrThrow();
   const pause = pacer?.();
   try {
-    const first = await Promise.race([work.then((value) => ({ value })), handle.failed]);
-    if (first instanceof DeviceError) throw first;
+    const value = await orFailed(work, handle);
     if (handle.error) throw handle.error;
-    return first.value;
+    return value;
   } catch (error) {
     // mapAsync rejects a moment before `device.lost` settles: give the true reason a chance to arrive.
     if (!(error instanceof DeviceError)) await new Promise((resolve) => setTimeout(resolve, 0));
@@ -134,6 +133,14 @@ export async function orLost<T>(work: Promise<T>): Promise<T> {
   } finally {
     pause?.end();
   }
+}
+
+// No race against one promise of the failure: that promise would keep what every race came to, all bytes ever read.
+function orFailed<T>(work: Promise<T>, { waits }: EngineHandle): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    waits.add(reject);
+    void work.then(resolve, reject).finally(() => waits.delete(reject));
+  });
 }
 
 async function start(options: EngineOptions): Promise<EngineHandle> {
@@ -215,15 +222,11 @@ function watch(
   parts: Pick<EngineHandle, 'device' | 'backend' | 'info'>,
   options: EngineOptions,
 ): EngineHandle {
-  let settle: (error: DeviceError) => void = () => undefined;
-  const failed = new Promise<DeviceError>((resolve) => {
-    settle = resolve;
-  });
-  const handle: EngineHandle = { ...parts, failed, error: null };
+  const handle: EngineHandle = { ...parts, waits: new Set(), error: null };
   const fail = (error: DeviceError): void => {
     if (handle.error) return;
     handle.error = error;
-    settle(error);
+    for (const end of handle.waits) end(error);
     if (handle === current) options.onLost?.(error);
   };
   // A device destroyed by disposeEngine is no failure of the run that comes after it: `handle` is no longer current then.
