@@ -51,7 +51,9 @@ export { measurePeak } from './peak.ts';
 export {
   endProfile,
   endProfilePasses,
+  profileState,
   startProfile,
+  suspendProfile,
   type DispatchWork,
   type ProfilePass,
   type ProfileRow,

@@ -13,8 +13,9 @@ import {
   type Recording,
   type StepOutputs,
 } from './recording.ts';
+import { StepTooLarge, type PlanBytes } from './plan.ts';
+import { Replay } from './replay.ts';
 import { tuneVariants } from './tuning.ts';
-import { Replay, StepTooLarge, type PlanBytes } from './replay.ts';
 
 export { StepTooLarge };
 export { onStep, stepInput } from './stepInput.ts';
@@ -37,6 +38,11 @@ export interface StepDefinition<A> {
   body(args: A): StepOutputs;
   /** Told once when the step can't be recorded: it is run eagerly from then on. */
   onFallback?(reason: string): void;
+  /**
+   * Whether variants of kernels are measured for its shapes: not worth the time where there are many that come rarely.
+   * Default true; what was measured before is used either way.
+   */
+  readonly measuresVariants?: boolean;
 }
 
 /** A step that runs compiled where it can, eagerly where it can't. */
@@ -76,7 +82,7 @@ export class CompiledStep<A> {
   /**
    * Get ready to run with these arguments: record, plan, measure variants, compile the pipelines side by side, make the
    * buffers. The {@link run} that follows, with the very same arguments, does none of it again.
-   * @returns what the plan needs; null when it was ready before, or runs eagerly
+   * @returns what it and all other steps hold besides what stays; null when it was ready before, or runs eagerly
    * @throws StepTooLarge when the device can't hold the plan
    */
   async prepare(args: A): Promise<PlanBytes | null> {
@@ -87,10 +93,10 @@ export class CompiledStep<A> {
       if (!isNew) return null;
       let { replay } = capture;
       const record = (): Recording<A> => this.#record(args);
-      if (await tuneVariants(replay.recording, record))
+      const isMeasured = this.#definition.measuresVariants ?? true;
+      if (isMeasured && (await tuneVariants(replay.recording, record)))
         ({ replay } = this.#keep(signature, new Replay(record(), handleOrThrow().backend), args));
-      await replay.prepare();
-      return replay.bytes;
+      return await replay.prepare();
     } catch (error) {
       this.#captures.drop(signature);
       if (!(error instanceof NotRecordable)) throw error;
