@@ -42,7 +42,11 @@ export interface EngineHandle {
   readonly info: AdapterInfo;
   /** Ends the waits that are open when the device is lost or out of memory. */
   readonly waits: Set<(error: DeviceError) => void>;
+  /** Error scopes that have not answered yet: what they found is the cause of errors that come meanwhile. */
+  readonly scopes: Set<Promise<unknown>>;
   error: DeviceError | null;
+  /** Let the engine die of an error; only the first counts. */
+  fail(error: DeviceError): void;
 }
 
 const WANTED_FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
@@ -222,22 +226,29 @@ function watch(
   parts: Pick<EngineHandle, 'device' | 'backend' | 'info'>,
   options: EngineOptions,
 ): EngineHandle {
-  const handle: EngineHandle = { ...parts, waits: new Set(), error: null };
-  const fail = (error: DeviceError): void => {
-    if (handle.error) return;
-    handle.error = error;
-    for (const end of handle.waits) end(error);
-    if (handle === current) options.onLost?.(error);
+  const handle: EngineHandle = {
+    ...parts,
+    waits: new Set(),
+    scopes: new Set(),
+    error: null,
+    fail: (error) => {
+      if (handle.error) return;
+      handle.error = error;
+      for (const end of handle.waits) end(error);
+      if (handle === current) options.onLost?.(error);
+    },
   };
   // A device destroyed by disposeEngine is no failure of the run that comes after it: `handle` is no longer current then.
   void parts.device.lost.then((lost) => {
-    fail(deviceLost(lost.reason, lost.message));
+    handle.fail(deviceLost(lost.reason, lost.message));
   });
   parts.device.addEventListener('uncapturederror', (event) => {
     // An unhandled event would also be printed by Dawn.
     event.preventDefault();
     const { error } = event;
-    fail(isOutOfMemory(error) ? outOfMemory(error.message) : gpuError(error.message));
+    const told = isOutOfMemory(error) ? outOfMemory(error.message) : gpuError(error.message);
+    if (handle.scopes.size === 0) handle.fail(told);
+    else void Promise.allSettled(handle.scopes).then(() => handle.fail(told));
   });
   return handle;
 }

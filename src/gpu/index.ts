@@ -1,5 +1,6 @@
 // The engine's public face: nothing above this folder imports tfjs or touches WebGPU.
 export * from './engine.ts';
+export { allocating } from './allocating.ts';
 export * from './deviceErrors.ts';
 export * from './memory.ts';
 export * from './autograd.ts';

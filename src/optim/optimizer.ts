@@ -1,7 +1,16 @@
 // Base of every optimizer: parameter groups, state per parameter, and both in PyTorch's state-dict layout.
 
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
-import { dispose, read, runElementwise, tensor, variable, type Tensor } from '../gpu/index.ts';
+import {
+  allocating,
+  dispose,
+  read,
+  runElementwise,
+  tensor,
+  variable,
+  type MemoryNeed,
+  type Tensor,
+} from '../gpu/index.ts';
 import { gpuShape, gpuToTorch, torchToGpu, type Parameter, type StateTensor } from '../nn/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import { dropGrad, ParameterPool } from './parameterPool.ts';
@@ -33,6 +42,13 @@ export interface OptimizerStateDict {
   /** The groups' options, with parameter indices under `params`. */
   param_groups: Record<string, unknown>[];
 }
+
+/** What the state's memory is for. */
+export const STATE_NEED: MemoryNeed = {
+  what: "the optimizer's states",
+  path: 'optimizer',
+  hint: 'SGD without momentum has none, with momentum half of what Adam has; frozen parameters have none either',
+};
 
 /** Groups as a config or an optimizer constructor gives them. */
 export type GroupInput = { readonly params: readonly Parameter[] } & Readonly<Record<string, unknown>>;
@@ -199,7 +215,7 @@ export abstract class Optimizer {
   /** Make a tensor of the state. @param data in the GPU's layout @param shape PyTorch's */
   protected makeState(param: Parameter, _key: string, data: Float32Array, shape: readonly number[]): Tensor {
     const initial = tensor(data, [...gpuShape(shape, param.layout)], 'float32');
-    const result = variable(initial, false);
+    const result = allocating(STATE_NEED, () => variable(initial, false));
     dispose(initial);
     return result;
   }

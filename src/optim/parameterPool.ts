@@ -2,6 +2,7 @@
 // scaling of all of them is one dispatch each.
 
 import {
+  allocating,
   ArenaRows,
   clearTensors,
   copyTensors,
@@ -16,6 +17,15 @@ import {
   type Tensor,
 } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
+
+const SMALLER_MODEL = 'a smaller model, or more frozen_stages, needs less';
+const PARAMETERS = { what: "the model's parameters", path: 'model', hint: SMALLER_MODEL };
+const GRADIENTS = { what: 'the gradients', path: 'model', hint: SMALLER_MODEL };
+const SUMS = {
+  what: "the sums of several iterations' gradients",
+  path: 'optimizer_config',
+  hint: 'without cumulative_iters there are none',
+};
 
 export class ParameterPool {
   readonly parameters: readonly Parameter[];
@@ -50,8 +60,9 @@ export class ParameterPool {
   private constructor(parameters: readonly Parameter[]) {
     this.parameters = parameters;
     this.#indices = new Map(parameters.map((param, i) => [param, i]));
-    this.values = packTensors(parameters.map((param) => param.variable));
-    this.grads = this.createArena();
+    const variables = parameters.map((param) => param.variable);
+    this.values = allocating(PARAMETERS, () => packTensors(variables));
+    this.grads = allocating(GRADIENTS, () => this.createArena());
     parameters.forEach((param, i) => (param.gradSlot = this.grads.parts[i]));
     this.#all = new ArenaRows(this.grads, []);
     this.#all.set(new Int32Array(parameters.length), []);
@@ -120,7 +131,7 @@ export class ParameterPool {
   accumulateGrads(factor: number): void {
     this.copyGrads();
     this.#sums ??= {
-      arena: this.createArena(),
+      arena: allocating(SUMS, () => this.createArena()),
       rows: new ArenaRows(this.grads, ['factor', 'isFirst']),
       has: this.parameters.map(() => false),
     };

@@ -15,6 +15,8 @@ export function failBuffers(minBytes: number, times = Infinity): () => void {
   const createBuffer = (descriptor: GPUBufferDescriptor): GPUBuffer => {
     if (descriptor.size < minBytes || left <= 0) return make(descriptor);
     left -= 1;
+    // Where WebGPU can't map a new buffer it throws; Dawn in Node would end the process.
+    if (descriptor.mappedAtCreation) throw new RangeError('createBuffer failed');
     const buffer = make({ ...descriptor, size: device.limits.maxBufferSize });
     // The engine's books are about the size that was asked for.
     return Object.defineProperty(buffer, 'size', { value: descriptor.size });
