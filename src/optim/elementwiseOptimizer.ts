@@ -73,6 +73,10 @@ export abstract class ElementwiseOptimizer extends Optimizer {
     }
   }
 
+  protected override stateKeys(_param: Parameter, group: ParamGroup): readonly string[] {
+    return this.ruleFor(group).stateNames;
+  }
+
   protected override makeState(
     param: Parameter,
     key: string,

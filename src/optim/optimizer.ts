@@ -207,6 +207,34 @@ export abstract class Optimizer {
     return created;
   }
 
+  /**
+   * Bytes of the GPU that the state takes once every trainable parameter has been updated.
+   * @returns null where that isn't known: a class of one's own that doesn't say its {@link stateKeys}, before its first step
+   */
+  stateBytes(): number | null {
+    let bytes = 0;
+    for (const group of this.paramGroups)
+      for (const param of group.params) {
+        if (!param.requiresGrad) continue;
+        const keys = this.stateKeys(param, group);
+        if (keys === null) return this.#heldBytes();
+        for (const key of keys) bytes += 4 * this.stateShape(param, key).reduce((a, b) => a * b, 1);
+      }
+    return bytes;
+  }
+
+  #heldBytes(): number | null {
+    let bytes = 0;
+    for (const state of this.state.values())
+      for (const value of state.values()) if (value && typeof value !== 'number') bytes += 4 * value.size;
+    return this.state.size > 0 ? bytes : null;
+  }
+
+  /** Keys of the tensors that a parameter's state will have; null: unknown. */
+  protected stateKeys(_param: Parameter, _group: ParamGroup): readonly string[] | null {
+    return null;
+  }
+
   /** PyTorch's shape of a state tensor; its layout is the parameter's. */
   protected stateShape(param: Parameter, _key: string): readonly number[] {
     return param.shape;

@@ -4,11 +4,10 @@ import type { Parameter } from '../nn/parameter.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { RunListener } from '../util/runEvents.ts';
-import { onIdle, type PlanBytes, type Tensor } from '../gpu/index.ts';
+import { onIdle, type Tensor } from '../gpu/index.ts';
 import { type GenericStage, Hook, STAGES, type Stage } from './hooks/hook.ts';
 import { LogBuffer, type LogBufferState, type LogVars } from './logBuffer.ts';
 import type { Logger } from './logger.ts';
-import { memoryBudget } from './memoryBudget.ts';
 import { getPriority, priorityLabel } from './priority.ts';
 import { QueuePace } from './queuePace.ts';
 import { RunControl } from './runControl.ts';
@@ -29,8 +28,8 @@ export interface RunnableModel {
   readonly CLASSES?: readonly string[] | null;
   train(mode?: boolean): unknown;
   eval(): unknown;
-  /** Get ready for a step of the current mode. @returns what it needs when it was planned anew, else null */
-  prepareStep?(batch: never): Promise<PlanBytes | null>;
+  /** Get ready for a step of the current mode. */
+  prepareStep?(batch: never): Promise<unknown>;
   /** Called where an epoch begins: hooks may have changed the model since the last one. */
   recheckSteps?(): void;
   trainStep(batch: never): StepOutputs;
@@ -288,11 +287,7 @@ export abstract class BaseRunner {
 
   /** One step of the model in the current mode; its losses go to the log buffer. */
   protected async step(batch: unknown): Promise<void> {
-    const plan = await this.model.prepareStep?.(batch as never);
-    if (plan) {
-      const budget = memoryBudget(plan, this.optimizer);
-      this.onEvent({ name: 'run.planned', mode: this.mode, budget });
-    }
+    await this.model.prepareStep?.(batch as never);
     this.outputs =
       this.mode === 'train' ? this.model.trainStep(batch as never) : this.model.valStep(batch as never);
     this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);

@@ -64,6 +64,8 @@ export interface StepMode {
   readonly eager?: boolean;
   /** Told once when a step can't be compiled. */
   readonly onFallback?: (step: string, reason: string) => void;
+  /** Told when a step of a new kind or shape was planned: what all steps hold from then on. */
+  readonly onPlanned?: (step: StepKind, bytes: PlanBytes) => void;
 }
 
 export abstract class BaseDetector extends Module implements Detector {
@@ -74,6 +76,7 @@ export abstract class BaseDetector extends Module implements Detector {
   /** Which trainable parameters the loss depends on, by the step's signature. */
   readonly #reached = new Map<string, readonly boolean[]>();
   #steps = this.#makeSteps({});
+  #onPlanned: StepMode['onPlanned'];
 
   /** @param img float32 [B, H, W, C]; borrowed @returns losses, new tensors inside the caller's tidy */
   protected abstract forwardTrain(img: Tensor, batch: TrainBatch): Losses;
@@ -84,6 +87,7 @@ export abstract class BaseDetector extends Module implements Detector {
   setStepMode(mode: StepMode): void {
     this.#disposeSteps();
     this.#steps = this.#makeSteps(mode);
+    this.#onPlanned = mode.onPlanned;
   }
 
   /**
@@ -143,7 +147,9 @@ export abstract class BaseDetector extends Module implements Detector {
   async #prepare<K extends StepKind>(kind: K, batch: BatchOf<K>): Promise<PlanBytes | null> {
     this.#noticeChanges();
     try {
-      return await this.#steps[kind].prepare(batch);
+      const bytes = await this.#steps[kind].prepare(batch);
+      if (bytes) this.#onPlanned?.(kind, bytes);
+      return bytes;
     } catch (error) {
       throw named(error, kind, batch);
     }
