@@ -39,9 +39,8 @@ export {
   clearTensors,
   copyTensors,
   createArena,
-  maxArenaSize,
+  maxPartSize,
   packTensors,
-  paddedSize,
   wholeOf,
   type Arena,
 } from './arena.ts';
