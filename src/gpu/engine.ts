@@ -1,6 +1,7 @@
 // The GPU device and its life: asked for with the limits training needs, handed to tfjs as its 'webgpu' backend, and
 // watched for loss, out-of-memory and validation errors.
 import { DeviceError } from '../errors/index.ts';
+import { adapterKey, adapterName, isSoftwareAdapter } from './adapterName.ts';
 import { deviceLost, noAdapter, outOfMemory, webgpuMissing } from './deviceErrors.ts';
 import { EngineBackend } from './backend.ts';
 import { registerTapeKernels } from './ops/tapeKernels.ts';
@@ -8,8 +9,10 @@ import { tf } from './tfjs.ts';
 
 /** What the chip in the page and the first log lines say about the GPU. */
 export interface AdapterInfo {
-  /** Best name the browser tells, such as `NVIDIA H100` or `llvmpipe (LLVM 19.1.7, 256 bits)`. */
+  /** Best name that is told, such as `NVIDIA H100 80GB HBM3` or `llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)`. */
   readonly name: string;
+  /** Everything that tells it from others, its driver too; for what is remembered of it. */
+  readonly key: string;
   readonly vendor: string;
   readonly architecture: string;
   /** True when the "GPU" is a program on the CPU: training works, but slowly. */
@@ -49,7 +52,7 @@ export interface EngineHandle {
   fail(error: DeviceError): void;
 }
 
-const WANTED_FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
+const WANTED_FEATURES = ['timestamp-query', 'subgroups'] as const;
 const RAISED_LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -199,17 +202,14 @@ function dropBackend(): void {
 }
 
 function describe(adapter: GPUAdapter, device: GPUDevice): AdapterInfo {
-  const { vendor, architecture, device: part, description } = adapter.info;
-  const name =
-    [description, part, `${vendor} ${architecture}`].find((text) => text.trim() !== '') ?? 'unknown adapter';
+  const { info } = adapter;
   const { limits } = device;
   return {
-    name: name.trim(),
-    vendor,
-    architecture,
-    isSoftware: /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(
-      [vendor, architecture, part, description].join(' '),
-    ),
+    name: adapterName(info),
+    key: adapterKey(info),
+    vendor: info.vendor,
+    architecture: info.architecture,
+    isSoftware: isSoftwareAdapter(info),
     features: [...device.features].sort(),
     limits: {
       maxBufferBytes: limits.maxBufferSize,
