@@ -28,6 +28,22 @@ test('conv2d variants: the plain one is always there, the others where they appl
   expect(names(oddGroups, LAVAPIPE)).toEqual(['plain', 'tiled']);
 });
 
+test('conv2d variants: what divides whole numbers as floats is left out beyond 2^22 of them', () => {
+  const names = (shape: ConvShape, kind: ConvKind): string[] =>
+    variants(kind, shape, LAVAPIPE).map(({ name }) => name);
+  // A strip is 12 x 4 pixels, a thread of the filter gradient takes rows.
+  const many = shapeOf([2 ** 22, 1, 1, 4], [1, 1, 1, 4], { groups: 4 });
+  expect(names(many, 'forward')).toEqual(['plain']);
+  expect(names(many, 'inputGrad')).toEqual(['plain']);
+  expect(names(many, 'filterGrad')).toEqual(['plain', 'depthwise']);
+  expect(choose('forward', many, LAVAPIPE)).toBe('plain');
+  expect(choose('forward', many, GPU)).toBe('plain');
+  const large = shapeOf([8, 2048, 2048, 4], [3, 3, 1, 4], { groups: 4, padding: [1, 1] });
+  expect(names(large, 'forward')).toEqual(['plain', 'depthwise']);
+  const pixels = shapeOf([1, 2048, 2048, 4], [1, 1, 4, 4]);
+  expect(names(pixels, 'forward')).toEqual(['plain', 'tiled']);
+});
+
 test('conv2d variants: lanes on software adapters, tiles on GPUs', () => {
   expect(choose('forward', wide, LAVAPIPE)).toBe('lanes x16');
   expect(choose('forward', wide, GPU)).toBe('tiled');
