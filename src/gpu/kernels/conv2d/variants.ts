@@ -214,11 +214,12 @@ function tiled({ kind, shape, epilogue, split }: Part): ConvVariant {
   return { name, program, grid: wideGrid(channels, others), uniforms: convUniforms(shape, others) };
 }
 
-/** None where there are more strips than its threads can be divided into. */
+/** None where there are more strips, or pictures, than its threads can be divided into. */
 function depthwise({ kind, shape, epilogue, split }: Part): ConvVariant[] {
   const name = 'depthwise';
   if (kind === 'filterGrad') {
     const { splits, rowsPerSplit } = split;
+    if (Math.max(splits, shape.batch) > MAX_QUOTIENT) return [];
     const threads = depthwiseFilterGradThreads(shape) * splits;
     const uniforms = convUniforms(shape, threads, rowsPerSplit);
     return [{ name, program: depthwiseFilterGrad(shape), grid: spread(threads / 64), uniforms }];
