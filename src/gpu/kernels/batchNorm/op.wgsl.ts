@@ -84,8 +84,8 @@ export function joinStatsProgram(isVec: boolean, hasRunning: boolean): Program {
     source:
       () => `${bindings({ means: T, m2s: T }, writes, hasRunning ? `${UNIFORMS}, ${RUNNING}` : UNIFORMS)}
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let s = id.x;
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) local: u32) {
+  let s = (wg.x + wg.y * grid.x) * 64u + local;
   if (s >= u.size) { return; }
   var total = 0.0;
   var m = ${T}();
