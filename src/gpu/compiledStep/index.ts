@@ -1,6 +1,8 @@
 // The compiled step: what a training step does on the GPU is recorded once per shape signature, without running it, and
 // replayed from then on with static buffers and bind groups. Compiled and eager give the same bits: the same dispatches
-// run in the same order.
+// run in the same order. An iteration of a run makes two submits: the step, and behind it the few dispatches of the
+// optimizer, its clipping and the averages of the weights, which are no part of the recording. New hyper-parameters are
+// written to their buffer without a submit of their own.
 import { handleOrThrow } from '../engine.ts';
 import { activeRecorder, NotRecordable } from '../recorder.ts';
 import type { Tensor } from '../tfjs.ts';
