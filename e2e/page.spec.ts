@@ -52,13 +52,17 @@ test('the theme is chosen once and kept', async ({ page }) => {
   await expect(page.locator('.monaco-editor').first()).toHaveCSS('background-color', 'rgb(27, 31, 35)');
 });
 
-test('nothing on the page is wider than a phone', async ({ page }) => {
+test('on a phone nothing is wider than the page, and every panel can be used', async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   const app = new TabtrainPage(page);
   await app.open();
   const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   expect(widths[0]).toBe(widths[1]);
   for (const button of ['Train', 'Import data']) await expect(app.button(button)).toBeInViewport();
+  await app.openFile('retinanet_r18_bccd.py');
+  await expect(app.editor.getByRole('heading', { name: 'retinanet_r18_bccd.py' })).toBeVisible();
+  for (const panel of [app.editor, app.files, app.runs, app.log])
+    expect((await panel.boundingBox())?.height).toBeGreaterThan(120);
 });
 
 test('a dialog keeps the focus, closes with Escape and gives the focus back', async ({ page }) => {

@@ -19,8 +19,9 @@ import { runLbfgs, type LbfgsCase } from './optimizersLbfgs.ts';
 import { failed, passed, skipped, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';
 
 /**
- * Relative to the largest value of a tensor. float32 values that are farther from PyTorch's float32 must be no farther from its
- * float64 than PyTorch's float32 is.
+ * Relative to the largest value that a tensor has held so far: one that passes near zero keeps the rounding errors of its
+ * values before. float32 values that are farther from PyTorch's float32 must be no farther from its float64 than
+ * PyTorch's float32 is.
  */
 const TOLERANCE = { float32: 1e-6, float64: 1e-12 } as const;
 
@@ -81,10 +82,12 @@ async function runCase(one: OptimizerCase, inputs: Inputs): Promise<ParityOutcom
 async function runDense(one: OptimizerCase, inputs: Inputs): Promise<ParityOutcome> {
   const { float32, float64 } = one;
   if (!float32 || !float64) return failed('the case lacks float32 or float64 values');
+  const held = heldValues(one, inputs);
+  const single: Goal = { wanted: float32, exact: float64, held };
   return (
-    runReference(one, inputs, 'float64', { wanted: float64, exact: float64 }) ??
-    runReference(one, inputs, 'float32', { wanted: float32, exact: float64 }) ??
-    (await runGpu(one, inputs, { wanted: float32, exact: float64 })) ??
+    runReference(one, inputs, 'float64', { wanted: float64, exact: float64, held }) ??
+    runReference(one, inputs, 'float32', single) ??
+    (await runGpu(one, inputs, single)) ??
     passed
   );
 }
@@ -169,6 +172,26 @@ function isNone(one: OptimizerCase, step: number, index: number): boolean {
 interface Goal {
   readonly wanted: Expected;
   readonly exact: Expected;
+  readonly held: readonly HeldValues[];
+}
+
+/** The largest absolute value that each tensor has held up to a step. */
+interface HeldValues {
+  readonly parameters: readonly number[];
+  /** In the order of the state dict. */
+  readonly state: readonly number[];
+}
+
+/** By step, of the specification in float64. */
+function heldValues(one: OptimizerCase, inputs: Inputs): HeldValues[] {
+  let held: HeldValues = { parameters: inputs.init.map(largest), state: [] };
+  const grow = (before: readonly number[], tensors: readonly (readonly number[])[]): number[] =>
+    tensors.map((values, i) => Math.max(before[i] ?? 0, largest(values)));
+  return [...referenceSteps(one, inputs, 'float64')].map(({ got, state }) => {
+    const { tensors } = splitTensors(state);
+    held = { parameters: grow(held.parameters, got), state: grow(held.state, tensors) };
+    return held;
+  });
 }
 
 function runReference(
@@ -177,6 +200,18 @@ function runReference(
   dtype: 'float32' | 'float64',
   goal: Goal,
 ): ParityOutcome | undefined {
+  for (const result of referenceSteps(one, inputs, dtype)) {
+    const difference = diffStep(`${dtype} step ${result.step}`, result, goal, TOLERANCE[dtype]);
+    if (difference) return difference;
+  }
+  return undefined;
+}
+
+function* referenceSteps(
+  one: OptimizerCase,
+  inputs: Inputs,
+  dtype: 'float32' | 'float64',
+): Generator<StepResult> {
   const Floats = dtype === 'float32' ? Float32Array : Float64Array;
   const parameters = makeParameters(inputs);
   const optimizer = build(one, parameters);
@@ -188,11 +223,8 @@ function runReference(
     );
     referenceStep(optimizer, values, grads, states);
     const got = parameters.map((p) => Array.from(values.get(p) ?? []));
-    const state = stateAt(step, goal.wanted) && referenceState(optimizer, states, dtype);
-    const difference = diffStep(`${dtype} step ${step}`, { step, got, state }, goal, TOLERANCE[dtype]);
-    if (difference) return difference;
+    yield { step, got, state: referenceState(optimizer, states, dtype) };
   }
-  return undefined;
 }
 
 async function runGpu(one: OptimizerCase, inputs: Inputs, goal: Goal): Promise<ParityOutcome | undefined> {
@@ -232,15 +264,17 @@ interface StepResult {
 function diffStep(
   where: string,
   { step, got, state }: StepResult,
-  { wanted, exact }: Goal,
+  { wanted, exact, held }: Goal,
   tolerance: number,
 ): ParityOutcome | undefined {
+  const allowed = (values: readonly number[]): number[] => values.map((value) => tolerance * value);
+  const [now, ideal] = [wanted.params_after_step[step], exact.params_after_step[step]];
   const wantedState = stateAt(step, wanted);
   return (
-    diffTensors(where, got, wanted.params_after_step[step], exact.params_after_step[step], tolerance) ??
+    diffTensors(where, got, now, ideal, allowed(held[step].parameters)) ??
     (wantedState === undefined
       ? undefined
-      : diffState(`${where} state`, state, wantedState, stateAt(step, exact), tolerance))
+      : diffState(`${where} state`, state, wantedState, stateAt(step, exact), allowed(held[step].state)))
   );
 }
 
@@ -297,18 +331,19 @@ function distance(a: readonly number[], b: readonly number[]): number {
   return Math.max(0, ...a.map((value, i) => (Object.is(value, b[i]) ? 0 : Math.abs(value - b[i]))));
 }
 
-/** Compare tensors, each by its own largest value. */
+const largest = (values: readonly number[]): number => Math.max(0, ...values.map(Math.abs));
+
+/** Compare tensors. @param allowed distance of each */
 function diffTensors(
   where: string,
   got: readonly (readonly number[])[],
   wanted: readonly (readonly number[])[],
   exact: readonly (readonly number[])[],
-  tolerance: number,
+  allowed: readonly number[],
 ): ParityOutcome | undefined {
   for (let i = 0; i < wanted.length; i++) {
     if (got[i].length !== wanted[i].length) return failed(`${where} tensor ${i}: wrong size`);
-    const allowed = tolerance * Math.max(...wanted[i].map(Math.abs));
-    if (distance(got[i], wanted[i]) <= allowed) continue;
+    if (distance(got[i], wanted[i]) <= allowed[i]) continue;
     if (distance(got[i], exact[i]) <= distance(wanted[i], exact[i])) continue;
     return failed(
       `${where} tensor ${i}: got ${got[i].join()}, wanted ${wanted[i].join()}, exact ${exact[i].join()}`,
@@ -317,17 +352,17 @@ function diffTensors(
   return undefined;
 }
 
-/** Compare state dicts: tensors by their own largest value, all else and the keys' order as they are. */
+/** Compare state dicts: tensors by the distances `allowed`, all else and the keys' order as they are. */
 function diffState(
   where: string,
   got: unknown,
   wanted: unknown,
   exact: unknown,
-  tolerance: number,
+  allowed: readonly number[],
 ): ParityOutcome | undefined {
   const [a, b, c] = [got, wanted, exact].map((state) => splitTensors(decodeValue(state)));
   return (
-    diffNumbers(where, a.rest, b.rest, 0) ?? diffTensors(where, a.tensors, b.tensors, c.tensors, tolerance)
+    diffNumbers(where, a.rest, b.rest, 0) ?? diffTensors(where, a.tensors, b.tensors, c.tensors, allowed)
   );
 }
 

@@ -1,5 +1,6 @@
 // The passes that batch norm and group norm are made of.
 import { invariant } from '../../../errors/index.ts';
+import { handleOrThrow } from '../../engine.ts';
 import { emptyTensor, runProgram, spread, type Program } from '../../program.ts';
 import { tf, type Tensor } from '../../tfjs.ts';
 import type { Activation } from '../activation.ts';
@@ -54,7 +55,10 @@ export interface GradSums {
 
 // Chunks that keep a device busy without making the joining pass long.
 const CHUNKS = 128;
+// A writing thread loads the values of its channels once: a software adapter, whose loads are dear, gives it more rows.
 const ROWS_PER_WRITER = 8;
+const SOFTWARE_ROWS_PER_WRITER = 64;
+const SOFTWARE_WRITERS = 1024;
 
 /** @param samples 1 for batch norm, the batch size for group norm. */
 export function normPlan(
@@ -88,6 +92,13 @@ function run(
     areUniformsStatic: true,
     grid: spread(size / 64),
   });
+}
+
+function rowsPerWriter({ isVec, samples, rows, channels }: NormPlan): number {
+  if (!handleOrThrow().info.isSoftware) return ROWS_PER_WRITER;
+  const columns = isVec ? channels / 4 : channels;
+  const fair = Math.ceil((samples * rows * columns) / SOFTWARE_WRITERS);
+  return Math.min(Math.max(fair, ROWS_PER_WRITER), SOFTWARE_ROWS_PER_WRITER);
 }
 
 const chunksOf = (plan: NormPlan): number => Math.ceil(plan.rows / plan.rowsPerChunk);
@@ -127,7 +138,7 @@ export function normalise(
   const y = emptyTensor(x.shape);
   const program = normaliseProgram(plan.isVec, plan.activation, residual !== null);
   const reads = [x, moments.mean, moments.variance, gamma, beta, ...(residual ? [residual] : [])];
-  run(plan, program, ROWS_PER_WRITER, reads, [y]);
+  run(plan, program, rowsPerWriter(plan), reads, [y]);
   return y;
 }
 
@@ -136,7 +147,7 @@ export function frozenGrad(plan: NormPlan, dy: Tensor, variance: Tensor, gamma: 
   const dx = emptyTensor(dy.shape);
   const { activation } = plan;
   const program = frozenGradProgram(plan.isVec, activation);
-  run(plan, program, ROWS_PER_WRITER, [dy, variance, gamma, ...(activation ? [y] : [])], [dx]);
+  run(plan, program, rowsPerWriter(plan), [dy, variance, gamma, ...(activation ? [y] : [])], [dx]);
   return dx;
 }
 
@@ -186,6 +197,6 @@ export function inputGrad(
 ): Tensor {
   const dx = emptyTensor(dy.shape);
   const program = inputGradProgram(plan.isVec, plan.activation, statistics);
-  run(plan, program, ROWS_PER_WRITER, [dy, ...saved, ...(pairs ? [pairs] : [])], [dx]);
+  run(plan, program, rowsPerWriter(plan), [dy, ...saved, ...(pairs ? [pairs] : [])], [dx]);
   return dx;
 }
