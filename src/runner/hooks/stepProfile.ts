@@ -91,7 +91,8 @@ export class StepProfileHook extends Hook {
       ops: joinByOp(rows, iters),
     };
     const count = iters < asked ? `${iters} of ${asked}` : `${iters}`;
-    runner.logger.info(`Profile of ${count} iterations\n${profileTable(profile)}`);
+    const unit = asked === 1 ? 'iteration' : 'iterations';
+    runner.logger.info(`Profile of ${count} ${unit}\n${profileTable(profile)}`);
     runner.onEvent({ name: 'run.profiled', profile });
   }
 }
