@@ -1,11 +1,12 @@
 // GFLOP/s of every convolution of the step suite's nets, part by part, against the best matrix product on the same
 // adapter. Times are GPU timestamps, the best of several rounds that alternate between kernels; beside them the process's
-// CPU time, which tells more on a software adapter whose cores are shared.
+// CPU time, which tells more on a software adapter whose cores are shared. Then the ops that move memory (suites/ops.ts).
 import type { ConvShape } from '../src/gpu/kernels/conv2d/shape.ts';
 import type { Tensor } from '../src/gpu/index.ts';
 import { NETS } from './nets/index.ts';
 import type { NetSpec } from './nets/netSpec.ts';
 import { markdownTable, type Cell } from './report.ts';
+import { measureOps } from './suites/ops.ts';
 import { progress, type SuiteOptions, type SuiteResult } from './suites/suite.ts';
 
 const DEFAULT_ROUNDS = 5;
@@ -26,14 +27,14 @@ interface Entry {
   programs: string;
 }
 
-/** Runs in this process: nothing but our own engine is measured. */
-export async function kernelsSuite(options: Pick<SuiteOptions, 'nets' | 'steps'>): Promise<SuiteResult> {
+/** Convolutions run in this process: nothing but our own engine is measured. */
+export async function kernelsSuite(options: SuiteOptions): Promise<SuiteResult> {
   const gpu = await import('../src/gpu/index.ts');
   const conv = await import('../src/gpu/kernels/conv2d/op.ts');
   const { matMulForward } = await import('../src/gpu/kernels/matMul/op.ts');
   const { installNodeGpu } = await import('../src/gpu/nodeGpu.ts');
   await installNodeGpu();
-  const { name: adapter } = await gpu.initEngine();
+  const { name: adapter, isSoftware } = await gpu.initEngine();
   const random = (shape: readonly number[]): Tensor =>
     gpu.tensor(
       Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 0.37)),
@@ -81,7 +82,15 @@ export async function kernelsSuite(options: Pick<SuiteOptions, 'nets' | 'steps'>
     }
   }
   const rows = [...entries.map((e) => rowOf(e, entries)), ...totals(entries)];
-  return { rows, text: table(rows), adapter, failures: [] };
+  // Their contenders have threads and devices of their own.
+  gpu.disposeEngine();
+  const ops = await measureOps(options, isSoftware);
+  return {
+    rows: [...rows, ...ops.rows],
+    text: `${table(rows)}\n\n${ops.text}`,
+    adapter,
+    failures: ops.failures,
+  };
 }
 
 function entry(

@@ -7,11 +7,13 @@ import { idle, lossAndGrads, netParameters, update } from './eager.ts';
 
 export async function compiled(adapter: string): Promise<Contender> {
   await gpu.initEngine();
-  return { about: `tabtrain, compiled step, ${adapter}`, load: async (job) => load(job) };
+  return { about: `tabtrain, compiled step, ${adapter}`, load };
 }
 
-function load(job: Job): Stepper {
-  if (job.kind !== 'net') throw new Error('an optimizer alone is not compiled');
+async function load(job: Job): Promise<Stepper> {
+  if (job.kind !== 'net') throw new Error('only whole steps are compiled');
+  // As a run does: variants are measured on a GPU, and chosen by rule on a software adapter.
+  if (!gpu.adapterInfo().isSoftware) gpu.setVariantTuning({ isDeterministic: false });
   return netStepper(job.net);
 }
 
@@ -20,7 +22,7 @@ interface StepArgs {
   readonly image: Float32Array;
 }
 
-function netStepper(net: NetSpec): Stepper {
+async function netStepper(net: NetSpec): Promise<Stepper> {
   const params = netParameters(net);
   const optimizer = new SGD({ params, lr: LR, momentum: MOMENTUM });
   // As a run does: the step writes the gradients where the optimizer reads them.
@@ -38,6 +40,8 @@ function netStepper(net: NetSpec): Stepper {
     },
   });
   let loss: gpu.Tensor | null = null;
+  // Pipelines are compiled side by side, buffers made.
+  await step.prepare({ image });
   return {
     step() {
       loss?.dispose();

@@ -10,10 +10,18 @@ export interface OptimizerJob {
   readonly shapes: readonly (readonly number[])[];
 }
 
-/** What is measured: a training step of a net, or an optimizer's step alone. `matmul` ignores it. */
+/** One op, several times in a row. */
+export interface OpJob {
+  /** Of `OPS`. */
+  readonly op: string;
+  readonly repeats: number;
+}
+
+/** What is measured: a training step of a net, an optimizer's step alone, or an op. `matmul` ignores it. */
 export type Job =
   | { readonly kind: 'net'; readonly net: NetSpec }
-  | { readonly kind: 'optimizer'; readonly optimizer: OptimizerJob };
+  | { readonly kind: 'optimizer'; readonly optimizer: OptimizerJob }
+  | ({ readonly kind: 'op' } & OpJob);
 
 export type Request =
   | { readonly do: 'load'; readonly job: Job }

@@ -1,17 +1,16 @@
 // What the contenders of this thread share: WebGPU on the globals, counted buffers and dispatches, waiting.
 import { availableParallelism } from 'node:os';
+import { adapterName, isSoftwareAdapter, type AdapterFacts } from '../../src/gpu/adapterName.ts';
 import type { Report } from './contender.ts';
 
-const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software/i;
-
-let adapterName = '';
+let facts: AdapterFacts | null = null;
 
 // Dawn's GPU object must stay referenced for as long as anything made from it is used.
 let gpu: GPU | null = null;
 
 /**
- * Put WebGPU on the globals and begin to count. The main thread has chosen the driver. Nothing of ours is imported here:
- * our engine replaces kernels of tfjs, which has to stay as it comes for its own sake.
+ * Put WebGPU on the globals and begin to count. The main thread has chosen the driver. Nothing of our engine is imported here:
+ * it replaces kernels of tfjs, which has to stay as it comes for its own sake.
  *
  * @returns the adapter's name
  */
@@ -26,14 +25,13 @@ export async function startDevice(): Promise<string> {
   countDispatches();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new Error('no adapter');
-  const { description, device, vendor } = adapter.info;
-  adapterName = [description, device, vendor].find((text) => text.trim() !== '')?.trim() ?? 'unknown adapter';
-  return adapterName;
+  facts = adapter.info;
+  return adapterName(facts);
 }
 
 /** True when the adapter is a program on the CPU. */
 export function isSoftware(): boolean {
-  return SOFTWARE.test(adapterName);
+  return facts !== null && isSoftwareAdapter(facts);
 }
 
 let live = 0;

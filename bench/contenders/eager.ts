@@ -21,6 +21,7 @@ import {
   type Stepper,
 } from './contender.ts';
 import { paced } from './device.ts';
+import { opStepper } from './engineOps.ts';
 
 export async function eager(adapter: string): Promise<Contender> {
   await gpu.initEngine();
@@ -33,6 +34,8 @@ function load(job: Job): Stepper {
       return netStepper(job.net);
     case 'optimizer':
       return optimizerStepper(job.optimizer);
+    case 'op':
+      return opStepper(job);
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../nets/netSpec.ts';
 import { optimizerGrads, optimizerValues, type Contender, type Job, type Stepper } from './contender.ts';
 import { paced } from './device.ts';
+import { opStepper } from './tfjsOps.ts';
 
 /** @throws Error when tfjs didn't start its WebGPU backend (it falls back silently) */
 export async function stockTfjs(adapter: string): Promise<Contender> {
@@ -28,6 +29,8 @@ function load(job: Job): Stepper {
       return netStepper(job.net);
     case 'optimizer':
       return optimizerStepper(job.optimizer.shapes, job.optimizer.rule);
+    case 'op':
+      return opStepper(job, submit, idle);
   }
 }
 

@@ -43,9 +43,14 @@ export async function scalingSuite(options: SuiteOptions): Promise<SuiteResult> 
       abouts.push(...results.map(({ loaded }) => loaded));
       rows.push(rowOf(axis, value, results));
     }
-  if (names.includes('compiled')) rows.push(await heldOverSteps('compiled', options));
+  const failures: string[] = [];
+  if (names.includes('compiled')) {
+    const held = await heldOverSteps('compiled', options);
+    rows.push(held);
+    failures.push(...growth(held));
+  }
   const absent = [...missing].map(([name, why]) => `- ${name}: no number, ${why}`);
-  return { rows, text: [table(rows, names), ...absent].join('\n'), adapter: adapterOf(abouts), failures: [] };
+  return { rows, text: [table(rows, names), ...absent].join('\n'), adapter: adapterOf(abouts), failures };
 }
 
 /** What a contender holds after 10 steps and after 1,000. */
@@ -74,6 +79,18 @@ async function heldOverSteps(
   } finally {
     await peer.close();
   }
+}
+
+/** What a thousand steps must not do. */
+function growth(held: Readonly<Record<string, unknown>>): string[] {
+  return ['tensors', 'live_bytes'].flatMap((what) => {
+    const [early, late] = [held[`${what}_after_10`], held[`${what}_after_1000`]];
+    // Fewer is fine: garbage is collected at its own time.
+    if (typeof early === 'number' && typeof late === 'number' && late <= early) return [];
+    return [
+      `${String(held.contender)}: ${what} went from ${String(early)} after 10 steps to ${String(late)} after 1,000`,
+    ];
+  });
 }
 
 function rowOf(axis: string, value: number, results: readonly Result[]): Record<string, unknown> {

@@ -35,7 +35,7 @@ test('measured choices are on disk while the run goes on, and the next run measu
     await expect.poll(() => fs.list('cache')).toHaveLength(1);
     const [{ name }] = await fs.list('cache');
     const text = await fs.readText(`cache/${name}`);
-    expect(JSON.parse(text)).toMatchObject({ version: 1, choices });
+    expect(JSON.parse(text)).toMatchObject({ version: 1, adapter: gpu.adapterInfo().key, choices });
 
     const endSecond = await useKernelChoices(fs, options);
     expect(gpu.variantChoices()).toEqual(choices);

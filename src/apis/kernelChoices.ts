@@ -23,6 +23,7 @@ export interface KernelOptions {
 
 interface KernelFile {
   readonly version: 1;
+  /** Its key: vendor, architecture, device and description. */
   readonly adapter: string;
   /** Variant names by kernel and shape. */
   readonly choices: Readonly<Record<string, string>>;
@@ -36,16 +37,16 @@ interface KernelFile {
  */
 export async function useKernelChoices(fs: FileSystem, options: KernelOptions): Promise<() => Promise<void>> {
   const { mode = 'auto', folder, isDeterministic } = options;
-  const { name, isSoftware } = adapterInfo();
+  const { key, isSoftware } = adapterInfo();
   setVariantChoices({});
   if (mode === 'rule' || (mode === 'auto' && isSoftware)) return () => Promise.resolve();
   const path =
     folder &&
-    `${folder}/kernels-${name.replaceAll(/\W+/g, '-')}${isDeterministic ? '-deterministic' : ''}.json`;
-  if (path) setVariantChoices(await readChoices(fs, path, name));
+    `${folder}/kernels-${key.replaceAll(/\W+/g, '-')}${isDeterministic ? '-deterministic' : ''}.json`;
+  if (path) setVariantChoices(await readChoices(fs, path, key));
   let written = Promise.resolve();
   const keep = (choices: Readonly<Record<string, string>>): void => {
-    const file: KernelFile = { version: 1, adapter: name, choices };
+    const file: KernelFile = { version: 1, adapter: key, choices };
     // What can't be kept is measured again by the next run.
     if (path)
       written = written

@@ -3,7 +3,7 @@
 import { isDict } from '../lang/plain.ts';
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
-import { adapterInfo, endProfilePasses, initEngine, type AdapterInfo } from '../gpu/index.ts';
+import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { BuildContext, type RunServices } from '../registry/buildContext.ts';
@@ -11,7 +11,7 @@ import { readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.
 import { buildRunner } from '../runner/buildRunner.ts';
 import type { BaseRunner, BatchLoader, Workflow } from '../runner/baseRunner.ts';
 import { createLogger, type Logger } from '../runner/logger.ts';
-import { describeBudget } from '../runner/memoryBudget.ts';
+import { describeBudget, memoryBudget } from '../runner/memoryBudget.ts';
 import type { RunControl } from '../runner/runControl.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
@@ -350,7 +350,15 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   model.setStepMode({
     eager: options.eager,
     onFallback: (step, reason) => {
-      warn(`the ${step} step can't be compiled because of ${reason}: it runs op by op from here on`);
+      warn(
+        `the ${step} step can't be compiled because of ${reason}: it runs op by op from here on ` +
+          '(in code of your own, hand values that change over with stepInput)',
+      );
+    },
+    onPlanned: (mode, plan) => {
+      // What uploads and packing left in the pool would be no part of any sum.
+      trimMemory();
+      runner.onEvent({ name: 'run.planned', mode, budget: memoryBudget(plan, runner) });
     },
   });
   // Before the first step is recorded: it writes gradients to the places that this makes.

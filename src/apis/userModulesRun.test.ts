@@ -1,7 +1,7 @@
 // Runs with a person's own modules, end to end: the page's templates, trained with on generated pictures.
 
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { formatReport, toErrorReport } from '../errors/trainerError.ts';
 import { memory } from '../gpu/index.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
@@ -201,6 +201,41 @@ evaluation = dict(_delete_=True, ${evaluation})
     expect(without).not.toBe(text);
     const tiny = "data['val'] = dict(num_images=2)\ndel evaluation\n";
     expect(await run(tiny, { [`workspace/${base}`]: without })).toMatch(/Epoch\(val\) \[1\]\[2\]/);
+  });
+
+  test('a head whose loss takes a number of the batch: by stepInput it stays compiled, with the same losses', async () => {
+    const head = (
+      count: string,
+    ): string => `import { MODELS, RetinaHead, add, mul, onStep, scalar, stepInput } from 'tabtrain';
+import type { HeadOutputs, Losses, Tensor, TrainBatch } from 'tabtrain';
+
+const boxes = (batch: Omit<TrainBatch, 'img'>): number => batch.gtBboxes.reduce((n, b) => n + b.length / 4, 0);
+
+let steps = 0;
+
+@MODELS.registerModule()
+export class CountingHead extends RetinaHead {
+  override loss(outputs: HeadOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
+    onStep(() => console.log(\`step \${(steps += 1)}\`));
+    const count: Tensor = ${count};
+    return new Map([...super.loss(outputs, batch), ['loss_count', mul(add(count, 1), 0.25)]]);
+  }
+}
+`;
+    const log = async (count: string): Promise<string> =>
+      run(
+        `custom_imports = dict(imports='mine.head')\nmodel = dict(bbox_head=dict(type='CountingHead'))\ndata['train']['num_images'] = 8\n`,
+        { 'workspace/mine/head.ts': head(count) },
+      );
+    const steps = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    const right = await log('stepInput(batch, (b) => Float32Array.of(boxes(b)), [])');
+    expect(steps.mock.calls).toEqual([['step 1'], ['step 2'], ['step 3'], ['step 4']]);
+    expect(right).not.toContain("can't be compiled");
+    const wrong = await log('scalar(boxes(batch))');
+    expect(wrong).toContain("the train step can't be compiled because of");
+    expect(losses(wrong)).toEqual(losses(right));
+    expect(losses(right)).toHaveLength(4);
+    steps.mockRestore();
   });
 
   test('a constructor without call, or that returns no optimizer, is told at its name in the config', async () => {

@@ -1,4 +1,5 @@
-// Many tensors in one buffer: what is done to all parameters of a model is done to one tensor, in one dispatch.
+// Many tensors in a few buffers: what is done to all parameters of a model is done to one tensor, in one dispatch, or to
+// as few as the device can bind.
 import { invariant } from '../errors/index.ts';
 import { handleOrThrow } from './engine.ts';
 import { emptyTensor } from './program.ts';
@@ -8,45 +9,54 @@ import { tf, type Tensor } from './tfjs.ts';
 /** Elements of a block. Every part of an arena starts at a multiple of it, as a storage binding must (256 bytes). */
 export const BLOCK = 64;
 
-/** float32 tensors that lie in one buffer, in order; the gaps between them are zero at first. */
-export interface Arena {
+/** One buffer of an arena. */
+export interface ArenaChunk {
   /** float32 [size]: the whole buffer, gaps included. */
   readonly whole: Tensor;
-  readonly parts: readonly Tensor[];
-  /** Where each part starts, in elements. */
-  readonly offsets: readonly number[];
-  /** Elements, a multiple of {@link BLOCK}. */
+  /** Elements, a multiple of {@link BLOCK}; never more than a kernel can bind. */
   readonly size: number;
-  /** Free `whole`, and the parts if the arena made them; the buffer goes with the last tensor in it. */
+  /** Index of its first part. */
+  readonly first: number;
+  /** Where each of its parts starts, in elements. */
+  readonly offsets: readonly number[];
+}
+
+/** float32 tensors that lie in as few buffers as can be, in order; the gaps between them are zero at first. */
+export interface Arena {
+  readonly chunks: readonly ArenaChunk[];
+  readonly parts: readonly Tensor[];
+  /** Free the whole buffers' tensors, and the parts if the arena made them; a buffer goes with the last tensor in it. */
   dispose(): void;
 }
 
 /**
- * Move tensors into one buffer. Their handles stay valid and stay the caller's.
+ * Move tensors into an arena. Their handles stay valid and stay the caller's.
  *
- * @param tensors float32, not empty, no two of the same memory
+ * @param tensors float32, not empty, none larger than {@link maxPartSize}, no two of the same memory
  */
 export function packTensors(tensors: readonly Tensor[]): Arena {
   for (const { dtype, size } of tensors)
     invariant(dtype === 'float32' && size > 0, `${dtype} of ${size} elements in an arena`);
-  const { offsets, size } = layoutOf(tensors);
-  const whole = tf.keep(emptyTensor([size]));
-  handleOrThrow().backend.pack(4 * size, placesOf(tensors, offsets), whole);
-  return { whole, parts: [...tensors], offsets, size, dispose: () => whole.dispose() };
+  const { backend } = handleOrThrow();
+  const chunks = layoutOf(tensors);
+  for (const chunk of chunks) backend.pack(4 * chunk.size, placesOf(tensors, chunk), chunk.whole);
+  return { chunks, parts: [...tensors], dispose: () => tf.dispose(chunks.map(({ whole }) => whole)) };
 }
 
-/** Make tensors of zeros in one buffer. @param shapes none of them empty */
+/** Make tensors of zeros in an arena. @param shapes none of them empty or larger than {@link maxPartSize} */
 export function createArena(shapes: readonly (readonly number[])[]): Arena {
+  const { backend } = handleOrThrow();
   const parts = shapes.map((shape) => tf.keep(emptyTensor(shape)));
-  const { offsets, size } = layoutOf(parts);
-  const whole = tf.keep(emptyTensor([size]));
-  const places = [...placesOf(parts, offsets), { tensor: whole, offset: 0, size: 4 * size }];
-  handleOrThrow().backend.share(4 * size, places);
-  return { whole, parts, offsets, size, dispose: () => tf.dispose([whole, ...parts]) };
+  const chunks = layoutOf(parts);
+  for (const chunk of chunks) {
+    const whole = { tensor: chunk.whole, offset: 0, size: 4 * chunk.size };
+    backend.share(4 * chunk.size, [...placesOf(parts, chunk), whole]);
+  }
+  return { chunks, parts, dispose: () => tf.dispose([...chunks.map(({ whole }) => whole), ...parts]) };
 }
 
 /**
- * The whole arena that a part lies in, as a tensor.
+ * The whole buffer that a part of an arena lies in, as a tensor.
  *
  * @returns float32, the caller's; a new handle of the same memory
  */
@@ -60,32 +70,35 @@ export function wholeOf(part: Tensor): Tensor {
   return whole;
 }
 
-/** The largest arena that a kernel can take, in elements. */
-export function maxArenaSize(): number {
+/** The largest tensor that can be part of an arena, in elements. */
+export function maxPartSize(): number {
   const { maxStorageBufferBindingSize, maxBufferSize } = handleOrThrow().device.limits;
   return Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * BLOCK)) * BLOCK;
 }
 
-/** Elements that a part takes, its gap included. */
-export function paddedSize(size: number): number {
-  return Math.ceil(size / BLOCK) * BLOCK;
-}
-
-function layoutOf(tensors: readonly Tensor[]): { offsets: number[]; size: number } {
-  let size = 0;
-  const offsets = tensors.map((tensor) => {
-    const offset = size;
-    size += paddedSize(tensor.size);
-    return offset;
+/** Chunks for tensors in their order, each filled as far as a binding goes. */
+function layoutOf(tensors: readonly Tensor[]): ArenaChunk[] {
+  const limit = maxPartSize();
+  const chunks: { first: number; size: number; offsets: number[] }[] = [];
+  tensors.forEach(({ size }, i) => {
+    const padded = Math.ceil(size / BLOCK) * BLOCK;
+    invariant(padded <= limit, `a part of ${size} elements in an arena`);
+    let chunk = chunks.at(-1);
+    if (!chunk || chunk.size + padded > limit) chunks.push((chunk = { first: i, size: 0, offsets: [] }));
+    chunk.offsets.push(chunk.size);
+    chunk.size += padded;
   });
-  return { offsets, size };
+  return chunks.map((chunk) => ({ ...chunk, whole: tf.keep(emptyTensor([chunk.size])) }));
 }
 
 function placesOf(
   tensors: readonly Tensor[],
-  offsets: readonly number[],
+  { first, offsets }: ArenaChunk,
 ): { tensor: Tensor; offset: number; size: number }[] {
-  return tensors.map((tensor, i) => ({ tensor, offset: 4 * offsets[i], size: 4 * tensor.size }));
+  return offsets.map((offset, i) => {
+    const tensor = tensors[first + i];
+    return { tensor, offset: 4 * offset, size: 4 * tensor.size };
+  });
 }
 
 /** Copy tensors of the same size, in order, without a dispatch. No source may lie in its target's arena. */

@@ -1,6 +1,7 @@
-// One elementwise rule over all tensors of an arena in one dispatch, each tensor with its own hyper-parameters.
+// One elementwise rule over all tensors of an arena, a dispatch for each of its buffers; each tensor has its own
+// hyper-parameters.
 import { invariant } from '../errors/index.ts';
-import { BLOCK, writeWords, type Arena } from './arena.ts';
+import { BLOCK, writeWords, type Arena, type ArenaChunk } from './arena.ts';
 import { handleOrThrow } from './engine.ts';
 import { bindings, Bound, emptyTensor, runProgram, spread, type Program } from './program.ts';
 import { tf, type Tensor } from './tfjs.ts';
@@ -26,17 +27,23 @@ export interface ArenaUpdate {
 export const NO_ROW = -1;
 const SKIP = 0xffff_ffff;
 
+/** What one chunk of an arena is updated with. */
+interface ChunkRows {
+  /** int32: per block, row * 64 + its last element, or SKIP. */
+  readonly table: Tensor;
+  /** Of the updates that run with these rows. */
+  readonly bound: Bound;
+  isUsed: boolean;
+}
+
 /** Which row of hyper-parameters each part of an arena takes; on the GPU, written only where it changes. */
 export class ArenaRows {
   readonly fields: readonly string[];
   readonly #layout: Arena;
-  /** Per block of the arena: row * 64 + its last element, or SKIP. */
-  readonly #table: Tensor;
+  readonly #chunks: readonly ChunkRows[];
   #values: Tensor | null = null;
   #rowOfPart: Int32Array | null = null;
   #sent: Float32Array = new Float32Array();
-  /** Of the updates that run with these rows. */
-  readonly bound = new Bound();
 
   /**
    * @param layout any arena of the layout
@@ -45,7 +52,11 @@ export class ArenaRows {
   constructor(layout: Arena, fields: readonly string[]) {
     this.#layout = layout;
     this.fields = fields;
-    this.#table = tf.keep(emptyTensor([layout.size / BLOCK], 'int32'));
+    this.#chunks = layout.chunks.map(({ size }) => ({
+      table: tf.keep(emptyTensor([size / BLOCK], 'int32')),
+      bound: new Bound(),
+      isUsed: false,
+    }));
   }
 
   /**
@@ -55,7 +66,7 @@ export class ArenaRows {
   set(rowOfPart: Int32Array, values: ArrayLike<number>): void {
     const known = this.#rowOfPart;
     if (!known || rowOfPart.some((row, i) => row !== known[i])) {
-      writeWords(this.#table, this.#blocks(rowOfPart));
+      this.#layout.chunks.forEach((chunk, k) => this.#setChunk(chunk, this.#chunks[k], rowOfPart));
       this.#rowOfPart = rowOfPart.slice();
     }
     const next = this.#padded(values);
@@ -69,14 +80,19 @@ export class ArenaRows {
     this.#sent = next;
   }
 
-  /** The buffers that a dispatch reads. */
-  get tensors(): { table: Tensor; values: Tensor } {
+  /** The rows' numbers, which a dispatch reads. */
+  get values(): Tensor {
     invariant(this.#values, 'rows of an arena are used before they are set');
-    return { table: this.#table, values: this.#values };
+    return this.#values;
+  }
+
+  /** By chunk of the arena. */
+  get chunks(): readonly Readonly<ChunkRows>[] {
+    return this.#chunks;
   }
 
   dispose(): void {
-    tf.dispose([this.#table, ...(this.#values ? [this.#values] : [])]);
+    tf.dispose([...this.#chunks.map(({ table }) => table), ...(this.#values ? [this.#values] : [])]);
   }
 
   /** Rows of whole vectors: a software adapter loads four numbers at the price of one. */
@@ -89,17 +105,20 @@ export class ArenaRows {
     return padded;
   }
 
-  #blocks(rowOfPart: Int32Array): Uint32Array {
-    const table = new Uint32Array(this.#layout.size / BLOCK).fill(SKIP);
-    this.#layout.parts.forEach(({ size }, k) => {
-      const row = rowOfPart[k];
+  #setChunk({ size, first, offsets }: ArenaChunk, rows: ChunkRows, rowOfPart: Int32Array): void {
+    const words = new Uint32Array(size / BLOCK).fill(SKIP);
+    rows.isUsed = false;
+    offsets.forEach((offset, i) => {
+      const row = rowOfPart[first + i];
       if (row === NO_ROW) return;
-      const first = this.#layout.offsets[k] / BLOCK;
-      const count = Math.ceil(size / BLOCK);
-      table.fill(row * BLOCK + BLOCK - 1, first, first + count);
-      table[first + count - 1] = row * BLOCK + ((size - 1) % BLOCK);
+      rows.isUsed = true;
+      const { size: elements } = this.#layout.parts[first + i];
+      const start = offset / BLOCK;
+      const count = Math.ceil(elements / BLOCK);
+      words.fill(row * BLOCK + BLOCK - 1, start, start + count);
+      words[start + count - 1] = row * BLOCK + ((elements - 1) % BLOCK);
     });
-    return table;
+    writeWords(rows.table, words);
   }
 }
 
@@ -112,17 +131,31 @@ export function canUpdateArenas(count: number): boolean {
   return count + 2 <= handleOrThrow().device.limits.maxStorageBuffersPerShaderStage;
 }
 
-/** Run an update in one dispatch. */
+/** Run an update, in one dispatch for each chunk with a part that has a row. */
 export function updateArenas({ name, body, reads = {}, scalars = {}, writes, rows }: ArenaUpdate): void {
-  const { table, values } = rows.tensors;
-  const arenas = [...Object.values(reads), ...Object.values(writes)];
-  for (const { size } of arenas)
-    invariant(size === table.size * BLOCK, `update ${name}: an arena of another layout`);
-  runProgram(updateProgram(name, body, Object.keys(reads), Object.keys(scalars), Object.keys(writes), rows), {
-    reads: [...Object.values(reads).map(({ whole }) => whole), ...Object.values(scalars), table, values],
-    writes: Object.values(writes).map(({ whole }) => whole),
-    grid: spread((table.size * THREADS_PER_BLOCK) / 64),
-    bound: rows.bound,
+  const { values, chunks } = rows;
+  const program = updateProgram(
+    name,
+    body,
+    Object.keys(reads),
+    Object.keys(scalars),
+    Object.keys(writes),
+    rows,
+  );
+  chunks.forEach(({ table, bound, isUsed }, k) => {
+    if (!isUsed) return;
+    const wholesOf = (arenas: Readonly<Record<string, Arena>>): Tensor[] =>
+      Object.values(arenas).map((arena) => {
+        const { whole } = arena.chunks[k];
+        invariant(whole.size === table.size * BLOCK, `update ${name}: an arena of another layout`);
+        return whole;
+      });
+    runProgram(program, {
+      reads: [...wholesOf(reads), ...Object.values(scalars), table, values],
+      writes: wholesOf(writes),
+      grid: spread((table.size * THREADS_PER_BLOCK) / 64),
+      bound,
+    });
   });
 }
 

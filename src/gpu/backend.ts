@@ -1,6 +1,7 @@
 // tfjs's WebGPU backend, extended where training needs more: tensors that are parts of one shared buffer (packed
 // parameters), and dispatches that are recorded instead of run (the compiled step).
 import { invariant } from '../errors/index.ts';
+import { outOfMemory } from './deviceErrors.ts';
 import { activeRecorder, type DataId } from './recorder.ts';
 import { tf, WebGPUBackend, type Tensor, type TensorInfo } from './tfjs.ts';
 
@@ -194,7 +195,12 @@ export class EngineBackend extends Stock {
   override uploadToGPU(id: DataId): void {
     // While recording nothing is allocated: the plan finds a place for every tensor afterwards.
     if (activeRecorder()) return;
-    super.uploadToGPU(id);
+    try {
+      super.uploadToGPU(id);
+    } catch (error) {
+      // A buffer that comes with values is mapped at once: WebGPU throws where it has no memory for that.
+      throw error instanceof RangeError ? outOfMemory(error.message) : error;
+    }
   }
 
   override tensorToBinding(tensor: TensorInfo): GPUBindingResource {

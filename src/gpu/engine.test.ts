@@ -1,8 +1,13 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { DeviceError } from '../errors/index.ts';
 import { handleOrThrow } from './engine.ts';
 import * as gpu from './index.ts';
 import { testAdapter } from './testing/adapter.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 beforeAll(async () => {
   const info = await testAdapter();
@@ -21,6 +26,18 @@ test('read: returns what was uploaded, even when the caller reuses its array', a
   const t = gpu.tensor(values, [3]);
   values.fill(9);
   expect([...(await gpu.read(t))]).toEqual([1, 2, 3]);
+  t.dispose();
+});
+
+test('read: what was read and dropped is let go', async () => {
+  const t = gpu.ones([1024]);
+  const seen: WeakRef<ArrayBufferLike>[] = [];
+  for (let i = 0; i < 10; i++) seen.push(new WeakRef((await gpu.read(t)).buffer));
+  // A turn of its own: what was read in this one may still be on the stack.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  collectGarbage();
+  expect(seen.filter((ref) => ref.deref() !== undefined)).toEqual([]);
+  expect(handleOrThrow().waits.size).toBe(0);
   t.dispose();
 });
 

@@ -1,6 +1,7 @@
 // The GPU device and its life: asked for with the limits training needs, handed to tfjs as its 'webgpu' backend, and
 // watched for loss, out-of-memory and validation errors.
 import { DeviceError } from '../errors/index.ts';
+import { adapterKey, adapterName, isSoftwareAdapter } from './adapterName.ts';
 import { deviceLost, noAdapter, outOfMemory, webgpuMissing } from './deviceErrors.ts';
 import { EngineBackend } from './backend.ts';
 import { registerTapeKernels } from './ops/tapeKernels.ts';
@@ -8,8 +9,10 @@ import { tf } from './tfjs.ts';
 
 /** What the chip in the page and the first log lines say about the GPU. */
 export interface AdapterInfo {
-  /** Best name the browser tells, such as `NVIDIA H100` or `llvmpipe (LLVM 19.1.7, 256 bits)`. */
+  /** Best name that is told, such as `NVIDIA H100 80GB HBM3` or `llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)`. */
   readonly name: string;
+  /** Everything that tells it from others, its driver too; for what is remembered of it. */
+  readonly key: string;
   readonly vendor: string;
   readonly architecture: string;
   /** True when the "GPU" is a program on the CPU: training works, but slowly. */
@@ -40,12 +43,16 @@ export interface EngineHandle {
   readonly device: GPUDevice;
   readonly backend: EngineBackend;
   readonly info: AdapterInfo;
-  /** Settles (with the error as a value) when the device is lost or out of memory. */
-  readonly failed: Promise<DeviceError>;
+  /** Ends the waits that are open when the device is lost or out of memory. */
+  readonly waits: Set<(error: DeviceError) => void>;
+  /** Error scopes that have not answered yet: what they found is the cause of errors that come meanwhile. */
+  readonly scopes: Set<Promise<unknown>>;
   error: DeviceError | null;
+  /** Let the engine die of an error; only the first counts. */
+  fail(error: DeviceError): void;
 }
 
-const WANTED_FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
+const WANTED_FEATURES = ['timestamp-query', 'subgroups'] as const;
 const RAISED_LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -123,10 +130,9 @@ export async function orLost<T>(work: Promise<T>): Promise<T> {
   const handle = handleOrThrow();
   const pause = pacer?.();
   try {
-    const first = await Promise.race([work.then((value) => ({ value })), handle.failed]);
-    if (first instanceof DeviceError) throw first;
+    const value = await orFailed(work, handle);
     if (handle.error) throw handle.error;
-    return first.value;
+    return value;
   } catch (error) {
     // mapAsync rejects a moment before `device.lost` settles: give the true reason a chance to arrive.
     if (!(error instanceof DeviceError)) await new Promise((resolve) => setTimeout(resolve, 0));
@@ -134,6 +140,14 @@ export async function orLost<T>(work: Promise<T>): Promise<T> {
   } finally {
     pause?.end();
   }
+}
+
+// No race against one promise of the failure: that promise would keep what every race came to, all bytes ever read.
+function orFailed<T>(work: Promise<T>, { waits }: EngineHandle): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    waits.add(reject);
+    void work.then(resolve, reject).finally(() => waits.delete(reject));
+  });
 }
 
 async function start(options: EngineOptions): Promise<EngineHandle> {
@@ -188,17 +202,14 @@ function dropBackend(): void {
 }
 
 function describe(adapter: GPUAdapter, device: GPUDevice): AdapterInfo {
-  const { vendor, architecture, device: part, description } = adapter.info;
-  const name =
-    [description, part, `${vendor} ${architecture}`].find((text) => text.trim() !== '') ?? 'unknown adapter';
+  const { info } = adapter;
   const { limits } = device;
   return {
-    name: name.trim(),
-    vendor,
-    architecture,
-    isSoftware: /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(
-      [vendor, architecture, part, description].join(' '),
-    ),
+    name: adapterName(info),
+    key: adapterKey(info),
+    vendor: info.vendor,
+    architecture: info.architecture,
+    isSoftware: isSoftwareAdapter(info),
     features: [...device.features].sort(),
     limits: {
       maxBufferBytes: limits.maxBufferSize,
@@ -215,26 +226,29 @@ function watch(
   parts: Pick<EngineHandle, 'device' | 'backend' | 'info'>,
   options: EngineOptions,
 ): EngineHandle {
-  let settle: (error: DeviceError) => void = () => undefined;
-  const failed = new Promise<DeviceError>((resolve) => {
-    settle = resolve;
-  });
-  const handle: EngineHandle = { ...parts, failed, error: null };
-  const fail = (error: DeviceError): void => {
-    if (handle.error) return;
-    handle.error = error;
-    settle(error);
-    if (handle === current) options.onLost?.(error);
+  const handle: EngineHandle = {
+    ...parts,
+    waits: new Set(),
+    scopes: new Set(),
+    error: null,
+    fail: (error) => {
+      if (handle.error) return;
+      handle.error = error;
+      for (const end of handle.waits) end(error);
+      if (handle === current) options.onLost?.(error);
+    },
   };
   // A device destroyed by disposeEngine is no failure of the run that comes after it: `handle` is no longer current then.
   void parts.device.lost.then((lost) => {
-    fail(deviceLost(lost.reason, lost.message));
+    handle.fail(deviceLost(lost.reason, lost.message));
   });
   parts.device.addEventListener('uncapturederror', (event) => {
     // An unhandled event would also be printed by Dawn.
     event.preventDefault();
     const { error } = event;
-    fail(isOutOfMemory(error) ? outOfMemory(error.message) : gpuError(error.message));
+    const told = isOutOfMemory(error) ? outOfMemory(error.message) : gpuError(error.message);
+    if (handle.scopes.size === 0) handle.fail(told);
+    else void Promise.allSettled(handle.scopes).then(() => handle.fail(told));
   });
   return handle;
 }

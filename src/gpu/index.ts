@@ -1,5 +1,6 @@
 // The engine's public face: nothing above this folder imports tfjs or touches WebGPU.
 export * from './engine.ts';
+export { allocating } from './allocating.ts';
 export * from './deviceErrors.ts';
 export * from './memory.ts';
 export * from './autograd.ts';
@@ -38,9 +39,8 @@ export {
   clearTensors,
   copyTensors,
   createArena,
-  maxArenaSize,
+  maxPartSize,
   packTensors,
-  paddedSize,
   wholeOf,
   type Arena,
 } from './arena.ts';
@@ -51,7 +51,9 @@ export { measurePeak } from './peak.ts';
 export {
   endProfile,
   endProfilePasses,
+  profileState,
   startProfile,
+  suspendProfile,
   type DispatchWork,
   type ProfilePass,
   type ProfileRow,

@@ -1,6 +1,6 @@
 // GPU time per program, by timestamp queries around each dispatch. Off unless `startProfile` was called. Where the device
 // has no timestamps, dispatches, bytes and operations are counted all the same, and times are NaN.
-import { handleOrThrow } from './engine.ts';
+import { handleOrThrow, orLost } from './engine.ts';
 
 /** One row of a profile. */
 export interface ProfileRow {
@@ -31,35 +31,72 @@ export interface ProfilePass {
   readonly work: DispatchWork;
 }
 
-const MAX_PASSES = 2048;
+// What WebGPU allows in one query set: a beginning and an end for each pass.
+const PASSES_PER_SET = 2048;
+// Metal has few sample buffers. This is some thirty iterations of a ResNet-50 detector.
+const MAX_SETS = 16;
+const MAX_PASSES = MAX_SETS * PASSES_PER_SET;
 
 interface Session {
-  /** Null without timestamp queries. */
-  readonly querySet: GPUQuerySet | null;
+  /** As many as the passes need; null without timestamp queries. */
+  readonly querySets: GPUQuerySet[] | null;
   readonly passes: { readonly program: string; readonly work: DispatchWork }[];
+  readonly maxPasses: number;
+  /** By the clock, until the last suspension. */
+  activeMs: number;
+  /** When it began, or went on. */
+  sinceMs: number;
 }
 
 let session: Session | null = null;
 
 export function isProfiling(): boolean {
-  return session !== null && session.passes.length < MAX_PASSES;
+  return session !== null && session.passes.length < session.maxPasses;
 }
 
-/** Time every own dispatch from now on (at most 2,048). */
-export function startProfile(): void {
+/** Time every own dispatch from now on. @param maxPasses those after so many are not timed; at most 32,768, the default */
+export function startProfile(maxPasses = MAX_PASSES): void {
   const { device } = handleOrThrow();
-  const hasTimes = device.features.has('timestamp-query');
-  const querySet = hasTimes ? device.createQuerySet({ type: 'timestamp', count: 2 * MAX_PASSES }) : null;
-  session?.querySet?.destroy();
-  session = { querySet, passes: [] };
+  freeSets();
+  const querySets = device.features.has('timestamp-query') ? [] : null;
+  session = {
+    querySets,
+    passes: [],
+    maxPasses: Math.min(maxPasses, MAX_PASSES),
+    activeMs: 0,
+    sinceMs: performance.now(),
+  };
 }
 
-/** Put the profile that runs aside, so that another can be taken. @returns what goes on with it */
+/** Time nothing for a while; the profile so far is kept. @returns what goes on with it */
 export function suspendProfile(): () => void {
   const outer = session;
+  if (outer) outer.activeMs += performance.now() - outer.sinceMs;
   session = null;
   return () => {
+    if (outer) outer.sinceMs = performance.now();
     session = outer;
+  };
+}
+
+/** The profile that runs, so far. */
+export interface ProfileState {
+  /** Dispatches that were timed. */
+  readonly timed: number;
+  /** How many more can be. */
+  readonly left: number;
+  /** By the clock, without what it was suspended for. */
+  readonly activeMs: number;
+}
+
+/** How far the profile is; all zero while there is none. */
+export function profileState(): ProfileState {
+  if (!session) return { timed: 0, left: 0, activeMs: 0 };
+  const { passes, maxPasses, activeMs, sinceMs } = session;
+  return {
+    timed: passes.length,
+    left: maxPasses - passes.length,
+    activeMs: activeMs + performance.now() - sinceMs,
   };
 }
 
@@ -71,12 +108,16 @@ export function beginTimedPass(
 ): GPUComputePassEncoder {
   if (!session) return encoder.beginComputePass();
   const index = session.passes.push({ program, work }) - 1;
-  if (!session.querySet) return encoder.beginComputePass();
+  const { querySets } = session;
+  if (!querySets) return encoder.beginComputePass();
+  const at = Math.floor(index / PASSES_PER_SET);
+  const first = 2 * (index % PASSES_PER_SET);
+  querySets[at] ??= handleOrThrow().device.createQuerySet({ type: 'timestamp', count: 2 * PASSES_PER_SET });
   return encoder.beginComputePass({
     timestampWrites: {
-      querySet: session.querySet,
-      beginningOfPassWriteIndex: 2 * index,
-      endOfPassWriteIndex: 2 * index + 1,
+      querySet: querySets[at],
+      beginningOfPassWriteIndex: first,
+      endOfPassWriteIndex: first + 1,
     },
   });
 }
@@ -100,10 +141,14 @@ export async function endProfilePasses(): Promise<ProfilePass[]> {
   const done = session;
   session = null;
   if (!done) return [];
-  const { querySet, passes } = done;
-  if (!querySet) return passes.map((pass) => ({ ...pass, startNs: NaN, endNs: NaN }));
-  const times = passes.length > 0 ? await readTimes(querySet, passes.length) : [];
-  querySet.destroy();
+  const { querySets, passes } = done;
+  if (!querySets) return passes.map((pass) => ({ ...pass, startNs: NaN, endNs: NaN }));
+  const times: bigint[] = [];
+  for (const [i, querySet] of querySets.entries()) {
+    const count = Math.min(passes.length - i * PASSES_PER_SET, PASSES_PER_SET);
+    times.push(...(await readTimestamps(querySet, 2 * count)));
+    querySet.destroy();
+  }
   return passes.map((pass, i) => ({
     ...pass,
     startNs: Number(times[2 * i] - times[0]),
@@ -111,17 +156,22 @@ export async function endProfilePasses(): Promise<ProfilePass[]> {
   }));
 }
 
-async function readTimes(querySet: GPUQuerySet, count: number): Promise<bigint[]> {
+function freeSets(): void {
+  for (const querySet of session?.querySets ?? []) querySet.destroy();
+}
+
+/** The first `count` timestamps of a set, in nanoseconds. */
+export async function readTimestamps(querySet: GPUQuerySet, count: number): Promise<bigint[]> {
   const { device } = handleOrThrow();
-  const size = count * 16;
+  const size = count * 8;
   const make = (usage: GPUBufferUsageFlags): GPUBuffer => device.createBuffer({ size, usage });
   const resolved = make(GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
   const staging = make(GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ);
   const encoder = device.createCommandEncoder();
-  encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
+  encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
   encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
   device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
+  await orLost(staging.mapAsync(GPUMapMode.READ));
   const times = [...new BigUint64Array(staging.getMappedRange())];
   for (const buffer of [resolved, staging]) buffer.destroy();
   return times;

@@ -2,7 +2,7 @@
 // Every dispatch of ours goes through `runProgram`: the one place where a step can be recorded or timed.
 import { invariant } from '../errors/index.ts';
 import { tensorOf, type BufferRange, type EngineBackend } from './backend.ts';
-import { outOfMemory } from './deviceErrors.ts';
+import { tensorTooLarge } from './deviceErrors.ts';
 import { handleOrThrow } from './engine.ts';
 import { beginTimedPass, isProfiling, type DispatchWork } from './profiler.ts';
 import { activeRecorder } from './recorder.ts';
@@ -222,10 +222,7 @@ function rangeOf(device: GPUDevice, backend: EngineBackend, info: TensorInfo): B
 function checkSize(device: GPUDevice, shape: readonly number[]): void {
   const bytes = 4 * sizeOf(shape);
   const limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
-  if (bytes > limit)
-    throw outOfMemory(
-      `a tensor [${shape.join(', ')}] takes ${bytes} bytes, one buffer holds at most ${limit}`,
-    );
+  if (bytes > limit) throw tensorTooLarge(shape, bytes, limit);
 }
 
 /** How a program is bound: its buffers by kind. */

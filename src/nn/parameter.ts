@@ -3,7 +3,17 @@
 // saved without an adapter, and is uploaded once.
 
 import { invariant } from '../errors/index.ts';
-import { assign, dispose, read, tensor, variable, type Tensor, type Variable } from '../gpu/index.ts';
+import {
+  allocating,
+  assign,
+  dispose,
+  read,
+  tensor,
+  variable,
+  type MemoryNeed,
+  type Tensor,
+  type Variable,
+} from '../gpu/index.ts';
 import type { Module } from './module.ts';
 import { gpuShape, torchToGpu, gpuToTorch, type Layout } from './layout.ts';
 
@@ -43,6 +53,11 @@ abstract class Stored {
     return prefix === '' ? owner.key : `${prefix}.${owner.key}`;
   }
 
+  /** What the GPU's memory is for. */
+  protected get need(): MemoryNeed {
+    return { what: `the values of ${this.name}`, path: 'model', hint: 'a smaller model needs less' };
+  }
+
   /** Called by `Module.addParameter` and `addBuffer`; the first owner names a shared tensor. */
   setOwner(module: Module, key: string): void {
     this.#owner ??= { module, key };
@@ -64,13 +79,16 @@ class StoredFloats {
     if (fill !== 0) this.#host.fill(fill);
   }
 
-  variable(trainable: boolean): Variable {
-    if (this.#variable) return this.#variable;
+  /** Move the values to the GPU, once. */
+  upload(trainable: boolean): Variable {
     const host = this.#host;
     invariant(host, 'a disposed parameter was used');
-    const initial = this.#upload(host);
-    this.#variable = variable(initial, trainable);
-    dispose(initial);
+    const initial = this.#tensorOf(host);
+    try {
+      this.#variable = variable(initial, trainable);
+    } finally {
+      dispose(initial);
+    }
     this.#host = null;
     return this.#variable;
   }
@@ -93,7 +111,7 @@ class StoredFloats {
 
   set(data: Float32Array): void {
     if (this.#variable) {
-      const value = this.#upload(data);
+      const value = this.#tensorOf(data);
       assign(this.#variable, value);
       dispose(value);
     } else {
@@ -108,7 +126,7 @@ class StoredFloats {
     this.#host = null;
   }
 
-  #upload(data: Float32Array): Tensor {
+  #tensorOf(data: Float32Array): Tensor {
     const shape = gpuShape(this.#shape, this.#layout);
     return tensor(torchToGpu(data, this.#shape, this.#layout), [...shape], 'float32');
   }
@@ -141,7 +159,7 @@ export class Parameter extends Stored {
 
   /** The GPU variable, uploaded at the first use; owned by the parameter. */
   get variable(): Variable {
-    return this.#values.variable(true);
+    return this.#values.resident ?? allocating(this.need, () => this.#values.upload(true));
   }
 
   /** The GPU variable, or null while the value is still on the CPU. */
@@ -189,7 +207,7 @@ export class FloatBuffer extends Stored {
 
   /** The GPU variable, uploaded at the first use; owned by the buffer. */
   get variable(): Variable {
-    return this.#values.variable(false);
+    return this.#values.resident ?? allocating(this.need, () => this.#values.upload(false));
   }
 
   get resident(): Variable | null {

@@ -73,6 +73,10 @@ export class Adafactor extends Optimizer {
       for (const param of group.params) if (param.grad) this.#update(param, param.grad, group);
   }
 
+  protected override stateKeys({ shape }: Parameter): readonly string[] {
+    return shape.length < 2 ? ['variance'] : ['row_var', 'col_var'];
+  }
+
   protected override stateShape({ shape }: Parameter, key: string): readonly number[] {
     if (key === 'row_var') return [...shape.slice(0, -1), 1];
     return key === 'col_var' ? [...shape.slice(0, -2), 1, shape[shape.length - 1]] : shape;

@@ -1,6 +1,7 @@
 // Runs elementwise rules over all parameters at once.
 
 import {
+  allocating,
   canUpdateArenas,
   copyTensors,
   dispose,
@@ -11,7 +12,7 @@ import {
 } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import { advance, type ElementwiseRule, type Scalars } from './elementwiseRule.ts';
-import { Optimizer, type ParamGroup } from './optimizer.ts';
+import { Optimizer, STATE_NEED, type ParamGroup } from './optimizer.ts';
 import type { ParameterPool } from './parameterPool.ts';
 import { RuleBatch } from './ruleBatch.ts';
 import { inTouchedRows } from './touchedRows.ts';
@@ -72,6 +73,10 @@ export abstract class ElementwiseOptimizer extends Optimizer {
     }
   }
 
+  protected override stateKeys(_param: Parameter, group: ParamGroup): readonly string[] {
+    return this.ruleFor(group).stateNames;
+  }
+
   protected override makeState(
     param: Parameter,
     key: string,
@@ -111,7 +116,10 @@ export abstract class ElementwiseOptimizer extends Optimizer {
 
   #stateArena(pool: ParameterPool, key: string): Arena {
     let arena = this.#stateArenas.get(key);
-    if (!arena) this.#stateArenas.set(key, (arena = pool.createArena()));
+    if (!arena) {
+      arena = allocating(STATE_NEED, () => pool.createArena());
+      this.#stateArenas.set(key, arena);
+    }
     return arena;
   }
 

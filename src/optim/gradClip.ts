@@ -100,7 +100,11 @@ export function clipGradNorm(
     param.grad && whole?.indexOf(param) === undefined ? [param.grad] : [],
   );
   const isPooled = whole !== null && grads.length < having.length;
-  const { norm, factor } = clipFactor(isPooled ? [whole.wholeGrads(), ...grads] : grads, normType, maxNorm);
+  const { norm, factor } = clipFactor(
+    isPooled ? [...whole.wholeGrads(), ...grads] : grads,
+    normType,
+    maxNorm,
+  );
   if (isPooled) whole.scaleGrads(factor);
   scaleAll(grads, factor);
   dispose(factor);

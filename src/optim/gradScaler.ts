@@ -120,7 +120,7 @@ export async function largestGrad(optimizer: Optimizer, parameters: readonly Par
   const { pool } = optimizer;
   const isPooled = (param: Parameter): boolean => pool?.indexOf(param) !== undefined;
   const others = parameters.flatMap((param) => (param.grad && !isPooled(param) ? [param.grad] : []));
-  const all = pool && parameters.some(isPooled) ? [pool.wholeGrads(), ...others] : others;
+  const all = pool && parameters.some(isPooled) ? [...pool.wholeGrads(), ...others] : others;
   const norm = globalNorm(all, Infinity);
   const [largest] = await read(norm);
   dispose(norm);

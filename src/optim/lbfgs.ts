@@ -79,6 +79,11 @@ export class LBFGS extends ClosureOptimizer {
     });
   }
 
+  /** Its vectors are the host's. */
+  protected override stateKeys(): readonly string[] {
+    return [];
+  }
+
   /** The group's options as {@link lbfgsStep} takes them. @throws ConfigError `bad-value` for an unknown line_search_fn */
   options(): LbfgsOptions {
     const group = this.paramGroups[0];

@@ -105,6 +105,10 @@ export class Muon extends Optimizer {
       for (const param of group.params) if (param.grad) this.#update(param, param.grad, group);
   }
 
+  protected override stateKeys(): readonly string[] {
+    return ['momentum_buffer'];
+  }
+
   #update(param: Parameter, grad: Tensor, group: ParamGroup): void {
     const { lr, momentum = 0 } = group;
     const buffer = this.stateTensor(param, 'momentum_buffer');

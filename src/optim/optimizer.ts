@@ -1,7 +1,16 @@
 // Base of every optimizer: parameter groups, state per parameter, and both in PyTorch's state-dict layout.
 
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
-import { dispose, read, runElementwise, tensor, variable, type Tensor } from '../gpu/index.ts';
+import {
+  allocating,
+  dispose,
+  read,
+  runElementwise,
+  tensor,
+  variable,
+  type MemoryNeed,
+  type Tensor,
+} from '../gpu/index.ts';
 import { gpuShape, gpuToTorch, torchToGpu, type Parameter, type StateTensor } from '../nn/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import { dropGrad, ParameterPool } from './parameterPool.ts';
@@ -33,6 +42,13 @@ export interface OptimizerStateDict {
   /** The groups' options, with parameter indices under `params`. */
   param_groups: Record<string, unknown>[];
 }
+
+/** What the state's memory is for. */
+export const STATE_NEED: MemoryNeed = {
+  what: "the optimizer's states",
+  path: 'optimizer',
+  hint: 'SGD without momentum has none, with momentum half of what Adam has; frozen parameters have none either',
+};
 
 /** Groups as a config or an optimizer constructor gives them. */
 export type GroupInput = { readonly params: readonly Parameter[] } & Readonly<Record<string, unknown>>;
@@ -191,6 +207,34 @@ export abstract class Optimizer {
     return created;
   }
 
+  /**
+   * Bytes of the GPU that the state takes once every trainable parameter has been updated.
+   * @returns null where that isn't known: a class of one's own that doesn't say its {@link stateKeys}, before its first step
+   */
+  stateBytes(): number | null {
+    let bytes = 0;
+    for (const group of this.paramGroups)
+      for (const param of group.params) {
+        if (!param.requiresGrad) continue;
+        const keys = this.stateKeys(param, group);
+        if (keys === null) return this.#heldBytes();
+        for (const key of keys) bytes += 4 * this.stateShape(param, key).reduce((a, b) => a * b, 1);
+      }
+    return bytes;
+  }
+
+  #heldBytes(): number | null {
+    let bytes = 0;
+    for (const state of this.state.values())
+      for (const value of state.values()) if (value && typeof value !== 'number') bytes += 4 * value.size;
+    return this.state.size > 0 ? bytes : null;
+  }
+
+  /** Keys of the tensors that a parameter's state will have; null: unknown. */
+  protected stateKeys(_param: Parameter, _group: ParamGroup): readonly string[] | null {
+    return null;
+  }
+
   /** PyTorch's shape of a state tensor; its layout is the parameter's. */
   protected stateShape(param: Parameter, _key: string): readonly number[] {
     return param.shape;
@@ -199,7 +243,7 @@ export abstract class Optimizer {
   /** Make a tensor of the state. @param data in the GPU's layout @param shape PyTorch's */
   protected makeState(param: Parameter, _key: string, data: Float32Array, shape: readonly number[]): Tensor {
     const initial = tensor(data, [...gpuShape(shape, param.layout)], 'float32');
-    const result = variable(initial, false);
+    const result = allocating(STATE_NEED, () => variable(initial, false));
     dispose(initial);
     return result;
   }

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   dispose,
   endProfile,
@@ -10,6 +10,7 @@ import {
   type Tensor,
 } from '../gpu/index.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
+import { smallBindings } from '../gpu/testing/smallBindings.ts';
 import { Parameter } from '../nn/index.ts';
 import { Rng } from '../util/prng.ts';
 import { Adam } from './adam.ts';
@@ -58,7 +59,63 @@ async function dispatchesOf(f: () => void): Promise<number> {
   return rows.reduce((sum, { dispatches }) => sum + dispatches, 0);
 }
 
-describe('packed parameters', () => {
+/** Tests on parameters in one buffer, and in as many as a device needs that binds eight blocks of 64 numbers at once. */
+function describeBoth(name: string, tests: () => void): void {
+  describe.each([
+    ['one buffer', Infinity],
+    ['several buffers', 2048],
+  ] as const)(`${name}, in %s`, (_, maxBytes) => {
+    let end = (): void => undefined;
+    beforeAll(() => {
+      if (maxBytes < Infinity) end = smallBindings(maxBytes);
+    });
+    afterAll(() => {
+      end();
+    });
+    tests();
+  });
+}
+
+describe('dispatches', () => {
+  test('500 tensors with clipping take at most 6 dispatches, several groups too', async () => {
+    const parameters = makeParameters(Array.from({ length: 500 }, (_, i) => 1 + ((i * 37) % 900)));
+    const groups = parameters.map((p, i) => ({ params: [p], lr: 1e-3 * (1 + i), weight_decay: i % 2 }));
+    const optimizer = new Adam({ params: groups });
+    const step = (n: number): void => {
+      gradsOf(parameters, n).forEach((grad, i) => (parameters[i].grad = grad));
+      clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool)?.dispose();
+      optimizer.step();
+      optimizer.zeroGrad();
+    };
+    optimizer.prepare();
+    step(0);
+    expect(await dispatchesOf(() => step(1))).toBeLessThanOrEqual(6);
+    optimizer.dispose();
+  });
+
+  test('parameters beyond what can be bound at once take one more dispatch for each further buffer', async () => {
+    const end = smallBindings(64 * 1024);
+    const parameters = makeParameters(Array.from({ length: 50 }, (_, i) => 1 + ((i * 37) % 900)));
+    const optimizer = new Adam({ params: parameters });
+    const step = (n: number): void => {
+      gradsOf(parameters, n).forEach((grad, i) => (parameters[i].grad = grad));
+      clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool)?.dispose();
+      optimizer.step();
+      optimizer.zeroGrad();
+    };
+    optimizer.prepare();
+    expect(optimizer.pool?.parameters).toEqual(parameters);
+    const buffers = optimizer.pool?.values.chunks.length ?? 0;
+    expect(buffers).toBe(2);
+    step(0);
+    // Sums of squares, scaling and update of each, and the norm.
+    expect(await dispatchesOf(() => step(1))).toBe(3 * buffers + 1);
+    optimizer.dispose();
+    end();
+  });
+});
+
+describeBoth('packed parameters', () => {
   test.each<[string, (params: GroupInput[]) => Adam | SGD | RMSprop]>([
     ['Adam', (params) => new Adam({ params, amsgrad: true, weightDecay: 0.1 })],
     ['SGD', (params) => new SGD({ params, lr: 0.1, momentum: 0.9, nesterov: true })],
@@ -92,22 +149,6 @@ describe('packed parameters', () => {
       return values;
     };
     expect(await run(true)).toEqual(await run(false));
-  });
-
-  test('500 tensors with clipping take at most 6 dispatches, several groups too', async () => {
-    const parameters = makeParameters(Array.from({ length: 500 }, (_, i) => 1 + ((i * 37) % 900)));
-    const groups = parameters.map((p, i) => ({ params: [p], lr: 1e-3 * (1 + i), weight_decay: i % 2 }));
-    const optimizer = new Adam({ params: groups });
-    const step = (n: number): void => {
-      gradsOf(parameters, n).forEach((grad, i) => (parameters[i].grad = grad));
-      clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool)?.dispose();
-      optimizer.step();
-      optimizer.zeroGrad();
-    };
-    optimizer.prepare();
-    step(0);
-    expect(await dispatchesOf(() => step(1))).toBeLessThanOrEqual(6);
-    optimizer.dispose();
   });
 
   test('a gradient that is in its slot already counts without a copy', async () => {
@@ -188,7 +229,7 @@ describe('packed parameters', () => {
   });
 });
 
-describe('clipping', () => {
+describeBoth('clipping', () => {
   test.each([1, 2, 3, Infinity])(
     'norm of order %d: as the specification, missing gradients apart',
     async (normType) => {
@@ -255,7 +296,7 @@ describe('clipping', () => {
   });
 });
 
-describe('sums of gradients', () => {
+describeBoth('sums of gradients', () => {
   test('are kept apart from the slots, begin anew after a step, and know who took part', async () => {
     const parameters = makeParameters([2, 70]);
     const optimizer = new SGD({ params: parameters, lr: 1 });

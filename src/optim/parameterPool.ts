@@ -1,21 +1,30 @@
 // A model's parameters in one buffer and their gradients in another of the same layout, so that a step, a norm or a
-// scaling of all of them is one dispatch each.
+// scaling of all of them is one dispatch each. A model that is larger than the device can bind has several of both.
 
 import {
+  allocating,
   ArenaRows,
   clearTensors,
   copyTensors,
   createArena,
   dispose,
-  maxArenaSize,
+  maxPartSize,
   NO_ROW,
   packTensors,
-  paddedSize,
   updateArenas,
   type Arena,
   type Tensor,
 } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
+
+const SMALLER_MODEL = 'a smaller model, or more frozen_stages, needs less';
+const PARAMETERS = { what: "the model's parameters", path: 'model', hint: SMALLER_MODEL };
+const GRADIENTS = { what: 'the gradients', path: 'model', hint: SMALLER_MODEL };
+const SUMS = {
+  what: "the sums of several iterations' gradients",
+  path: 'optimizer_config',
+  hint: 'without cumulative_iters there are none',
+};
 
 export class ParameterPool {
   readonly parameters: readonly Parameter[];
@@ -32,26 +41,28 @@ export class ParameterPool {
   /**
    * Pack parameters. Their variables move; their gradients so far stay where they are.
    * @returns null when there is nothing to pack. Left out: frozen and empty parameters, those of another optimizer's pool,
-   *   those that are listed twice, and what is more than the device can bind at once.
+   *   those that are listed twice, and one that is larger than the device can bind.
    */
   static pack(parameters: readonly Parameter[]): ParameterPool | null {
-    const limit = maxArenaSize();
+    const limit = maxPartSize();
     const repeated = new Set(parameters.filter((param, i) => parameters.indexOf(param) !== i));
-    let size = 0;
-    const chosen = parameters.filter((param) => {
-      if (!param.requiresGrad || param.gradSlot || param.size === 0 || repeated.has(param)) return false;
-      if (size + paddedSize(param.size) > limit) return false;
-      size += paddedSize(param.size);
-      return true;
-    });
+    const chosen = parameters.filter(
+      (param) =>
+        param.requiresGrad &&
+        !param.gradSlot &&
+        param.size > 0 &&
+        param.size <= limit &&
+        !repeated.has(param),
+    );
     return chosen.length > 0 ? new ParameterPool(chosen) : null;
   }
 
   private constructor(parameters: readonly Parameter[]) {
     this.parameters = parameters;
     this.#indices = new Map(parameters.map((param, i) => [param, i]));
-    this.values = packTensors(parameters.map((param) => param.variable));
-    this.grads = this.createArena();
+    const variables = parameters.map((param) => param.variable);
+    this.values = allocating(PARAMETERS, () => packTensors(variables));
+    this.grads = allocating(GRADIENTS, () => this.createArena());
     parameters.forEach((param, i) => (param.gradSlot = this.grads.parts[i]));
     this.#all = new ArenaRows(this.grads, []);
     this.#all.set(new Int32Array(parameters.length), []);
@@ -83,11 +94,11 @@ export class ParameterPool {
     for (const param of this.parameters) if (param.grad) takeSlot(param);
   }
 
-  /** {@link takeGrads}, with slots of parameters without gradient made zero. @returns float32, all slots in one tensor */
-  wholeGrads(): Tensor {
+  /** {@link takeGrads}, with slots of parameters without gradient made zero. @returns float32, all slots in as few tensors as can be */
+  wholeGrads(): Tensor[] {
     this.takeGrads();
     clearTensors(this.grads.parts.filter((_, i) => !this.parameters[i].grad));
-    return this.grads.whole;
+    return this.grads.chunks.map(({ whole }) => whole);
   }
 
   /** Multiply the gradients by a number, or by a tensor of one element. They are in their slots afterwards. */
@@ -114,13 +125,13 @@ export class ParameterPool {
   }
 
   /**
-   * Add `factor` times the gradients to sums that are kept apart, in one dispatch, and let the gradients go: their slots
+   * Add `factor` times the gradients to sums that are kept apart, and let the gradients go: their slots
    * are free for the next iteration.
    */
   accumulateGrads(factor: number): void {
     this.copyGrads();
     this.#sums ??= {
-      arena: this.createArena(),
+      arena: allocating(SUMS, () => this.createArena()),
       rows: new ArenaRows(this.grads, ['factor', 'isFirst']),
       has: this.parameters.map(() => false),
     };
@@ -155,7 +166,7 @@ export class ParameterPool {
   restoreSums(): void {
     if (!this.#sums) return;
     const { arena, has } = this.#sums;
-    copyTensors([{ from: arena.whole, to: this.grads.whole }]);
+    copyTensors(arena.chunks.map(({ whole }, k) => ({ from: whole, to: this.grads.chunks[k].whole })));
     this.parameters.forEach((param, i) => {
       if (has[i]) takeSlot(param);
     });

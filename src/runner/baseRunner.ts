@@ -4,14 +4,13 @@ import type { Parameter } from '../nn/parameter.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { RunListener } from '../util/runEvents.ts';
-import { onIdle, type PlanBytes, type Tensor } from '../gpu/index.ts';
-import { turn } from '../util/turn.ts';
+import { onIdle, type Tensor } from '../gpu/index.ts';
 import { hookKeys } from './hookKeys.ts';
 import { type GenericStage, Hook, STAGES, type Stage } from './hooks/hook.ts';
 import { LogBuffer, type LogBufferState, type LogVars } from './logBuffer.ts';
 import type { Logger } from './logger.ts';
-import { memoryBudget } from './memoryBudget.ts';
 import { getPriority, priorityLabel } from './priority.ts';
+import { QueuePace } from './queuePace.ts';
 import { RunControl } from './runControl.ts';
 
 /** What one iteration of a model gives. */
@@ -30,8 +29,8 @@ export interface RunnableModel {
   readonly CLASSES?: readonly string[] | null;
   train(mode?: boolean): unknown;
   eval(): unknown;
-  /** Get ready for a step of the current mode. @returns what it needs when it was planned anew, else null */
-  prepareStep?(batch: never): Promise<PlanBytes | null>;
+  /** Get ready for a step of the current mode. */
+  prepareStep?(batch: never): Promise<unknown>;
   /** Called where an epoch begins: hooks may have changed the model since the last one. */
   recheckSteps?(): void;
   trainStep(batch: never): StepOutputs;
@@ -77,8 +76,6 @@ export interface ResumePlace {
 /** Why {@link BaseRunner.run} came back. */
 export type RunEnd = 'finished' | 'stopped';
 
-/** Iterations that may wait in the GPU's queue. */
-const MAX_QUEUED_ITERS = 2;
 /** Steps whose losses may wait on the GPU for a logger. */
 const MAX_PENDING_STEPS = 500;
 
@@ -151,8 +148,7 @@ export abstract class BaseRunner {
   /** What a resumed run has to make up for before it goes on; null in a new run. */
   protected resumePlace: ResumePlace | null = null;
   protected stopped = false;
-  /** When the GPU is done with each of the latest iterations. */
-  readonly #inFlight: Promise<void>[] = [];
+  readonly #pace = new QueuePace();
   #hooks: RegisteredHook[] = [];
 
   constructor(options: RunnerOptions) {
@@ -297,17 +293,13 @@ export abstract class BaseRunner {
 
   /** One step of the model in the current mode; its losses go to the log buffer. */
   protected async step(batch: unknown): Promise<void> {
-    const plan = await this.model.prepareStep?.(batch as never);
-    if (plan) {
-      const budget = memoryBudget(plan, this.optimizer);
-      this.onEvent({ name: 'run.planned', mode: this.mode, budget });
-    }
+    await this.model.prepareStep?.(batch as never);
     this.outputs =
       this.mode === 'train' ? this.model.trainStep(batch as never) : this.model.valStep(batch as never);
     this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);
     // A run without a logger, or with a huge interval, must not keep a tensor for every step.
     if (this.logBuffer.pendingSteps >= MAX_PENDING_STEPS) await this.logBuffer.resolve();
-    await this.#keepPace();
+    await this.#pace.add(onIdle());
   }
 
   /** Let the step's batch and outputs go, with the gradients that no hook took (a run without OptimizerHook). */
@@ -323,19 +315,6 @@ export abstract class BaseRunner {
   protected async heardStop(): Promise<boolean> {
     this.stopped ||= await this.control.checkpoint();
     return this.stopped;
-  }
-
-  /**
-   * Let waiting messages in ("pause" is one), and don't run further ahead of the GPU than a few iterations:
-   * a longer queue is no faster, and a stop would have to wait for all of it.
-   */
-  async #keepPace(): Promise<void> {
-    const done = onIdle();
-    // A lost device is told where its turn comes; those behind it must not count as unhandled.
-    done.catch(() => undefined);
-    this.#inFlight.push(done);
-    if (this.#inFlight.length > MAX_QUEUED_ITERS) await this.#inFlight.shift();
-    await turn();
   }
 }
 

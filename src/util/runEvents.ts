@@ -34,11 +34,17 @@ export interface ClassScore {
 export interface MemoryBudget {
   readonly parameters: number;
   readonly gradients: number;
-  readonly optimizerState: number;
+  /** Null where an optimizer of the person's own doesn't tell before its first step. */
+  readonly optimizerState: number | null;
+  /** Running statistics of norm layers, and averages of the weights. */
+  readonly buffers: number;
+  /** What hooks keep besides, such as sums of gradients. */
+  readonly hooks: number;
   /** What lives only inside a step, by its plan. */
   readonly activations: number;
   /** Pictures and targets. */
   readonly inputs: number;
+  /** Of what is known. */
   readonly total: number;
 }
 
@@ -91,8 +97,8 @@ export interface RunEventMap {
     itersPerEpoch: number;
     etaS: number | null;
   };
-  /** A step of a new kind or shape was planned: what it needs together with everything that stays. */
-  'run.planned': { mode: 'train' | 'val'; budget: MemoryBudget };
+  /** A step of a new kind or shape was planned: what all steps hold from now on, with everything that stays. */
+  'run.planned': { mode: 'train' | 'val' | 'test'; budget: MemoryBudget };
   'run.profiled': { profile: StepProfile };
   /** One line of the text log, without the line break. */
   'run.logged': { line: string };

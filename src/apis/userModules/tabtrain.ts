@@ -46,6 +46,9 @@ export type { BaseRunner as Runner } from '../../runner/baseRunner.ts';
 // Tensors
 export * from '../../gpu/ops.ts';
 export { addInto, copyInto, runElementwise, scaleAll, type ElementwiseRun } from '../../gpu/elementwise.ts';
+// Values of a batch in an own head or loss, and effects on the host: what a compiled step must be told.
+export { onStep, stepInput } from '../../gpu/compiledStep/stepInput.ts';
+export type { HostValues } from '../../gpu/compiledStep/recording.ts';
 export { dispose, keep, read, readMany, tensor, tidy, variable } from '../../gpu/memory.ts';
 export type { DType, Tensor, Variable } from '../../gpu/tfjs.ts';
 

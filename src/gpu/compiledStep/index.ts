@@ -1,23 +1,26 @@
 // The compiled step: what a training step does on the GPU is recorded once per shape signature, without running it, and
 // replayed from then on with static buffers and bind groups. Compiled and eager give the same bits: the same dispatches
-// run in the same order.
+// run in the same order. An iteration of a run makes two submits: the step, and behind it the few dispatches of the
+// optimizer, its clipping and the averages of the weights, which are no part of the recording. New hyper-parameters are
+// written to their buffer without a submit of their own.
 import { handleOrThrow } from '../engine.ts';
-import { tensor } from '../memory.ts';
-import { emptyTensor } from '../program.ts';
 import { activeRecorder, NotRecordable } from '../recorder.ts';
-import type { DType, Tensor } from '../tfjs.ts';
+import type { Tensor } from '../tfjs.ts';
+import { Capture, Captures } from './captures.ts';
 import {
   difference,
   recordStep,
   runTidy,
-  StepRecorder,
   type HostValues,
+  type Recording,
   type StepOutputs,
 } from './recording.ts';
+import { StepTooLarge, type PlanBytes } from './plan.ts';
+import { Replay } from './replay.ts';
 import { tuneVariants } from './tuning.ts';
-import { Replay, StepTooLarge, type PlanBytes } from './replay.ts';
 
 export { StepTooLarge };
+export { onStep, stepInput } from './stepInput.ts';
 export { setVariantTuning, type TuningOptions } from './tuning.ts';
 
 export type { HostValues, StepOutputs, PlanBytes };
@@ -31,29 +34,23 @@ export interface StepDefinition<A> {
    */
   signature(args: A): string;
   /**
-   * The step. Host values that change come in by {@link stepInput} only; what the host does besides goes through
-   * {@link onStep}. Called once per signature, and again now and then to check that it still does the same.
+   * The step. Host values that change come in by `stepInput` only; what the host does besides goes through `onStep`. Called when a signature is new, and again now and then (at the first step with other arguments, and
+   * at ever longer intervals) to check that it still does the same.
    */
   body(args: A): StepOutputs;
   /** Told once when the step can't be recorded: it is run eagerly from then on. */
   onFallback?(reason: string): void;
-}
-
-// Multi-scale training has a few shapes; each recording costs little beside the shared slots.
-const MAX_RECORDINGS = 12;
-
-interface Capture<A> {
-  readonly replay: Replay<A>;
-  /** Checked against the body again at its next use. */
-  isSuspect: boolean;
-  isChecked: boolean;
+  /**
+   * Whether variants of kernels are measured for its shapes: not worth the time where there are many that come rarely.
+   * Default true; what was measured before is used either way.
+   */
+  readonly measuresVariants?: boolean;
 }
 
 /** A step that runs compiled where it can, eagerly where it can't. */
 export class CompiledStep<A> {
   readonly #definition: StepDefinition<A>;
-  /** By signature, the least recently used first. */
-  readonly #captures = new Map<string, Capture<A>>();
+  readonly #captures = new Captures<A>();
   #fallback: string | null = null;
   #isEager: boolean;
 
@@ -70,12 +67,13 @@ export class CompiledStep<A> {
   /**
    * Run one step.
    * @returns the body's outputs, the caller's. One with a place is stored there: valid until the next run
+   * @throws StepTooLarge when the device can't hold the plan
    */
   run(args: A): { readonly outputs: Tensor[] } {
     if (this.#isEager || activeRecorder())
       return { outputs: [...runTidy(() => this.#definition.body(args)).outputs] };
     try {
-      return { outputs: this.#capture(args).replay.run(args) };
+      return { outputs: this.#capture(args).capture.replay.run(args) };
     } catch (error) {
       if (!(error instanceof NotRecordable)) throw error;
       this.#fallBack(error.message);
@@ -84,19 +82,25 @@ export class CompiledStep<A> {
   }
 
   /**
-   * Get ready to run with these arguments: record, plan, compile the pipelines side by side, make the buffers.
-   * @returns what the plan needs; null when it was ready before, or runs eagerly
+   * Get ready to run with these arguments: record, plan, measure variants, compile the pipelines side by side, make the
+   * buffers. The {@link run} that follows, with the very same arguments, does none of it again.
+   * @returns what it and all other steps hold besides what stays; null when it was ready before, or runs eagerly
    * @throws StepTooLarge when the device can't hold the plan
    */
   async prepare(args: A): Promise<PlanBytes | null> {
-    if (this.#isEager || this.#captures.has(this.#definition.signature(args))) return null;
+    if (this.#isEager) return null;
+    const signature = this.#definition.signature(args);
     try {
-      const { backend } = handleOrThrow();
-      await tuneVariants(() => recordStep(args, (a) => this.#definition.body(a), backend));
-      const { replay } = this.#capture(args);
-      await replay.prepare();
-      return replay.bytes;
+      const { capture, isNew } = this.#capture(args);
+      if (!isNew) return null;
+      let { replay } = capture;
+      const record = (): Recording<A> => this.#record(args);
+      const isMeasured = this.#definition.measuresVariants ?? true;
+      if (isMeasured && (await tuneVariants(replay.recording, record)))
+        ({ replay } = this.#keep(signature, new Replay(record(), handleOrThrow().backend), args));
+      return await replay.prepare();
     } catch (error) {
+      this.#captures.drop(signature);
       if (!(error instanceof NotRecordable)) throw error;
       this.#fallBack(error.message);
       return null;
@@ -105,18 +109,17 @@ export class CompiledStep<A> {
 
   /** Something outside may have changed what the body does: look at its next use, and record anew where it did. */
   recheck(): void {
-    for (const capture of this.#captures.values()) capture.isSuspect = true;
+    this.#captures.suspectAll();
   }
 
   /** Dispatches of the step last run; 0 before. */
   get dispatchCount(): number {
-    return [...this.#captures.values()].at(-1)?.replay.dispatchCount ?? 0;
+    return this.#captures.latest?.replay.dispatchCount ?? 0;
   }
 
   /** Free the buffers. */
   dispose(): void {
-    for (const { replay } of this.#captures.values()) replay.dispose();
-    this.#captures.clear();
+    this.#captures.dispose();
   }
 
   #fallBack(reason: string): void {
@@ -126,46 +129,43 @@ export class CompiledStep<A> {
     this.#definition.onFallback?.(reason);
   }
 
-  #capture(args: A): Capture<A> {
-    const signature = this.#definition.signature(args);
-    const { backend } = handleOrThrow();
-    let known = this.#captures.get(signature);
-    if (known && !known.replay.isAlive()) {
-      known.replay.dispose();
-      known = undefined;
-    }
-    if (known?.isChecked && !known.isSuspect) return this.#touch(signature, known);
-    const recording = recordStep(args, (a) => this.#definition.body(a), backend);
-    if (known) {
-      const change = difference(known.replay.recording, recording);
-      if (change === null) {
-        known.isChecked = true;
-        known.isSuspect = false;
-        return this.#touch(signature, known);
-      }
-      // Differs from one step to the next, not from one epoch to another: a replay would use stale values.
-      if (!known.isChecked && !known.isSuspect)
-        throw new NotRecordable(`${change}, which changes from step to step,`);
-      known.replay.dispose();
-    }
-    const capture = {
-      replay: new Replay(recording, backend),
-      isSuspect: false,
-      isChecked: known?.isChecked === true,
-    };
-    return this.#touch(signature, capture);
+  #record(args: A): Recording<A> {
+    return recordStep(args, (a) => this.#definition.body(a), handleOrThrow().backend);
   }
 
-  #touch(signature: string, capture: Capture<A>): Capture<A> {
-    this.#captures.delete(signature);
-    this.#captures.set(signature, capture);
-    if (this.#captures.size > MAX_RECORDINGS) {
-      const [[oldest, { replay }]] = this.#captures;
-      replay.dispose();
-      this.#captures.delete(oldest);
+  /** What to replay for these arguments: recorded before and looked at again where that is due, or recorded now. */
+  #capture(args: A): { readonly capture: Capture<A>; readonly isNew: boolean } {
+    const signature = this.#definition.signature(args);
+    let known = this.#captures.get(signature);
+    if (known && !known.replay.isAlive()) {
+      this.#captures.drop(signature);
+      known = undefined;
     }
-    return capture;
+    if (known && !known.isDue(args)) return { capture: this.#captures.use(signature, known), isNew: false };
+    const recording = this.#record(args);
+    if (known) {
+      const change = difference(known.replay.recording, recording);
+      if (change !== null && !known.isSuspect) throw changed(change, known.steps);
+      known.isSuspect = false;
+      if (change === null) return { capture: this.#captures.use(signature, known), isNew: false };
+    }
+    return {
+      capture: this.#keep(signature, new Replay(recording, handleOrThrow().backend), args),
+      isNew: true,
+    };
   }
+
+  #keep(signature: string, replay: Replay<A>, args: A): Capture<A> {
+    return this.#captures.use(signature, new Capture(replay, args));
+  }
+}
+
+/** Differs from one step to another, not from one epoch to the next: a replay uses old values. */
+function changed(change: string, steps: number): NotRecordable {
+  // It was the same at the look before, half as many steps ago.
+  const span = steps === 2 ? 'one step' : `${steps / 2} steps`;
+  const when = steps === 1 ? 'changes from step to step' : `has changed within ${span}`;
+  return new NotRecordable(`${change}, which ${when},`);
 }
 
 /**
@@ -188,35 +188,4 @@ export function compileStep<A>(
   options: { eager?: boolean } = {},
 ): CompiledStep<A> {
   return new CompiledStep(definition, options);
-}
-
-/**
- * A tensor of values that the host gives anew at each step. Outside a compiled step an ordinary tensor.
- *
- * @param args what the step's body was called with
- * @param pick gives the values from the arguments of the step that runs; always as many
- */
-export function stepInput<A>(
-  args: A,
-  pick: (args: A) => HostValues,
-  shape: readonly number[],
-  dtype: DType = 'float32',
-): Tensor {
-  const recorder = activeRecorder();
-  if (!(recorder instanceof StepRecorder)) {
-    const values = pick(args);
-    return tensor(values instanceof Uint32Array ? new Int32Array(values.buffer) : values, shape, dtype);
-  }
-  if (recorder.args !== args)
-    throw new NotRecordable('a step input that is not made from the arguments of the step');
-  const result = emptyTensor(shape, dtype);
-  recorder.input(result.dataId, pick as (args: unknown) => HostValues);
-  return result;
-}
-
-/** Do something on the host at this step and at every replay of it: count a batch, say. */
-export function onStep(effect: () => void): void {
-  const recorder = activeRecorder();
-  if (recorder instanceof StepRecorder) recorder.effects.push(effect);
-  else effect();
 }

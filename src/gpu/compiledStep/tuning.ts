@@ -1,12 +1,9 @@
 // Choosing variants by measuring: each dispatch for which a kernel has several variants is timed alone, once per adapter
-// and shape, on buffers of its own.
-import { handleOrThrow, orLost } from '../engine.ts';
-import { onIdle } from '../memory.ts';
-import { endProfilePasses, startProfile, suspendProfile } from '../profiler.ts';
-import { compile, encodeDispatch } from '../program.ts';
+// and shape.
 import type { ChosenDispatch } from '../recorder.ts';
 import { setVariantChoices, variantChoices } from '../variantChoice.ts';
 import type { Recording } from './recording.ts';
+import { ScratchBench } from './scratchBench.ts';
 
 export interface TuningOptions {
   /** Only variants that give the same bits as the kernel's own choice. */
@@ -18,7 +15,8 @@ export interface TuningOptions {
 // A change must be worth the noise of a measurement.
 const WORTH = 0.95;
 const ROUNDS = 3;
-const STORAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
+// Times as long as the fastest's: no further round would make it the best.
+const HOPELESS = 1.5;
 
 let options: TuningOptions | null = null;
 
@@ -27,53 +25,39 @@ export function setVariantTuning(value: TuningOptions | null): void {
   options = value;
 }
 
-/** Measure what the step's kernels could choose from, and remember the best. @returns true when choices changed */
-export async function tuneVariants<A>(record: () => Recording<A>): Promise<boolean> {
+/**
+ * Measure what the step's kernels could choose from, and remember the best.
+ * @param recording of the step with the choices that are known
+ * @param record makes another one, with the choices that are set then
+ * @returns true when choices were made
+ */
+export async function tuneVariants<A>(recording: Recording<A>, record: () => Recording<A>): Promise<boolean> {
   if (!options) return false;
+  const { isDeterministic, onMeasured } = options;
   const before = variantChoices();
-  const open = openChoices(record());
+  const open = openChoices(recording);
   if (open.size === 0) return false;
+  const chosen: Record<string, string> = {};
   const bench = new ScratchBench();
-  const results = new Map<string, Result[]>();
-  // A hook may be profiling this very iteration.
-  const resumeProfile = suspendProfile();
-  const rounds = Math.max(...[...open.values()].map((names) => names.length));
   try {
-    for (let round = 0; round < rounds; round++) {
-      // One recording tries the next candidate of every key at once.
-      const tried = [...open].filter(([, names]) => round < names.length);
-      setVariantChoices({
-        ...before,
-        ...Object.fromEntries(tried.map(([key, names]) => [key, names[round]])),
-      });
-      const recording = record();
-      const done = new Set<string>();
-      for (const dispatch of recording.dispatches) {
-        const { choice } = dispatch;
-        if (!choice || done.has(choice.key) || !tried.some(([key]) => key === choice.key)) continue;
-        done.add(choice.key);
-        const bytes = dispatch.bindings.map(({ data }) => recording.tensors.get(data)?.bytes ?? 0);
-        const measured = await bench.measure(dispatch, bytes);
-        results.set(choice.key, [...(results.get(choice.key) ?? []), { name: choice.picked, ...measured }]);
-      }
+    for (const [key, candidates] of candidatesOf(open, before, record)) {
+      // Without room for a measurement the kernel's own rule has to do.
+      if (await bench.reserve(candidates)) chosen[key] = await best(bench, candidates, isDeterministic);
     }
   } finally {
     bench.dispose();
-    resumeProfile();
-    setVariantChoices(before);
   }
-  const chosen = Object.fromEntries([...results].map(([key, tries]) => [key, best(tries, options)]));
   const all = { ...before, ...chosen };
   setVariantChoices(all);
-  options.onMeasured?.(all);
+  onMeasured?.(all);
   return true;
 }
 
-interface Result {
+interface Candidate {
   readonly name: string;
-  readonly ms: number;
-  /** Of what the dispatch wrote. */
-  readonly bits: string;
+  readonly dispatch: ChosenDispatch;
+  /** Of each binding. */
+  readonly bytes: readonly number[];
 }
 
 /** Keys that have several candidates and nothing remembered; the kernel's own choice comes first. */
@@ -86,104 +70,64 @@ function openChoices<A>({ dispatches }: Recording<A>): Map<string, readonly stri
   return open;
 }
 
-function best([own, ...others]: readonly Result[], tuning: TuningOptions | null): string {
-  let winner = own;
-  for (const other of others) {
-    if (tuning?.isDeterministic && other.bits !== own.bits) continue;
-    if (other.ms < winner.ms * (winner === own ? WORTH : 1)) winner = other;
+/** The dispatches that each choice would lead to. One recording tries the next candidate of every key at once. */
+function candidatesOf<A>(
+  open: ReadonlyMap<string, readonly string[]>,
+  before: Readonly<Record<string, string>>,
+  record: () => Recording<A>,
+): Map<string, Candidate[]> {
+  const found = new Map<string, Candidate[]>([...open.keys()].map((key) => [key, []]));
+  const rounds = Math.max(...[...open.values()].map((names) => names.length));
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const tried = [...open].filter(([, names]) => round < names.length);
+      setVariantChoices({
+        ...before,
+        ...Object.fromEntries(tried.map(([key, names]) => [key, names[round]])),
+      });
+      const { dispatches, tensors } = record();
+      for (const dispatch of dispatches) {
+        const { choice } = dispatch;
+        const candidates = choice ? found.get(choice.key) : undefined;
+        if (!choice || !candidates || candidates.some(({ name }) => name === choice.picked)) continue;
+        const bytes = dispatch.bindings.map(({ data }) => tensors.get(data)?.bytes ?? 0);
+        candidates.push({ name: choice.picked, dispatch, bytes });
+      }
+    }
+  } finally {
+    setVariantChoices(before);
   }
-  return winner.name;
+  return found;
 }
 
-/** Runs single dispatches on buffers of its own, filled with the same numbers each time. */
-class ScratchBench {
-  readonly #buffers: GPUBuffer[] = [];
-
-  async measure(dispatch: ChosenDispatch, bytes: readonly number[]): Promise<{ ms: number; bits: string }> {
-    const { device, backend } = handleOrThrow();
-    const { program, bindings, readCount, uniforms, grid, work } = dispatch;
-    const { pipeline, layout } = compile(device, {
-      program,
-      readCount,
-      writeCount: bindings.length - readCount,
-      hasUniforms: uniforms !== null,
-    });
-    const entries = bytes.map((size, binding) => ({
-      binding,
-      resource: { buffer: this.#buffer(binding, size), offset: 0, size },
-    }));
-    const uniform =
-      uniforms && device.createBuffer({ size: Math.ceil(uniforms.byteLength / 16) * 16, usage: 0x48 });
-    if (uniform) {
-      device.queue.writeBuffer(uniform, 0, uniforms as Uint32Array<ArrayBuffer>);
-      entries.push({ binding: bytes.length, resource: { buffer: uniform, offset: 0, size: uniform.size } });
-    }
-    const group = device.createBindGroup({ layout, entries });
-    const ready = { key: program.key, pipeline, group, grid, work };
-    let ms = Infinity;
-    for (let round = 0; round <= ROUNDS; round++) {
-      await onIdle();
-      startProfile();
-      const start = performance.now();
-      encodeDispatch(backend, ready);
-      await onIdle();
-      const wallMs = performance.now() - start;
-      const [pass] = await endProfilePasses();
-      const gpuMs = (pass.endNs - pass.startNs) / 1e6;
-      // The first round warms up. Timestamps may be coarse: 0 says nothing.
-      if (round > 0) ms = Math.min(ms, gpuMs > 0 ? gpuMs : wallMs);
-    }
-    const bits = await this.#bitsOf(bytes, readCount);
-    uniform?.destroy();
-    return { ms, bits };
+/** Time the candidates of one key in turns, all by the same clock. @returns the name of the best */
+async function best(
+  bench: ScratchBench,
+  candidates: readonly Candidate[],
+  isDeterministic: boolean,
+): Promise<string> {
+  const tries = candidates.map(({ name, dispatch, bytes }) => ({
+    name,
+    ready: bench.bind(dispatch, bytes),
+    repeats: 1,
+    ms: Infinity,
+  }));
+  const [own] = tries;
+  const allowed = [own];
+  if (isDeterministic) {
+    const bits = await bench.bitsOf(own.ready);
+    for (const other of tries.slice(1)) if ((await bench.bitsOf(other.ready)) === bits) allowed.push(other);
+  } else allowed.push(...tries.slice(1));
+  if (allowed.length === 1) return own.name;
+  const clock = await bench.clockFor(own.ready);
+  for (const each of allowed) {
+    each.repeats = await bench.repeatsFor(each.ready, clock);
+    each.ms = await bench.time(each.ready, clock, each.repeats);
   }
-
-  dispose(): void {
-    for (const buffer of this.#buffers) buffer.destroy();
-  }
-
-  #buffer(index: number, size: number): GPUBuffer {
-    const existing = this.#buffers[index] as GPUBuffer | undefined;
-    if (existing && existing.size >= size) return existing;
-    existing?.destroy();
-    const { device } = handleOrThrow();
-    const buffer = device.createBuffer({ size, usage: STORAGE });
-    device.queue.writeBuffer(buffer, 0, noise(size / 4));
-    this.#buffers[index] = buffer;
-    return buffer;
-  }
-
-  /** A fingerprint of what was written. */
-  async #bitsOf(bytes: readonly number[], readCount: number): Promise<string> {
-    const { device } = handleOrThrow();
-    const prints: number[] = [];
-    for (let i = readCount; i < bytes.length; i++) {
-      const staging = device.createBuffer({ size: bytes[i], usage: 0x9 }); // COPY_DST | MAP_READ
-      const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(this.#buffers[i], 0, staging, 0, bytes[i]);
-      device.queue.submit([encoder.finish()]);
-      await orLost(staging.mapAsync(0x1));
-      prints.push(fingerprint(new Uint32Array(staging.getMappedRange())));
-      staging.destroy();
-    }
-    return prints.join();
-  }
-}
-
-/** Numbers in [-1, 1), always the same. */
-function noise(count: number): Float32Array<ArrayBuffer> {
-  const values = new Float32Array(count);
-  let state = 1;
-  for (let i = 0; i < count; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    values[i] = state / 2 ** 31 - 1;
-  }
-  return values;
-}
-
-/** FNV-1a over 32-bit words. */
-function fingerprint(words: Uint32Array): number {
-  let hash = 0x811c9dc5;
-  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193) >>> 0;
-  return hash;
+  const fastest = Math.min(...allowed.map(({ ms }) => ms));
+  const rivals = allowed.filter((each) => each === own || each.ms < HOPELESS * fastest);
+  for (let round = 1; round < ROUNDS; round++)
+    for (const each of rivals) each.ms = Math.min(each.ms, await bench.time(each.ready, clock, each.repeats));
+  const [winner] = rivals.toSorted((a, b) => a.ms - b.ms);
+  return winner.ms < own.ms * WORTH ? winner.name : own.name;
 }

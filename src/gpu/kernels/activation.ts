@@ -25,11 +25,6 @@ export function isSlopeKnownFromOutput(activation: Activation): boolean {
   return activation === 'relu' || activation === 'relu6';
 }
 
-/** True for plain max(x, 0). */
-export function isRelu(activation: Activation | undefined): activation is 'relu' {
-  return activation === 'relu';
-}
-
 // 1 / (1 + exp(-x)) without overflow at large |x|.
 const SIGMOID = (T: string): string => `
 fn sigmoidOf(x: ${T}) -> ${T} {

@@ -22,7 +22,7 @@ import {
 import { invariant } from '../../errors/index.ts';
 import { Module, type Parameter } from '../../nn/index.ts';
 import type { Losses } from '../denseHeads/denseHead.ts';
-import { stepTooLarge } from './stepMemory.ts';
+import { stepTooLarge, type StepKind } from './stepMemory.ts';
 import type { Detections } from '../bbox/nms.ts';
 import type { ImageBatch, TrainBatch } from './batch.ts';
 
@@ -64,6 +64,8 @@ export interface StepMode {
   readonly eager?: boolean;
   /** Told once when a step can't be compiled. */
   readonly onFallback?: (step: string, reason: string) => void;
+  /** Told when a step of a new kind or shape was planned: what all steps hold from then on. */
+  readonly onPlanned?: (step: StepKind, bytes: PlanBytes) => void;
 }
 
 export abstract class BaseDetector extends Module implements Detector {
@@ -74,6 +76,7 @@ export abstract class BaseDetector extends Module implements Detector {
   /** Which trainable parameters the loss depends on, by the step's signature. */
   readonly #reached = new Map<string, readonly boolean[]>();
   #steps = this.#makeSteps({});
+  #onPlanned: StepMode['onPlanned'];
 
   /** @param img float32 [B, H, W, C]; borrowed @returns losses, new tensors inside the caller's tidy */
   protected abstract forwardTrain(img: Tensor, batch: TrainBatch): Losses;
@@ -84,6 +87,7 @@ export abstract class BaseDetector extends Module implements Detector {
   setStepMode(mode: StepMode): void {
     this.#disposeSteps();
     this.#steps = this.#makeSteps(mode);
+    this.#onPlanned = mode.onPlanned;
   }
 
   /**
@@ -92,15 +96,13 @@ export abstract class BaseDetector extends Module implements Detector {
    * @throws DeviceError `out-of-memory`
    */
   async prepareStep(batch: TrainBatch): Promise<PlanBytes | null> {
-    return told(batch, () => this.#steps[this.training ? 'train' : 'val'].prepare(batch));
+    return this.#prepare(this.training ? 'train' : 'val', batch);
   }
 
   trainStep(batch: TrainBatch): StepOutputs {
-    this.#noticeChanges();
     const parameters = this.#trainable();
     keepGrads(parameters);
-    const { outputs } = this.#steps.train.run(batch);
-    const [values, ...grads] = outputs;
+    const [values, ...grads] = this.#run('train', batch);
     const byParameter = new Map<Parameter, Tensor>();
     let next = 0;
     const reached = this.#reached.get(this.#signature(batch));
@@ -110,17 +112,14 @@ export abstract class BaseDetector extends Module implements Detector {
   }
 
   valStep(batch: TrainBatch): StepOutputs {
-    this.#noticeChanges();
-    const {
-      outputs: [values],
-    } = this.#steps.val.run(batch);
+    const [values] = this.#run('val', batch);
     return { logVars: { names: this.#names, values }, numSamples: batch.imgMetas.length };
   }
 
-  /** Run the forward pass that a test needs. @returns its tensors, the caller's */
-  protected runForward(batch: ImageBatch): Tensor[] {
-    this.#noticeChanges();
-    return this.#steps.test.run(batch).outputs;
+  /** Run the forward pass that a test needs. @returns its tensors, the caller's @throws DeviceError `out-of-memory` */
+  protected async runForward(batch: ImageBatch): Promise<Tensor[]> {
+    await this.#prepare('test', batch);
+    return this.#run('test', batch);
   }
 
   /** What {@link runForward} runs. @param img borrowed @returns new tensors inside the caller's tidy */
@@ -145,13 +144,43 @@ export abstract class BaseDetector extends Module implements Detector {
     this.#disposeSteps();
   }
 
+  async #prepare<K extends StepKind>(kind: K, batch: BatchOf<K>): Promise<PlanBytes | null> {
+    this.#noticeChanges();
+    try {
+      const bytes = await this.#steps[kind].prepare(batch);
+      if (bytes) this.#onPlanned?.(kind, bytes);
+      return bytes;
+    } catch (error) {
+      throw named(error, kind, batch);
+    }
+  }
+
+  #run<K extends StepKind>(kind: K, batch: BatchOf<K>): Tensor[] {
+    this.#noticeChanges();
+    try {
+      return this.#steps[kind].run(batch).outputs;
+    } catch (error) {
+      throw named(error, kind, batch);
+    }
+  }
+
   #makeSteps({ eager = false, onFallback }: StepMode): DetectorSteps {
     const signature = (batch: ImageBatch): string => this.#signature(batch);
     const definition = <B extends ImageBatch>(
-      name: string,
+      name: StepKind,
       body: (batch: B) => CompiledOutputs,
     ): CompiledStep<B> =>
-      compileStep({ name, signature, body, onFallback: (reason) => onFallback?.(name, reason) }, { eager });
+      compileStep(
+        {
+          name,
+          signature,
+          body,
+          onFallback: (reason) => onFallback?.(name, reason),
+          // An evaluation in original proportions has dozens of shapes.
+          measuresVariants: name !== 'test',
+        },
+        { eager },
+      );
     return {
       train: definition<TrainBatch>('train', (batch) => this.#trainBody(batch)),
       val: definition<TrainBatch>('val', (batch) => ({ outputs: [this.#losses(batch).values] })),
@@ -225,19 +254,12 @@ function keepGrads(parameters: readonly Parameter[]): void {
   }
 }
 
-async function told<T>(batch: ImageBatch, f: () => Promise<T>): Promise<T> {
-  try {
-    return await f();
-  } catch (error) {
-    throw error instanceof StepTooLarge ? stepTooLarge(error, batch.shape) : error;
-  }
+function named(error: unknown, kind: StepKind, { shape }: ImageBatch): unknown {
+  return error instanceof StepTooLarge ? stepTooLarge(error, kind, shape) : error;
 }
 
-interface DetectorSteps {
-  readonly train: CompiledStep<TrainBatch>;
-  readonly val: CompiledStep<TrainBatch>;
-  readonly test: CompiledStep<ImageBatch>;
-}
+type BatchOf<K extends StepKind> = K extends 'test' ? ImageBatch : TrainBatch;
+type DetectorSteps = { readonly [K in StepKind]: CompiledStep<BatchOf<K>> };
 
 /** Put a batch's pictures on the GPU. @returns float32 [B, H, W, C], new */
 export function uploadImages(batch: ImageBatch): Tensor {

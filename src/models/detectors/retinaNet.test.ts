@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { disposeEngine, dispose, memory, read } from '../../gpu/index.ts';
+import type { DeviceError } from '../../errors/index.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
+import { failBuffers } from '../../gpu/testing/outOfMemory.ts';
 import { BuildContext, createRunRegistries } from '../../registry/index.ts';
 import { Rng } from '../../util/prng.ts';
 import { ResNet } from '../backbones/resnet.ts';
@@ -139,13 +141,32 @@ describe('RetinaNet', () => {
 
   test('a batch that no buffer can hold is refused before anything runs, with a size that fits', async () => {
     const model = build(tinyCfg()).train();
-    const pictures = Array.from({ length: 64 }, () => [[8, 8, 40, 40]]);
-    const huge = { ...batch(pictures), shape: [64, 4096, 4096, 3] as const };
-    const error: unknown = await model.prepareStep(huge).catch((e: unknown) => e);
-    expect(error).toMatchObject({ code: 'out-of-memory' });
+    const ofSize = (count: number, size: number): TrainBatch => ({
+      ...batch(Array.from({ length: count }, () => [[8, 8, 40, 40]])),
+      shape: [count, size, size, 3],
+    });
+    const error: unknown = await model.prepareStep(ofSize(64, 4096)).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'out-of-memory', path: 'data.samples_per_gpu' });
     expect(String(error)).toMatch(
       /a step on 64 pictures of 4096 x 4096 px makes a tensor of .* GB, but one buffer/,
     );
+    const [, size] = /pictures of (\d+) x \d+ px at this batch/.exec((error as DeviceError).hint ?? '') ?? [];
+    // Planned, not run: all together may still be more than this machine has.
+    const end = failBuffers(1);
+    const next: unknown = await model.prepareStep(ofSize(64, Number(size))).catch((e: unknown) => e);
+    end();
+    expect(String(next)).toMatch(/ MB of the GPU for activations and inputs, but it has 0 B left/);
+    model.dispose();
+  });
+
+  test('an evaluation that the device can not hold is refused in the same words', async () => {
+    const model = build(tinyCfg()).eval();
+    const huge = { ...batch([[]]), shape: [1, 32_768, 32_768, 3] as const };
+    await expect(model.simpleTest(huge, { rescale: true })).rejects.toMatchObject({
+      code: 'out-of-memory',
+      message: expect.stringContaining('a forward pass on 1 picture of 32768 x 32768 px makes a tensor of'),
+      hint: expect.stringMatching(/^pictures of \d+ x \d+ px at this batch need about/),
+    });
     model.dispose();
   });
 

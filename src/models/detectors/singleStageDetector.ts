@@ -56,7 +56,7 @@ export class SingleStageDetector extends BaseDetector {
   }
 
   override async simpleTest(batch: ImageBatch, { rescale }: { rescale: boolean }): Promise<BboxResult[]> {
-    const owned = this.runForward(batch);
+    const owned = await this.runForward(batch);
     const levels = owned.length / 2;
     const outputs = { clsScores: owned.slice(0, levels), bboxPreds: owned.slice(levels) };
     try {

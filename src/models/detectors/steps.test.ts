@@ -1,6 +1,17 @@
 // When a detector's compiled steps are looked at again, and what becomes of gradients that somebody keeps.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { add, disposeEngine, dispose, mean, mul, onIdle, read, type Tensor } from '../../gpu/index.ts';
+import {
+  add,
+  disposeEngine,
+  dispose,
+  mean,
+  mul,
+  onIdle,
+  read,
+  stepInput,
+  tensor,
+  type Tensor,
+} from '../../gpu/index.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { Adam } from '../../optim/index.ts';
@@ -55,23 +66,101 @@ async function gradOf(model: Scale, pixel: number): Promise<number> {
   return value;
 }
 
-test('a step is recorded twice, then only where something may have changed', async () => {
+test('a step is looked at again at ever longer intervals, and where something may have changed', async () => {
   const model = new Scale();
   counter.recordings = 0;
-  for (let i = 1; i <= 4; i++) {
+  const recordings: number[] = [];
+  for (let i = 1; i <= 10; i++) {
     // As an IterBasedRunner does at each iteration.
     model.train();
     expect(await gradOf(model, i)).toBe(2 * i);
+    recordings.push(counter.recordings);
   }
-  expect(counter.recordings).toBe(2);
+  expect(recordings).toEqual([1, 2, 3, 3, 4, 4, 4, 4, 5, 5]);
+  counter.recordings = 0;
   model.head.factor = 5;
-  expect(await gradOf(model, 3)).toBe(15);
-  expect(await gradOf(model, 4)).toBe(20);
+  for (let i = 1; i <= 4; i++) expect(await gradOf(model, i)).toBe(5 * i);
+  // Recorded anew, and looked at as any new recording.
   expect(counter.recordings).toBe(3);
   model.recheckSteps();
   expect(await gradOf(model, 4)).toBe(20);
+  // Both an interval's end and a suspicion: looked at once.
   expect(counter.recordings).toBe(4);
   model.dispose();
+});
+
+/** loss = weight * (a number of the batch's boxes, by the way that the test chooses) */
+class Boxed extends BaseDetector {
+  readonly weight = this.addParameter('weight', new Parameter([1], 'plain', 3));
+
+  constructor(readonly boxSum: (batch: TrainBatch) => Tensor) {
+    super();
+  }
+
+  protected override forwardTrain(img: Tensor, given: TrainBatch): Map<string, Tensor> {
+    return new Map([['loss', mul(mul(mean(img), this.weight.variable), this.boxSum(given))]]);
+  }
+
+  protected override forwardTest(): readonly Tensor[] {
+    return [];
+  }
+
+  override simpleTest(): Promise<never> {
+    return Promise.reject(new Error('not used'));
+  }
+}
+
+const firstBox = ({ gtBboxes }: TrainBatch): Float32Array => gtBboxes[0];
+
+/** Gradients as a run makes them: each step is prepared with its batch. */
+async function boxGrads(
+  boxSum: Boxed['boxSum'],
+  boxes: readonly number[],
+): Promise<{ grads: number[]; reasons: string[] }> {
+  const model = new Boxed(boxSum);
+  const reasons: string[] = [];
+  model.setStepMode({ onFallback: (_, reason) => reasons.push(reason) });
+  const grads: number[] = [];
+  for (const box of boxes) {
+    const given = { ...batch(1), gtBboxes: [new Float32Array(4).fill(box)] };
+    await model.prepareStep(given);
+    const { logVars, grads: byParameter } = model.trainStep(given);
+    const grad = byParameter?.get(model.weight);
+    if (!grad) throw new Error('no gradient');
+    grads.push((await read(grad))[0]);
+    dispose([logVars.values, grad]);
+  }
+  model.dispose();
+  return { grads, reasons };
+}
+
+test.each([
+  ['at the second batch', [1, 2, 3, 4, 5], 'changes from step to step'],
+  // Two batches may have the same number by chance.
+  ['at the third', [1, 1, 2, 3, 4], 'has changed within one step'],
+])(
+  'values of a batch that are no step input: noticed %s, and the step runs op by op',
+  async (_, boxes, when) => {
+    const { grads, reasons } = await boxGrads((b) => mean(tensor(firstBox(b), [4])), boxes);
+    expect(grads).toEqual(boxes);
+    expect(reasons).toEqual([`a tensor that 'reduce sum' takes, which ${when},`]);
+  },
+);
+
+test('values of a batch by stepInput: compiled, and right at each step', async () => {
+  const boxes = [1, 2, 3, 4, 4, 6, 7, 8, 9];
+  const { grads, reasons } = await boxGrads((b) => mean(stepInput(b, firstBox, [4])), boxes);
+  expect(grads).toEqual(boxes);
+  expect(reasons).toEqual([]);
+});
+
+test('a step input of another number of values is told', async () => {
+  const some = (b: TrainBatch): Tensor =>
+    mean(stepInput(b, (given) => new Float32Array(firstBox(given)[0]), [2]));
+  await expect(boxGrads(some, [2, 3])).rejects.toMatchObject({
+    code: 'bad-step-input',
+    message: 'a step input [2] must get 2 float32 values, but got Float32Array of 3',
+  });
 });
 
 test('a gradient that stays in parameter.grad survives the next step', async () => {

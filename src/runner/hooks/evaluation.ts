@@ -2,6 +2,7 @@ import { ConfigError } from '../../errors/trainerError.ts';
 import { pyFixed } from '../../evaluation/pyFormat.ts';
 import { isDict } from '../../lang/plain.ts';
 import type { ClassScore, PredictedImage } from '../../util/runEvents.ts';
+import { suspendProfile } from '../../gpu/index.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { Hook } from './hook.ts';
@@ -157,7 +158,7 @@ export class EvalHook extends Hook {
 
   async #evaluate(runner: BaseRunner): Promise<void> {
     runner.model.eval();
-    const { metrics, perClass, predictions } = await this.#evaluator.evaluate(this.#evalKwargs);
+    const { metrics, perClass, predictions } = await this.#withoutProfile();
     runner.model.train();
     this.latest = { ...metrics };
     this.count += 1;
@@ -177,6 +178,16 @@ export class EvalHook extends Hook {
         if (hook instanceof LoggerHook) await hook.logPredictions(runner, predictions);
     }
     await this.#saveBest(runner, numbers);
+  }
+
+  /** An evaluation after an iteration is no part of it. */
+  async #withoutProfile(): Promise<Evaluation> {
+    const goOn = suspendProfile();
+    try {
+      return await this.#evaluator.evaluate(this.#evalKwargs);
+    } finally {
+      goOn();
+    }
   }
 
   async #saveBest(runner: BaseRunner, metrics: Readonly<Record<string, number>>): Promise<void> {

@@ -2,11 +2,11 @@
 
 import {
   copyTensors,
-  maxArenaSize,
+  maxPartSize,
   packTensors,
-  paddedSize,
   runElementwise,
   wholeOf,
+  type Arena,
   type Tensor,
 } from '../../gpu/index.ts';
 import { FloatBuffer, Parameter, type IntBuffer } from '../../nn/index.ts';
@@ -16,7 +16,7 @@ type Floats = Parameter | FloatBuffer;
 type Pair = readonly [Floats, Floats];
 
 export class FloatPairs {
-  /** One part of each arena of weights, and of the arena of the same layout that their averages lie in. */
+  /** One part of each buffer of weights, and of the buffer of the same layout that their averages lie in. */
   readonly #packed: (readonly [Tensor, Tensor])[] = [];
   /** What could not be packed. */
   readonly #alone: Pair[] = [];
@@ -35,7 +35,7 @@ export class FloatPairs {
     const averageOf = new Map(floats);
     const pooled = pool?.parameters.flatMap((param) => averageOf.get(param) ?? []) ?? [];
     const isWhole = pool !== null && pooled.length === pool.parameters.length;
-    if (isWhole) this.#add(pool.values.parts[0], pack(pooled));
+    if (isWhole) this.#add(pool.values, pack(pooled));
     const rest = floats.filter(
       ([weight]) => !isWhole || !(weight instanceof Parameter && pool.indexOf(weight) !== undefined),
     );
@@ -84,28 +84,24 @@ export class FloatPairs {
   }
 
   #packBoth(pairs: readonly Pair[]): void {
-    const limit = maxArenaSize();
-    let size = 0;
-    const chosen = pairs.filter((pair) => {
-      const fits = pair[0].size > 0 && size + paddedSize(pair[0].size) <= limit;
-      if (fits) size += paddedSize(pair[0].size);
-      else this.#alone.push(pair);
-      return fits;
-    });
+    const limit = maxPartSize();
+    const fits = ([{ size }]: Pair): boolean => size > 0 && size <= limit;
+    this.#alone.push(...pairs.filter((pair) => !fits(pair)));
+    const chosen = pairs.filter(fits);
     if (chosen.length > 0)
       this.#add(pack(chosen.map(([weight]) => weight)), pack(chosen.map(([, average]) => average)));
   }
 
-  #add(weight: Tensor, average: Tensor): void {
-    this.#packed.push([weight, average]);
+  #add(weights: Arena, averages: Arena): void {
+    for (const { first } of weights.chunks) this.#packed.push([weights.parts[first], averages.parts[first]]);
   }
 }
 
-/** @returns the first of them */
-function pack(items: readonly Floats[]): Tensor {
-  const tensors = items.map(({ variable }) => variable);
-  packTensors(tensors).dispose();
-  return tensors[0];
+/** @returns an arena whose buffers belong to the items alone */
+function pack(items: readonly Floats[]): Arena {
+  const arena = packTensors(items.map(({ variable }) => variable));
+  arena.dispose();
+  return arena;
 }
 
 function isFloats(item: Floats | IntBuffer): item is Floats {

@@ -53,6 +53,12 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
     return this.stepWithSums(runner, takeGradSums(optimizer));
   }
 
+  /** The sums, as large as the gradients; of parameters in no pool the first gradient itself becomes the sum. */
+  override gpuBytes({ optimizer }: Pick<BaseRunner, 'optimizer'>): number {
+    const parameters = optimizer?.paramGroups.flatMap(({ params }) => params) ?? [];
+    return parameters.reduce((sum, { size, requiresGrad }) => sum + (requiresGrad ? 4 * size : 0), 0);
+  }
+
   /** Multiplies the loss. */
   protected get lossScale(): number {
     return 1;

@@ -84,6 +84,11 @@ export abstract class Hook {
   /** Called once when the run failed, instead of `afterRun`: let go of what lives outside of it. */
   afterFailure(_runner: BaseRunner): Done {}
 
+  /** Bytes of the GPU that the hook keeps, besides buffers of the model: for the budget that a run begins with. */
+  gpuBytes(_runner: Pick<BaseRunner, 'optimizer'>): number {
+    return 0;
+  }
+
   /** What the hook table and checkpoints call it: MMCV's class. */
   get hookName(): string {
     return this.constructor.name;

@@ -31,7 +31,7 @@ type Handler = (steps: readonly ProfiledStep[]) => void | Promise<void>;
 /**
  * Records what the first iterations take: when they begin and end, and on the GPU every dispatch.
  * Source: mmcv 1.7.2 `hooks/profiler.py`. Differs: the dispatches' times come from WebGPU timestamp queries (at most
- * 2,048 an iteration), each iteration is waited for, and `record_shapes`, `profile_memory`, `with_stack` and
+ * 32,768 an iteration), each iteration is waited for, and `record_shapes`, `profile_memory`, `with_stack` and
  * `with_flops` have nothing to switch on.
  */
 export class ProfilerHook extends Hook {

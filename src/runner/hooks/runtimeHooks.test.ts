@@ -2,9 +2,10 @@
 
 import { describe, expect, test } from 'vitest';
 import type { DatasetChange } from '../../datasets/datasetChange.ts';
-import { add, memory, read, tensor } from '../../gpu/index.ts';
+import { add, initEngine, memory, read, tensor } from '../../gpu/index.ts';
 import { isProfiling } from '../../gpu/profiler.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
+import { failBuffers } from '../../gpu/testing/outOfMemory.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { SGD } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
@@ -14,6 +15,7 @@ import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';
 import { CheckpointHook } from './checkpoint.ts';
 import { EarlyStoppingHook } from './earlyStopping.ts';
+import { EMAHook } from './ema.ts';
 import { EmptyCacheHook } from './emptyCache.ts';
 import { EvalHook } from './evaluation.ts';
 import { Fp16OptimizerHook } from './fp16Optimizer.ts';
@@ -105,6 +107,19 @@ function stage(
   };
   return { runner, model, lines, changes, run };
 }
+
+test('averages of the weights for which the GPU has no room are named', async () => {
+  const { runner, run } = stage([[new EMAHook(), 49]]);
+  runner.optimizer?.prepare();
+  const end = failBuffers(256);
+  await expect(run()).rejects.toMatchObject({
+    code: 'out-of-memory',
+    path: 'custom_hooks',
+    message: "the averages of the weights need 260 B of the GPU, which it doesn't have",
+  });
+  end();
+  await initEngine();
+});
 
 describe('YOLOXModeSwitchHook', () => {
   test('leaves transforms out and switches the L1 loss on, num_last_epochs before the end', async () => {

@@ -1,4 +1,12 @@
-import { adapterInfo, endProfile, measurePeak, onIdle, startProfile } from '../../gpu/index.ts';
+import {
+  adapterInfo,
+  endProfile,
+  measurePeak,
+  onIdle,
+  profileState,
+  startProfile,
+  suspendProfile,
+} from '../../gpu/index.ts';
 import type { ProfiledOp, StepProfile } from '../../util/runEvents.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
@@ -8,54 +16,84 @@ const WARMUP_ITERS = 3;
 
 /**
  * Profiles some training iterations when a person asks for it: GPU time, dispatches, bytes and GFLOP/s of each op, from
- * the upload of the batch to the optimizer's step. Ours; MMCV's ProfilerHook works too.
+ * the upload of the batch to the optimizer's step. Whole iterations, as many as can be timed at once. Ours; MMCV's
+ * ProfilerHook works too.
  */
 export class StepProfileHook extends Hook {
-  #leftIters = 0;
-  #profiledIters = 0;
-  #startMs = 0;
-
-  override beforeTrainIter(runner: BaseRunner): Promise<void> {
-    const { control } = runner;
-    const isWarm = runner.iter >= this.#startIter + WARMUP_ITERS;
-    if (this.#leftIters === 0 && control.wantsProfile && isWarm) {
-      this.#leftIters = control.takeProfileRequest();
-      return this.#begin();
-    }
-    return Promise.resolve();
-  }
-
+  readonly #maxPasses: number | undefined;
+  /** Where the run began; it may have been resumed. */
   #startIter = 0;
+  /** Iterations that were asked for; 0 while nothing is profiled. */
+  #askedIters = 0;
+  #profiledIters = 0;
+  /** Dispatches of the iterations before the current one. */
+  #passes = 0;
+  /** Set between two iterations: what goes on with the profile. */
+  #resume: (() => void) | null = null;
+
+  /** @param maxPasses dispatches that one profile times at most; default: as many as the engine can */
+  constructor({ maxPasses }: { maxPasses?: number } = {}) {
+    super();
+    this.#maxPasses = maxPasses;
+  }
 
   override beforeRun(runner: BaseRunner): void {
     this.#startIter = runner.iter;
   }
 
-  override async afterTrainIter(runner: BaseRunner): Promise<void> {
-    if (this.#leftIters === 0) return;
-    this.#leftIters -= 1;
-    this.#profiledIters += 1;
-    if (this.#leftIters > 0) return;
+  override async beforeTrainIter(runner: BaseRunner): Promise<void> {
+    this.#goOn();
+    const { control } = runner;
+    const isWarm = runner.iter >= this.#startIter + WARMUP_ITERS;
+    if (this.#askedIters > 0 || !control.wantsProfile || !isWarm) return;
+    this.#askedIters = control.takeProfileRequest();
     await onIdle();
-    const wallMs = (performance.now() - this.#startMs) / this.#profiledIters;
+    this.#profiledIters = 0;
+    this.#passes = 0;
+    startProfile(this.#maxPasses);
+  }
+
+  override async afterTrainIter(runner: BaseRunner): Promise<void> {
+    if (this.#askedIters === 0) return;
+    this.#profiledIters += 1;
+    const { timed, left } = profileState();
+    // Half an iteration would count as a whole one.
+    const hasRoom = left >= timed - this.#passes;
+    this.#passes = timed;
+    if (this.#profiledIters === this.#askedIters || !hasRoom) await this.#end(runner);
+    // What comes between two iterations, such as an evaluation, is part of none.
+    else this.#resume = suspendProfile();
+  }
+
+  override async afterRun(runner: BaseRunner): Promise<void> {
+    if (this.#askedIters === 0) return;
+    this.#goOn();
+    await this.#end(runner);
+  }
+
+  #goOn(): void {
+    this.#resume?.();
+    this.#resume = null;
+  }
+
+  async #end(runner: BaseRunner): Promise<void> {
+    const [iters, asked] = [this.#profiledIters, this.#askedIters];
+    this.#askedIters = 0;
+    await onIdle();
+    const wallMs = profileState().activeMs / iters;
     const rows = await endProfile();
     const profile: StepProfile = {
       adapter: adapterInfo().name,
-      iters: this.#profiledIters,
+      iters,
       wallMs,
       hasTimes: rows.every(({ gpuMs }) => Number.isFinite(gpuMs)),
       peakGflops: await measurePeak(),
-      ops: joinByOp(rows, this.#profiledIters),
+      ops: joinByOp(rows, iters),
     };
-    runner.logger.info(`Profile of ${profile.iters} iterations\n${profileTable(profile)}`);
+    const count = iters < asked ? `${iters} of ${asked}` : `${iters}`;
+    const unit = asked === 1 ? 'iteration' : 'iterations';
+    runner.logger.info(`Profile of ${count} ${unit}\n${profileTable(profile)}`);
     runner.onEvent({ name: 'run.profiled', profile });
-  }
-
-  async #begin(): Promise<void> {
-    await onIdle();
-    this.#profiledIters = 0;
-    this.#startMs = performance.now();
-    startProfile();
   }
 }
 

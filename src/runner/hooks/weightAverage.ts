@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { allocating } from '../../gpu/index.ts';
 import { FloatBuffer, IntBuffer, Module, Parameter } from '../../nn/index.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { resumeRun } from '../checkpoint.ts';
@@ -17,6 +18,12 @@ export interface WeightAverageArgs {
 export const WEIGHT_AVERAGE_ARGS = ['momentum', 'interval', 'resume_from'] as const;
 
 type Source = Parameter | FloatBuffer | IntBuffer;
+
+const AVERAGES = {
+  what: 'the averages of the weights',
+  path: 'custom_hooks',
+  hint: 'they take as much as the weights themselves: leave the EMA hook out, or take a smaller model',
+};
 
 /**
  * Base of the EMA hooks: keeps a moving average of the weights in buffers of the model, `ema_<name>` with
@@ -72,7 +79,8 @@ export abstract class WeightAverageHook extends Hook {
       this.#isRestored = true;
     }
     runner.optimizer?.prepare();
-    this.#floats = new FloatPairs(pairs, runner.optimizer?.pool ?? null);
+    const pool = runner.optimizer?.pool ?? null;
+    this.#floats = allocating(AVERAGES, () => new FloatPairs(pairs, pool));
     if (this.#isRestored) return;
     this.#floats.copy();
     for (const [source, average] of pairs)

@@ -56,9 +56,9 @@ export function batchNormTrain(
     backward: ([dy], saved) => {
       const back = throughActivation(plan, dy, saved, residual !== null);
       // Here and not in the tidy of one gradient, whose end would free what the next one needs.
-      const sums = gradSums(back.plan, back.dy, back.saved);
+      const sums = gradSums(back.plan, back.dy, back.saved, true);
       return {
-        x: () => inputGrad(back.plan, 'batch', back.dy, back.saved, [sums.sums, sums.dots]),
+        x: () => inputGrad(back.plan, 'batch', back.dy, back.saved, sums.pairs),
         ...parameterGrads(sums),
         residual: () => tf.clone(back.dy),
       };
@@ -101,7 +101,7 @@ export function batchNormEval(
       if (isXDropped) return frozenBackward(plan, dy, saved, residual !== null);
       const back = throughActivation(plan, dy, saved, residual !== null);
       return {
-        x: () => inputGrad(back.plan, 'given', back.dy, back.saved, []),
+        x: () => inputGrad(back.plan, 'given', back.dy, back.saved, null),
         ...(isFrozen ? {} : parameterGrads(gradSums(back.plan, back.dy, back.saved))),
         residual: () => tf.clone(back.dy),
       };

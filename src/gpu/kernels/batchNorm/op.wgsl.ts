@@ -84,8 +84,8 @@ export function joinStatsProgram(isVec: boolean, hasRunning: boolean): Program {
     source:
       () => `${bindings({ means: T, m2s: T }, writes, hasRunning ? `${UNIFORMS}, ${RUNNING}` : UNIFORMS)}
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let s = id.x;
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) local: u32) {
+  let s = (wg.x + wg.y * grid.x) * 64u + local;
   if (s >= u.size) { return; }
   var total = 0.0;
   var m = ${T}();
@@ -195,12 +195,16 @@ ${main(`
   };
 }
 
-/** Add up `rows` rows of each sample. Reads sums, dots [samples, rows, C]; writes both joined, [samples, C]. */
-export function joinSumsProgram(isVec: boolean): Program {
+/**
+ * Add up `rows` rows of each sample. Reads sums, dots [samples, rows, C]; writes both joined, [samples, C]; with `isPaired`
+ * once more side by side, as {@link inputGradProgram} wants them.
+ */
+export function joinSumsProgram(isVec: boolean, isPaired: boolean): Program {
   const T = typeOf(isVec);
+  const writes = { sum_total: T, dot_total: T, ...(isPaired ? { pairs: T } : {}) };
   return {
-    key: `batchNormJoinSums${suffix(isVec)}`,
-    source: () => `${bindings({ sums: T, dots: T }, { sum_total: T, dot_total: T }, UNIFORMS)}
+    key: `batchNormJoinSums${isPaired ? ' paired' : ''}${suffix(isVec)}`,
+    source: () => `${bindings({ sums: T, dots: T }, writes, UNIFORMS)}
 ${main(`
   var sum = ${T}();
   var dot = ${T}();
@@ -209,7 +213,8 @@ ${main(`
     dot += dots[first + row * u.columns];
   }
   sum_total[s] = sum;
-  dot_total[s] = dot;`)}`,
+  dot_total[s] = dot;
+  ${isPaired ? 'pairs[2u * s] = sum;\n  pairs[2u * s + 1u] = dot;' : ''}`)}`,
   };
 }
 
@@ -221,18 +226,19 @@ export type Statistics = 'given' | 'batch' | 'group';
 const INPUT_GRAD: Record<Statistics, { readonly before: string; readonly dx: string }> = {
   given: { before: '', dx: 'scale * d' },
   batch: {
-    before: 'let a = sums[s] / f32(u.rows); let b = dots[s] * inverse / f32(u.rows);',
+    before: 'let a = pairs[2u * s] / f32(u.rows); let b = pairs[2u * s + 1u] * inverse / f32(u.rows);',
     dx: 'scale * (d - a - centred * b)',
   },
   group: {
-    before: 'let a = sums[s]; let b = dots[s] * inverse;',
+    before: 'let a = pairs[2u * s]; let b = pairs[2u * s + 1u] * inverse;',
     dx: 'inverse * (gamma[c] * d - a - centred * b)',
   },
 };
 
 /**
- * Reads dy, x, mean, variance, gamma, beta; besides for `batch` sums(dy), sums(dy * xhat) [C], for `group` the means of
- * gamma * dy and gamma * dy * xhat [samples, C]; writes dx.
+ * Reads dy, x, mean, variance, gamma, beta; besides for `batch` sums of dy and dy * xhat, for `group` the means of
+ * gamma * dy and gamma * dy * xhat: [samples, C / width, 2, width] in one tensor, where width is 4 or 1, since eight buffers
+ * are all that every device binds. Writes dx.
  */
 export function inputGradProgram(
   isVec: boolean,
@@ -244,8 +250,7 @@ export function inputGradProgram(
   const { before, dx } = INPUT_GRAD[statistics];
   return {
     key: `batchNormInputGrad ${statistics}${named(activation)}${suffix(isVec)}`,
-    source:
-      () => `${bindings(statistics === 'given' ? given : { ...given, sums: T, dots: T }, { dx: T }, UNIFORMS)}
+    source: () => `${bindings(statistics === 'given' ? given : { ...given, pairs: T }, { dx: T }, UNIFORMS)}
 ${slopeFunction(activation, T)}
 ${main(`
   let m = mean[s];

@@ -49,6 +49,8 @@ export interface Moments {
 export interface GradSums {
   readonly sums: Tensor;
   readonly dots: Tensor;
+  /** Both once more, as {@link inputGrad} takes them, where that was asked for. */
+  readonly pairs: Tensor | null;
 }
 
 // Chunks that keep a device busy without making the joining pass long.
@@ -149,13 +151,13 @@ export function frozenGrad(plan: NormPlan, dy: Tensor, variance: Tensor, gamma: 
   return dx;
 }
 
-/** @param saved x, mean, variance, gamma, beta. */
-export function gradSums(plan: NormPlan, dy: Tensor, saved: readonly Tensor[]): GradSums {
+/** @param saved x, mean, variance, gamma, beta. @param isPaired see {@link GradSums} */
+export function gradSums(plan: NormPlan, dy: Tensor, saved: readonly Tensor[], isPaired = false): GradSums {
   const { isVec, samples, channels, rowsPerChunk } = plan;
   const chunks = chunksOf(plan);
   const parts = [emptyTensor([samples * chunks, channels]), emptyTensor([samples * chunks, channels])];
   run(plan, gradSumsProgram(isVec, plan.activation), rowsPerChunk, [dy, ...saved], parts);
-  const joined = joinSums(plan, parts, samples, chunks);
+  const joined = joinSums(plan, parts, samples, chunks, isPaired);
   tf.dispose(parts);
   return joined;
 }
@@ -166,27 +168,35 @@ export function joinSums(
   [sums, dots]: readonly Tensor[],
   samples: number,
   rows: number,
+  isPaired = false,
 ): GradSums {
   const shape = samples === 1 ? [plan.channels] : [samples, plan.channels];
-  const joined = { sums: emptyTensor(shape), dots: emptyTensor(shape) };
-  const writes = [joined.sums, joined.dots];
-  run({ ...plan, samples }, joinSumsProgram(plan.isVec), rows, [sums, dots], writes, { rows });
+  const pairs = isPaired ? emptyPairs(plan, samples) : null;
+  const joined = { sums: emptyTensor(shape), dots: emptyTensor(shape), pairs };
+  const writes = [joined.sums, joined.dots, ...(pairs ? [pairs] : [])];
+  run({ ...plan, samples }, joinSumsProgram(plan.isVec, isPaired), rows, [sums, dots], writes, { rows });
   return joined;
+}
+
+/** Room for two values of each channel of each sample, side by side by fours or ones. */
+export function emptyPairs({ isVec, channels }: NormPlan, samples: number): Tensor {
+  const width = isVec ? 4 : 1;
+  return emptyTensor([samples, channels / width, 2, width]);
 }
 
 /**
  * @param saved x, mean, variance, gamma, beta.
- * @param means what flows back through the statistics, as {@link inputGradProgram} wants it.
+ * @param pairs what flows back through the statistics, as {@link inputGradProgram} wants it; null for given ones.
  */
 export function inputGrad(
   plan: NormPlan,
   statistics: Statistics,
   dy: Tensor,
   saved: readonly Tensor[],
-  means: readonly Tensor[],
+  pairs: Tensor | null,
 ): Tensor {
   const dx = emptyTensor(dy.shape);
   const program = inputGradProgram(plan.isVec, plan.activation, statistics);
-  run(plan, program, rowsPerWriter(plan), [dy, ...saved, ...means], [dx]);
+  run(plan, program, rowsPerWriter(plan), [dy, ...saved, ...(pairs ? [pairs] : [])], [dx]);
   return dx;
 }

@@ -40,6 +40,19 @@ const CASES: Case[] = [
   { x: [1, 9, 10, 8], w: [3, 3, 1, 8], padding: [1, 1], groups: 8, stride: [2, 2] },
   { x: [1, 8, 7, 4], w: [5, 2, 1, 4], padding: [2, 0], groups: 4, stride: [1, 2] },
   { x: [1, 7, 7, 3], w: [3, 3, 3, 8], padding: [2, 2], dilation: [2, 2] },
+  // dilation, groups and stride at once, channels of a group odd or no multiple of 4
+  { x: [2, 11, 9, 6], w: [3, 2, 3, 10], stride: [2, 1], padding: [2, 1], dilation: [2, 3], groups: 2 },
+  {
+    x: [1, 12, 10, 9],
+    w: [2, 3, 3, 15],
+    stride: [1, 2],
+    padding: [1, 1],
+    dilation: [3, 1],
+    groups: 3,
+    bias: true,
+  },
+  { x: [1, 10, 11, 7], w: [3, 3, 1, 7], stride: [2, 2], padding: [2, 2], dilation: [2, 2], groups: 7 },
+  { x: [1, 9, 9, 8], w: [3, 3, 4, 6], stride: [2, 2], padding: [2, 2], dilation: [2, 2], groups: 2 },
 ];
 
 const name = (c: Case): string => JSON.stringify(c);
@@ -181,6 +194,54 @@ test('conv2d: the reference gradients equal finite differences', () => {
     numericalGrad((w) => loss(xv, w), wv),
     1e-8,
   );
+});
+
+// A convolution is linear in each of its arguments, so that a long step costs no accuracy.
+test.each<[Case, number]>([
+  [{ x: [1, 5, 4, 3], w: [3, 2, 3, 5], padding: [1, 1], stride: [2, 1], bias: true }, 1],
+  [{ x: [1, 6, 5, 6], w: [2, 3, 3, 4], padding: [1, 1], dilation: [2, 1], groups: 2, bias: true }, 1],
+  [{ x: [1, 4, 5, 4], w: [3, 3, 1, 4], padding: [1, 1], groups: 4, bias: true }, 1],
+  [{ x: [1, 4, 3, 2], w: [2, 2, 2, 3], bias: true, activation: 'silu' }, 0.05],
+])('conv2d: %j: gradients equal finite differences of the op itself', async (c, h) => {
+  const shape = convShape(c.x, c.w, c);
+  const shapes = [c.x, c.w, [shape.outC]];
+  const data = shapes.map((s, k) =>
+    values(
+      s.reduce((a, b) => a * b, 1),
+      k + 5,
+    ),
+  );
+  const dy = gpu.tensor(values(shape.outH * shape.outW * shape.outC, 9), [
+    1,
+    shape.outH,
+    shape.outW,
+    shape.outC,
+  ]);
+  const vars = data.map((v, k) => gpu.variable(gpu.tensor(v, shapes[k])));
+  const [x, w, bias] = vars;
+  const loss = (): gpu.Tensor => gpu.sum(gpu.mul(conv2d(x, w, bias, c), dy));
+  const { grads } = gpu.valueAndGrads(() => ({ loss: loss() }), vars);
+  for (const [k, v] of vars.entries()) {
+    // Every value is moved on the GPU; all losses come back in one readback.
+    const losses: gpu.Tensor[] = [];
+    for (let i = 0; i < data[k].length; i += 1)
+      for (const step of [h, -h]) {
+        const moved = data[k].slice();
+        moved[i] += step;
+        const t = gpu.tensor(moved, shapes[k]);
+        gpu.assign(v, t);
+        losses.push(gpu.tidy(loss));
+        t.dispose();
+      }
+    const initial = gpu.tensor(data[k], shapes[k]);
+    gpu.assign(v, initial);
+    const values = await Promise.all(losses.map(async (t) => (await gpu.read(t))[0]));
+    const slopes = data[k].map((_, i) => (values[2 * i] - values[2 * i + 1]) / (2 * h));
+    // float32: the differences of losses of some ones.
+    expectClose(await gpu.read(grads[k]!), slopes, c.activation ? 2e-3 : 2e-5);
+    gpu.dispose([...losses, initial]);
+  }
+  gpu.dispose([dy, ...vars]);
 });
 
 test('conv2d: repeats bit for bit, also with split rows', async () => {

@@ -28,6 +28,37 @@ test('conv2d variants: the plain one is always there, the others where they appl
   expect(names(oddGroups, LAVAPIPE)).toEqual(['plain', 'tiled']);
 });
 
+test('conv2d variants: no axis of a grid is longer than WebGPU allows, and all tiles are there', () => {
+  const many = 4 * 2 ** 20 + 64;
+  const shape = shapeOf([1, 1, 1, many], [1, 1, many, 1]);
+  for (const { name, grid } of variants('filterGrad', shape, LAVAPIPE)) {
+    const [x, y, z] = grid;
+    expect(Math.max(x, y, z), name).toBeLessThanOrEqual(65_535);
+    // At least one workgroup for each 64 x 16 weights, and hardly more than one for each 8.
+    expect(x * y * z).toBeGreaterThanOrEqual(many / 1024);
+    expect(x * y * z).toBeLessThan(many / 4);
+  }
+});
+
+test('conv2d variants: what divides whole numbers as floats is left out beyond 2^22 of them', () => {
+  const names = (shape: ConvShape, kind: ConvKind): string[] =>
+    variants(kind, shape, LAVAPIPE).map(({ name }) => name);
+  // A strip is 12 x 4 pixels, a thread of the filter gradient takes rows.
+  const many = shapeOf([2 ** 22, 1, 1, 4], [1, 1, 1, 4], { groups: 4 });
+  expect(names(many, 'forward')).toEqual(['plain']);
+  expect(names(many, 'inputGrad')).toEqual(['plain']);
+  expect(names(many, 'filterGrad')).toEqual(['plain', 'depthwise']);
+  expect(names(shapeOf([2 ** 22 + 1, 1, 1, 4], [1, 1, 1, 4], { groups: 4 }), 'filterGrad')).toEqual([
+    'plain',
+  ]);
+  expect(choose('forward', many, LAVAPIPE)).toBe('plain');
+  expect(choose('forward', many, GPU)).toBe('plain');
+  const large = shapeOf([8, 2048, 2048, 4], [3, 3, 1, 4], { groups: 4, padding: [1, 1] });
+  expect(names(large, 'forward')).toEqual(['plain', 'depthwise']);
+  const pixels = shapeOf([1, 2048, 2048, 4], [1, 1, 4, 4]);
+  expect(names(pixels, 'forward')).toEqual(['plain', 'tiled']);
+});
+
 test('conv2d variants: lanes on software adapters, tiles on GPUs', () => {
   expect(choose('forward', wide, LAVAPIPE)).toBe('lanes x16');
   expect(choose('forward', wide, GPU)).toBe('tiled');

@@ -40,7 +40,14 @@ import {
   tiledInputGrad,
   tiledInputGradGrid,
 } from './tiled.wgsl.ts';
-import { convLayout, convUniforms, type ConvKind, type ConvVariant, type Epilogue } from './wgsl.ts';
+import {
+  convLayout,
+  convUniforms,
+  MAX_QUOTIENT,
+  type ConvKind,
+  type ConvVariant,
+  type Epilogue,
+} from './wgsl.ts';
 
 /** What the choice hangs on besides the shape. */
 export interface ConvTraits {
@@ -87,11 +94,12 @@ export function variants(
 ): readonly ConvVariant[] {
   const part: Part = { kind, shape, epilogue, split: filterGradSplits(shape, traits.isSoftware) };
   const all = [plain(part)];
-  if (isDepthwise(shape)) return [...all, depthwise(part)];
+  if (isDepthwise(shape)) return [...all, ...depthwise(part)];
   all.push(tiled(part));
   const hasQuads = convLayout(shape).isCVec || isRowMode(shape) || kind === 'inputGrad';
   // Their whole numbers are divided as floats.
-  const isSmall = shape.batch * Math.max(shape.inH * shape.inW, shape.outH * shape.outW) < 2 ** 22;
+  const pixels = shape.batch * Math.max(shape.inH * shape.inW, shape.outH * shape.outW);
+  const isSmall = pixels < MAX_QUOTIENT;
   if (hasQuads && isSmall && traits.lanes >= 4 && traits.lanes <= 64)
     for (const width of [16, 8] as const) all.push(lanes(part, { lanes: traits.lanes, width }));
   return all;
@@ -118,8 +126,8 @@ function byRule(
   candidates: readonly ConvVariant[],
   traits: ConvTraits,
 ): string {
-  if (isDepthwise(shape)) return 'depthwise';
   const names = candidates.map(({ name }) => name);
+  if (names.includes('depthwise')) return 'depthwise';
   // Barriers are dear where a program runs the threads one after the other, and free on GPUs; narrow channels would leave
   // most of a tile empty.
   const isWide = Math.min(shape.inC, shape.outC) / shape.groups >= 8;
@@ -206,17 +214,21 @@ function tiled({ kind, shape, epilogue, split }: Part): ConvVariant {
   return { name, program, grid: wideGrid(channels, others), uniforms: convUniforms(shape, others) };
 }
 
-function depthwise({ kind, shape, epilogue, split }: Part): ConvVariant {
+/** None where there are more strips, or pictures, than its threads can be divided into. */
+function depthwise({ kind, shape, epilogue, split }: Part): ConvVariant[] {
   const name = 'depthwise';
   if (kind === 'filterGrad') {
     const { splits, rowsPerSplit } = split;
+    if (Math.max(splits, shape.batch) > MAX_QUOTIENT) return [];
     const threads = depthwiseFilterGradThreads(shape) * splits;
     const uniforms = convUniforms(shape, threads, rowsPerSplit);
-    return { name, program: depthwiseFilterGrad(shape), grid: spread(threads / 64), uniforms };
+    return [{ name, program: depthwiseFilterGrad(shape), grid: spread(threads / 64), uniforms }];
   }
   const [program, threads, steps] =
     kind === 'forward'
       ? [depthwiseForward(shape, epilogue), depthwiseForwardThreads(shape), depthwiseForwardSteps(shape)]
       : [depthwiseInputGrad(shape), depthwiseInputGradThreads(shape), depthwiseInputGradSteps(shape)];
-  return { name, program, grid: spread(threads / 64), uniforms: convUniforms(shape, threads, steps) };
+  const strips = threads / (shape.inC / 4);
+  if (strips >= MAX_QUOTIENT) return [];
+  return [{ name, program, grid: spread(threads / 64), uniforms: convUniforms(shape, threads, steps) }];
 }

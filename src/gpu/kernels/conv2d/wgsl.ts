@@ -84,9 +84,13 @@ fn keepIf(v: vec4f, isIn: bool) -> vec4f {
   return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(select(0u, 0xffffffffu, isIn)));
 }`;
 
+/** What {@link DIVIDE}'s quotients must stay below. */
+export const MAX_QUOTIENT = 2 ** 22;
+
 /**
- * WGSL: `fn divide(a: u32, n: u32) -> u32`, a / n below 2^22, by floats put right: software adapters take the lanes of an
- * integer division one by one.
+ * WGSL: `fn divide(a: u32, n: u32) -> u32` for quotients below 2^22 (whatever a is) and n below 2^24, by floats put right:
+ * software adapters take the lanes of an integer division one by one. There the quotient of floats is off by less than 1:
+ * 0.625 for the division's 2.5 ULP, 0.25 for a's rounding.
  */
 export const DIVIDE = `
 fn divide(a: u32, n: u32) -> u32 {

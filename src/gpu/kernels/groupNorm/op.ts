@@ -5,6 +5,7 @@ import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } fro
 import { tf, type Tensor } from '../../tfjs.ts';
 import type { Activation } from '../activation.ts';
 import {
+  emptyPairs,
   gradSums,
   inputGrad,
   joinSums,
@@ -48,9 +49,9 @@ export function groupNorm(
       const total = joinSums(plan, [sums, dots], 1, samples);
       return {
         x: () => {
-          const means = [emptyTensor(sums.shape), emptyTensor(sums.shape)];
-          runGroups(GROUP_GRADS, plan, perGroup, [sums, dots, gamma], means);
-          return inputGrad(plan, 'group', dy, saved, means);
+          const pairs = emptyPairs(plan, samples);
+          runGroups(GROUP_GRADS, plan, perGroup, [sums, dots, gamma], [pairs]);
+          return inputGrad(plan, 'group', dy, saved, pairs);
         },
         gamma: () => tf.clone(total.dots),
         beta: () => tf.clone(total.sums),
@@ -81,13 +82,13 @@ function runGroups(
   runProgram(program, {
     reads,
     writes,
-    uniforms: Uint32Array.of(size, plan.channels, perGroup, plan.rows),
+    uniforms: Uint32Array.of(size, plan.channels, perGroup, plan.rows, plan.isVec ? 4 : 1),
     areUniformsStatic: true,
     grid: spread(size / 64),
   });
 }
 
-const UNIFORMS = 'size: u32, channels: u32, perGroup: u32, rows: u32';
+const UNIFORMS = 'size: u32, channels: u32, perGroup: u32, rows: u32, width: u32';
 // One thread per picture and channel: each works its whole group out, which is some channels only.
 const GROUP =
   'if (i >= u.size) { return; } let start = i / u.perGroup * u.perGroup; let end = start + u.perGroup;';
@@ -108,10 +109,10 @@ ${flatMain(`  ${GROUP}
   variance[i] = v / f32(u.perGroup);`)}`,
 };
 
-// Means over a group of gamma * dy and gamma * dy * xhat, from the sums of each channel.
+// Means over a group of gamma * dy and gamma * dy * xhat, from the sums of each channel; both in one tensor.
 const GROUP_GRADS: Program = {
   key: 'groupNormJoinGrads',
-  source: () => `${bindings({ sums: 'f32', dots: 'f32', gamma: 'f32' }, { a: 'f32', b: 'f32' }, UNIFORMS)}
+  source: () => `${bindings({ sums: 'f32', dots: 'f32', gamma: 'f32' }, { pairs: 'f32' }, UNIFORMS)}
 ${flatMain(`  ${GROUP}
   let first = start % u.channels;
   var sum = 0.0;
@@ -121,6 +122,7 @@ ${flatMain(`  ${GROUP}
     dot += gamma[first + k] * dots[start + k];
   }
   let n = f32(u.perGroup) * f32(u.rows);
-  a[i] = sum / n;
-  b[i] = dot / n;`)}`,
+  let at = i / u.width * 2u * u.width + i % u.width;
+  pairs[at] = sum / n;
+  pairs[at + u.width] = dot / n;`)}`,
 };

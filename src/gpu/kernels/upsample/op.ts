@@ -1,4 +1,5 @@
 // Nearest upsampling as torch's: output row i reads input row floor(i * in / out).
+import { invariant } from '../../../errors/index.ts';
 import { runOp } from '../../op.ts';
 import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
 import type { Tensor } from '../../tfjs.ts';
@@ -7,6 +8,10 @@ import type { Pair } from '../conv2d/shape.ts';
 /** Resize x [B, H, W, C] to `size` = [outH, outW] (up or down) by picking pixels. */
 export function upsampleNearest2d(x: Tensor, size: Pair): Tensor {
   const [batch = 1, inH = 1, inW = 1, channels = 1] = x.shape;
+  const [outH, outW] = size;
+  // Products of sides are 32-bit words in the programs.
+  const isFine = (inH + 1) * outH + inH < 2 ** 32 && (inW + 1) * outW + inW < 2 ** 32;
+  invariant(isFine, `upsampling of ${inH} x ${inW} to ${outH} x ${outW}`);
   const width = channels % 4 === 0 ? 4 : 1;
   const run = (program: Program, source: Tensor, target: Tensor): Tensor => {
     runProgram(program, {

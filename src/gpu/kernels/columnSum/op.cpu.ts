@@ -1,0 +1,8 @@
+// Reference of the sum of rows, in float64.
+
+/** Sum over the rows of x [rows, columns]. */
+export function columnSumCpu(x: ArrayLike<number>, columns: number): Float64Array {
+  const sums = new Float64Array(columns);
+  for (let i = 0; i < x.length; i += 1) sums[i % columns] += x[i];
+  return sums;
+}

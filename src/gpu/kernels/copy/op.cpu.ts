@@ -1,0 +1,27 @@
+// Reference of the strided copy.
+
+/** A walk as `op.ts` takes it, through an array. */
+export interface WalkCpu<V> {
+  readonly values: V;
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/** target[offset + x . strides] = source[offset + x . strides] for every coordinate x in `dims`, in place. */
+export function copyStridedCpu(
+  source: WalkCpu<ArrayLike<number>>,
+  target: WalkCpu<Float32Array>,
+  dims: readonly number[],
+): void {
+  const size = dims.reduce((a, b) => a * b, 1);
+  for (let i = 0; i < size; i += 1) {
+    let [rest, from, to] = [i, source.offset, target.offset];
+    for (let axis = dims.length - 1; axis >= 0; axis -= 1) {
+      const at = rest % dims[axis];
+      rest = Math.floor(rest / dims[axis]);
+      from += at * source.strides[axis];
+      to += at * target.strides[axis];
+    }
+    target.values[to] = source.values[from];
+  }
+}
