@@ -35,8 +35,8 @@ export function fuseSums(
   const sums = new Map<DataId, number>();
   const result: (ChosenDispatch | null)[] = [...dispatches];
   dispatches.forEach((dispatch, at) => {
-    const width = ADDITIONS.get(dispatch.program.key);
-    if (width === undefined) return;
+    const element = ADDITIONS.get(dispatch.program.key);
+    if (!element) return;
     const [a, b, sum] = dispatch.bindings;
     // Addition commutes: the chain may be either term.
     for (const [chain, term] of [
@@ -56,7 +56,7 @@ export function fuseSums(
       const bytes = before.work.bytes + dispatch.work.bytes - 2 * bytesOfOne(dispatch);
       result[at] = {
         ...dispatch,
-        program: sumProgram(terms.length + 1, width),
+        program: sumProgram(terms.length + 1, element),
         bindings: [...terms, term, sum],
         readCount: terms.length + 1,
         work: { ...dispatch.work, bytes },

@@ -1,5 +1,6 @@
 // dy through an activation that a forward program folded in.
-import { bindings, emptyTensor, flatMain, runProgram, spread } from '../../program.ts';
+import { eachElement, elementGrid, perThreadKey, perThreadOf } from '../../eachElement.ts';
+import { bindings, emptyTensor, runProgram } from '../../program.ts';
 import type { Tensor } from '../../tfjs.ts';
 import { activationGradWgsl, activationKey, type Activation } from '../activation.ts';
 
@@ -13,24 +14,25 @@ export function activationGrad(activation: Activation, dy: Tensor, known: Tensor
   const isVec = d.size % 4 === 0;
   const T = isVec ? 'vec4f' : 'f32';
   const size = isVec ? d.size / 4 : d.size;
+  const perThread = perThreadOf(size);
   runProgram(
     {
-      key: `activationGrad ${activationKey(activation)} ${T}`,
+      key: `activationGrad ${activationKey(activation)} ${T}${perThreadKey(perThread)}`,
       source: () => `${bindings({ dy: T, known: T }, { d: T }, 'size: u32')}
 ${activationGradWgsl(activation, T)}
-${flatMain(`
-  if (i < u.size) {
-    let slope = activationSlope(known[i]);
+${eachElement(
+  `let slope = activationSlope(known[i]);
     // Not a product alone: 0 times an infinite dy would be NaN.
-    d[i] = select(dy[i] * slope, ${T}(), slope == ${T}());
-  }`)}`,
+    d[i] = select(dy[i] * slope, ${T}(), slope == ${T}());`,
+  perThread,
+)}`,
     },
     {
       reads: [dy, known],
       writes: [d],
       uniforms: Uint32Array.of(size),
       areUniformsStatic: true,
-      grid: spread(size / 64),
+      grid: elementGrid(size, perThread),
     },
   );
   return d;

@@ -1,5 +1,6 @@
 // Elementwise functions of up to three inputs with NumPy's broadcasting. Not differentiable by itself: ops/ adds gradients.
-import { emptyTensor, runProgram, spread } from '../../program.ts';
+import { elementGrid, perThreadOf } from '../../eachElement.ts';
+import { emptyTensor, runProgram } from '../../program.ts';
 import { broadcastStrides, joinAxes, sizeOf } from '../../strides.ts';
 import type { Tensor, TensorInfo } from '../../tfjs.ts';
 import {
@@ -64,15 +65,21 @@ export function mapInto(
   const uniforms = new Uint32Array(words.length + numbers.length);
   uniforms.set(words);
   new Float32Array(uniforms.buffer).set(numbers, words.length);
+  const count = size / width;
+  const perThread = perThreadOf(count);
   const variant: MapVariant = {
-    ...{ inputs: modes, isIntMath: isIntMath(source, inputs), width, numParams: params.length },
+    inputs: modes,
+    isIntMath: isIntMath(source, inputs),
+    width,
+    numParams: params.length,
+    perThread,
   };
   runProgram(mapProgram(source, variant), {
     reads: inputs.filter((input) => typeof input !== 'number'),
     writes: [target],
     uniforms,
     areUniformsStatic: true,
-    grid: spread(size / width / 64),
+    grid: elementGrid(count, perThread),
   });
 }
 

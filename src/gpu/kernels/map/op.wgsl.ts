@@ -1,5 +1,6 @@
-// WGSL of elementwise functions with broadcasting: one thread per value, or per four where all inputs lie flat.
-import { bindings, flatMain, type Program } from '../../program.ts';
+// WGSL of elementwise functions with broadcasting: a value at a time, or four where all inputs lie flat.
+import { eachElement, perThreadKey, type PerThread } from '../../eachElement.ts';
+import { bindings, type Program } from '../../program.ts';
 
 export interface MapSource {
   /** Names the function: every value that changes its source is part of the name. */
@@ -30,6 +31,7 @@ export interface MapVariant {
   readonly isIntMath: boolean;
   readonly width: 1 | 4;
   readonly numParams: number;
+  readonly perThread: PerThread;
 }
 
 /** Axes that strided inputs are read by, after joining neighbours. */
@@ -54,14 +56,14 @@ export const dotStrides = (name: string): string =>
   AXES.map((axis) => `x${axis} * u.${name}${axis}`).join(' + ');
 
 /**
- * Uniforms: size (threads), dims and the strides of each strided input where there is one, numbers in the order of the
+ * Uniforms: size (of elements), dims and the strides of each strided input where there is one, numbers in the order of the
  * inputs, parameters.
  */
 export function mapProgram(source: MapSource, variant: MapVariant): Program {
-  const { inputs, isIntMath, width, numParams } = variant;
+  const { inputs, isIntMath, width, numParams, perThread } = variant;
   const letters = inputs.map(({ mode, isInt }) => (isInt ? mode[0].toUpperCase() : mode[0])).join('');
   return {
-    key: `map ${source.name} ${letters}${isIntMath ? ' i32' : ''} c${width}`,
+    key: `map ${source.name} ${letters}${isIntMath ? ' i32' : ''} c${width}${perThreadKey(perThread)}`,
     source: () => {
       const T = width === 4 ? 'vec4f' : 'f32';
       const isStrided = inputs.some(({ mode }) => mode === 'strided');
@@ -85,10 +87,12 @@ alias V = ${isIntMath ? 'I' : 'F'};
 ${bindings(reads, { result: typeName(isIntResult, width) }, fields.join(', '))}
 ${IS_NAN}
 ${source.helpers?.(T) ?? ''}
-${flatMain(`  if (i >= u.size) { return; }
-  ${isStrided ? `let r0 = i;\n  ${COORDINATES}` : ''}
+${eachElement(
+  `${isStrided ? `let r0 = i;\n  ${COORDINATES}` : ''}
   ${loads.join('\n  ')}
-  result[i] = ${source.expression};`)}`;
+  result[i] = ${source.expression};`,
+  perThread,
+)}`;
     },
   };
 }
