@@ -1,13 +1,11 @@
 import { ConfigError, RegistryError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
-import type { ArgSpec } from './argSpec.ts';
 import type { BuildContext } from './buildContext.ts';
+import type { ClassWithArgs } from './constructorArgs.ts';
 
 /** A class that a config can name: takes its arguments as one camelCase object, and the run's context. */
-export interface Registrable<T> {
-  readonly name: string;
-  readonly args?: ArgSpec;
+export interface Registrable<T> extends ClassWithArgs {
   // The shape of `args` differs per class and is checked against `ArgSpec` at run time.
   new (args: never, context: BuildContext): T;
 }

@@ -4,9 +4,9 @@
 import type ts from 'typescript';
 import { spanAt, type Span } from '../../errors/span.ts';
 import { UserCodeError } from '../../errors/trainerError.ts';
+import { readConstructors } from './readConstructors.ts';
 import { SourceMap } from './sourceMap.ts';
-
-type TypeScript = typeof ts;
+import type { TypeScript } from './typeReader.ts';
 
 /** One `import … from`, `export … from` or `import(…)`; what is used as a type only is left out. */
 export interface ModuleImport {
@@ -76,6 +76,7 @@ function compile(ts: TypeScript, path: string, text: string, module: ts.ModuleKi
   const output = ts.transpileModule(text, {
     fileName: path,
     reportDiagnostics: true,
+    transformers: { before: [readConstructors(ts)] },
     compilerOptions: {
       module,
       target: ts.ScriptTarget.ES2022,
