@@ -3,7 +3,7 @@ import { checkAllNonNegative } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import type { OptimizerStateDict } from './optimizer.ts';
+import type { OptimizerStateDict } from './optimizerState.ts';
 
 export interface AdagradArgs extends CommonArgs {
   /** Default 1e-2. */

@@ -6,7 +6,7 @@ import { badValue } from './checks.ts';
 import { ClosureOptimizer, type LossClosure } from './closureOptimizer.ts';
 import { option, type CommonArgs } from './decayedGrad.ts';
 import { lbfgsStep, type LbfgsOptions, type LbfgsState } from './lbfgsStep.ts';
-import { isStateTensor, stateMismatch, type OptimizerStateDict, type StateValue } from './optimizer.ts';
+import { isStateTensor, stateMismatch, type OptimizerStateDict, type StateValue } from './optimizerState.ts';
 import type { Evaluation, Vector } from './strongWolfe.ts';
 
 export interface LbfgsArgs extends Omit<CommonArgs, 'foreach'> {

@@ -13,7 +13,7 @@ import type { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import { referenceStep, type ReferenceState } from './referenceStep.ts';
 import { clipGradNorm, clipGradNormReference, gradClipOptions } from './gradClip.ts';
 import { NAdam } from './nadam.ts';
-import { isStateTensor } from './optimizer.ts';
+import { isStateTensor } from './optimizerState.ts';
 import { RAdam } from './radam.ts';
 import { RMSprop } from './rmsprop.ts';
 import { Rprop } from './rprop.ts';

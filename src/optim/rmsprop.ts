@@ -3,7 +3,7 @@ import { checkAllNonNegative } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import type { ParamGroup } from './optimizer.ts';
+import { LATER_OPTIONS, type ParamGroup } from './optimizer.ts';
 
 export interface RmspropArgs extends CommonArgs {
   /** Default 1e-2. */
@@ -44,6 +44,7 @@ export class RMSprop extends ElementwiseOptimizer {
     ],
   };
   override readonly scalarTensors = [];
+  override readonly laterOptions = { ...LATER_OPTIONS, momentum: 0, centered: false };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: RmspropArgs) {

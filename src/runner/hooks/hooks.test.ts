@@ -156,3 +156,17 @@ test('latest.pth points to the newest checkpoint; without links, last_checkpoint
   expect(await linkless.readText('w/last_checkpoint')).toBe('w/epoch_2.pth\n');
   other.runner.logBuffer.clear();
 });
+
+test('resuming with another optimizer is refused, with the file', async () => {
+  const fs = createMemoryFs();
+  const { runner } = makeRunner((params) => new Adam({ params }), fs);
+  runner.registerHook(new CheckpointHook({ interval: 1 }));
+  await runner.run([loader], [['train', 1]]);
+  runner.logBuffer.clear();
+  const other = makeRunner(undefined, fs);
+  await expect(resumeRun(other.runner, other.model, 'w/epoch_1.pth')).rejects.toMatchObject({
+    code: 'optimizer-mismatch',
+    path: 'w/epoch_1.pth',
+    message: expect.stringContaining('SGD must find momentum, dampening'),
+  });
+});
