@@ -4,7 +4,9 @@ import { pathToFileURL } from 'node:url';
 import { bundleNode } from '../scripts/bundleNode.mjs';
 
 process.setSourceMapsEnabled(true);
-const { main } = await import(pathToFileURL(await bundleNode('src/cli/main.ts')).href);
+const { main, onStrayError } = await import(pathToFileURL(await bundleNode('src/cli/main.ts')).href);
+process.on('unhandledRejection', onStrayError);
+process.on('uncaughtException', onStrayError);
 const code = await main(process.argv.slice(2));
 // Dawn keeps native threads alive; the work is done, so leave once the output is out.
 process.exitCode = code;

@@ -32,6 +32,7 @@ import { readRunConfig, type RunConfig } from './runConfig.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { NEW_RECORD, writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
 import { registerRunHooks } from './trainingHooks.ts';
+import { failOnStray, type WatchStray } from './strayErrors.ts';
 import { UserModules } from './userModules.ts';
 
 /** Keeps the random numbers of the initial weights apart from the samples'. */
@@ -65,6 +66,8 @@ export interface TrainJob {
   onInvalidLoss?: 'pause' | 'go-on';
   /** Environment variables, for loggers; a page has none. */
   readEnv?: RunServices['readEnv'];
+  /** Hands over errors that nobody waits for; default: they are not looked for. */
+  watchStray?: WatchStray;
   /** Asks a person for a logger's key. */
   askSecret?: RunServices['askSecret'];
   /** Where samples are decoded; default: in this thread. */
@@ -103,6 +106,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   let running: BaseRunner | null = null;
   let endKernelChoices = (): Promise<void> => Promise.resolve();
   const userModules = new UserModules();
+  const ignoreStray = failOnStray(job.watchStray, control, userModules);
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
     workDir = job.workDir ?? workDirOf(runConfig, timestamp);
@@ -155,6 +159,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     });
     running = runner;
     await runner.run(loaders, workflow);
+    control.throwFailure();
     running = null;
     // An epoch that a hook made the last one may be off the checkpoints' interval.
     if (runner.end === 'stopped' || runner.stopTraining !== null) await saveStopped(run);
@@ -172,6 +177,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     onEvent({ name: 'run.phaseChanged', phase: 'failed', error: report });
     throw error;
   } finally {
+    ignoreStray();
     control.onChange(() => undefined);
     for (const cleanup of cleanups) cleanup();
     await endKernelChoices();

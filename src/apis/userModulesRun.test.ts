@@ -43,6 +43,11 @@ async function run(config: string, modules: Record<string, string>): Promise<str
       decodeImage: () => Promise.reject(new Error('no pictures here')),
       control: new RunControl(),
       onInvalidLoss: 'go-on',
+      // Vitest takes unhandled rejections for itself: modules hand theirs over.
+      watchStray: (take) => {
+        Object.assign(globalThis, { stray: take });
+        return () => void Reflect.deleteProperty(globalThis, 'stray');
+      },
       onEvent: (event) => {
         if (event.name === 'run.logged') lines.push(event.line);
       },
@@ -119,6 +124,33 @@ momentum_config = dict(policy='cyclic', target_ratio=(0.8, 1), cyclic_times=1, s
     );
     expect(log).toMatch(
       /MyOptimizer\.step threw TypeError: not like this\n {2}at workspace\/mmdet\/core\/optimizer\/my_optimizer\.ts:30:15$/,
+    );
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('a throw in an asynchronous step() does as well, and so does a promise that nobody waits for', async () => {
+    const own = (body: string): Promise<string> =>
+      run(`${imports('optimizer.o')}optimizer = dict(_delete_=True, type='MyOptimizer', lr=0.01)\n`, {
+        [`${FOLDER}/o.ts`]: `import { Optimizer, OPTIMIZERS, read, type Parameter } from 'tabtrain';
+@OPTIMIZERS.registerModule()
+export class MyOptimizer extends Optimizer {
+  constructor({ params, lr }: { params: Parameter[]; lr: number }) { super(params, { lr }); }
+  ${body}
+  async look(): Promise<void> {
+    const [{ params: [first] }] = this.paramGroups;
+    await read(first.variable);
+    throw new TypeError('not like this');
+  }
+}
+`,
+      });
+    const before = memory().numTensors;
+    expect(await own('override async step(): Promise<void> { await this.look(); }')).toMatch(
+      /MyOptimizer\.look threw TypeError: not like this\n {2}at workspace\/.*o\.ts:9:11$/,
+    );
+    const log = await own('override step(): void { this.look().catch(Reflect.get(globalThis, "stray")); }');
+    expect(log).toMatch(
+      /nobody waited for what failed: .*not like this\n {2}at workspace\/.*o\.ts:9:11\n {2}hint: await the promise/,
     );
     expect(memory().numTensors).toBe(before);
   });

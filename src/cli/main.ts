@@ -1,8 +1,11 @@
 // `npx tabtrain <command>`: the same core as the page, in Node on Dawn.
 
-import { formatReport, toErrorReport } from '../errors/trainerError.ts';
+import { toErrorReport } from '../errors/trainerError.ts';
 import { COMMANDS, type Command } from './commands.ts';
 import { parseArguments } from './arguments.ts';
+import { describeError } from './strayErrors.ts';
+
+export { onStrayError } from './strayErrors.ts';
 
 /**
  * Run one command.
@@ -27,11 +30,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return await command.run(parseArguments(rest, command));
   } catch (error) {
-    const report = toErrorReport(error);
-    if (report.code === 'internal')
-      console.error(`${report.stack ?? report.message}\n  hint: this is a bug of tabtrain: please report it`);
-    else console.error(`${report.name}: ${formatReport(report)}`);
-    return report.isInputError ? 2 : 1;
+    console.error(describeError(error));
+    return toErrorReport(error).isInputError ? 2 : 1;
   }
 }
 

@@ -9,6 +9,7 @@ import { readKernelMode } from '../apis/kernelChoices.ts';
 import { train } from '../apis/train.ts';
 import type { Arguments } from './arguments.ts';
 import { createNodeRoot } from './nodeRoot.ts';
+import { watchStray } from './strayErrors.ts';
 
 /** Enough to be steady, few enough for one set of timestamps. */
 const PROFILED_ITERS = 5;
@@ -51,6 +52,7 @@ export async function runTrain(args: Arguments): Promise<number> {
         mode: readKernelMode(args.value('kernels')),
         folder: join(homedir(), '.cache/tabtrain'),
       },
+      watchStray,
       readEnv: (name) => process.env[name],
       // Nobody could press Resume here.
       onInvalidLoss: 'go-on',

@@ -112,8 +112,8 @@ export abstract class Optimizer {
     for (const group of asGroups(params)) this.addParamGroup(group);
   }
 
-  /** Update every parameter that has a gradient, in place. Gradients are borrowed. */
-  abstract step(): void;
+  /** Update every parameter that has a gradient, in place. Gradients are borrowed. One that is asynchronous is waited for. */
+  abstract step(): void | Promise<unknown>;
 
   /**
    * Pack the parameters into one buffer and give each its `gradSlot`. Done at the first step at the latest; needs the GPU.
