@@ -95,6 +95,26 @@ export class Mine {
     expect(find(plan, 'backbone.conv1.weight')).toMatchObject({ group: null });
   });
 
+  test("the template's and Learn's constructor multiply an lr that the config leaves to the optimizer", async () => {
+    const withConstructor = (path: string, paramwise: string): Promise<ConfigPlan> =>
+      describeConfig(
+        `custom_imports = dict(imports=['mine'])
+optimizer = dict(_delete_=True, type='Adam', constructor='MyOptimizerConstructor'${paramwise})`,
+        { 'workspace/mine.ts': shipped(path) },
+      );
+    const template = 'src/ui/editor/templates/my_optimizer_constructor.ts';
+    const plan = await withConstructor(template, ', paramwise_cfg=dict(head_lr_mult=10.0)');
+    expect(find(plan, 'bbox_head.retina_cls.weight').lr).toBe(0.001 * 10);
+    expect(find(plan, 'backbone.conv1.weight').lr).toBe(0.001);
+    const learnt = await withConstructor('src/ui/learn/modules/my_optimizer_constructor.ts', '');
+    expect(find(learnt, 'bbox_head.retina_cls.weight')).toMatchObject({ lr: 0.001 * 2, weightDecay: 0 });
+    await expect(withConstructor(template, ", paramwise_cfg=dict(head_lr_mult='x')")).rejects.toMatchObject({
+      message: 'lr of a parameter group must be a number, but is nan',
+      path: 'optimizer.constructor',
+      span: { file: 'workspace/configs/shapes/mine.py', line: 3 },
+    });
+  });
+
   test('auto_scale_lr is heard; data that is not there keeps nothing else from being told', async () => {
     const plan = await describeConfig(`
 auto_scale_lr = dict(enable=True, base_batch_size=16)

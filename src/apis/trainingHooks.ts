@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import type { DataLoader } from '../datasets/dataLoader.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { isDict, plainTypeName } from '../lang/plain.ts';
@@ -178,7 +179,7 @@ function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildCo
 function readPriorities(value: unknown): 'mmcv' | 'tutorial' {
   if (value === undefined || value === null) return 'mmcv';
   if (value === 'mmcv' || value === 'tutorial') return value;
-  throw new ConfigError(`hook_priorities must be 'mmcv' or 'tutorial', but got ${JSON.stringify(value)}`, {
+  throw new ConfigError(`hook_priorities must be 'mmcv' or 'tutorial', but got ${plainRepr(value)}`, {
     code: 'bad-value',
     path: 'hook_priorities',
     hint: "'mmcv' (the default) is MMCV 1.7's table; 'tutorial' is the one in MMDetection's tutorial",

@@ -204,7 +204,7 @@ data['train']['pipeline'] = [
     const noCall = await run(cfg, { [`${FOLDER}/c.ts`]: own.replace('call(model', 'build(model') });
     expect(noCall).toContain('MyOptimizerConstructor must have a method call, but has none');
     const nothing = await run(cfg, {
-      [`${FOLDER}/c.ts`]: own.replace('return buildFromCfg<Optimizer>', 'buildFromCfg<Optimizer>'),
+      [`${FOLDER}/c.ts`]: own.replace('return optimizer;', ''),
     });
     expect(nothing).toMatch(/MyOptimizerConstructor\.call must return an Optimizer, but got .*\n.*own\.py:/);
   });

@@ -4,6 +4,7 @@ import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given }
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { OptimizerStateDict } from './optimizerState.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface AdagradArgs extends CommonArgs {
   /** Default 1e-2. */
@@ -39,6 +40,7 @@ export class Adagrad extends ElementwiseOptimizer {
       'differentiable',
       'fused',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   readonly #rule: ElementwiseRule;
 

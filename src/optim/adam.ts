@@ -3,6 +3,7 @@ import { adamDefaults, adamRule, type AdamArgs } from './adamRule.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 /**
  * Adam; weight decay (default 0) is added to the gradient. See {@link adamRule} for the update.
@@ -23,6 +24,7 @@ export class Adam extends ElementwiseOptimizer {
       'differentiable',
       'fused',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */

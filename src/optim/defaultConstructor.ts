@@ -1,6 +1,7 @@
 // Turns `optimizer = dict(type=…, paramwise_cfg=…)` and a model into an optimizer.
 
-import { ConfigError } from '../errors/trainerError.ts';
+import { ConfigError, RegistryError } from '../errors/trainerError.ts';
+import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { copySources, setSource, sourceOf } from '../lang/sourceMap.ts';
 import type { Module, Parameter } from '../nn/index.ts';
@@ -11,6 +12,7 @@ import {
   type ArgSpec,
   type BuildContext,
 } from '../registry/index.ts';
+import { checkRates } from './checks.ts';
 import { Optimizer } from './optimizer.ts';
 import {
   checkParamwiseCfg,
@@ -54,10 +56,11 @@ export class DefaultOptimizerConstructor implements OptimizerConstructor {
   constructor({ optimizerCfg, paramwiseCfg }: OptimizerConstructorArgs, context: BuildContext) {
     assertDict(optimizerCfg, 'optimizer');
     this.optimizerCfg = optimizerCfg;
-    this.base = {
-      lr: optionalNumber(optimizerCfg, 'lr'),
-      weightDecay: optionalNumber(optimizerCfg, 'weight_decay'),
-    };
+    // Without rules nothing is multiplied: an optimizer of one's own may take anything for its lr.
+    const isPlain = !isDict(paramwiseCfg) || Object.keys(paramwiseCfg).length === 0;
+    this.base = isPlain
+      ? {}
+      : { lr: optionalNumber(optimizerCfg, 'lr'), weightDecay: optionalNumber(optimizerCfg, 'weight_decay') };
     this.paramwiseCfg = checkParamwiseCfg(paramwiseCfg, this.base);
     this.context = context;
   }
@@ -133,16 +136,31 @@ function makeConstructor(
   const { constructor = 'DefaultOptimizerConstructor', paramwise_cfg, ...optimizerCfg } = cfg;
   // `constructor` of a plain object is inherited; only an own key is the person's.
   const type = Object.hasOwn(cfg, 'constructor') ? constructor : 'DefaultOptimizerConstructor';
-  const builderCfg = { type, optimizer_cfg: optimizerCfg, paramwise_cfg };
+  // MMCV hands over None where there is none, which a constructor without that argument fails at.
+  const rules = paramwise_cfg === undefined ? {} : { paramwise_cfg };
+  const builderCfg = { type, optimizer_cfg: optimizerCfg, ...rules };
+  const rulesPlace = sourceOf(cfg, 'paramwise_cfg');
+  if (rulesPlace) setSource(builderCfg, 'paramwise_cfg', rulesPlace);
   // The copies must still know where each argument was written.
   copySources(cfg, optimizerCfg);
   const place = sourceOf(cfg, 'constructor');
   if (place) setSource(builderCfg, 'type', place);
-  const builder = buildFromCfg(builderCfg, context.registries.OPTIMIZER_BUILDERS, {
-    path: 'optimizer',
-    context,
-  }) as OptimizerConstructor;
-  return { builder, type: String(type) };
+  try {
+    const builder = buildFromCfg(builderCfg, context.registries.OPTIMIZER_BUILDERS, {
+      path: 'optimizer',
+      context,
+    }) as OptimizerConstructor;
+    return { builder, type: String(type) };
+  } catch (error) {
+    throw atConstructor(error);
+  }
+}
+
+/** The name of the class stands under `constructor`, not under `type`. */
+function atConstructor(error: unknown): unknown {
+  if (!(error instanceof RegistryError) || error.path !== 'optimizer.type') return error;
+  const { message, code, span, hint } = error;
+  return new RegistryError(message, { code, span, hint, path: 'optimizer.constructor', cause: error });
 }
 
 /** @throws ConfigError `bad-constructor` for a class of the person's that isn't one, or that returns something else */
@@ -153,7 +171,10 @@ function builtBy(builder: OptimizerConstructor, type: string, model: Module): Op
   if (typeof builder.call !== 'function')
     throw fault(`${type} must have a method call, but has none`, 'call(model: Module): Optimizer { … }');
   const optimizer: unknown = builder.call(model);
-  if (optimizer instanceof Optimizer) return optimizer;
+  if (optimizer instanceof Optimizer) {
+    for (const group of optimizer.paramGroups) checkRates(group, 'optimizer.constructor');
+    return optimizer;
+  }
   throw fault(
     `${type}.call must return an Optimizer, but got ${plainRepr(optimizer)}`,
     'return buildFromCfg(optimizerCfg, OPTIMIZERS, { params })',
@@ -164,10 +185,14 @@ function optionalNumber(cfg: Readonly<Record<string, unknown>>, key: string): nu
   const value = cfg[key];
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number') return value;
-  throw new ConfigError(`optimizer.${key} must be a number, but got ${JSON.stringify(value)}`, {
-    code: 'bad-type',
-    path: `optimizer.${key}`,
-  });
+  throw new ConfigError(
+    `${key} must be a number where paramwise_cfg multiplies it, but got ${plainRepr(value)}`,
+    {
+      code: 'bad-type',
+      path: `optimizer.${key}`,
+      span: sourceOf(cfg, key)?.span,
+    },
+  );
 }
 
 /** A model with an attribute `module` is a parallel wrapper around the real one. */

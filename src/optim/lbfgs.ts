@@ -8,6 +8,7 @@ import { option, type CommonArgs } from './decayedGrad.ts';
 import { lbfgsStep, type LbfgsOptions, type LbfgsState } from './lbfgsStep.ts';
 import { isStateTensor, stateMismatch, type OptimizerStateDict, type StateValue } from './optimizerState.ts';
 import type { Evaluation, Vector } from './strongWolfe.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface LbfgsArgs extends Omit<CommonArgs, 'foreach'> {
   /** Default 1. */
@@ -43,6 +44,7 @@ export class LBFGS extends ClosureOptimizer {
       'history_size',
       'line_search_fn',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   #memory: LbfgsState | null = null;
 

@@ -16,6 +16,7 @@ import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkAllNonNegative } from './checks.ts';
 import { option, type CommonArgs } from './decayedGrad.ts';
 import { Optimizer, type GroupInput, type ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface MuonArgs extends Pick<CommonArgs, 'params'> {
   /** Default 1e-3. */
@@ -59,6 +60,7 @@ export class Muon extends Optimizer {
       'ns_steps',
       'adjust_lr_fn',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   override readonly scalarTensors = [];
 

@@ -13,6 +13,7 @@ import {
   type OptimizerStateDict,
   type StateValue,
 } from './optimizerState.ts';
+import { checkRates } from './checks.ts';
 import { dropGrad, ParameterPool } from './parameterPool.ts';
 
 /** A parameter group: PyTorch's keys, of which schedules change `lr`, `momentum` and `betas` between steps. */
@@ -112,8 +113,11 @@ export abstract class Optimizer {
     for (const group of asGroups(params)) this.addParamGroup(group);
   }
 
-  /** Update every parameter that has a gradient, in place. Gradients are borrowed. One that is asynchronous is waited for. */
-  abstract step(): void | Promise<unknown>;
+  /**
+   * Update every parameter that has a gradient, in place. Gradients are borrowed.
+   * @returns nothing, or a promise: it is waited for
+   */
+  abstract step(): unknown;
 
   /**
    * Pack the parameters into one buffer and give each its `gradSlot`. Done at the first step at the latest; needs the GPU.
@@ -154,6 +158,7 @@ export abstract class Optimizer {
       }
       complete[key] = value;
     }
+    checkRates(complete);
     const taken = new Set(this.paramGroups.flatMap((other) => other.params));
     const double = params.find((param) => taken.has(param));
     if (double) {

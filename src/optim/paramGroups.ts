@@ -2,6 +2,7 @@
 
 import { isDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import type { ParamModule, TrainableParam } from './paramModule.ts';
 
@@ -45,8 +46,10 @@ export function checkParamwiseCfg(value: unknown, base: BaseValues): ParamwiseCf
     for (const [key, rule] of Object.entries(customKeys)) {
       if (!isDict(rule)) throw badType(`${PATH}.custom_keys.${key}`, 'must be a dict', rule);
       if ('decay_mult' in rule) requireDecay(base, `custom_keys.${key}.decay_mult`, rule);
+      for (const mult of CUSTOM_MULTS) requireNumber(rule, mult, `custom_keys.${key}.${mult}`);
     }
   }
+  for (const key of MULT_KEYS) requireNumber(value, key, key);
   for (const key of ['bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult']) {
     if (key in value) requireDecay(base, key, value);
   }
@@ -215,8 +218,16 @@ function decideByKind(
   return { options, rule: rules.join(', ') || NO_RULE };
 }
 
-type MultKey =
-  'bias_lr_mult' | 'bias_decay_mult' | 'norm_decay_mult' | 'dwconv_decay_mult' | 'dcn_offset_lr_mult';
+const MULT_KEYS = [
+  'bias_lr_mult',
+  'bias_decay_mult',
+  'norm_decay_mult',
+  'dwconv_decay_mult',
+  'dcn_offset_lr_mult',
+] as const;
+type MultKey = (typeof MULT_KEYS)[number];
+/** Of a rule in `custom_keys`. */
+const CUSTOM_MULTS = ['lr_mult', 'decay_mult'] as const;
 
 const NORM_CLASSES = ['_BatchNorm', '_InstanceNorm', 'GroupNorm', 'LayerNorm'];
 const DCN_CLASSES = ['DeformConv2d', 'ModulatedDeformConv2d'];
@@ -243,6 +254,25 @@ function multiply(lr: number | undefined, factor: number): number {
   });
 }
 
+/**
+ * A multiplier must be a number where it is given: with None or a text Python's multiplication fails.
+ * @param path of `key` inside `paramwise_cfg`
+ */
+function requireNumber(dict: Readonly<Record<string, unknown>>, key: string, path: string): void {
+  const value = dict[key];
+  if (
+    value === undefined ||
+    (typeof value === 'number' && !Number.isNaN(value)) ||
+    typeof value === 'boolean'
+  )
+    return;
+  throw new ConfigError(`${key} must be a number, but got ${plainRepr(value)}`, {
+    code: 'bad-type',
+    path: `${PATH}.${path}`,
+    span: sourceOf(dict, key)?.span,
+  });
+}
+
 /** @param dict the dict that holds the last part of `key` */
 function requireDecay(base: BaseValues, key: string, dict: object): void {
   if (base.weightDecay !== undefined) return;
@@ -266,7 +296,7 @@ function uniqueValues<V>(entries: Iterable<readonly [string, V]>): [string, V][]
 }
 
 function badType(path: string, requirement: string, value: unknown): ConfigError {
-  return new ConfigError(`${path} ${requirement}, but got ${JSON.stringify(value)}`, {
+  return new ConfigError(`${path} ${requirement}, but got ${plainRepr(value)}`, {
     code: 'bad-type',
     path,
   });

@@ -4,6 +4,7 @@ import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given }
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import { LATER_OPTIONS, type ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface RmspropArgs extends CommonArgs {
   /** Default 1e-2. */
@@ -42,6 +43,7 @@ export class RMSprop extends ElementwiseOptimizer {
       'differentiable',
       'capturable',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   override readonly scalarTensors = [];
   override readonly laterOptions = { ...LATER_OPTIONS, momentum: 0, centered: false };

@@ -37,6 +37,8 @@ export interface ArgSources {
   readonly isFloat?: (key: string) => boolean | undefined;
   /** Where the value under a key was written, for errors: `(key) => sourceOf(cfg, key)?.span`. */
   readonly spanOf?: (key: string) => Span | undefined;
+  /** How errors write a value; default: as JSON. */
+  readonly reprOf?: (value: unknown) => string;
 }
 
 /** The arguments of one policy. Every getter throws ConfigError `bad-type` or `bad-value`. */
@@ -147,7 +149,8 @@ export class ScheduleArgs {
   }
 
   #fault(code: string, key: string, requirement: string): ConfigError {
-    const actual = JSON.stringify(this.#values[key]) ?? 'nothing';
+    const value = this.#values[key];
+    const actual = value === undefined ? 'nothing' : (this.#sources.reprOf ?? JSON.stringify)(value);
     return new ConfigError(`${this.className}: ${key} ${requirement}, but got ${actual}`, {
       code,
       path: `${this.kind.path}.${key}`,

@@ -1,6 +1,7 @@
 // Learning rate and momentum over a whole run, computed from a config before anything is trained.
 
 import { isDict } from '../lang/plain.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { toErrorReport } from '../errors/trainerError.ts';
 import type { GroupStart, RunPlanInput, ScheduleRun, ValuesAt } from '../schedules/index.ts';
@@ -90,7 +91,10 @@ async function plannedOrThrow(
     groups: isPerGroup ? all : groups,
     optimizer: type,
     run,
-    sourcesOf: (cfg) => ({ isFloat: (key) => sourceOf(cfg, key)?.isFloat ?? false }),
+    sourcesOf: (cfg) => ({
+      isFloat: (key) => sourceOf(cfg, key)?.isFloat ?? false,
+      reprOf: (value) => plainRepr(value),
+    }),
   };
   const { planLrs, planMomenta } = await import('../schedules/index.ts');
   const iters = samplePoints(run, lrConfig, momentumConfig);

@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
 import type { ClassScore, PredictedImage } from '../../util/runEvents.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
@@ -237,7 +238,7 @@ export class EvalHook extends Hook {
 /** @throws ConfigError `bad-value` or `bad-type` at the argument's place */
 function checkArgs(evaluator: Evaluator, args: EvalHookArgs): void {
   const refuse = (key: string, wanted: string, value: unknown, code = 'bad-value'): never => {
-    throw new ConfigError(`${key} must be ${wanted}, but got ${JSON.stringify(value)}`, {
+    throw new ConfigError(`${key} must be ${wanted}, but got ${plainRepr(value)}`, {
       code,
       path: `evaluation.${key}`,
     });

@@ -1,4 +1,3 @@
-import { sourceOf } from '../../lang/sourceMap.ts';
 import {
   createLrSchedule,
   describeLrSchedule,
@@ -9,7 +8,7 @@ import type { ScheduleOptions } from '../../schedules/schedule.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
-import { scheduleRunOf, toConfig } from './scheduleRun.ts';
+import { scheduleRunOf, scheduleSources, toConfig } from './scheduleRun.ts';
 
 /**
  * Sets the learning rate of every parameter group, at the start of each epoch and before each iteration.
@@ -30,10 +29,7 @@ export class LrUpdaterHook extends Hook {
   constructor(config: Readonly<Record<string, unknown>>) {
     super();
     this.#config = config;
-    this.#sources = {
-      isFloat: (key) => sourceOf(config, key)?.isFloat ?? false,
-      spanOf: (key) => sourceOf(config, key)?.span,
-    };
+    this.#sources = scheduleSources(config);
     const { className, byEpoch } = describeLrSchedule(config, this.#sources);
     this.#hookName = className;
     this.byEpoch = byEpoch;

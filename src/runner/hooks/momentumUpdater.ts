@@ -1,4 +1,3 @@
-import { sourceOf } from '../../lang/sourceMap.ts';
 import type { ParamGroup } from '../../optim/optimizer.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import {
@@ -12,7 +11,7 @@ import type { ScheduleOptions } from '../../schedules/schedule.ts';
 import { Tuple } from '../../util/tuple.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
-import { scheduleRunOf, toConfig } from './scheduleRun.ts';
+import { scheduleRunOf, scheduleSources, toConfig } from './scheduleRun.ts';
 
 /**
  * Sets the momentum of every parameter group (of an Adam its first beta) at the start of each epoch and before each
@@ -35,10 +34,7 @@ export class MomentumUpdaterHook extends Hook {
   constructor(config: Readonly<Record<string, unknown>>) {
     super();
     this.#config = config;
-    this.#sources = {
-      isFloat: (key) => sourceOf(config, key)?.isFloat ?? false,
-      spanOf: (key) => sourceOf(config, key)?.span,
-    };
+    this.#sources = scheduleSources(config);
     const { className, byEpoch } = describeMomentumSchedule(config, this.#sources);
     this.#hookName = className;
     this.byEpoch = byEpoch;
