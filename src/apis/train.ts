@@ -230,7 +230,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     logger.warning(message);
   };
   const { readEnv, askSecret } = options;
-  const services = { fs, decodeImage, seed, warn, readEnv, askSecret };
+  const services = { fs, decodeImage, seed, warn, log: logger, readEnv, askSecret };
   const context = new BuildContext(userModules.registries, services);
   await fs.writeFile(`${workDir}/${runConfig.name}.py`, config.prettyText());
   const adapter = adapterInfo();

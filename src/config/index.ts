@@ -13,5 +13,6 @@ export { dumpText } from './dump.ts';
 export * from './encode.ts';
 export { deepCopy, DELETE_KEY, mergeAIntoB } from './merge.ts';
 export * from './path.ts';
+export { resolveImport, type IsFile, type Resolution } from './resolveImport.ts';
 export { configTextReader } from './textReader.ts';
 export { replaceCfgVals } from './replaceCfgVals.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TrainerError } from '../errors/trainerError.ts';
 import { setSource } from '../lang/sourceMap.ts';
-import { BatchNorm2d, Conv2d, Module } from '../nn/index.ts';
+import { _BatchNorm, BatchNorm2d, Conv2d, Module, type Parameter } from '../nn/index.ts';
 import { BuildContext, createRunRegistries, type RunServices } from '../registry/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import {
@@ -9,6 +9,7 @@ import {
   DefaultOptimizerConstructor,
   explainParams,
   SGD,
+  type GroupCfg,
   type Optimizer,
   type OptimizerConstructor,
 } from './index.ts';
@@ -125,6 +126,26 @@ describe('buildOptimizer', () => {
     }
     expect(error).toBeInstanceOf(TrainerError);
     expect(error).toMatchObject({ code, isInputError: true });
+  });
+
+  test('a subclass decides for some modules itself, and leaves the others to add_params', () => {
+    class NoNorms extends DefaultOptimizerConstructor {
+      override addParams(params: GroupCfg<Parameter>[], module: Module, prefix = ''): void {
+        if (module instanceof _BatchNorm)
+          params.push({ params: module.namedParameters(prefix, false).map(([, param]) => param), lr: 7 });
+        else super.addParams(params, module, prefix);
+      }
+    }
+    const context = makeContext();
+    context.registries.OPTIMIZER_BUILDERS.registerModule()(NoNorms);
+    const cfg = { ...BASE, constructor: 'NoNorms', paramwise_cfg: { bias_lr_mult: 2 } };
+    const { paramGroups } = buildOptimizer(new Net(), cfg, context);
+    expect(paramGroups.map(({ params, lr }) => [params.map(({ name }) => name), lr])).toEqual([
+      [['conv.weight'], 0.1],
+      [['conv.bias'], 0.2],
+      [['dw.weight'], 0.1],
+      [['bn.weight', 'bn.bias'], 7],
+    ]);
   });
 
   test('an unknown constructor is told at its own key', () => {

@@ -16,14 +16,17 @@ import { checkRates } from './checks.ts';
 import { Optimizer } from './optimizer.ts';
 import {
   checkParamwiseCfg,
+  childrenOf,
   decideAll,
-  groupPerParameter,
+  decideOwn,
+  isDcn,
   NO_RULE,
   unmatchedKeys,
   type GroupCfg,
+  type ParamRules,
   type ParamwiseCfg,
 } from './paramGroups.ts';
-import { asParamModule, type ParamModule, type TrainableParam } from './paramModule.ts';
+import type { ParamModule } from './paramModule.ts';
 
 /** What a constructor registered in OPTIMIZER_BUILDERS does; made with {@link OptimizerConstructorArgs}. */
 export interface OptimizerConstructor {
@@ -67,13 +70,12 @@ export class DefaultOptimizerConstructor implements OptimizerConstructor {
 
   /** @throws ConfigError `no-lr`; what the optimizer's class throws, with its path */
   call(model: Module): Optimizer {
-    const tree = asParamModule(model);
     // MMCV is silent: a slip in a key then trains with the wrong rates.
-    for (const key of unmatchedKeys(unwrap(tree), this.paramwiseCfg))
+    for (const key of unmatchedKeys(unwrap(model), this.paramwiseCfg))
       this.context.services.warn(
         `optimizer.paramwise_cfg.custom_keys: no parameter's name contains '${key}', so it changes nothing`,
       );
-    const params = this.groups(tree);
+    const params = this.groups(model);
     return buildFromCfg(this.optimizerCfg, this.context.registries.OPTIMIZERS, {
       path: 'optimizer',
       context: this.context,
@@ -83,19 +85,48 @@ export class DefaultOptimizerConstructor implements OptimizerConstructor {
 
   /** Which rule decided about each parameter, as `ParamDecision.rule` tells it. @throws ConfigError `no-lr` */
   rules(model: Module): Map<Parameter, string> {
-    const root = unwrap(asParamModule(model));
+    const root = unwrap(model);
     if (Object.keys(this.paramwiseCfg).length === 0)
       return new Map(allParameters(root).map((param) => [param, NO_RULE]));
-    const listed = decideAll(root, this.paramwiseCfg, this.base).filter(({ isListed }) => isListed);
+    const listed = decideAll(root, this.#rules).filter(({ isListed }) => isListed);
     return new Map(listed.map(({ param, rule }) => [param, rule]));
   }
 
-  /** The groups of any module tree, before the optimizer's defaults. */
-  groups<P extends TrainableParam>(model: ParamModule<P>): GroupCfg<P>[] {
+  /** The groups of a module tree, before the optimizer's defaults. */
+  groups(model: ParamModule<Parameter>): GroupCfg<Parameter>[] {
     const root = unwrap(model);
     if (Object.keys(this.paramwiseCfg).length === 0) return [{ params: allParameters(root) }];
-    const { warn } = this.context.services;
-    return groupPerParameter(root, this.paramwiseCfg, this.base, warn);
+    const params: GroupCfg<Parameter>[] = [];
+    this.addParams(params, root);
+    return params;
+  }
+
+  /**
+   * Add a group for each parameter of a module and of those below it: MMCV's `add_params`. Override it to decide otherwise
+   * for some modules, and call it for the others.
+   * @param params the groups so far; changed
+   * @param prefix the module's name from the root; '' for the root
+   * @param isDcnModule true below a deformable convolution
+   * @throws ConfigError `no-lr`
+   */
+  addParams(
+    params: GroupCfg<Parameter>[],
+    module: ParamModule<Parameter>,
+    prefix = '',
+    isDcnModule = false,
+  ): void {
+    const isKnown = (param: Parameter): boolean => params.some((group) => group.params.includes(param));
+    const place = { module, prefix, isInDcn: isDcnModule };
+    for (const { param, options, isListed } of decideOwn(place, this.#rules, isKnown)) {
+      if (isListed) params.push({ params: [param], ...options });
+      else this.context.services.warn(`${prefix} is duplicate. It is skipped since bypass_duplicate=True`);
+    }
+    for (const [name, child] of childrenOf(module, prefix))
+      this.addParams(params, child, name, isDcn(module));
+  }
+
+  get #rules(): ParamRules {
+    return { cfg: this.paramwiseCfg, base: this.base };
   }
 }
 
@@ -196,14 +227,14 @@ function optionalNumber(cfg: Readonly<Record<string, unknown>>, key: string): nu
 }
 
 /** A model with an attribute `module` is a parallel wrapper around the real one. */
-function unwrap<P extends TrainableParam>(model: ParamModule<P>): ParamModule<P> {
+function unwrap(model: ParamModule<Parameter>): ParamModule<Parameter> {
   for (const [name, child] of model.children()) if (name === 'module') return child;
   return model;
 }
 
-function allParameters<P extends TrainableParam>(root: ParamModule<P>): P[] {
-  const params = new Set<P>();
-  const visit = (module: ParamModule<P>): void => {
+function allParameters(root: ParamModule<Parameter>): Parameter[] {
+  const params = new Set<Parameter>();
+  const visit = (module: ParamModule<Parameter>): void => {
     for (const [, param] of module.ownParameters()) params.add(param);
     for (const [, child] of module.children()) visit(child);
   };

@@ -75,60 +75,80 @@ export interface ParamDecision<P> {
 /** The rule of a parameter that gets the optimizer's own values. */
 export const NO_RULE = 'default';
 
-/**
- * Make one group per parameter, in the module's order.
- * @param warn told about each duplicate that `bypass_duplicate` skips
- * @throws ConfigError `no-lr` when a rule multiplies an lr that the optimizer's config doesn't have
- * Source: mmcv 1.7.2 `DefaultOptimizerConstructor.add_params`.
- */
-export function groupPerParameter<P extends TrainableParam>(
-  root: ParamModule<P>,
-  cfg: ParamwiseCfg,
-  base: BaseValues,
-  warn: (message: string) => void,
-): GroupCfg<P>[] {
-  return decideAll(root, cfg, base).flatMap(({ param, options, isListed, prefix }) => {
-    if (isListed) return [{ params: [param], ...options }];
-    warn(`${prefix} is duplicate. It is skipped since bypass_duplicate=True`);
-    return [];
-  });
+/** What decides: `paramwise_cfg` and what it multiplies. */
+export interface ParamRules {
+  readonly cfg: ParamwiseCfg;
+  readonly base: BaseValues;
 }
 
 /**
  * Decide for every parameter, in the module's order.
- * @throws ConfigError `no-lr`
+ * @throws ConfigError `no-lr` when a rule multiplies an lr that the optimizer's config doesn't have
  */
 export function decideAll<P extends TrainableParam>(
   root: ParamModule<P>,
-  cfg: ParamwiseCfg,
-  base: BaseValues,
+  rules: ParamRules,
 ): ParamDecision<P>[] {
-  const customRules = sortedRules(cfg);
   const decisions: ParamDecision<P>[] = [];
-  const seen = new Set<P>();
-
+  const isKnown = (param: P): boolean => decisions.some((other) => other.param === param);
   const visit = (module: ParamModule<P>, prefix: string, isInDcn: boolean): void => {
-    const kind = moduleKind(module);
-    // named_parameters() names a parameter once, even if the module holds it twice.
-    for (const [name, param] of uniqueValues(module.ownParameters())) {
-      const isDuplicate = cfg.bypass_duplicate === true && seen.has(param);
-      seen.add(param);
-      // Frozen parameters are listed, so that indices match the model, but no rule applies to them.
-      if (!param.requiresGrad) {
-        decisions.push({ param, options: {}, rule: NO_RULE, isListed: true, prefix });
-      } else if (isDuplicate) {
-        decisions.push({ param, options: {}, rule: 'bypass_duplicate', isListed: false, prefix });
-      } else {
-        const facts = { name, prefix, isInDcn, ...kind };
-        decisions.push({ param, ...decide(facts, cfg, base, customRules), isListed: true, prefix });
-      }
-    }
-    for (const [name, child] of uniqueValues(module.children())) {
-      visit(child, prefix === '' ? name : `${prefix}.${name}`, kind.isDcn);
-    }
+    for (const decision of decideOwn({ module, prefix, isInDcn }, rules, isKnown)) decisions.push(decision);
+    for (const [name, child] of childrenOf(module, prefix)) visit(child, name, isDcn(module));
   };
   visit(root, '', false);
   return decisions;
+}
+
+/** A module of the tree, where it stands. */
+export interface ModulePlace<P extends TrainableParam> {
+  readonly module: ParamModule<P>;
+  /** Its name from the root; '' for the root. */
+  readonly prefix: string;
+  /** True below a deformable convolution. */
+  readonly isInDcn: boolean;
+}
+
+/**
+ * Decide for the parameters of one module alone, one by one.
+ * @param isKnown whether a parameter is in a group already
+ * @throws ConfigError `no-lr`
+ * Source: mmcv 1.7.2 `DefaultOptimizerConstructor.add_params`.
+ */
+export function* decideOwn<P extends TrainableParam>(
+  { module, prefix, isInDcn }: ModulePlace<P>,
+  { cfg, base }: ParamRules,
+  isKnown: (param: P) => boolean,
+): Generator<ParamDecision<P>> {
+  const customRules = sortedRules(cfg);
+  const kind = moduleKind(module);
+  // named_parameters() names a parameter once, even if the module holds it twice.
+  for (const [name, param] of uniqueValues(module.ownParameters())) {
+    // Frozen parameters are listed, so that indices match the model, but no rule applies to them.
+    if (!param.requiresGrad) {
+      yield { param, options: {}, rule: NO_RULE, isListed: true, prefix };
+    } else if (cfg.bypass_duplicate === true && isKnown(param)) {
+      yield { param, options: {}, rule: 'bypass_duplicate', isListed: false, prefix };
+    } else {
+      const facts = { name, prefix, isInDcn, ...kind };
+      yield { param, ...decide(facts, cfg, base, customRules), isListed: true, prefix };
+    }
+  }
+}
+
+/** The children of a module, each once, with their names from the root. */
+export function childrenOf<P extends TrainableParam>(
+  module: ParamModule<P>,
+  prefix: string,
+): [string, ParamModule<P>][] {
+  return uniqueValues(module.children()).map(([name, child]) => [
+    prefix === '' ? name : `${prefix}.${name}`,
+    child,
+  ]);
+}
+
+/** Whether a module is a deformable convolution, below which some rules are others. */
+export function isDcn(module: ParamModule<TrainableParam>): boolean {
+  return classesOf(module).some((name) => DCN_CLASSES.includes(name));
 }
 
 /** Keys of `custom_keys` that are part of no parameter's name. */
@@ -232,16 +252,19 @@ const CUSTOM_MULTS = ['lr_mult', 'decay_mult'] as const;
 const NORM_CLASSES = ['_BatchNorm', '_InstanceNorm', 'GroupNorm', 'LayerNorm'];
 const DCN_CLASSES = ['DeformConv2d', 'ModulatedDeformConv2d'];
 
-function moduleKind<P extends TrainableParam>(
-  module: ParamModule<P>,
-): { isNorm: boolean; isDepthwise: boolean; isConv2d: boolean; isDcn: boolean } {
-  const classes = [module.className, ...module.baseNames];
+function classesOf({ className, baseNames }: ParamModule<TrainableParam>): string[] {
+  return [className, ...baseNames];
+}
+
+function moduleKind(
+  module: ParamModule<TrainableParam>,
+): Pick<ParamFacts, 'isNorm' | 'isDepthwise' | 'isConv2d'> {
+  const classes = classesOf(module);
   const isConv2d = classes.includes('Conv2d');
   return {
     isNorm: classes.some((name) => NORM_CLASSES.includes(name)),
     isDepthwise: isConv2d && module.inChannels !== undefined && module.inChannels === module.groups,
     isConv2d,
-    isDcn: classes.some((name) => DCN_CLASSES.includes(name)),
   };
 }
 

@@ -3,7 +3,7 @@
 //   custom_imports = dict(imports=['mmdet.core.optimizer.my_optimizer_constructor'], allow_failed_imports=False)
 //   optimizer = dict(constructor='MyOptimizerConstructor', paramwise_cfg=dict(head_lr_mult=10.0))
 //
-// To change only a little, extend DefaultOptimizerConstructor instead and override `groups`.
+// To change only a little, extend DefaultOptimizerConstructor instead and override `addParams`.
 
 import {
   buildFromCfg,
