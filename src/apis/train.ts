@@ -1,6 +1,7 @@
 // Everything a run does, in MMDetection's order: config, model, data, optimizer, runner, hooks, run.
 
 import { isDict } from '../lang/plain.ts';
+import { formatSpan } from '../errors/span.ts';
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, initEngine, type AdapterInfo } from '../gpu/index.ts';
@@ -33,7 +34,7 @@ import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { NEW_RECORD, writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
 import { registerRunHooks } from './trainingHooks.ts';
 import { failOnStray, type WatchStray } from './strayErrors.ts';
-import { UserModules } from './userModules.ts';
+import { UserModules, type CheckTypes } from './userModules.ts';
 
 /** Keeps the random numbers of the initial weights apart from the samples'. */
 const INIT_STREAM = 0x1417;
@@ -66,6 +67,8 @@ export interface TrainJob {
   onInvalidLoss?: 'pause' | 'go-on';
   /** Environment variables, for loggers; a page has none. */
   readEnv?: RunServices['readEnv'];
+  /** Finds type errors in the modules of the run: warnings in its log. Default: they are not looked for. */
+  checkTypes?: CheckTypes;
   /** Hands over errors that nobody waits for; default: they are not looked for. */
   watchStray?: WatchStray;
   /** Asks a person for a logger's key. */
@@ -242,6 +245,8 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const batchSize = batchSizeOf(data, true);
   const dict = autoScaleLr(runConfig.dict, batchSize, (line) => logger.info(line), options.autoScaleLr);
   await userModules.import(options.configPath, dict, context);
+  for (const { span, message, code } of await userModules.checkTypes(options.checkTypes))
+    logger.warning(`${formatSpan(span)}: ${message} (${code})`);
 
   if (isDict(dict.evaluation)) checkEvaluation(dict.evaluation);
   // Data first: a missing file should be told before the model is built.

@@ -1,7 +1,7 @@
 // `npx tabtrain <command>`: the same core as the page, in Node on Dawn.
 
 import { toErrorReport } from '../errors/trainerError.ts';
-import { COMMANDS, type Command } from './commands.ts';
+import { COMMANDS, type Command, type Tools } from './commands.ts';
 import { parseArguments } from './arguments.ts';
 import { describeError } from './strayErrors.ts';
 
@@ -10,9 +10,10 @@ export { onStrayError } from './strayErrors.ts';
 /**
  * Run one command.
  * @param argv without `node` and the script
+ * @param tools from the script that starts it
  * @returns the exit code: 0 done, 1 the run failed, 2 the input is at fault
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], tools: Tools = {}): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     console.log(usage());
@@ -28,7 +29,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   try {
-    return await command.run(parseArguments(rest, command));
+    return await command.run(parseArguments(rest, command), tools);
   } catch (error) {
     console.error(describeError(error));
     return toErrorReport(error).isInputError ? 2 : 1;

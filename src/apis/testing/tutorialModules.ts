@@ -91,7 +91,7 @@ export class DefaultOptimizerConstructor {
       if (!isDict(this.paramwiseCfg.custom_keys)) throw new TypeError('If specified, custom_keys must be a dict');
       if (this.baseWd === null)
         for (const rule of Object.values(this.paramwiseCfg.custom_keys))
-          if ('decay_mult' in rule) throw new Error('base_wd should not be None');
+          if (isDict(rule) && 'decay_mult' in rule) throw new Error('base_wd should not be None');
     }
     if (
       'bias_decay_mult' in this.paramwiseCfg ||

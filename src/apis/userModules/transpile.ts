@@ -33,7 +33,8 @@ export interface TranspiledModule {
 
 let loading: Promise<TypeScript> | null = null;
 
-async function loadTypeScript(): Promise<TypeScript> {
+/** TypeScript's compiler, loaded with the first module. */
+export async function loadTypeScript(): Promise<TypeScript> {
   loading ??= import('typescript').then(
     // A CommonJS module: its exports are the default one.
     (module) => module.default,

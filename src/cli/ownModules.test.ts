@@ -1,4 +1,5 @@
-// The command line as a process of its own: only there do errors that nobody waits for come up as they do for a person.
+// The command line as a process of its own, with a person's modules: only there do errors that nobody waits for come up as they
+// do for a person, and are types checked with the installed TypeScript.
 
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
@@ -11,8 +12,14 @@ import { expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const RUN_TIMEOUT_MS = 180_000;
 
-/** @returns exit code and stderr of a short run with a hook whose `beforeTrainIter` is `body` */
-async function trained(body: string): Promise<{ code: number; stderr: string }> {
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A short run with a hook whose `beforeTrainIter` is `body`. */
+async function trained(body: string): Promise<Ended> {
   const folder = mkdtempSync(join(tmpdir(), 'tabtrain-stray-'));
   cpSync(join(ROOT, 'configs'), join(folder, 'configs'), { recursive: true });
   mkdirSync(join(folder, 'mine'));
@@ -35,12 +42,10 @@ export class MyHook extends Hook {
   );
   const command = [join(ROOT, 'bin/tabtrain.mjs'), 'train', 'configs/learn/stray.py', '--work-dir', 'w'];
   try {
-    await promisify(execFile)(process.execPath, command, { cwd: folder });
+    return { code: 0, ...(await promisify(execFile)(process.execPath, command, { cwd: folder })) };
   } catch (error) {
-    const { code, stderr } = error as { code: number; stderr: string };
-    return { code, stderr };
+    return error as Ended;
   }
-  return { code: 0, stderr: '' };
 }
 
 test(
@@ -61,6 +66,18 @@ test(
     const { code, stderr } = await trained("setTimeout(() => { throw new RangeError('too late'); }, 0);");
     expect(stderr).toMatch(/nobody waited for what failed: .*RangeError: too late\n {2}at mine\/hook\.ts:8:/);
     expect(code).toBe(1);
+  },
+  RUN_TIMEOUT_MS,
+);
+
+test(
+  'type errors are warnings at their lines, before anything is trained; they stop nothing',
+  async () => {
+    const { code, stdout } = await trained("const a: number = 'x'; void a;");
+    expect(stdout).toMatch(
+      /WARNING - mine\/hook\.ts:8:44: Type 'string' is not assignable to type 'number'\. \(TS2322\)\n[\s\S]*Epoch \[1\]/,
+    );
+    expect(code).toBe(0);
   },
   RUN_TIMEOUT_MS,
 );
