@@ -39,8 +39,7 @@ export class ModuleCheck {
         return;
       }
       // What keeps TypeScript from being loaded is told by the editor, which needs it more.
-      const run = (): void =>
-        void this.#run(configPath, values ?? {}, isModuleOpen).catch(() => undefined);
+      const run = (): void => void this.#run(configPath, values ?? {}, isModuleOpen).catch(() => undefined);
       // A file that was just opened shouldn't wait for typing to pause.
       const isTyping = openPath === this.#openPath;
       this.#openPath = openPath;
