@@ -9,8 +9,6 @@ import type { BuildContext } from '../registry/buildContext.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import { EVAL_HOOK_KEYS, EvalHook } from '../runner/hooks/evaluation.ts';
 import { Hook } from '../runner/hooks/hook.ts';
-import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
-import { MomentumUpdaterHook } from '../runner/hooks/momentumUpdater.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
 import { StepProfileHook } from '../runner/hooks/stepProfile.ts';
 import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
@@ -18,6 +16,7 @@ import type { PriorityName } from '../runner/priority.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { DetectorEvaluator, type TestableModel } from './evaluator.ts';
+import { buildLrHook, buildMomentumHook } from './scheduleHooks.ts';
 
 export interface ValidationParts {
   readonly dataset: Dataset;
@@ -103,8 +102,8 @@ export function registerTrainingHooks(
   const hook = (cfg: unknown, path: string, type: string, defaults: object = {}): Hook =>
     context.build<Hook>('HOOKS', cfg, path, { type, ...defaults });
   const { lr_config: lr, momentum_config: momentum, optimizer_config: optimizer } = dict;
-  if (isDict(lr)) runner.registerHook(new LrUpdaterHook(withDefaults(lr, unit)), priorities.lr);
-  if (isDict(momentum)) runner.registerHook(new MomentumUpdaterHook(momentum), priorities.momentum);
+  if (isDict(lr)) runner.registerHook(buildLrHook(lr, unit, context), priorities.lr);
+  if (isDict(momentum)) runner.registerHook(buildMomentumHook(momentum, context), priorities.momentum);
   if (optimizer !== null && optimizer !== undefined)
     runner.registerHook(hook(optimizer, 'optimizer_config', 'OptimizerHook'), priorities.optimizer);
   const { checkpoint_config: checkpoint } = dict;
@@ -184,18 +183,6 @@ function readPriorities(value: unknown): 'mmcv' | 'tutorial' {
     path: 'hook_priorities',
     hint: "'mmcv' (the default) is MMCV 1.7's table; 'tutorial' is the one in MMDetection's tutorial",
   });
-}
-
-/** `cfg` itself unless something is missing, so that its values keep their place in the config's text. */
-function withDefaults(
-  cfg: Readonly<Record<string, unknown>>,
-  defaults: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const missing = Object.keys(defaults).filter((key) => cfg[key] === undefined);
-  if (missing.length === 0) return cfg;
-  const complete = { ...defaults, ...cfg };
-  copySources(cfg, complete);
-  return complete;
 }
 
 function buildLoggers(cfg: unknown, context: BuildContext, unit: Readonly<Record<string, unknown>>): Hook[] {

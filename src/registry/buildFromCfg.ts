@@ -1,5 +1,5 @@
 import { RegistryError, TrainerError, UserCodeError } from '../errors/trainerError.ts';
-import { sourceOf } from '../lang/sourceMap.ts';
+import { setSource, sourceOf } from '../lang/sourceMap.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
 import { unmetKind } from './argKinds.ts';
@@ -41,7 +41,11 @@ export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: Bu
   delete merged.type;
   checkArgs(module, merged, cfg, path);
   const args: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(merged)) args[snakeToCamel(key)] = value;
+  for (const [key, value] of Object.entries(merged)) {
+    args[snakeToCamel(key)] = value;
+    const source = sourceOf(cfg, key);
+    if (source) setSource(args, snakeToCamel(key), source);
+  }
   try {
     return new module(args as never, context.at(path));
   } catch (error) {

@@ -6,8 +6,8 @@ import { nearest } from '../util/nearest.ts';
 
 /** What differs between learning-rate and momentum policies. */
 export interface ScheduleKind {
-  /** Where the arguments stand in the config. */
-  readonly path: 'lr_config' | 'momentum_config';
+  /** Where the arguments stand in the config: `lr_config`, or `custom_hooks[0]`. */
+  readonly path: string;
   /** Appended to the policy's name to give MMCV's class. */
   readonly suffix: 'LrUpdaterHook' | 'MomentumUpdaterHook';
   readonly minKey: 'min_lr' | 'min_momentum';
@@ -39,6 +39,10 @@ export interface ArgSources {
   readonly spanOf?: (key: string) => Span | undefined;
   /** How errors write a value; default: as JSON. */
   readonly reprOf?: (value: unknown) => string;
+  /** Where the arguments stand in the config, if it isn't `lr_config` or `momentum_config`. */
+  readonly path?: string;
+  /** Policies that a person registered, for hints. */
+  readonly ownPolicies?: readonly string[];
 }
 
 /** The arguments of one policy. Every getter throws ConfigError `bad-type` or `bad-value`. */
