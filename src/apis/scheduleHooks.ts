@@ -4,8 +4,10 @@ import { copySources } from '../lang/sourceMap.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import { knownArgs } from '../registry/constructorArgs.ts';
 import type { Hook } from '../runner/hooks/hook.ts';
+import type { ScheduleHookOptions } from '../runner/hooks/scheduleRun.ts';
 import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
 import { MomentumUpdaterHook } from '../runner/hooks/momentumUpdater.ts';
+import { buildHook } from './buildHook.ts';
 import { LR_KIND, MOMENTUM_KIND, scheduleClass } from '../schedules/index.ts';
 
 type Dict = Readonly<Record<string, unknown>>;
@@ -18,13 +20,13 @@ type Dict = Readonly<Record<string, unknown>>;
  */
 export function buildLrHook(cfg: Dict, unit: Dict, context: BuildContext): Hook {
   const own = buildOwn(cfg, unit, LR_KIND, context);
-  return own ?? new LrUpdaterHook(withDefaults(cfg, unit), { ownPolicies: ownPolicies(LR_KIND, context) });
+  return own ?? new LrUpdaterHook(withDefaults(cfg, unit), ownHints(LR_KIND, context));
 }
 
 /** The same for a `momentum_config`; IterBasedRunner has no default for it. */
 export function buildMomentumHook(cfg: Dict, context: BuildContext): Hook {
   const own = buildOwn(cfg, {}, MOMENTUM_KIND, context);
-  return own ?? new MomentumUpdaterHook(cfg, { ownPolicies: ownPolicies(MOMENTUM_KIND, context) });
+  return own ?? new MomentumUpdaterHook(cfg, ownHints(MOMENTUM_KIND, context));
 }
 
 /** Whether a policy is a class of the person's. */
@@ -43,12 +45,16 @@ function buildOwn(cfg: Dict, unit: Dict, kind: typeof LR_KIND, context: BuildCon
   const { policy: _, ...rest } = cfg;
   const args: Record<string, unknown> = { ...defaults, ...rest, type };
   copySources(cfg, args);
-  return context.build<Hook>('HOOKS', args, kind.path);
+  return buildHook(args, kind.path, context);
 }
 
-function ownPolicies(kind: typeof LR_KIND, { registries }: BuildContext): string[] {
-  const names = registries.HOOKS.ownNames().filter((name) => name.endsWith(kind.suffix));
-  return names.map((name) => name.slice(0, -kind.suffix.length));
+/** What an error of an unknown policy may propose. */
+function ownHints(kind: typeof LR_KIND, { registries: { HOOKS } }: BuildContext): ScheduleHookOptions {
+  const names = HOOKS.ownNames().filter((name) => name.endsWith(kind.suffix));
+  return {
+    ownPolicies: names.map((name) => name.slice(0, -kind.suffix.length)),
+    explainMissing: (className) => HOOKS.explainMissing(className),
+  };
 }
 
 /** `cfg` itself unless something is missing, so that its values keep their place in the config's text. */

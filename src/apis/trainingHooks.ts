@@ -15,6 +15,7 @@ import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
 import type { PriorityName } from '../runner/priority.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
+import { buildHook } from './buildHook.ts';
 import { DetectorEvaluator, type TestableModel } from './evaluator.ts';
 import { buildLrHook, buildMomentumHook } from './scheduleHooks.ts';
 
@@ -100,7 +101,7 @@ export function registerTrainingHooks(
   const priorities = PRIORITY_TABLES[readPriorities(dict.hook_priorities)];
   const unit = runner instanceof IterBasedRunner ? { by_epoch: false } : {};
   const hook = (cfg: unknown, path: string, type: string, defaults: object = {}): Hook =>
-    context.build<Hook>('HOOKS', cfg, path, { type, ...defaults });
+    buildHook(cfg, path, context, { type, ...defaults });
   const { lr_config: lr, momentum_config: momentum, optimizer_config: optimizer } = dict;
   if (isDict(lr)) runner.registerHook(buildLrHook(lr, unit, context), priorities.lr);
   if (isDict(momentum)) runner.registerHook(buildMomentumHook(momentum, context), priorities.momentum);
@@ -168,7 +169,7 @@ function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildCo
       });
     const { priority, ...rest } = cfg;
     copySources(cfg, rest);
-    const built = context.build<Hook>('HOOKS', rest, path);
+    const built = buildHook(rest, path, context);
     const { defaultPriority = 'NORMAL' } = built.constructor as { defaultPriority?: string };
     runner.registerHook(built, priority ?? defaultPriority);
   }
@@ -195,7 +196,7 @@ function buildLoggers(cfg: unknown, context: BuildContext, unit: Readonly<Record
     });
   }
   return listOf(cfg.hooks).map((hook, i) =>
-    context.build<Hook>('HOOKS', hook, `log_config.hooks[${i}]`, { interval: cfg.interval, ...unit }),
+    buildHook(hook, `log_config.hooks[${i}]`, context, { interval: cfg.interval, ...unit }),
   );
 }
 

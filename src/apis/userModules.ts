@@ -34,7 +34,10 @@ let runCount = 0;
 /** The modules of one run, with the registries that they register in. */
 export class UserModules {
   /** Fall back to tabtrain's own; what the modules register ends with the run. */
-  readonly registries: Registries = createRunRegistries(() => this.#here());
+  readonly registries: Registries = createRunRegistries((kind) => ({
+    placeNow: () => this.#here(),
+    explainMissing: (name) => this.#explainMissing(name, kind),
+  }));
   #linker: Linker | null = null;
   readonly #entries: string[] = [];
   #source: GraphSource | null = null;
@@ -101,6 +104,19 @@ export class UserModules {
   /** True when datasets or pipelines were registered: whoever decodes samples must import the modules too. */
   get hasDataClasses(): boolean {
     return DATA_KINDS.some((kind) => this.registries[kind].ownNames().length > 0);
+  }
+
+  /** A class of that name that was imported, but not registered, or registered elsewhere. */
+  #explainMissing(name: string, kind: RegistryKind): string | undefined {
+    for (const module of this.#linker?.modules.values() ?? []) {
+      const place = module.classes.get(name);
+      if (!place) continue;
+      const other = (Object.keys(this.registries) as RegistryKind[]).find((one) =>
+        this.registries[one].ownNames().includes(name),
+      );
+      return `${formatSpan(place)} has a class ${name}, but registers it ${other ? `in ${other}` : 'nowhere'}: write @${kind}.registerModule() above it`;
+    }
+    return undefined;
   }
 
   #here(): string | undefined {

@@ -1,6 +1,6 @@
 // Turns `optimizer = dict(type=…, paramwise_cfg=…)` and a model into an optimizer.
 
-import { ConfigError, RegistryError } from '../errors/trainerError.ts';
+import { ConfigError, RegistryError, UserCodeError } from '../errors/trainerError.ts';
 import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { copySources, setSource, sourceOf } from '../lang/sourceMap.ts';
@@ -12,6 +12,7 @@ import {
   type ArgSpec,
   type BuildContext,
 } from '../registry/index.ts';
+import { placeOfClass, type ClassWithArgs } from '../registry/constructorArgs.ts';
 import { checkRates } from './checks.ts';
 import { Optimizer } from './optimizer.ts';
 import {
@@ -76,11 +77,12 @@ export class DefaultOptimizerConstructor implements OptimizerConstructor {
         `optimizer.paramwise_cfg.custom_keys: no parameter's name contains '${key}', so it changes nothing`,
       );
     const params = this.groups(model);
-    return buildFromCfg(this.optimizerCfg, this.context.registries.OPTIMIZERS, {
+    const optimizer = buildFromCfg(this.optimizerCfg, this.context.registries.OPTIMIZERS, {
       path: 'optimizer',
       context: this.context,
       defaultArgs: { params },
-    }) as Optimizer;
+    });
+    return checkedOptimizer(optimizer, 'optimizer.type');
   }
 
   /** Which rule decided about each parameter, as `ParamDecision.rule` tells it. @throws ConfigError `no-lr` */
@@ -202,14 +204,42 @@ function builtBy(builder: OptimizerConstructor, type: string, model: Module): Op
   if (typeof builder.call !== 'function')
     throw fault(`${type} must have a method call, but has none`, 'call(model: Module): Optimizer { … }');
   const optimizer: unknown = builder.call(model);
-  if (optimizer instanceof Optimizer) {
-    for (const group of optimizer.paramGroups) checkRates(group, 'optimizer.constructor');
-    return optimizer;
+  if (isInstance(optimizer)) {
+    const checked = checkedOptimizer(optimizer, 'optimizer.constructor');
+    for (const group of checked.paramGroups) checkRates(group, 'optimizer.constructor');
+    return checked;
   }
   throw fault(
     `${type}.call must return an Optimizer, but got ${plainRepr(optimizer)}`,
     'return buildFromCfg(optimizerCfg, OPTIMIZERS, { params })',
   );
+}
+
+/** Of a class, not a plain value. */
+function isInstance(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && value.constructor !== Object && !Array.isArray(value);
+}
+
+/**
+ * Check what a class of the person's made.
+ * @param path of what named the class
+ * @throws UserCodeError `bad-optimizer` at the class
+ */
+function checkedOptimizer(value: unknown, path: string): Optimizer {
+  const module = (value as object).constructor as unknown as ClassWithArgs;
+  const fault = (message: string, hint: string): UserCodeError =>
+    new UserCodeError(message, { code: 'bad-optimizer', path, span: placeOfClass(module), hint });
+  if (!(value instanceof Optimizer))
+    throw fault(
+      `${module.name} must extend Optimizer, but doesn't`,
+      `import { Optimizer } from 'tabtrain' and write class ${module.name} extends Optimizer`,
+    );
+  if (typeof (value as { step?: unknown }).step !== 'function')
+    throw fault(
+      `${module.name} must have a method step, but has none`,
+      'override step(): void { … } updates the parameters',
+    );
+  return value;
 }
 
 function optionalNumber(cfg: Readonly<Record<string, unknown>>, key: string): number | undefined {

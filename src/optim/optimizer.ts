@@ -105,6 +105,13 @@ export abstract class Optimizer {
     defaults: Readonly<Record<string, unknown>>,
   ) {
     this.defaults = defaults;
+    // A class without a constructor of its own hands everything over as it came.
+    if (!Array.isArray(params)) {
+      throw new ConfigError('the optimizer must be given a list of parameters, but got something else', {
+        code: 'no-parameters',
+        hint: 'write constructor({ params, lr }) { super(params, { lr }); }',
+      });
+    }
     if (params.length === 0) {
       throw new ConfigError('the optimizer must have parameters, but its list is empty', {
         code: 'no-parameters',

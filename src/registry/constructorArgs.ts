@@ -90,6 +90,11 @@ export function sideBySide(module: ClassWithArgs, keys: readonly string[]): Read
   }
 }
 
+/** Where a class of the person's stands; undefined for one of ours. */
+export function placeOfClass(module: ClassWithArgs): Span | undefined {
+  return ownConstructor(module)?.classPlace;
+}
+
 function ownConstructor(module: ClassWithArgs): ReadConstructor | undefined {
   return Object.hasOwn(module, 'constructorArgs') ? module.constructorArgs : undefined;
 }

@@ -201,6 +201,8 @@ function unknownPolicy(
     code: 'unknown-policy',
     path: `${kind.path}.policy`,
     span: options.spanOf?.('policy'),
-    hint: near ? `did you mean '${near}'?` : `policies are: ${names.join(', ')}`,
+    hint:
+      options.explainMissing?.(`${name}${kind.suffix}`) ??
+      (near ? `did you mean '${near}'?` : `policies are: ${names.join(', ')}`),
   });
 }

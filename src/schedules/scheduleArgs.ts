@@ -43,6 +43,8 @@ export interface ArgSources {
   readonly path?: string;
   /** Policies that a person registered, for hints. */
   readonly ownPolicies?: readonly string[];
+  /** What a person may have forgotten, so that there is no such class. */
+  readonly explainMissing?: (className: string) => string | undefined;
 }
 
 /** The arguments of one policy. Every getter throws ConfigError `bad-type` or `bad-value`. */

@@ -12,6 +12,7 @@ import { CheckInvalidLossHook } from './checkInvalidLoss.ts';
 import { CheckpointHook } from './checkpoint.ts';
 import { ClosureHook } from './closure.ts';
 import { EMAHook } from './ema.ts';
+import { LrUpdaterHook } from './lrUpdater.ts';
 import { MomentumUpdaterHook } from './momentumUpdater.ts';
 import { OptimizerHook } from './optimizer.ts';
 
@@ -90,6 +91,34 @@ describe('MomentumUpdaterHook', () => {
     ]);
     runner.logBuffer.clear();
   });
+});
+
+test('an own policy by epoch is asked once an epoch, also when the run is resumed inside it', () => {
+  class ByIter extends LrUpdaterHook {
+    override getLr({ iter }: BaseRunner, baseLr: number): number {
+      return baseLr / (1 + iter);
+    }
+  }
+  const start = (): { hook: ByIter; lrAt: (epoch: number, iter: number) => number } => {
+    const { runner, optimizer } = makeRunner();
+    Object.assign(runner, { maxIters: 6, itersPerEpoch: 3 });
+    const hook = new ByIter();
+    hook.beforeRun(runner);
+    const lrAt = (epoch: number, iter: number): number => {
+      Object.assign(runner, { epoch, iter, doneInEpoch: iter % 3 });
+      if (runner.doneInEpoch === 0) hook.beforeTrainEpoch(runner);
+      hook.beforeTrainIter(runner);
+      return optimizer.paramGroups[0].lr;
+    };
+    return { hook, lrAt };
+  };
+  const straight = start();
+  expect([0, 1, 2, 3, 4].map((iter) => straight.lrAt(Math.floor(iter / 3), iter))).toEqual([
+    0.1, 0.1, 0.1, 0.025, 0.025,
+  ]);
+  const resumed = start();
+  resumed.hook.loadStateDict(straight.hook.stateDict() ?? {});
+  expect([resumed.lrAt(1, 5), resumed.lrAt(2, 6)]).toEqual([0.025, 0.1 / 7]);
 });
 
 describe('EMAHook', () => {

@@ -30,7 +30,7 @@ export function scheduleSources(
 }
 
 /** What only the builder of a hook knows. */
-export type ScheduleHookOptions = Pick<ScheduleOptions, 'path' | 'ownPolicies'>;
+export type ScheduleHookOptions = Pick<ScheduleOptions, 'path' | 'ownPolicies' | 'explainMissing'>;
 
 /** Arguments that came through the registry, under their config names again, with their places in the config's text. */
 export function toConfig(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
