@@ -16,6 +16,7 @@ import type { PriorityName } from '../runner/priority.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { buildHook } from './buildHook.ts';
+import { buildOptimizerHook } from './optimizerHook.ts';
 import { DetectorEvaluator, type TestableModel } from './evaluator.ts';
 import { buildLrHook, buildMomentumHook } from './scheduleHooks.ts';
 
@@ -69,10 +70,8 @@ export function registerRunHooks(
 ): void {
   const isTutorial = readPriorities(dict.hook_priorities) === 'tutorial';
   const { custom_hooks: customHooks, ...others } = dict;
-  const optimizerConfig = withFp16(
-    dict.optimizer_config === undefined ? {} : dict.optimizer_config,
-    dict.fp16,
-  );
+  // MMDetection's base configs always have one.
+  const { optimizer_config: optimizerConfig = {} } = dict;
   registerTrainingHooks(
     runner,
     { ...(isTutorial ? others : dict), optimizer_config: optimizerConfig },
@@ -102,11 +101,11 @@ export function registerTrainingHooks(
   const unit = runner instanceof IterBasedRunner ? { by_epoch: false } : {};
   const hook = (cfg: unknown, path: string, type: string, defaults: object = {}): Hook =>
     buildHook(cfg, path, context, { type, ...defaults });
-  const { lr_config: lr, momentum_config: momentum, optimizer_config: optimizer } = dict;
+  const { lr_config: lr, momentum_config: momentum } = dict;
   if (isDict(lr)) runner.registerHook(buildLrHook(lr, unit, context), priorities.lr);
   if (isDict(momentum)) runner.registerHook(buildMomentumHook(momentum, context), priorities.momentum);
-  if (optimizer !== null && optimizer !== undefined)
-    runner.registerHook(hook(optimizer, 'optimizer_config', 'OptimizerHook'), priorities.optimizer);
+  const optimizerHook = buildOptimizerHook(dict, runner.optimizer, context);
+  if (optimizerHook) runner.registerHook(optimizerHook, priorities.optimizer);
   const { checkpoint_config: checkpoint } = dict;
   if (isDict(checkpoint)) {
     const built = hook(checkpoint, 'checkpoint_config', 'CheckpointHook', unit);
@@ -117,43 +116,6 @@ export function registerTrainingHooks(
     runner.registerHook(logger, priorities.logger);
   registerCustomHooks(runner, dict.custom_hooks, context);
 }
-
-/**
- * With `fp16` the optimizer hook is the one that scales losses.
- * Source: mmdet 2.28.2 `apis/train.py`. Differs: there an `optimizer_config` with a type fails beside `fp16`.
- * @throws ConfigError `given-twice`, or `unsupported` for an optimizer hook that can't scale
- */
-function withFp16(optimizerConfig: unknown, fp16: unknown): unknown {
-  if (!isDict(fp16)) return optimizerConfig;
-  const cfg = isDict(optimizerConfig) ? optimizerConfig : {};
-  const twice = Object.keys(fp16).find((key) => Object.hasOwn(cfg, key));
-  if (twice !== undefined) {
-    throw new ConfigError(`${twice} must be given once, but it is in fp16 and in optimizer_config`, {
-      code: 'given-twice',
-      path: `fp16.${twice}`,
-    });
-  }
-  const { type = 'OptimizerHook' } = cfg;
-  const scaling = FP16_HOOKS[String(type)];
-  if (scaling === undefined) {
-    throw new ConfigError(`fp16 must have one of MMCV's optimizer hooks beside it, but got ${String(type)}`, {
-      code: 'unsupported',
-      path: 'fp16',
-      hint: `it scales losses for ${Object.keys(FP16_HOOKS).join(', ')}`,
-    });
-  }
-  const merged: Record<string, unknown> = { ...cfg, ...fp16, type: scaling };
-  copySources(cfg, merged);
-  copySources(fp16, merged);
-  return merged;
-}
-
-const FP16_HOOKS: Readonly<Partial<Record<string, string>>> = {
-  OptimizerHook: 'Fp16OptimizerHook',
-  Fp16OptimizerHook: 'Fp16OptimizerHook',
-  GradientCumulativeOptimizerHook: 'GradientCumulativeFp16OptimizerHook',
-  GradientCumulativeFp16OptimizerHook: 'GradientCumulativeFp16OptimizerHook',
-};
 
 function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildContext): void {
   for (const [i, cfg] of listOf(cfgs).entries()) {

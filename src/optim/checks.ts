@@ -43,6 +43,7 @@ export function checkBetas(betas: readonly number[]): void {
   });
 }
 
-export function badValue(name: string, requirement: string, value: unknown): ConfigError {
-  return new ConfigError(`${name} ${requirement}, but got ${plainRepr(value)}`, { code: 'bad-value' });
+/** @param path of the value in the config, where it is told apart from building the optimizer */
+export function badValue(name: string, requirement: string, value: unknown, path?: string): ConfigError {
+  return new ConfigError(`${name} ${requirement}, but got ${plainRepr(value)}`, { code: 'bad-value', path });
 }

@@ -267,6 +267,15 @@ describe('arguments of every optimizer', () => {
     expect(() => build(cfg)).toThrow(message);
   });
 
+  test('an unknown line search is told when the config is read, not in the first step', () => {
+    expect(() => build({ type: 'LBFGS', line_search_fn: 'wolfe' })).toThrow(
+      expect.objectContaining({
+        message: "line_search_fn must be 'strong_wolfe' or None, but got 'wolfe'",
+        path: 'optimizer.line_search_fn',
+      }),
+    );
+  });
+
   test('0 and 1 are flags, None is no foreach', () => {
     const cfg = { type: 'SGD', lr: 0.1, momentum: 0.9, nesterov: 1, maximize: 0, foreach: null };
     expect(build(cfg).paramGroups[0]).toMatchObject({ nesterov: 1, maximize: 0, foreach: null });

@@ -207,6 +207,7 @@ function builtBy(builder: OptimizerConstructor, type: string, model: Module): Op
   if (isInstance(optimizer)) {
     const checked = checkedOptimizer(optimizer, 'optimizer.constructor');
     for (const group of checked.paramGroups) checkRates(group, 'optimizer.constructor');
+    checked.checkOptions();
     return checked;
   }
   throw fault(

@@ -68,6 +68,11 @@ export class LBFGS extends ClosureOptimizer {
     }
   }
 
+  /** PyTorch only finds an unknown line search in the first step. */
+  override checkOptions(): void {
+    this.options();
+  }
+
   /**
    * Minimise as far as `max_iter` and `max_eval` go.
    * @returns the loss at the start
@@ -86,7 +91,7 @@ export class LBFGS extends ClosureOptimizer {
     const group = this.paramGroups[0];
     const search = group.line_search_fn;
     if (search !== null && search !== 'strong_wolfe') {
-      throw badValue('line_search_fn', "must be 'strong_wolfe' or None", search);
+      throw badValue('line_search_fn', "must be 'strong_wolfe' or None", search, 'optimizer.line_search_fn');
     }
     return {
       lr: group.lr,

@@ -178,6 +178,14 @@ export abstract class Optimizer {
     this.paramGroups.push({ ...complete, params: [...params] } as unknown as ParamGroup);
   }
 
+  /**
+   * Refuse options that otherwise only a step would find fault with. Called when a config's optimizer was built.
+   * @throws ConfigError
+   */
+  checkOptions(): void {
+    // Most are checked by the constructor.
+  }
+
   /** Free all gradients, and sums of gradients. */
   zeroGrad(): void {
     for (const { params } of this.paramGroups) for (const param of params) dropGrad(param);
