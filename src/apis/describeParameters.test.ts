@@ -67,6 +67,15 @@ optimizer = dict(_delete_=True, type='SGD', lr=0.02, momentum=0.9, weight_decay=
     expect(find(frozenNorm, 'backbone.bn1.weight').frozenBy).toBe('requires_grad=False');
   });
 
+  test('what looks misspelt in the config is among the warnings, as in the log of a run', async () => {
+    const plan = await describeConfig(
+      "optimizer = dict(paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mul=0.1)}))",
+    );
+    expect(plan.warnings).toEqual([
+      "nothing reads optimizer.paramwise_cfg.custom_keys['backbone'].lr_mul: did you mean lr_mult?",
+    ]);
+  });
+
   test('without paramwise_cfg there is one group', async () => {
     const plan = await describeConfig("optimizer = dict(_delete_=True, type='Adam', lr=0.0003)");
     expect(plan.groups).toHaveLength(1);

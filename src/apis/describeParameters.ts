@@ -46,7 +46,7 @@ export async function describeParameters(job: DescribeJob): Promise<ConfigPlan> 
     seed: 0,
     warn: (message) => void warnings.add(message),
   });
-  const { dict: written } = await readRunConfig(fs, configPath, job.cfgOptions);
+  const { dict: written, warnings: doubts } = await readRunConfig(fs, configPath, job.cfgOptions);
   try {
     const dict = autoScaleLr(written, batchSizeOf(dataOf(written), true), () => undefined);
     await userModules.import(configPath, dict, context);
@@ -66,7 +66,7 @@ export async function describeParameters(job: DescribeJob): Promise<ConfigPlan> 
         parameters: describeAll(model.parameters(), optimizer, ruleOf, dict),
         ...counted,
         ...describeOwnSchedules({ dict, context, model, optimizer, itersPerEpoch }),
-        warnings: [...warnings],
+        warnings: [...doubts, ...warnings],
       };
     } finally {
       model.dispose();

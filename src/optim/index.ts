@@ -17,6 +17,7 @@ export * from './lbfgsStep.ts';
 export * from './muon.ts';
 export * from './nadam.ts';
 export * from './optimizer.ts';
+export { isFloatOption } from './optimizerKinds.ts';
 export * from './optimizerState.ts';
 export * from './paramGroups.ts';
 export * from './parameterPool.ts';

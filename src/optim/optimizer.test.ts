@@ -233,6 +233,22 @@ describe('arguments', () => {
   });
 });
 
+test('Adam with decoupled_weight_decay is AdamW', async () => {
+  const [ours, theirs] = [makeParameters(), makeParameters()];
+  const adam = new Adam({
+    params: ours,
+    lr: 0.05,
+    weightDecay: 0.1,
+    decoupledWeightDecay: true,
+    amsgrad: true,
+  });
+  const adamw = new AdamW({ params: theirs, lr: 0.05, weightDecay: 0.1, amsgrad: true });
+  await run(adam, ours, [0, 1, 2]);
+  await run(adamw, theirs, [0, 1, 2]);
+  for (const [i, param] of ours.entries()) expect(await param.toTorch()).toEqual(await theirs[i].toTorch());
+  expect((await adam.stateDict()).param_groups[0]).toMatchObject({ decoupled_weight_decay: true });
+});
+
 describe('SparseAdam', () => {
   test.each(SHAPES)(
     'leaves rows without a gradient and their averages alone: %s %s',

@@ -2,6 +2,7 @@ import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
 import type { StateTensor } from '../nn/parameter.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
+import { isFloatOption } from '../optim/optimizerKinds.ts';
 import type { OptimizerStateDict, StateValue } from '../optim/optimizerState.ts';
 import { fileSource } from '../serialization/zip/byteSource.ts';
 import { crc32 } from '../serialization/zip/crc32.ts';
@@ -18,6 +19,7 @@ import {
   type TorchDtype,
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
+import { Tuple } from '../util/tuple.ts';
 import type { BaseRunner, OpenStage, RunPosition } from './baseRunner.ts';
 import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta } from './ownMeta.ts';
 
@@ -238,8 +240,19 @@ function optimizerToPth({ state, param_groups: groups }: OptimizerStateDict): Pt
   }
   return new Map<string, PthValue>([
     ['state', saved],
-    ['param_groups', groups as PthValue],
+    ['param_groups', groups.map((group) => markFloats(group) as PthValue)],
   ]);
+}
+
+/** Whole numbers among a group's options that are floats in Python, marked as such. */
+function markFloats(group: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const marked = (value: unknown): unknown => {
+    if (Array.isArray(value)) return Tuple.of<unknown>(...value.map(marked));
+    return Number.isInteger(value) ? new PyFloat(Number(value)) : value;
+  };
+  return Object.fromEntries(
+    Object.entries(group).map(([key, value]) => [key, isFloatOption(key, value) ? marked(value) : value]),
+  );
 }
 
 function stateToPth(value: StateValue): PthValue {

@@ -5,6 +5,8 @@ import { FloatBuffer, Module, Parameter } from '../../nn/index.ts';
 import { Adam, SGD, type Optimizer } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import type { BatchLoader, BaseRunner, RunnableModel, StepOutputs } from '../baseRunner.ts';
+import { fileSource, PyFloat, readPth } from '../../serialization/index.ts';
+import type { FileSystem } from '../../util/fileSystem.ts';
 import { resumeRun } from '../checkpoint.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';
@@ -184,6 +186,47 @@ test('latest.pth points to the newest checkpoint; without links, last_checkpoint
   await other.runner.run([loader], [['train', 1]]);
   expect(await linkless.readText('w/last_checkpoint')).toBe('w/epoch_2.pth\n');
   other.runner.logBuffer.clear();
+});
+
+/** The first parameter group of the last checkpoint, floats told from ints. */
+async function savedGroup(fs: FileSystem): Promise<Record<string, unknown>> {
+  const { bytes = 0 } = (await fs.stat('w/epoch_2.pth')) as { bytes?: number };
+  const root = await readPth(fileSource(fs, 'w/epoch_2.pth', bytes), { keepFloats: true });
+  const { optimizer } = Object.fromEntries(root as Map<string, Map<string, Map<string, unknown>[]>>);
+  return Object.fromEntries(optimizer.get('param_groups')?.[0] ?? []);
+}
+
+test('whole numbers that are floats in Python are saved as floats', async () => {
+  const fs = createMemoryFs();
+  const make = (params: Parameter[]): Optimizer =>
+    new Adam({ params, lr: 1, betas: [0, 0.999], weightDecay: 2, eps: 1 });
+  const { runner, optimizer } = makeRunner(make, fs);
+  optimizer.paramGroups[0].steps = 3;
+  runner.registerHook(new CheckpointHook({ interval: 2 }));
+  await runner.run([loader], [['train', 1]]);
+  runner.logBuffer.clear();
+  expect(await savedGroup(fs)).toMatchObject({
+    lr: new PyFloat(1),
+    betas: [new PyFloat(0), 0.999],
+    weight_decay: new PyFloat(2),
+    eps: new PyFloat(1),
+    amsgrad: false,
+    steps: 3,
+  });
+  const again = makeRunner(make, fs);
+  await resumeRun(again.runner, again.model, 'w/epoch_2.pth');
+  expect(again.optimizer.paramGroups[0]).toMatchObject({
+    lr: 1,
+    betas: [0, 0.999],
+    weight_decay: 2,
+    steps: 3,
+  });
+  const sgd = makeRunner(undefined, fs);
+  sgd.runner.registerHook(new CheckpointHook({ interval: 2 }));
+  await sgd.runner.run([loader], [['train', 1]]);
+  sgd.runner.logBuffer.clear();
+  // PyTorch's defaults are ints here.
+  expect(await savedGroup(fs)).toMatchObject({ dampening: 0, weight_decay: 0 });
 });
 
 test('resuming with another optimizer is refused, with the file', async () => {

@@ -84,6 +84,7 @@ async function train(
   optimizer: Optimizer,
   hooks: readonly Hook[],
   batches: BatchLoader = loader,
+  errors: string[] = [],
 ): Promise<EpochBasedRunner> {
   const fs = createMemoryFs();
   const runner = new EpochBasedRunner({
@@ -92,7 +93,9 @@ async function train(
     fs,
     workDir: 'w',
     timestamp: 't',
-    logger: createLogger(fs, 'w/t.log', () => undefined),
+    logger: createLogger(fs, 'w/t.log', (event) => {
+      if (event.name === 'run.logged' && event.line.includes(' - ERROR - ')) errors.push(event.line);
+    }),
     maxEpochs: 2,
   });
   for (const hook of hooks) runner.registerHook(hook);
@@ -178,6 +181,31 @@ test('an asynchronous step is waited for: its gradients are there to the end, an
   expect(memory().numTensors).toBe(before);
   optimizer.dispose();
   models.push(model, twin);
+});
+
+test('detect_anomalous_params names the trainable parameters that the loss does not depend on', async () => {
+  class Loose extends Line {
+    readonly loose = this.addParameter('loose', new Parameter([2, 3], 'plain'));
+  }
+  const model = new Loose();
+  const optimizer = new SGD({ params: model.parameters(), lr: 0.01 });
+  const lines: string[] = [];
+  const runner = await train(
+    model,
+    optimizer,
+    [new OptimizerHook({ detectAnomalousParams: true })],
+    loader,
+    lines,
+  );
+  runner.logBuffer.clear();
+  // Frozen ones are no anomaly; each of the 6 iterations says it.
+  expect(lines.filter((line) => line.includes('ERROR'))).toHaveLength(6);
+  expect(lines[0]).toContain('loose with shape [2, 3] is not in the computational graph');
+  const silent: string[] = [];
+  (await train(model, optimizer, [new OptimizerHook()], loader, silent)).logBuffer.clear();
+  expect(silent).toEqual([]);
+  optimizer.dispose();
+  models.push(model);
 });
 
 test('what an asynchronous step throws ends the run', async () => {
