@@ -66,7 +66,7 @@ export async function describeParameters(job: DescribeJob): Promise<ConfigPlan> 
         parameters: describeAll(model.parameters(), optimizer, ruleOf, dict),
         ...counted,
         ...describeOwnSchedules({ dict, context, model, optimizer, itersPerEpoch }),
-        warnings: [...doubts, ...warnings],
+        warnings: [...new Set([...doubts, ...warnings])],
       };
     } finally {
       model.dispose();

@@ -111,6 +111,41 @@ momentum_config = dict(policy='cyclic', target_ratio=(0.8, 1), cyclic_times=1, s
     expect(second).toBeLessThan(first);
   });
 
+  test("what Muon's hint proposes: an optimizer of one's own with newtonSchulz() trains convolutions", async () => {
+    const before = memory().numTensors;
+    const log = await run(
+      `${imports('optimizer.m')}optimizer = dict(_delete_=True, type='ConvMuon', lr=0.001)\n`,
+      {
+        [`${FOLDER}/m.ts`]: `import { add, assign, mul, newtonSchulz, Optimizer, OPTIMIZERS, reshape, sub, type Parameter } from 'tabtrain';
+@OPTIMIZERS.registerModule()
+export class ConvMuon extends Optimizer {
+  constructor({ params, lr, momentum = 0.9 }: { params: Parameter[]; lr: number; momentum?: number }) {
+    super(params, { lr, momentum });
+  }
+  override step(): void {
+    for (const { params, lr, momentum: share = 0 } of this.paramGroups)
+      for (const param of params) {
+        if (!param.grad) continue;
+        const momentum = this.stateTensor(param, 'momentum_buffer');
+        assign(momentum, add(mul(momentum, share), param.grad));
+        const { shape } = param.variable;
+        const columns = shape[shape.length - 1];
+        const matrix = reshape(momentum, [param.size / columns, columns]);
+        const update = shape.length < 2 ? momentum : reshape(newtonSchulz(matrix), shape);
+        assign(param.variable, sub(param.variable, mul(update, lr)));
+      }
+  }
+}
+`,
+      },
+    );
+    const [first, second] = losses(log);
+    expect(second).toBeLessThan(first);
+    expect(memory().numTensors).toBe(before);
+    const refused = await run("optimizer = dict(_delete_=True, type='Muon')\n", {});
+    expect(refused).toMatch(/Muon takes weights with two axes, but 'backbone\..*newtonSchulz\(\)/s);
+  });
+
   test("a throw in step() ends the run with the person's line, and frees everything", async () => {
     const before = memory().numTensors;
     const log = await run(

@@ -15,6 +15,7 @@ export * from './gradSums.ts';
 export * from './lbfgs.ts';
 export * from './lbfgsStep.ts';
 export * from './muon.ts';
+export * from './newtonSchulz.ts';
 export * from './nadam.ts';
 export * from './optimizer.ts';
 export { isFloatOption } from './optimizerKinds.ts';
