@@ -136,7 +136,8 @@ function unknownHint(
 ): string {
   if (spec.unreachable.includes(key))
     return `arguments arrive in camelCase: call it ${snakeToCamel(key)} in the constructor of ${spec.owner.name}`;
-  const near = nearest(key, known);
+  // Any two letters are near each other.
+  const near = key.length > 1 ? nearest(key, known) : undefined;
   if (near) return `did you mean '${near}'?`;
   const list = `it takes: ${known.join(', ') || 'no arguments'}`;
   // A subclass that takes more than its base must say so itself.

@@ -130,6 +130,7 @@ describe('arguments that a class does not know', () => {
   });
 
   test('the others are listed', () => {
+    expect(building({ type: 'Inline', a: 1, b: 1, d: 1 })).toContain('hint: it takes: a, b, list');
     expect(building({ type: 'Pattern', zzzz: 1 })).toContain('hint: it takes: a, c, b, momentum_decay');
     expect(building({ type: 'Nothing', zzzz: 1 })).toContain('it takes: no arguments');
   });
