@@ -33,7 +33,7 @@ export interface ModuleText {
 export interface WorkspaceModules {
   /** Of all modules. */
   readonly paths: readonly string[];
-  /** Of those that no editor shows. */
+  /** Of those that the editor doesn't show. */
   readonly texts: readonly ModuleText[];
   /** Folders in which modules are looked for. */
   readonly roots: readonly string[];
@@ -51,23 +51,57 @@ typescriptDefaults.setExtraLibs(
   Object.entries(FILES).map(([path, content]) => ({ content, filePath: uriOf(`${TYPES}/${path}`) })),
 );
 
-/** What TypeScript was told of the workspace, by path. */
-const told = new Map<string, { readonly text: string; dispose(): void }>();
+/** Files that only TypeScript sees, by path. */
+const aliases = new Map<string, { readonly text: string; dispose(): void }>();
+/** The modules that no editor shows, as they were when squiggles were drawn last. */
+let drawn = '';
+let revision: { dispose(): void } | null = null;
 
 /** Tell TypeScript what the workspace's modules hold: only what is new is read again. */
 export function setWorkspaceModules({ paths, texts, roots }: WorkspaceModules): void {
-  const files = new Map(
-    [...texts, ...moduleAliases(paths, roots, ALIASES)].map(({ path, text }) => [path, text]),
-  );
-  for (const [path, { text, dispose }] of told) {
-    if (files.get(path) === text) continue;
-    dispose();
-    told.delete(path);
+  setModels(paths, texts);
+  setAliases(moduleAliases(paths, roots, ALIASES));
+  const hidden = editor.getModels().filter((model) => isModule(model) && !model.isAttachedToEditor());
+  const state = hidden.map((model) => `${model.uri.toString()} ${model.getVersionId()}`).join('\n');
+  if (state === drawn) return;
+  drawn = state;
+  // A module's squiggles are drawn anew when a file of this kind changes, but not when a module does that it imports.
+  revision?.dispose();
+  const text = `export type Modules = ${JSON.stringify(state)};`;
+  revision = typescriptDefaults.addExtraLib(text, uriOf(`${ALIASES}/revision.d.ts`));
+}
+
+function isModule({ uri }: editor.ITextModel): boolean {
+  return uri.scheme === 'file';
+}
+
+/** A model for each module that no editor shows. */
+function setModels(paths: readonly string[], texts: readonly ModuleText[]): void {
+  const wanted = new Set(paths.map((path) => Uri.parse(uriOf(path)).toString()));
+  for (const model of editor.getModels()) {
+    const isGone = isModule(model) && !wanted.has(model.uri.toString());
+    if (isGone && !model.isAttachedToEditor()) model.dispose();
   }
-  for (const [path, text] of files) {
-    if (told.has(path)) continue;
+  for (const { path, text } of texts) {
+    const uri = Uri.parse(uriOf(path));
+    const model = editor.getModel(uri);
+    if (model?.isAttachedToEditor() || model?.getValue() === text) continue;
+    if (model) model.setValue(text);
+    else editor.createModel(text, 'typescript', uri);
+  }
+}
+
+function setAliases(files: readonly ModuleText[]): void {
+  const wanted = new Map(files.map(({ path, text }) => [path, text]));
+  for (const [path, { text, dispose }] of aliases) {
+    if (wanted.get(path) === text) continue;
+    dispose();
+    aliases.delete(path);
+  }
+  for (const [path, text] of wanted) {
+    if (aliases.has(path)) continue;
     const { dispose } = typescriptDefaults.addExtraLib(text, uriOf(path));
-    told.set(path, { text, dispose });
+    aliases.set(path, { text, dispose });
   }
 }
 
@@ -80,7 +114,7 @@ export async function checkModules(modules: readonly ModuleText[]): Promise<Diag
   const connect = await worker;
   // What TypeScript was told reaches its worker with the next turn.
   await pause();
-  const client = await connect();
+  const client = await connect(...modules.map(({ path }) => Uri.parse(uriOf(path))));
   const found = await Promise.all(modules.map((module) => checkModule(client, module)));
   return found.flat();
 }
@@ -107,14 +141,10 @@ type Connect = Awaited<ReturnType<typeof getTypeScriptWorker>>;
 let worker: Promise<Connect> | null = null;
 
 async function startWorker(): Promise<Connect> {
-  // The services start with the first model of the language.
-  const model = editor.createModel('', 'typescript', Uri.parse(uriOf(`${ALIASES}/start.ts`)));
+  // The services start with the first model of the language, which is there by now.
   for (;;) {
     const connect = await getTypeScriptWorker().catch(() => null);
-    if (connect) {
-      model.dispose();
-      return connect;
-    }
+    if (connect) return connect;
     await pause();
   }
 }

@@ -65,7 +65,8 @@ export class ModuleCheck {
     const { checkModules, setWorkspaceModules } = await import('../editor/typeChecking.ts');
     const { files, openPath } = this.#workspace;
     const paths = files.map(({ path }) => path).filter((path) => /\.[jt]s$/.test(path));
-    const others = paths.filter((path) => path !== openPath);
+    // An open one is known as it is typed.
+    const others = paths.filter((path) => path !== openPath || !isModuleFile(path));
     const texts = await Promise.all(others.map((path) => this.#workspace.readText(path)));
     if (round !== this.#round) return;
     setWorkspaceModules({
