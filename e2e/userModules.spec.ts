@@ -167,6 +167,15 @@ custom_hooks = [dict(type='MyHook', a=1, b=2)]
     await expect(problem).toContainText(new RegExp(`not ${word}.*29:11`));
     await expect(app.editor.locator('.squiggly-error').first()).toBeVisible();
   }
+  // A promise that nobody waits for ends the run as well, at its line.
+  const alone =
+    'void Promise.resolve().then(() => { throw new Error("left alone"); });\n    runner.logger.info(`MyHook: a=';
+  await app.setText(hook.replace('runner.logger.info(`MyHook: a=', alone));
+  await app.button('Train').click();
+  await expect(app.status).toContainText(/Failed: nobody waited for what failed: .*left alone/, {
+    timeout: 180_000,
+  });
+  await expect(problem).toContainText(/left alone.*29:47/s);
   // Somewhere else: the place is found again.
   await app.openFile(DEFAULT_FILE);
   await problem.click();
