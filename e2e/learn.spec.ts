@@ -74,8 +74,58 @@ test('what a person changed in a step is trained, and can be put back', async ({
   await expect(app.log).toContainText('lr: 7.000e-03', { timeout: TRAIN_TIMEOUT_MS });
   await expect(app.status).toContainText('Finished', { timeout: TRAIN_TIMEOUT_MS });
   await learn.getByRole('button', { name: /^Put the step/ }).click();
+  // Nothing happens unasked.
+  const dialog = page.getByRole('dialog', { name: /^Put the step/ });
+  await expect(dialog).toContainText('configs/learn/learning_rate.py');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  expect(await app.readStored(path)).toContain('0.007');
+  await learn.getByRole('button', { name: /^Put the step/ }).click();
+  await dialog.getByRole('button', { name: 'Put it back' }).click();
   await expect.poll(() => app.readStored(path)).toBe(original);
   await expect(learn).not.toContainText('You changed');
+  // What the person wrote is still there.
+  expect(await app.readStored('workspace/configs/learn/learning_rate_mine.py')).toContain('0.007');
+  await learn.getByRole('button', { name: 'Close' }).click();
+  await expect(app.files.getByRole('button', { name: 'learning_rate_mine.py', exact: true })).toBeVisible();
+});
+
+test("a file of the person's own with a step's name is kept: Try it asks, and so does the next template", async ({
+  page,
+}) => {
+  test.setTimeout(2 * TRAIN_TIMEOUT_MS);
+  const app = new TabtrainPage(page);
+  await app.open();
+  const path = 'workspace/mmdet/core/optimizer/my_optimizer.ts';
+  const makeNew = async (): Promise<void> => {
+    await app.button('New').click();
+    await page.getByLabel('Start with').selectOption({ label: 'New optimizer' });
+  };
+  const place = page.getByLabel('Path in the workspace');
+  await makeNew();
+  await place.press('Enter');
+  await expect.poll(() => app.readStored(path)).toContain('momentum = 0.9');
+  const own = (await app.readStored(path)) ?? '';
+
+  await app.button('Learn').click();
+  const learn = page.getByRole('region', { name: 'Learn' });
+  await learn.getByText('All steps').click();
+  await learn.getByRole('button', { name: 'Write an optimizer of your own', exact: true }).click();
+  await learn.getByRole('button', { name: 'Try it' }).click();
+  const dialog = page.getByRole('dialog', { name: 'A file of yours has the name of the step’s' });
+  await expect(dialog).toContainText('mmdet/core/optimizer/my_optimizer.ts');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  expect(await app.readStored(path)).toBe(own);
+  await learn.getByRole('button', { name: 'Try it' }).click();
+  await dialog.getByRole('button', { name: 'Keep mine aside and try the step' }).click();
+  await expect(app.status).toContainText('Finished: own_optimizer', { timeout: TRAIN_TIMEOUT_MS });
+  expect(await app.readStored(path.replace('.ts', '_mine.ts'))).toBe(own);
+  // From here on it is the step's file: a change of it is trained without a question.
+  await learn.getByRole('button', { name: 'Try it' }).click();
+  await expect(app.status).toContainText(/Preparing|Training|Finished/);
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await learn.getByRole('button', { name: 'Close' }).click();
+  await makeNew();
+  await expect(place).toHaveValue('mmdet/core/optimizer/my_optimizer2.ts');
 });
 
 test('the Parameters tab follows the text: rules, filter, a calm word on errors', async ({ page }) => {

@@ -82,6 +82,59 @@ async function configWith(app: TabtrainPage, lines: string): Promise<string> {
 ${lines}`;
 }
 
+test('type errors of modules that a run would import are listed, opened or not; imports that run are no problem', async ({
+  page,
+}) => {
+  test.setTimeout(4 * LOAD_TIMEOUT_MS);
+  const app = new TabtrainPage(page);
+  await app.open();
+  const problems = page.getByRole('list', { name: 'Problems' }).getByRole('button');
+  await makeFromTemplate(app, 'New hook', 'mine/say_hello.ts');
+  await app.editorIsReady();
+  const squiggle = app.editor.locator('.squiggly-error');
+  await app.setText(`import { Hook, HOOKS } from 'mmcv.runner';
+import { word } from 'mine.words';
+import { near } from 'near';
+import { OPTIMIZERS } from '../mmdet/core/optimizer/registry';
+@HOOKS.registerModule()
+export class SayHello extends Hook {
+  words: number[] = [word, near, OPTIMIZERS.names().length];
+}
+`);
+  await makeFromTemplate(app, 'New hook', 'mine/words.ts');
+  await app.editorIsReady();
+  await app.setText("export const word: number = 'one';\n");
+  await makeFromTemplate(app, 'New hook', 'configs/shapes/near.ts');
+  await app.editorIsReady();
+  await app.setText('export const near = 1;\n');
+  await app.openFile(DEFAULT_FILE);
+  await app.editorIsReady();
+  await app.setText(
+    await configWith(
+      app,
+      "custom_imports = dict(imports=['mine.say_hello'])\ncustom_hooks = [dict(type='SayHello')]\n",
+    ),
+  );
+  await expect(problems).toHaveText(
+    [/warning.*Type 'string' is not assignable to type 'number'.*words\.ts:1:14/s],
+    {
+      timeout: LOAD_TIMEOUT_MS,
+    },
+  );
+  await expect(app.button('Train')).toBeEnabled();
+  await problems.click();
+  await expect(app.editor.getByRole('heading', { name: 'words.ts' })).toBeVisible();
+  // TypeScript's own line under it, and no second one.
+  await expect(squiggle).toHaveCount(1, { timeout: LOAD_TIMEOUT_MS });
+  await app.openFile('say_hello.ts');
+  await app.editorIsReady();
+  await expect(squiggle).toHaveCount(0, { timeout: LOAD_TIMEOUT_MS });
+  await app.openFile('words.ts');
+  await app.editorIsReady();
+  await app.setText('export const word: number = 1;\n');
+  await expect(problems).toHaveCount(0, { timeout: LOAD_TIMEOUT_MS });
+});
+
 test('what a module throws is marked at its line, and the edited module is the one that runs next', async ({
   page,
 }) => {
@@ -114,6 +167,15 @@ custom_hooks = [dict(type='MyHook', a=1, b=2)]
     await expect(problem).toContainText(new RegExp(`not ${word}.*29:11`));
     await expect(app.editor.locator('.squiggly-error').first()).toBeVisible();
   }
+  // A promise that nobody waits for ends the run as well, at its line.
+  const alone =
+    'void Promise.resolve().then(() => { throw new Error("left alone"); });\n    runner.logger.info(`MyHook: a=';
+  await app.setText(hook.replace('runner.logger.info(`MyHook: a=', alone));
+  await app.button('Train').click();
+  await expect(app.status).toContainText(/Failed: nobody waited for what failed: .*left alone/, {
+    timeout: 180_000,
+  });
+  await expect(problem).toContainText(/left alone.*29:47/s);
   // Somewhere else: the place is found again.
   await app.openFile(DEFAULT_FILE);
   await problem.click();

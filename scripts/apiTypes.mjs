@@ -1,7 +1,10 @@
 // A Vite plugin: the declarations of `tabtrain`, as the editor's TypeScript wants them, made from the sources by
-// TypeScript itself when the page is built. `import { FILES, ENTRY } from 'virtual:tabtrain-types'`.
+// TypeScript itself when the page is built. `import { FILES, ENTRY } from 'virtual:tabtrain-types'`. The command line's come
+// from a file that is made anew when a source is newer.
+import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { newestSource } from './bundleNode.mjs';
 
 const ID = 'virtual:tabtrain-types';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -46,6 +49,20 @@ export function apiTypes() {
       return text;
     },
   };
+}
+
+/** The declarations for the command line. */
+export async function storedTypes() {
+  const path = join(root, 'node_modules/.cache/tabtrain/apiTypes.json');
+  const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (made > newestSource()) return JSON.parse(readFileSync(path, 'utf8'));
+  const started = new Date();
+  const types = { entry: ENTRY, files: await emitTypes() };
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, JSON.stringify(types));
+  // A source that was saved meanwhile is newer.
+  utimesSync(path, started, started);
+  return types;
 }
 
 /** Declaration files by path below src/, as far as the public module needs them. */

@@ -50,7 +50,8 @@ export async function buildNode(entryPoint, outdir) {
   });
 }
 
-function newestSource() {
+/** When a source was last written, in ms. */
+export function newestSource() {
   const sources = ['src', 'bench'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts'))

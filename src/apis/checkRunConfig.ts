@@ -91,6 +91,8 @@ const PARAMWISE_KEYS = [
   'bypass_duplicate',
 ];
 
+const CUSTOM_RULE_KEYS = ['lr_mult', 'decay_mult'];
+
 /**
  * Check the top level of a resolved config.
  * @returns warnings about keys that look misspelt: nothing reads them
@@ -112,7 +114,7 @@ export function checkRunConfig(dict: Readonly<Record<string, unknown>>): string[
     ...misspelt(dict, Object.keys(KEYS), ''),
     ...(isDict(data) ? misspelt(data, DATA_KEYS, 'data.') : []),
     ...misspeltTestCfgs(dict),
-    ...(isDict(dict.optimizer) ? misspeltParamwise(dict.optimizer.paramwise_cfg) : []),
+    ...(isDict(dict.optimizer) ? misspeltParamwise(dict.optimizer) : []),
   ];
 }
 
@@ -134,14 +136,30 @@ function misspeltTestCfgs({ model, test_cfg: top }: Readonly<Record<string, unkn
   });
 }
 
-/** MMCV ignores keys of `paramwise_cfg` that it doesn't know. */
-function misspeltParamwise(cfg: unknown): string[] {
-  if (!isDict(cfg)) return [];
-  const unknown = Object.keys(cfg).filter((key) => !PARAMWISE_KEYS.includes(key));
+/** MMCV ignores keys of `paramwise_cfg`, and of the rules in it, that it doesn't know. A constructor of one's own has its own. */
+function misspeltParamwise({
+  paramwise_cfg: cfg,
+  ...optimizer
+}: Readonly<Record<string, unknown>>): string[] {
+  const isOurs =
+    !Object.hasOwn(optimizer, 'constructor') ||
+    (optimizer.constructor as unknown) === 'DefaultOptimizerConstructor';
+  if (!isDict(cfg) || !isOurs) return [];
+  const path = 'optimizer.paramwise_cfg';
+  const rules = isDict(cfg.custom_keys) ? Object.entries(cfg.custom_keys) : [];
+  return [
+    ...unread(cfg, PARAMWISE_KEYS, path),
+    ...rules.flatMap(([key, rule]) =>
+      isDict(rule) ? unread(rule, CUSTOM_RULE_KEYS, `${path}.custom_keys['${key}']`) : [],
+    ),
+  ];
+}
+
+function unread(dict: object, known: readonly string[], path: string): string[] {
+  const unknown = Object.keys(dict).filter((key) => !known.includes(key));
   return unknown.map((key) => {
-    const near = nearest(key, PARAMWISE_KEYS);
-    const path = `optimizer.paramwise_cfg.${key}`;
-    return near ? `nothing reads ${path}: did you mean ${near}?` : `nothing reads ${path}`;
+    const near = nearest(key, known);
+    return near ? `nothing reads ${path}.${key}: did you mean ${near}?` : `nothing reads ${path}.${key}`;
   });
 }
 

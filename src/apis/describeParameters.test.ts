@@ -67,6 +67,15 @@ optimizer = dict(_delete_=True, type='SGD', lr=0.02, momentum=0.9, weight_decay=
     expect(find(frozenNorm, 'backbone.bn1.weight').frozenBy).toBe('requires_grad=False');
   });
 
+  test('what looks misspelt in the config is among the warnings, as in the log of a run', async () => {
+    const plan = await describeConfig(
+      "optimizer = dict(paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mul=0.1)}))",
+    );
+    expect(plan.warnings).toEqual([
+      "nothing reads optimizer.paramwise_cfg.custom_keys['backbone'].lr_mul: did you mean lr_mult?",
+    ]);
+  });
+
   test('without paramwise_cfg there is one group', async () => {
     const plan = await describeConfig("optimizer = dict(_delete_=True, type='Adam', lr=0.0003)");
     expect(plan.groups).toHaveLength(1);
@@ -93,6 +102,26 @@ export class Mine {
     );
     expect(find(plan, 'bbox_head.retina_cls.weight')).toMatchObject({ rule: 'Mine', lr: 0.5 });
     expect(find(plan, 'backbone.conv1.weight')).toMatchObject({ group: null });
+  });
+
+  test("the template's and Learn's constructor multiply an lr that the config leaves to the optimizer", async () => {
+    const withConstructor = (path: string, paramwise: string): Promise<ConfigPlan> =>
+      describeConfig(
+        `custom_imports = dict(imports=['mine'])
+optimizer = dict(_delete_=True, type='Adam', constructor='MyOptimizerConstructor'${paramwise})`,
+        { 'workspace/mine.ts': shipped(path) },
+      );
+    const template = 'src/ui/editor/templates/my_optimizer_constructor.ts';
+    const plan = await withConstructor(template, ', paramwise_cfg=dict(head_lr_mult=10.0)');
+    expect(find(plan, 'bbox_head.retina_cls.weight').lr).toBe(0.001 * 10);
+    expect(find(plan, 'backbone.conv1.weight').lr).toBe(0.001);
+    const learnt = await withConstructor('src/ui/learn/modules/my_optimizer_constructor.ts', '');
+    expect(find(learnt, 'bbox_head.retina_cls.weight')).toMatchObject({ lr: 0.001 * 2, weightDecay: 0 });
+    await expect(withConstructor(template, ", paramwise_cfg=dict(head_lr_mult='x')")).rejects.toMatchObject({
+      message: 'lr of a parameter group must be a number, but is nan',
+      path: 'optimizer.constructor',
+      span: { file: 'workspace/configs/shapes/mine.py', line: 3 },
+    });
   });
 
   test('auto_scale_lr is heard; data that is not there keeps nothing else from being told', async () => {

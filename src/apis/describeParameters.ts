@@ -6,12 +6,18 @@ import { toErrorReport } from '../errors/trainerError.ts';
 import type { Parameter } from '../nn/index.ts';
 import { buildOptimizer, explainParams, NO_RULE, type Optimizer, type ParamGroup } from '../optim/index.ts';
 import { BuildContext } from '../registry/buildContext.ts';
-import type { ConfigPlan, PlannedGroup, PlannedParameter } from '../util/configPlan.ts';
+import {
+  ASSUMED_ITERS_PER_EPOCH,
+  type ConfigPlan,
+  type PlannedGroup,
+  type PlannedParameter,
+} from '../util/configPlan.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
 import { autoScaleLr } from './autoScaleLr.ts';
 import { buildModel } from './buildModel.ts';
 import { buildDataset } from './datasets.ts';
+import { describeOwnSchedules } from './describeSchedules.ts';
 import './registerAll.ts';
 import { batchSizeOf, makeLoader } from './loaders.ts';
 import { locateError } from './locateError.ts';
@@ -40,7 +46,7 @@ export async function describeParameters(job: DescribeJob): Promise<ConfigPlan> 
     seed: 0,
     warn: (message) => void warnings.add(message),
   });
-  const { dict: written } = await readRunConfig(fs, configPath, job.cfgOptions);
+  const { dict: written, warnings: doubts } = await readRunConfig(fs, configPath, job.cfgOptions);
   try {
     const dict = autoScaleLr(written, batchSizeOf(dataOf(written), true), () => undefined);
     await userModules.import(configPath, dict, context);
@@ -51,12 +57,16 @@ export async function describeParameters(job: DescribeJob): Promise<ConfigPlan> 
       // Without rules the config names a constructor of its own.
       const ruleOf = (param: Parameter): string =>
         rules?.get(param) ?? constructorOf(dict.optimizer) ?? NO_RULE;
+      const groups = optimizer.paramGroups.map((group) => describeGroup(group, ruleOf));
+      const counted = await countIters(dict, context);
+      const itersPerEpoch = counted.itersPerEpoch || ASSUMED_ITERS_PER_EPOCH;
       return {
         optimizer: optimizer.constructor.name,
-        groups: optimizer.paramGroups.map((group) => describeGroup(group, ruleOf)),
+        groups,
         parameters: describeAll(model.parameters(), optimizer, ruleOf, dict),
-        warnings: [...warnings],
-        ...(await countIters(dict, context)),
+        ...counted,
+        ...describeOwnSchedules({ dict, context, model, optimizer, itersPerEpoch }),
+        warnings: [...new Set([...doubts, ...warnings])],
       };
     } finally {
       model.dispose();

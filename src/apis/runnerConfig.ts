@@ -48,7 +48,7 @@ export function readRunnerCfg(dict: Readonly<Record<string, unknown>>): Readonly
     const { max_epochs: maxEpochs } = runner;
     if (totalEpochs === undefined || maxEpochs === undefined || maxEpochs === totalEpochs) return runner;
     throw new ConfigError(
-      `total_epochs must agree with runner.max_epochs, but they are ${JSON.stringify(totalEpochs)} and ${JSON.stringify(maxEpochs)}`,
+      `total_epochs must agree with runner.max_epochs, but they are ${plainRepr(totalEpochs)} and ${plainRepr(maxEpochs)}`,
       { code: 'bad-runner', path: 'total_epochs', hint: 'remove total_epochs: runner is what counts' },
     );
   }

@@ -1,6 +1,7 @@
 // Everything a run does, in MMDetection's order: config, model, data, optimizer, runner, hooks, run.
 
 import { isDict } from '../lang/plain.ts';
+import { formatSpan } from '../errors/span.ts';
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
@@ -32,7 +33,8 @@ import { readRunConfig, type RunConfig } from './runConfig.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { NEW_RECORD, writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
 import { registerRunHooks } from './trainingHooks.ts';
-import { UserModules } from './userModules.ts';
+import { failOnStray, type WatchStray } from './strayErrors.ts';
+import { UserModules, type CheckTypes } from './userModules.ts';
 
 /** Keeps the random numbers of the initial weights apart from the samples'. */
 const INIT_STREAM = 0x1417;
@@ -67,6 +69,10 @@ export interface TrainJob {
   host?: string;
   /** Environment variables, for loggers; a page has none. */
   readEnv?: RunServices['readEnv'];
+  /** Finds type errors in the modules of the run: warnings in its log. Default: they are not looked for. */
+  checkTypes?: CheckTypes;
+  /** Hands over errors that nobody waits for; default: they are not looked for. */
+  watchStray?: WatchStray;
   /** Asks a person for a logger's key. */
   askSecret?: RunServices['askSecret'];
   /** Where samples are decoded; default: in this thread. */
@@ -105,6 +111,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   let running: BaseRunner | null = null;
   let endKernelChoices = (): Promise<void> => Promise.resolve();
   const userModules = new UserModules();
+  const ignoreStray = failOnStray(job.watchStray, control, userModules);
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
     workDir = job.workDir ?? workDirOf(runConfig, timestamp);
@@ -157,6 +164,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     });
     running = runner;
     await runner.run(loaders, workflow);
+    control.throwFailure();
     running = null;
     // An epoch that a hook made the last one may be off the checkpoints' interval.
     if (runner.end === 'stopped' || runner.stopTraining !== null) await saveStopped(run);
@@ -174,6 +182,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     onEvent({ name: 'run.phaseChanged', phase: 'failed', error: report });
     throw error;
   } finally {
+    ignoreStray();
     control.onChange(() => undefined);
     // What a hook has begun to time must not go on in the next run.
     await endProfilePasses().catch(() => undefined);
@@ -228,7 +237,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     logger.warning(message);
   };
   const { readEnv, askSecret } = options;
-  const services = { fs, decodeImage, seed, warn, readEnv, askSecret };
+  const services = { fs, decodeImage, seed, warn, log: logger, readEnv, askSecret };
   const context = new BuildContext(userModules.registries, services);
   await fs.writeFile(`${workDir}/${runConfig.name}.py`, config.prettyText());
   const adapter = adapterInfo();
@@ -240,6 +249,8 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const batchSize = batchSizeOf(data, true);
   const dict = autoScaleLr(runConfig.dict, batchSize, (line) => logger.info(line), options.autoScaleLr);
   await userModules.import(options.configPath, dict, context);
+  for (const { span, message, code } of await userModules.checkTypes(options.checkTypes))
+    logger.warning(`${formatSpan(span)}: ${message} (${code})`);
 
   const evaluation = readEvaluation(dict);
   if (evaluation) checkEvaluation(evaluation, null);

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import type { DataLoader } from '../datasets/dataLoader.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { isDict, plainTypeName } from '../lang/plain.ts';
@@ -8,17 +9,18 @@ import type { BuildContext } from '../registry/buildContext.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import { EvalHook } from '../runner/hooks/evaluation.ts';
 import { Hook } from '../runner/hooks/hook.ts';
-import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
 import { MeasureHook } from '../runner/hooks/measure.ts';
-import { MomentumUpdaterHook } from '../runner/hooks/momentumUpdater.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
 import { StepProfileHook } from '../runner/hooks/stepProfile.ts';
 import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
 import type { PriorityName } from '../runner/priority.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
+import { buildHook } from './buildHook.ts';
 import type { EvaluationCfg } from './checkEvaluation.ts';
+import { buildOptimizerHook } from './optimizerHook.ts';
 import { DetectorEvaluator, type TestableModel } from './evaluator.ts';
+import { buildLrHook, buildMomentumHook } from './scheduleHooks.ts';
 
 export interface ValidationParts {
   /** The config's `evaluation`. */
@@ -78,10 +80,8 @@ export function registerRunHooks(
   // In front of the loggers.
   runner.registerHook(makeMeasureHook(runner, dict.log_config), priorities.logger);
   const { custom_hooks: customHooks, ...others } = dict;
-  const optimizerConfig = withFp16(
-    dict.optimizer_config === undefined ? {} : dict.optimizer_config,
-    dict.fp16,
-  );
+  // MMDetection's base configs always have one.
+  const { optimizer_config: optimizerConfig = {} } = dict;
   registerTrainingHooks(
     runner,
     { ...(isTutorial ? others : dict), optimizer_config: optimizerConfig },
@@ -119,12 +119,12 @@ export function registerTrainingHooks(
   const priorities = PRIORITY_TABLES[readPriorities(dict.hook_priorities)];
   const unit = runner instanceof IterBasedRunner ? { by_epoch: false } : {};
   const hook = (cfg: unknown, path: string, type: string, defaults: object = {}): Hook =>
-    context.build<Hook>('HOOKS', cfg, path, { type, ...defaults });
-  const { lr_config: lr, momentum_config: momentum, optimizer_config: optimizer } = dict;
-  if (isDict(lr)) runner.registerHook(new LrUpdaterHook(withDefaults(lr, unit)), priorities.lr);
-  if (isDict(momentum)) runner.registerHook(new MomentumUpdaterHook(momentum), priorities.momentum);
-  if (optimizer !== null && optimizer !== undefined)
-    runner.registerHook(hook(optimizer, 'optimizer_config', 'OptimizerHook'), priorities.optimizer);
+    buildHook(cfg, path, context, { type, ...defaults });
+  const { lr_config: lr, momentum_config: momentum } = dict;
+  if (isDict(lr)) runner.registerHook(buildLrHook(lr, unit, context), priorities.lr);
+  if (isDict(momentum)) runner.registerHook(buildMomentumHook(momentum, context), priorities.momentum);
+  const optimizerHook = buildOptimizerHook(dict, runner.optimizer, context);
+  if (optimizerHook) runner.registerHook(optimizerHook, priorities.optimizer);
   const { checkpoint_config: checkpoint } = dict;
   if (isDict(checkpoint)) {
     const built = hook(checkpoint, 'checkpoint_config', 'CheckpointHook', unit);
@@ -135,43 +135,6 @@ export function registerTrainingHooks(
     runner.registerHook(logger, priorities.logger);
   registerCustomHooks(runner, dict.custom_hooks, context);
 }
-
-/**
- * With `fp16` the optimizer hook is the one that scales losses.
- * Source: mmdet 2.28.2 `apis/train.py`. Differs: there an `optimizer_config` with a type fails beside `fp16`.
- * @throws ConfigError `given-twice`, or `unsupported` for an optimizer hook that can't scale
- */
-function withFp16(optimizerConfig: unknown, fp16: unknown): unknown {
-  if (!isDict(fp16)) return optimizerConfig;
-  const cfg = isDict(optimizerConfig) ? optimizerConfig : {};
-  const twice = Object.keys(fp16).find((key) => Object.hasOwn(cfg, key));
-  if (twice !== undefined) {
-    throw new ConfigError(`${twice} must be given once, but it is in fp16 and in optimizer_config`, {
-      code: 'given-twice',
-      path: `fp16.${twice}`,
-    });
-  }
-  const { type = 'OptimizerHook' } = cfg;
-  const scaling = FP16_HOOKS[String(type)];
-  if (scaling === undefined) {
-    throw new ConfigError(`fp16 must have one of MMCV's optimizer hooks beside it, but got ${String(type)}`, {
-      code: 'unsupported',
-      path: 'fp16',
-      hint: `it scales losses for ${Object.keys(FP16_HOOKS).join(', ')}`,
-    });
-  }
-  const merged: Record<string, unknown> = { ...cfg, ...fp16, type: scaling };
-  copySources(cfg, merged);
-  copySources(fp16, merged);
-  return merged;
-}
-
-const FP16_HOOKS: Readonly<Partial<Record<string, string>>> = {
-  OptimizerHook: 'Fp16OptimizerHook',
-  Fp16OptimizerHook: 'Fp16OptimizerHook',
-  GradientCumulativeOptimizerHook: 'GradientCumulativeFp16OptimizerHook',
-  GradientCumulativeFp16OptimizerHook: 'GradientCumulativeFp16OptimizerHook',
-};
 
 function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildContext): void {
   for (const [i, cfg] of listOf(cfgs).entries()) {
@@ -187,7 +150,7 @@ function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildCo
       });
     const { priority, ...rest } = cfg;
     copySources(cfg, rest);
-    const built = context.build<Hook>('HOOKS', rest, path);
+    const built = buildHook(rest, path, context);
     const { defaultPriority = 'NORMAL' } = built.constructor as { defaultPriority?: string };
     runner.registerHook(built, priority ?? defaultPriority);
   }
@@ -197,23 +160,11 @@ function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildCo
 function readPriorities(value: unknown): 'mmcv' | 'tutorial' {
   if (value === undefined || value === null) return 'mmcv';
   if (value === 'mmcv' || value === 'tutorial') return value;
-  throw new ConfigError(`hook_priorities must be 'mmcv' or 'tutorial', but got ${JSON.stringify(value)}`, {
+  throw new ConfigError(`hook_priorities must be 'mmcv' or 'tutorial', but got ${plainRepr(value)}`, {
     code: 'bad-value',
     path: 'hook_priorities',
     hint: "'mmcv' (the default) is MMCV 1.7's table; 'tutorial' is the one in MMDetection's tutorial",
   });
-}
-
-/** `cfg` itself unless something is missing, so that its values keep their place in the config's text. */
-function withDefaults(
-  cfg: Readonly<Record<string, unknown>>,
-  defaults: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const missing = Object.keys(defaults).filter((key) => cfg[key] === undefined);
-  if (missing.length === 0) return cfg;
-  const complete = { ...defaults, ...cfg };
-  copySources(cfg, complete);
-  return complete;
 }
 
 function buildLoggers(cfg: unknown, context: BuildContext, unit: Readonly<Record<string, unknown>>): Hook[] {
@@ -226,7 +177,7 @@ function buildLoggers(cfg: unknown, context: BuildContext, unit: Readonly<Record
     });
   }
   return listOf(cfg.hooks).map((hook, i) =>
-    context.build<Hook>('HOOKS', hook, `log_config.hooks[${i}]`, { interval: cfg.interval, ...unit }),
+    buildHook(hook, `log_config.hooks[${i}]`, context, { interval: cfg.interval, ...unit }),
   );
 }
 

@@ -11,6 +11,7 @@ import { createRunRegistries } from '../registry/registries.ts';
 import { readCheckpoint } from '../runner/checkpoint.ts';
 import { planLrs, planMomenta, type GroupStart } from '../schedules/index.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
+import { describeParameters } from './describeParameters.ts';
 import { readRunConfig } from './runConfig.ts';
 import { shortRun, workspaceWith, type ShortRun } from './testing/shortRun.ts';
 import * as modules from './testing/tutorialModules.ts';
@@ -121,7 +122,9 @@ ${USE.replace("type='MyOptimizer'", "constructor='MyOptimizerConstructor', type=
         ...OPTIMIZER_PY,
         'mmdet/core/optimizer/my_constructor.ts': modules.MY_OPTIMIZER_CONSTRUCTOR,
       };
-      expect((await savedOptimizer(await pasted(lines, files))).state).toEqual(['last_grad']);
+      const run = await pasted(lines, files);
+      expect((await savedOptimizer(run)).state).toEqual(['last_grad']);
+      expect(run.log).toContain('INFO - MyOptimizerConstructor: MyOptimizer');
     },
     RUN_TIMEOUT_MS,
   );
@@ -171,6 +174,31 @@ ${USE.replace("type='MyOptimizer'", "constructor='MyOptimizerConstructor', type=
         ['net.cls_head.conv.weight', 0.01, 0.95],
         ['net.cls_head.conv.bias', 0.01, 0.95],
       ]);
+    });
+  });
+
+  describe("the tutorial's listing of DefaultOptimizerConstructor", () => {
+    const groupsOf = async (paramwise: string, files: Readonly<Record<string, string>>): Promise<unknown> => {
+      const text = `${complete}
+custom_imports = dict(imports=[${Object.keys(files).length > 0 ? "'mmdet.core.optimizer.default_constructor'" : ''}])
+optimizer = dict(type='SGD', lr=0.02, weight_decay=0.01, paramwise_cfg=${paramwise})`;
+      const fs = workspaceWith({ ...files, 'configs/mine.py': text });
+      const decodeImage = () => Promise.reject(new Error('no pictures here'));
+      const plan = await describeParameters({ fs, decodeImage, configPath: 'workspace/configs/mine.py' });
+      const rates = plan.groups.map(({ lr, weightDecay }) => [lr, weightDecay]);
+      return { rates, places: plan.parameters.map(({ name, group }) => [name, group]) };
+    };
+
+    test.each([
+      'None',
+      'dict(norm_decay_mult=0.0, bias_lr_mult=2.0, bias_decay_mult=0.5, dwconv_decay_mult=0.1, bypass_duplicate=True)',
+      "dict(custom_keys={'backbone': dict(lr_mult=0.1), 'backbone.layer2': dict(decay_mult=0.5), 'bn': dict(), 'neck': dict(lr_mult=3)})",
+    ])('makes the groups of ours: %s', async (paramwise) => {
+      const twin = {
+        'mmdet/core/optimizer/default_constructor.ts': modules.DEFAULT_OPTIMIZER_CONSTRUCTOR,
+      };
+      const ours = await groupsOf(paramwise, {});
+      expect(await groupsOf(paramwise, twin)).toEqual(ours);
     });
   });
 

@@ -86,6 +86,56 @@ describe('where modules are found', () => {
     expect(OPTIMIZERS.has('MyOptimizer')).toBe(false);
   });
 
+  test("the tutorials' own imports: what lies beside one's file in MMDetection, its loggers, PyTorch's classes", async () => {
+    const text = `import { OPTIMIZERS, Optimizer } from './registry';
+import { OPTIMIZER_BUILDERS } from './builder.js';
+import { SGD } from '../optimizer/builder';
+import * as torch from 'torch';
+import { nn, optim } from 'torch';
+import { LayerNorm, GroupNorm } from 'torch.nn';
+import { _BatchNorm, _InstanceNorm, buildFromCfg, isListOf } from 'mmcv.utils';
+import { getRootLogger } from 'mmdet.utils';
+import { DefaultOptimizerConstructor } from 'mmdet.core.optimizer.builder';
+getRootLogger().warning(JSON.stringify([
+  OPTIMIZERS.get('SGD') === SGD && optim.SGD === SGD,
+  OPTIMIZER_BUILDERS.has('DefaultOptimizerConstructor') && DefaultOptimizerConstructor.name,
+  torch.nn.Conv2d === nn.Conv2d,
+  [new nn.BatchNorm2d({ numFeatures: 1 }), new nn.GroupNorm({ numGroups: 1, numChannels: 1 })].map((m) =>
+    [_BatchNorm, _InstanceNorm, GroupNorm, LayerNorm].map((norm) => m instanceof norm)),
+  [[{}], [1], {}].map((list) => isListOf(list, Object)),
+  buildFromCfg<Optimizer>({ type: 'SGD', lr: 1, params: [{ params: [] }] }, OPTIMIZERS).paramGroups[0].lr,
+]));
+`;
+    const { warnings } = await imported(
+      { 'workspace/mmdet/core/optimizer/mine.ts': text },
+      { imports: ['mmdet.core.optimizer.mine'] },
+    );
+    expect(JSON.parse(warnings[0])).toEqual([
+      true,
+      'DefaultOptimizerConstructor',
+      true,
+      [
+        [true, false, false, false],
+        [false, false, true, false],
+      ],
+      [true, false, false],
+      1,
+    ]);
+  });
+
+  test("a file of theirs beside it goes before MMDetection's", async () => {
+    const { modules } = await imported(
+      {
+        'workspace/mmdet/core/optimizer/mine.ts': "export { OPTIMIZERS } from './registry';\n",
+        'workspace/mmdet/core/optimizer/registry.ts': `import { Hook, HOOKS } from 'tabtrain';
+@HOOKS.registerModule() export class Ran extends Hook {}
+export const OPTIMIZERS = 1;`,
+      },
+      { imports: ['mmdet.core.optimizer.mine'] },
+    );
+    expect(modules.registries.HOOKS.ownNames()).toEqual(['Ran']);
+  });
+
   test("JavaScript, with the decorator's call form", async () => {
     const text = `import { Hook, HOOKS } from 'tabtrain';\nclass JsHook extends Hook {}\nHOOKS.registerModule()(JsHook);\n`;
     const { modules } = await imported({ 'workspace/js_hook.js': text }, { imports: 'js_hook' });

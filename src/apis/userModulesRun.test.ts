@@ -43,6 +43,11 @@ async function run(config: string, modules: Record<string, string>): Promise<str
       decodeImage: () => Promise.reject(new Error('no pictures here')),
       control: new RunControl(),
       onInvalidLoss: 'go-on',
+      // Vitest takes unhandled rejections for itself: modules hand theirs over.
+      watchStray: (take) => {
+        Object.assign(globalThis, { stray: take });
+        return () => void Reflect.deleteProperty(globalThis, 'stray');
+      },
       onEvent: (event) => {
         if (event.name === 'run.logged') lines.push(event.line);
       },
@@ -106,6 +111,41 @@ momentum_config = dict(policy='cyclic', target_ratio=(0.8, 1), cyclic_times=1, s
     expect(second).toBeLessThan(first);
   });
 
+  test("what Muon's hint proposes: an optimizer of one's own with newtonSchulz() trains convolutions", async () => {
+    const before = memory().numTensors;
+    const log = await run(
+      `${imports('optimizer.m')}optimizer = dict(_delete_=True, type='ConvMuon', lr=0.001)\n`,
+      {
+        [`${FOLDER}/m.ts`]: `import { add, assign, mul, newtonSchulz, Optimizer, OPTIMIZERS, reshape, sub, type Parameter } from 'tabtrain';
+@OPTIMIZERS.registerModule()
+export class ConvMuon extends Optimizer {
+  constructor({ params, lr, momentum = 0.9 }: { params: Parameter[]; lr: number; momentum?: number }) {
+    super(params, { lr, momentum });
+  }
+  override step(): void {
+    for (const { params, lr, momentum: share = 0 } of this.paramGroups)
+      for (const param of params) {
+        if (!param.grad) continue;
+        const momentum = this.stateTensor(param, 'momentum_buffer');
+        assign(momentum, add(mul(momentum, share), param.grad));
+        const { shape } = param.variable;
+        const columns = shape[shape.length - 1];
+        const matrix = reshape(momentum, [param.size / columns, columns]);
+        const update = shape.length < 2 ? momentum : reshape(newtonSchulz(matrix), shape);
+        assign(param.variable, sub(param.variable, mul(update, lr)));
+      }
+  }
+}
+`,
+      },
+    );
+    const [first, second] = losses(log);
+    expect(second).toBeLessThan(first);
+    expect(memory().numTensors).toBe(before);
+    const refused = await run("optimizer = dict(_delete_=True, type='Muon')\n", {});
+    expect(refused).toMatch(/Muon takes weights with two axes, but 'backbone\..*newtonSchulz\(\)/s);
+  });
+
   test("a throw in step() ends the run with the person's line, and frees everything", async () => {
     const before = memory().numTensors;
     const log = await run(
@@ -119,6 +159,33 @@ momentum_config = dict(policy='cyclic', target_ratio=(0.8, 1), cyclic_times=1, s
     );
     expect(log).toMatch(
       /MyOptimizer\.step threw TypeError: not like this\n {2}at workspace\/mmdet\/core\/optimizer\/my_optimizer\.ts:30:15$/,
+    );
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('a throw in an asynchronous step() does as well, and so does a promise that nobody waits for', async () => {
+    const own = (body: string): Promise<string> =>
+      run(`${imports('optimizer.o')}optimizer = dict(_delete_=True, type='MyOptimizer', lr=0.01)\n`, {
+        [`${FOLDER}/o.ts`]: `import { Optimizer, OPTIMIZERS, read, type Parameter } from 'tabtrain';
+@OPTIMIZERS.registerModule()
+export class MyOptimizer extends Optimizer {
+  constructor({ params, lr }: { params: Parameter[]; lr: number }) { super(params, { lr }); }
+  ${body}
+  async look(): Promise<void> {
+    const [{ params: [first] }] = this.paramGroups;
+    await read(first.variable);
+    throw new TypeError('not like this');
+  }
+}
+`,
+      });
+    const before = memory().numTensors;
+    expect(await own('override async step(): Promise<void> { await this.look(); }')).toMatch(
+      /MyOptimizer\.look threw TypeError: not like this\n {2}at workspace\/.*o\.ts:9:11$/,
+    );
+    const log = await own('override step(): void { this.look().catch(Reflect.get(globalThis, "stray")); }');
+    expect(log).toMatch(
+      /nobody waited for what failed: .*not like this\n {2}at workspace\/.*o\.ts:9:11\n {2}hint: await the promise/,
     );
     expect(memory().numTensors).toBe(before);
   });
@@ -244,7 +311,7 @@ export class CountingHead extends RetinaHead {
     const noCall = await run(cfg, { [`${FOLDER}/c.ts`]: own.replace('call(model', 'build(model') });
     expect(noCall).toContain('MyOptimizerConstructor must have a method call, but has none');
     const nothing = await run(cfg, {
-      [`${FOLDER}/c.ts`]: own.replace('return buildFromCfg<Optimizer>', 'buildFromCfg<Optimizer>'),
+      [`${FOLDER}/c.ts`]: own.replace('return optimizer;', ''),
     });
     expect(nothing).toMatch(/MyOptimizerConstructor\.call must return an Optimizer, but got .*\n.*own\.py:/);
   });

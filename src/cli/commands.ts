@@ -1,4 +1,11 @@
+import type { ApiTypes } from '../apis/userModules/typeCheck.ts';
 import type { Arguments, OptionSpec } from './arguments.ts';
+
+/** What the bundle of the command line can't make itself. */
+export interface Tools {
+  /** tabtrain's declarations, with which own modules are checked; without them they are not. */
+  readonly loadApiTypes?: () => Promise<ApiTypes>;
+}
 
 /** One `tabtrain` command. Its code is loaded when it runs: `print-config` must not wait for the GPU's. */
 export interface Command {
@@ -7,7 +14,7 @@ export interface Command {
   readonly summary: string;
   readonly options: readonly OptionSpec[];
   /** @returns the exit code */
-  run(args: Arguments): Promise<number>;
+  run(args: Arguments, tools: Tools): Promise<number>;
 }
 
 const CFG_OPTIONS: OptionSpec = {
@@ -56,7 +63,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'profile', summary: 'time each op of 5 iterations, and print the table into the log' },
       { name: 'eager', summary: 'run op by op instead of compiling the step: slower, the same numbers' },
     ],
-    run: async (args) => (await import('./train.ts')).runTrain(args),
+    run: async (args, tools) => (await import('./train.ts')).runTrain(args, tools),
   },
   {
     name: 'test',

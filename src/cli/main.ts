@@ -1,15 +1,19 @@
 // `npx tabtrain <command>`: the same core as the page, in Node on Dawn.
 
-import { formatReport, toErrorReport } from '../errors/trainerError.ts';
-import { COMMANDS, type Command } from './commands.ts';
+import { toErrorReport } from '../errors/trainerError.ts';
+import { COMMANDS, type Command, type Tools } from './commands.ts';
 import { parseArguments } from './arguments.ts';
+import { describeError } from './strayErrors.ts';
+
+export { onStrayError } from './strayErrors.ts';
 
 /**
  * Run one command.
  * @param argv without `node` and the script
+ * @param tools from the script that starts it
  * @returns the exit code: 0 done, 1 the run failed, 2 the input is at fault
  */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], tools: Tools = {}): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     console.log(usage());
@@ -25,13 +29,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   try {
-    return await command.run(parseArguments(rest, command));
+    return await command.run(parseArguments(rest, command), tools);
   } catch (error) {
-    const report = toErrorReport(error);
-    if (report.code === 'internal')
-      console.error(`${report.stack ?? report.message}\n  hint: this is a bug of tabtrain: please report it`);
-    else console.error(`${report.name}: ${formatReport(report)}`);
-    return report.isInputError ? 2 : 1;
+    console.error(describeError(error));
+    return toErrorReport(error).isInputError ? 2 : 1;
   }
 }
 

@@ -8,13 +8,15 @@ import { RunControl } from '../runner/runControl.ts';
 import { readKernelMode } from '../apis/kernelChoices.ts';
 import { train } from '../apis/train.ts';
 import type { Arguments } from './arguments.ts';
+import type { Tools } from './commands.ts';
 import { createNodeRoot } from './nodeRoot.ts';
+import { watchStray } from './strayErrors.ts';
 
 /** Enough to be steady, few enough for one set of timestamps. */
 const PROFILED_ITERS = 5;
 
 /** `tabtrain train CONFIG`: MMCV's log lines on stdout, files in the work dir; Ctrl-C stops and saves. */
-export async function runTrain(args: Arguments): Promise<number> {
+export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): Promise<number> {
   const root = createNodeRoot(args.values('data'));
   const seed = readSeed(args.value('seed'));
   const control = new RunControl();
@@ -52,6 +54,10 @@ export async function runTrain(args: Arguments): Promise<number> {
         folder: join(homedir(), '.cache/tabtrain'),
       },
       host: hostInfo(),
+      watchStray,
+      checkTypes:
+        loadApiTypes &&
+        (async (graph) => (await import('./checkTypes.ts')).checkTypesInNode(graph, loadApiTypes)),
       readEnv: (name) => process.env[name],
       // Nobody could press Resume here.
       onInvalidLoss: 'go-on',

@@ -1,4 +1,5 @@
 // The norm over all gradients, as a tensor: clipping never reads back. Sums run in a fixed order, so the bits repeat.
+import { abs, add, concat, div, equal, greater, max, neg, reshape, sum, where } from './ops.ts';
 import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from './program.ts';
 import { tf, type Tensor } from './tfjs.ts';
 
@@ -10,13 +11,16 @@ const THREADS = 64;
 const LAST = 1024;
 
 /**
- * Norm of all elements of all tensors together: (sum |x|^p)^(1/p), or max |x| for p = Infinity.
+ * Norm of all elements of all tensors together: (sum |x|^p)^(1/p), max |x| for p = Infinity, min |x| for -Infinity, for p = 0
+ * the number of tensors that aren't all zero.
  *
- * @param normType p > 0, or Infinity. Equal to torch's norm of the tensors' norms.
+ * @param normType p, not NaN. Equal to torch's norm of the tensors' norms.
  * @returns float32 scalar, the caller's. 0 for an empty list.
  */
 export function globalNorm(tensors: readonly Tensor[], normType: number): Tensor {
-  return tf.tidy(() => joined(tensors, normType, null).norm);
+  return tf.tidy(() =>
+    normType > 0 ? joined(tensors, normType, null).norm : unusualNorm(tensors, normType),
+  );
 }
 
 /**
@@ -31,9 +35,32 @@ export function clipFactor(
   maxNorm: number,
 ): { norm: Tensor; factor: Tensor } {
   return tf.tidy(() => {
+    if (!(normType > 0)) {
+      const norm = unusualNorm(tensors, normType);
+      const ratio = div(maxNorm, add(norm, 1e-6));
+      return { norm, factor: where(greater(ratio, 1), tf.scalar(1), ratio) };
+    }
     const { norm, factor } = joined(tensors, normType, maxNorm);
     return { norm, factor: factor ?? tf.scalar(1) };
   });
+}
+
+/** For p <= 0, which nobody clips by for long: several dispatches a tensor. */
+function unusualNorm(tensors: readonly Tensor[], p: number): Tensor {
+  const sizes = tensors.filter((t) => t.size > 0).map((t) => abs(t));
+  if (sizes.length === 0) return tf.scalar(0);
+  const isZero = sizes.map((size) => equal(size, 0));
+  const together = (scalars: readonly Tensor[]): Tensor =>
+    concat(
+      scalars.map((one) => reshape(one, [1])),
+      0,
+    );
+  if (p === 0) return sum(together(isZero.map((zeros) => max(where(zeros, tf.scalar(0), tf.scalar(1))))));
+  const smallest = neg(max(together(sizes.map((size) => max(neg(size))))));
+  if (p === -Infinity) return smallest;
+  // A zero to a negative power is infinite, and the norm 0; shaders needn't know infinities.
+  const others = sizes.map((size, i) => where(isZero[i], tf.scalar(1), size));
+  return where(equal(smallest, 0), tf.scalar(0), joined(others, p, null).norm);
 }
 
 function joined(

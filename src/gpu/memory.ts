@@ -20,6 +20,29 @@ export function tidy<T extends tf.TensorContainer>(f: () => T): T {
   return tf.tidy(f);
 }
 
+/**
+ * {@link tidy} for a function that may be asynchronous: what it makes until its promise settles is freed then. Nothing else
+ * that makes tensors may run meanwhile.
+ * @returns a promise only when `f` does
+ */
+export function tidyUntilDone(f: () => unknown): void | Promise<void> {
+  const engine = tf.engine();
+  const end = (): void => engine.endScope();
+  engine.startScope('tidyUntilDone');
+  let result: unknown;
+  try {
+    result = f();
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (!(result instanceof Promise)) return end();
+  return result.then(end, (error: unknown) => {
+    end();
+    throw error;
+  });
+}
+
 /** Protect a tensor from the enclosing {@link tidy}; the caller disposes it. */
 export function keep<T extends Tensor>(tensor: T): T {
   return tf.keep(tensor);

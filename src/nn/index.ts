@@ -1,3 +1,4 @@
+export * from './classMarkers.ts';
 export * from './init/initialize.ts';
 export * from './init/initializers.ts';
 export * from './layers/batchNorm2d.ts';

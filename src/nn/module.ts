@@ -96,11 +96,21 @@ export abstract class Module {
     return found;
   }
 
-  /** All parameters with dotted names in PyTorch's order; a shared parameter appears once. */
-  namedParameters(prefix = ''): [string, Parameter][] {
+  /** Direct children with their names; a child that is there twice appears once. */
+  namedChildren(): [string, Module][] {
+    const seen = new Set<Module>();
+    return [...this.#children].filter(([, child]) => !seen.has(child) && seen.add(child));
+  }
+
+  /**
+   * All parameters with dotted names in PyTorch's order; a shared parameter appears once.
+   * @param recurse false: those of this module alone
+   */
+  namedParameters(prefix = '', recurse = true): [string, Parameter][] {
     const seen = new Set<Parameter>();
     const found: [string, Parameter][] = [];
-    for (const [name, module] of this.namedModules(prefix)) {
+    const modules: [string, Module][] = recurse ? this.namedModules(prefix) : [[prefix, this]];
+    for (const [name, module] of modules) {
       for (const [key, parameter] of module.#parameters) {
         if (seen.has(parameter)) continue;
         seen.add(parameter);

@@ -3,6 +3,7 @@ import { badValue, checkAllNonNegative } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface AdadeltaArgs extends CommonArgs {
   /** Default 1. */
@@ -26,6 +27,7 @@ export class Adadelta extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
     optional: ['lr', 'rho', 'eps', 'weight_decay', 'foreach', 'maximize', 'capturable', 'differentiable'],
+    kinds: OPTIMIZER_KINDS,
   };
   override readonly scalarTensors = [];
 

@@ -16,6 +16,7 @@ import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkAllNonNegative } from './checks.ts';
 import { option, type CommonArgs } from './decayedGrad.ts';
 import { Optimizer, type ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface AdafactorArgs extends Omit<CommonArgs, 'capturable' | 'differentiable' | 'fused'> {
   /** The largest relative step size, and the factor of weight decay. Default 1e-2. */
@@ -32,6 +33,9 @@ export interface AdafactorArgs extends Omit<CommonArgs, 'capturable' | 'differen
   maximize?: boolean;
 }
 
+// Its eps is a pair that may hold None.
+const { eps: _eps, ...ADAFACTOR_KINDS } = OPTIMIZER_KINDS;
+
 const FLOAT32_EPSILON = 2 ** -23;
 
 /**
@@ -46,6 +50,7 @@ export class Adafactor extends Optimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
     optional: ['lr', 'beta2_decay', 'eps', 'd', 'weight_decay', 'foreach', 'maximize'],
+    kinds: ADAFACTOR_KINDS,
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */

@@ -3,7 +3,8 @@ import { checkAllNonNegative } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import type { OptimizerStateDict } from './optimizer.ts';
+import type { OptimizerStateDict } from './optimizerState.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface AdagradArgs extends CommonArgs {
   /** Default 1e-2. */
@@ -39,6 +40,7 @@ export class Adagrad extends ElementwiseOptimizer {
       'differentiable',
       'fused',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   readonly #rule: ElementwiseRule;
 

@@ -3,9 +3,11 @@ import { adamDefaults, adamRule, type AdamArgs } from './adamRule.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 /**
- * Adam; weight decay (default 0) is added to the gradient. See {@link adamRule} for the update.
+ * Adam; weight decay (default 0) is added to the gradient, or with `decoupled_weight_decay` (from torch 2.6) shrinks the
+ * parameter as AdamW's does. See {@link adamRule} for the update.
  * Source: torch 1.13 `optim/adam.py`.
  */
 export class Adam extends ElementwiseOptimizer {
@@ -16,6 +18,7 @@ export class Adam extends ElementwiseOptimizer {
       'betas',
       'eps',
       'weight_decay',
+      'decoupled_weight_decay',
       'amsgrad',
       'maximize',
       'foreach',
@@ -23,12 +26,15 @@ export class Adam extends ElementwiseOptimizer {
       'differentiable',
       'fused',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
-  constructor(args: AdamArgs) {
+  constructor(args: AdamArgs & { decoupledWeightDecay?: boolean }) {
     super(args.params, {
       ...adamDefaults(args, 0),
+      // Only where it is used: torch 1.13's groups don't have it.
+      ...(args.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
       maximize: args.maximize ?? false,
       foreach: args.foreach ?? null,
       capturable: args.capturable ?? false,
@@ -38,7 +44,7 @@ export class Adam extends ElementwiseOptimizer {
   }
 
   override ruleFor(group: ParamGroup): ElementwiseRule {
-    return adamRule('coupled', Boolean(group.amsgrad));
+    return adamRule(group.decoupled_weight_decay ? 'decoupled' : 'coupled', Boolean(group.amsgrad));
   }
 }
 

@@ -3,6 +3,7 @@ import { checkAllNonNegative, checkBetas } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface AdamaxArgs extends CommonArgs {
   /** Default 2e-3. */
@@ -26,6 +27,7 @@ export class Adamax extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
     optional: ['lr', 'betas', 'eps', 'weight_decay', 'foreach', 'maximize', 'capturable', 'differentiable'],
+    kinds: OPTIMIZER_KINDS,
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */

@@ -4,6 +4,7 @@ import { given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 /**
  * Adam with decoupled weight decay (default 0.01): p *= 1 - lr weight_decay before the update of {@link adamRule}.
@@ -24,6 +25,7 @@ export class AdamW extends ElementwiseOptimizer {
       'differentiable',
       'fused',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */

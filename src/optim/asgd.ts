@@ -3,6 +3,7 @@ import { checkAllNonNegative } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface AsgdArgs extends CommonArgs {
   /** Default 1e-2. */
@@ -39,6 +40,7 @@ export class ASGD extends ElementwiseOptimizer {
       'capturable',
       'differentiable',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   override readonly scalarTensors = ['step', 'eta', 'mu'];
 

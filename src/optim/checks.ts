@@ -1,11 +1,31 @@
 // Checks that PyTorch's optimizers make of their arguments.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 
 /** @throws ConfigError `bad-value` unless `value` is a number of at least 0. `name` is the config's key. */
 export function checkNonNegative(name: string, value: unknown): void {
   if (typeof value === 'number' && value >= 0) return;
   throw badValue(name, 'must be a number of at least 0', value);
+}
+
+/**
+ * Check what every step multiplies with; schedules and constructors compute it, and one NaN ruins all weights.
+ * @param group options of a parameter group
+ * @param path of what made them in the config, where it is known
+ * @throws ConfigError `bad-value` for an lr or weight_decay that is no number
+ */
+export function checkRates(group: Readonly<Record<string, unknown>>, path?: string): void {
+  for (const name of ['lr', 'weight_decay']) {
+    const value = group[name];
+    if (value === undefined || value === null || (typeof value === 'number' && !Number.isNaN(value)))
+      continue;
+    throw new ConfigError(`${name} of a parameter group must be a number, but is ${plainRepr(value)}`, {
+      code: 'bad-value',
+      path,
+      hint: `what was it computed from? A config without ${name} has none to multiply`,
+    });
+  }
 }
 
 /** {@link checkNonNegative} for each of the config's keys. @throws ConfigError `bad-value` */
@@ -23,6 +43,7 @@ export function checkBetas(betas: readonly number[]): void {
   });
 }
 
-export function badValue(name: string, requirement: string, value: unknown): ConfigError {
-  return new ConfigError(`${name} ${requirement}, but got ${JSON.stringify(value)}`, { code: 'bad-value' });
+/** @param path of the value in the config, where it is told apart from building the optimizer */
+export function badValue(name: string, requirement: string, value: unknown, path?: string): ConfigError {
+  return new ConfigError(`${name} ${requirement}, but got ${plainRepr(value)}`, { code: 'bad-value', path });
 }

@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { TrainerError } from '../errors/trainerError.ts';
-import { BatchNorm2d, Conv2d, Module } from '../nn/index.ts';
+import { setSource } from '../lang/sourceMap.ts';
+import { _BatchNorm, BatchNorm2d, Conv2d, Module, type Parameter } from '../nn/index.ts';
 import { BuildContext, createRunRegistries, type RunServices } from '../registry/index.ts';
-import { buildOptimizer, DefaultOptimizerConstructor, explainParams, type Optimizer } from './index.ts';
+import { Tuple } from '../util/tuple.ts';
+import {
+  buildOptimizer,
+  DefaultOptimizerConstructor,
+  explainParams,
+  SGD,
+  type GroupCfg,
+  type Optimizer,
+  type OptimizerConstructor,
+} from './index.ts';
 
 class Net extends Module {
   override readonly className = 'Net';
@@ -116,6 +126,159 @@ describe('buildOptimizer', () => {
     }
     expect(error).toBeInstanceOf(TrainerError);
     expect(error).toMatchObject({ code, isInputError: true });
+  });
+
+  test('a subclass decides for some modules itself, and leaves the others to add_params', () => {
+    class NoNorms extends DefaultOptimizerConstructor {
+      override addParams(params: GroupCfg<Parameter>[], module: Module, prefix = ''): void {
+        if (module instanceof _BatchNorm)
+          params.push({ params: module.namedParameters(prefix, false).map(([, param]) => param), lr: 7 });
+        else super.addParams(params, module, prefix);
+      }
+    }
+    const context = makeContext();
+    context.registries.OPTIMIZER_BUILDERS.registerModule()(NoNorms);
+    const cfg = { ...BASE, constructor: 'NoNorms', paramwise_cfg: { bias_lr_mult: 2 } };
+    const { paramGroups } = buildOptimizer(new Net(), cfg, context);
+    expect(paramGroups.map(({ params, lr }) => [params.map(({ name }) => name), lr])).toEqual([
+      [['conv.weight'], 0.1],
+      [['conv.bias'], 0.2],
+      [['dw.weight'], 0.1],
+      [['bn.weight', 'bn.bias'], 7],
+    ]);
+  });
+
+  test('an unknown constructor is told at its own key', () => {
+    const cfg = { ...BASE, constructor: 'DefaultOptimizerConstructr' };
+    const span = { file: 'a.py', from: 0, to: 1, line: 2, column: 3, endLine: 2, endColumn: 4 };
+    setSource(cfg, 'constructor', { span });
+    expect(() => build(cfg)).toThrow(
+      expect.objectContaining({
+        message: 'DefaultOptimizerConstructr is not in the optimizer builder registry',
+        path: 'optimizer.constructor',
+        span,
+        hint: "did you mean 'DefaultOptimizerConstructor'?",
+      }),
+    );
+  });
+
+  test.each<[string, unknown, string]>([
+    ['bias_lr_mult', 'abc', "'abc'"],
+    ['norm_decay_mult', null, 'None'],
+    ['dwconv_decay_mult', [1], '[1]'],
+    ['dcn_offset_lr_mult', NaN, 'nan'],
+  ])('%s must be a number: %j is told at its place', (key, value, actual) => {
+    const paramwise_cfg = { [key]: value };
+    const span = { file: 'a.py', from: 0, to: 1, line: 2, column: 3, endLine: 2, endColumn: 4 };
+    setSource(paramwise_cfg, key, { span });
+    expect(() => build({ ...BASE, paramwise_cfg })).toThrow(
+      expect.objectContaining({
+        message: `${key} must be a number, but got ${actual}`,
+        path: `optimizer.paramwise_cfg.${key}`,
+        span,
+      }),
+    );
+  });
+
+  test('the multipliers of custom_keys likewise; True counts as 1, as in Python', () => {
+    const custom = (rule: object): unknown => ({ ...BASE, paramwise_cfg: { custom_keys: { conv: rule } } });
+    for (const mult of ['lr_mult', 'decay_mult']) {
+      expect(() => build(custom({ [mult]: '0.1' }))).toThrow(
+        expect.objectContaining({
+          message: expect.stringContaining(`${mult} must be a number, but got '0.1'`),
+          path: `optimizer.paramwise_cfg.custom_keys.conv.${mult}`,
+        }),
+      );
+      expect(() => build(custom({ [mult]: null }))).toThrow('but got None');
+    }
+    expect(rates(build(custom({ lr_mult: true })))[0]).toEqual(['conv.weight', 0.1, 0.01]);
+  });
+
+  test('rates that are no numbers are refused, whoever computed them', () => {
+    const context = makeContext();
+    const group = (options: object) => [{ params: new Net().parameters(), ...options }];
+    class Early implements OptimizerConstructor {
+      call(): Optimizer {
+        return new SGD({ params: group({ lr: NaN }), lr: 1 });
+      }
+    }
+    class Late implements OptimizerConstructor {
+      call(): Optimizer {
+        const optimizer = new SGD({ params: group({}), lr: 1, weightDecay: 1 });
+        optimizer.paramGroups[0].weight_decay = Number('abc');
+        return optimizer;
+      }
+    }
+    context.registries.OPTIMIZER_BUILDERS.registerModule()(Early);
+    context.registries.OPTIMIZER_BUILDERS.registerModule()(Late);
+    const building = (constructor: string) => () =>
+      buildOptimizer(new Net(), { ...BASE, constructor }, context);
+    expect(building('Early')).toThrow('lr of a parameter group must be a number, but is nan');
+    expect(building('Late')).toThrow(
+      expect.objectContaining({
+        message: 'weight_decay of a parameter group must be a number, but is nan',
+        path: 'optimizer.constructor',
+      }),
+    );
+  });
+});
+
+describe('arguments of every optimizer', () => {
+  const { OPTIMIZERS } = makeContext().registries;
+  const optionsOf = (type: string): readonly string[] => OPTIMIZERS.get(type)?.args?.optional ?? [];
+
+  test('there are all of PyTorch’s', () => {
+    expect(OPTIMIZERS.names()).toHaveLength(15);
+  });
+
+  const cases = OPTIMIZERS.names().flatMap((type) =>
+    optionsOf(type).map((key): [string, string] => [type, key]),
+  );
+  test.each(cases)('%s refuses a dict as its %s, at its place', (type, key) => {
+    const cfg = { type, lr: 0.1, [key]: { a: 1 } };
+    expect(() => build(cfg)).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(new RegExp(`^${type}: ${key} must be .*, but got \\{'a': 1\\}`)),
+        path: `optimizer.${key}`,
+      }),
+    );
+  });
+
+  test.each<[Record<string, unknown>, string]>([
+    [{ type: 'SGD', lr: 0.1, dampening: 'x' }, "SGD: dampening must be a number, but got 'x'"],
+    [{ type: 'SGD', lr: '1e-3' }, "SGD: lr must be a number, but got '1e-3'"],
+    [
+      { type: 'SGD', lr: '1e-3', paramwise_cfg: { bias_lr_mult: 2 } },
+      "lr must be a number where paramwise_cfg multiplies it, but got '1e-3'",
+    ],
+    [{ type: 'ASGD', lambd: 'x' }, "ASGD: lambd must be a number, but got 'x'"],
+    [
+      { type: 'Rprop', step_sizes: Tuple.of<unknown>(1, 'a') },
+      "step_sizes must be a list or tuple of numbers, but got (1, 'a')",
+    ],
+    [{ type: 'Rprop', etas: null }, 'Rprop: etas must be a list or tuple of numbers, but got None'],
+    [
+      { type: 'Adam', betas: [0.9, NaN] },
+      'Adam: betas must be a list or tuple of numbers, but got [0.9, nan]',
+    ],
+    [{ type: 'Adafactor', eps: ['a', 1] }, "Adafactor: eps[0] must be a number of at least 0, but got 'a'"],
+    [{ type: 'SGD', lr: 0.1, nesterov: 'False' }, "SGD: nesterov must be True or False, but got 'False'"],
+  ])('%j', (cfg, message) => {
+    expect(() => build(cfg)).toThrow(message);
+  });
+
+  test('an unknown line search is told when the config is read, not in the first step', () => {
+    expect(() => build({ type: 'LBFGS', line_search_fn: 'wolfe' })).toThrow(
+      expect.objectContaining({
+        message: "line_search_fn must be 'strong_wolfe' or None, but got 'wolfe'",
+        path: 'optimizer.line_search_fn',
+      }),
+    );
+  });
+
+  test('0 and 1 are flags, None is no foreach', () => {
+    const cfg = { type: 'SGD', lr: 0.1, momentum: 0.9, nesterov: 1, maximize: 0, foreach: null };
+    expect(build(cfg).paramGroups[0]).toMatchObject({ nesterov: 1, maximize: 0, foreach: null });
   });
 });
 

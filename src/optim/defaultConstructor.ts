@@ -1,6 +1,7 @@
 // Turns `optimizer = dict(type=…, paramwise_cfg=…)` and a model into an optimizer.
 
-import { ConfigError } from '../errors/trainerError.ts';
+import { ConfigError, RegistryError, UserCodeError } from '../errors/trainerError.ts';
+import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { copySources, setSource, sourceOf } from '../lang/sourceMap.ts';
 import type { Module, Parameter } from '../nn/index.ts';
@@ -11,17 +12,22 @@ import {
   type ArgSpec,
   type BuildContext,
 } from '../registry/index.ts';
+import { placeOfClass, type ClassWithArgs } from '../registry/constructorArgs.ts';
+import { checkRates } from './checks.ts';
 import { Optimizer } from './optimizer.ts';
 import {
   checkParamwiseCfg,
+  childrenOf,
   decideAll,
-  groupPerParameter,
+  decideOwn,
+  isDcn,
   NO_RULE,
   unmatchedKeys,
   type GroupCfg,
+  type ParamRules,
   type ParamwiseCfg,
 } from './paramGroups.ts';
-import { asParamModule, type ParamModule, type TrainableParam } from './paramModule.ts';
+import type { ParamModule } from './paramModule.ts';
 
 /** What a constructor registered in OPTIMIZER_BUILDERS does; made with {@link OptimizerConstructorArgs}. */
 export interface OptimizerConstructor {
@@ -54,45 +60,75 @@ export class DefaultOptimizerConstructor implements OptimizerConstructor {
   constructor({ optimizerCfg, paramwiseCfg }: OptimizerConstructorArgs, context: BuildContext) {
     assertDict(optimizerCfg, 'optimizer');
     this.optimizerCfg = optimizerCfg;
-    this.base = {
-      lr: optionalNumber(optimizerCfg, 'lr'),
-      weightDecay: optionalNumber(optimizerCfg, 'weight_decay'),
-    };
+    // Without rules nothing is multiplied: an optimizer of one's own may take anything for its lr.
+    const isPlain = !isDict(paramwiseCfg) || Object.keys(paramwiseCfg).length === 0;
+    this.base = isPlain
+      ? {}
+      : { lr: optionalNumber(optimizerCfg, 'lr'), weightDecay: optionalNumber(optimizerCfg, 'weight_decay') };
     this.paramwiseCfg = checkParamwiseCfg(paramwiseCfg, this.base);
     this.context = context;
   }
 
   /** @throws ConfigError `no-lr`; what the optimizer's class throws, with its path */
   call(model: Module): Optimizer {
-    const tree = asParamModule(model);
     // MMCV is silent: a slip in a key then trains with the wrong rates.
-    for (const key of unmatchedKeys(unwrap(tree), this.paramwiseCfg))
+    for (const key of unmatchedKeys(unwrap(model), this.paramwiseCfg))
       this.context.services.warn(
         `optimizer.paramwise_cfg.custom_keys: no parameter's name contains '${key}', so it changes nothing`,
       );
-    const params = this.groups(tree);
-    return buildFromCfg(this.optimizerCfg, this.context.registries.OPTIMIZERS, {
+    const params = this.groups(model);
+    const optimizer = buildFromCfg(this.optimizerCfg, this.context.registries.OPTIMIZERS, {
       path: 'optimizer',
       context: this.context,
       defaultArgs: { params },
-    }) as Optimizer;
+    });
+    return checkedOptimizer(optimizer, 'optimizer.type');
   }
 
   /** Which rule decided about each parameter, as `ParamDecision.rule` tells it. @throws ConfigError `no-lr` */
   rules(model: Module): Map<Parameter, string> {
-    const root = unwrap(asParamModule(model));
+    const root = unwrap(model);
     if (Object.keys(this.paramwiseCfg).length === 0)
       return new Map(allParameters(root).map((param) => [param, NO_RULE]));
-    const listed = decideAll(root, this.paramwiseCfg, this.base).filter(({ isListed }) => isListed);
+    const listed = decideAll(root, this.#rules).filter(({ isListed }) => isListed);
     return new Map(listed.map(({ param, rule }) => [param, rule]));
   }
 
-  /** The groups of any module tree, before the optimizer's defaults. */
-  groups<P extends TrainableParam>(model: ParamModule<P>): GroupCfg<P>[] {
+  /** The groups of a module tree, before the optimizer's defaults. */
+  groups(model: ParamModule<Parameter>): GroupCfg<Parameter>[] {
     const root = unwrap(model);
     if (Object.keys(this.paramwiseCfg).length === 0) return [{ params: allParameters(root) }];
-    const { warn } = this.context.services;
-    return groupPerParameter(root, this.paramwiseCfg, this.base, warn);
+    const params: GroupCfg<Parameter>[] = [];
+    this.addParams(params, root);
+    return params;
+  }
+
+  /**
+   * Add a group for each parameter of a module and of those below it: MMCV's `add_params`. Override it to decide otherwise
+   * for some modules, and call it for the others.
+   * @param params the groups so far; changed
+   * @param prefix the module's name from the root; '' for the root
+   * @param isDcnModule true below a deformable convolution
+   * @throws ConfigError `no-lr`
+   */
+  addParams(
+    params: GroupCfg<Parameter>[],
+    module: ParamModule<Parameter>,
+    prefix = '',
+    isDcnModule = false,
+  ): void {
+    const isKnown = (param: Parameter): boolean => params.some((group) => group.params.includes(param));
+    const place = { module, prefix, isInDcn: isDcnModule };
+    for (const { param, options, isListed } of decideOwn(place, this.#rules, isKnown)) {
+      if (isListed) params.push({ params: [param], ...options });
+      else this.context.services.warn(`${prefix} is duplicate. It is skipped since bypass_duplicate=True`);
+    }
+    for (const [name, child] of childrenOf(module, prefix))
+      this.addParams(params, child, name, isDcn(module));
+  }
+
+  get #rules(): ParamRules {
+    return { cfg: this.paramwiseCfg, base: this.base };
   }
 }
 
@@ -133,16 +169,31 @@ function makeConstructor(
   const { constructor = 'DefaultOptimizerConstructor', paramwise_cfg, ...optimizerCfg } = cfg;
   // `constructor` of a plain object is inherited; only an own key is the person's.
   const type = Object.hasOwn(cfg, 'constructor') ? constructor : 'DefaultOptimizerConstructor';
-  const builderCfg = { type, optimizer_cfg: optimizerCfg, paramwise_cfg };
+  // MMCV hands over None where there is none, which a constructor without that argument fails at.
+  const rules = paramwise_cfg === undefined ? {} : { paramwise_cfg };
+  const builderCfg = { type, optimizer_cfg: optimizerCfg, ...rules };
+  const rulesPlace = sourceOf(cfg, 'paramwise_cfg');
+  if (rulesPlace) setSource(builderCfg, 'paramwise_cfg', rulesPlace);
   // The copies must still know where each argument was written.
   copySources(cfg, optimizerCfg);
   const place = sourceOf(cfg, 'constructor');
   if (place) setSource(builderCfg, 'type', place);
-  const builder = buildFromCfg(builderCfg, context.registries.OPTIMIZER_BUILDERS, {
-    path: 'optimizer',
-    context,
-  }) as OptimizerConstructor;
-  return { builder, type: String(type) };
+  try {
+    const builder = buildFromCfg(builderCfg, context.registries.OPTIMIZER_BUILDERS, {
+      path: 'optimizer',
+      context,
+    }) as OptimizerConstructor;
+    return { builder, type: String(type) };
+  } catch (error) {
+    throw atConstructor(error);
+  }
+}
+
+/** The name of the class stands under `constructor`, not under `type`. */
+function atConstructor(error: unknown): unknown {
+  if (!(error instanceof RegistryError) || error.path !== 'optimizer.type') return error;
+  const { message, code, span, hint } = error;
+  return new RegistryError(message, { code, span, hint, path: 'optimizer.constructor', cause: error });
 }
 
 /** @throws ConfigError `bad-constructor` for a class of the person's that isn't one, or that returns something else */
@@ -153,32 +204,68 @@ function builtBy(builder: OptimizerConstructor, type: string, model: Module): Op
   if (typeof builder.call !== 'function')
     throw fault(`${type} must have a method call, but has none`, 'call(model: Module): Optimizer { … }');
   const optimizer: unknown = builder.call(model);
-  if (optimizer instanceof Optimizer) return optimizer;
+  if (isInstance(optimizer)) {
+    const checked = checkedOptimizer(optimizer, 'optimizer.constructor');
+    for (const group of checked.paramGroups) checkRates(group, 'optimizer.constructor');
+    checked.checkOptions();
+    return checked;
+  }
   throw fault(
     `${type}.call must return an Optimizer, but got ${plainRepr(optimizer)}`,
     'return buildFromCfg(optimizerCfg, OPTIMIZERS, { params })',
   );
 }
 
+/** Of a class, not a plain value. */
+function isInstance(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && value.constructor !== Object && !Array.isArray(value);
+}
+
+/**
+ * Check what a class of the person's made.
+ * @param path of what named the class
+ * @throws UserCodeError `bad-optimizer` at the class
+ */
+function checkedOptimizer(value: unknown, path: string): Optimizer {
+  const module = (value as object).constructor as unknown as ClassWithArgs;
+  const fault = (message: string, hint: string): UserCodeError =>
+    new UserCodeError(message, { code: 'bad-optimizer', path, span: placeOfClass(module), hint });
+  if (!(value instanceof Optimizer))
+    throw fault(
+      `${module.name} must extend Optimizer, but doesn't`,
+      `import { Optimizer } from 'tabtrain' and write class ${module.name} extends Optimizer`,
+    );
+  if (typeof (value as { step?: unknown }).step !== 'function')
+    throw fault(
+      `${module.name} must have a method step, but has none`,
+      'override step(): void { … } updates the parameters',
+    );
+  return value;
+}
+
 function optionalNumber(cfg: Readonly<Record<string, unknown>>, key: string): number | undefined {
   const value = cfg[key];
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number') return value;
-  throw new ConfigError(`optimizer.${key} must be a number, but got ${JSON.stringify(value)}`, {
-    code: 'bad-type',
-    path: `optimizer.${key}`,
-  });
+  throw new ConfigError(
+    `${key} must be a number where paramwise_cfg multiplies it, but got ${plainRepr(value)}`,
+    {
+      code: 'bad-type',
+      path: `optimizer.${key}`,
+      span: sourceOf(cfg, key)?.span,
+    },
+  );
 }
 
 /** A model with an attribute `module` is a parallel wrapper around the real one. */
-function unwrap<P extends TrainableParam>(model: ParamModule<P>): ParamModule<P> {
+function unwrap(model: ParamModule<Parameter>): ParamModule<Parameter> {
   for (const [name, child] of model.children()) if (name === 'module') return child;
   return model;
 }
 
-function allParameters<P extends TrainableParam>(root: ParamModule<P>): P[] {
-  const params = new Set<P>();
-  const visit = (module: ParamModule<P>): void => {
+function allParameters(root: ParamModule<Parameter>): Parameter[] {
+  const params = new Set<Parameter>();
+  const visit = (module: ParamModule<Parameter>): void => {
     for (const [, param] of module.ownParameters()) params.add(param);
     for (const [, child] of module.children()) visit(child);
   };

@@ -31,6 +31,10 @@ export abstract class ElementwiseOptimizer extends Optimizer {
   /** The rule for a group's options. */
   abstract ruleFor(group: ParamGroup): ElementwiseRule;
 
+  protected override stateNamesOf(group: ParamGroup): readonly string[] {
+    return this.ruleFor(group).stateNames;
+  }
+
   override step(): void {
     this.prepare();
     const { pool } = this;

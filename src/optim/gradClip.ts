@@ -1,22 +1,27 @@
 // Gradient clipping by the norm over all gradients.
 
 import { ConfigError, RunError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { clipFactor, dispose, read, scaleAll, type Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import type { ParameterPool } from './parameterPool.ts';
 
 export interface GradClipOptions {
   readonly maxNorm: number;
-  /** p of the norm, > 0, or Infinity. Default 2. */
+  /**
+   * p of the norm. 0 counts the gradients that aren't all zero, as PyTorch's norm of norms does; -Infinity is the smallest
+   * absolute value. Default 2.
+   */
   readonly normType?: number;
   /** Fail on a NaN or infinite norm instead of poisoning the gradients; costs a readback. Default false. */
   readonly errorIfNonfinite?: boolean;
 }
 
-const CLIP_KEYS = ['max_norm', 'norm_type', 'error_if_nonfinite'];
+/** `foreach` of torch 2 says how it computes, not what. */
+const CLIP_KEYS = ['max_norm', 'norm_type', 'error_if_nonfinite', 'foreach'];
 
 /**
- * Read `grad_clip=dict(max_norm=35, norm_type=2)`; `norm_type='inf'` is Infinity.
+ * Read `grad_clip=dict(max_norm=35, norm_type=2)`; `norm_type` may be a text that Python's float() reads, such as 'inf'.
  * @param path where the dict stands, for messages
  * @throws ConfigError `unknown-argument`, `missing-argument`, `bad-type`
  */
@@ -34,15 +39,22 @@ export function gradClipOptions(
   }
   const { max_norm, norm_type = 2, error_if_nonfinite = false } = cfg;
   if (typeof max_norm !== 'number') throw badNumber(max_norm, `${path}.max_norm`);
-  const normType = norm_type === 'inf' ? Infinity : norm_type;
-  if (typeof normType !== 'number' || !(normType > 0)) throw badNumber(norm_type, `${path}.norm_type`);
+  const normType = typeof norm_type === 'string' ? readFloat(norm_type) : norm_type;
+  if (typeof normType !== 'number' || Number.isNaN(normType)) throw badNumber(norm_type, `${path}.norm_type`);
   return { maxNorm: max_norm, normType, errorIfNonfinite: Boolean(error_if_nonfinite) };
+}
+
+/** Numbers as Python's float() reads them; NaN for any other text. */
+function readFloat(text: string): number {
+  const bare = text.trim();
+  if (/^[+-]?inf(inity)?$/i.test(bare)) return bare.startsWith('-') ? -Infinity : Infinity;
+  return /^[+-]?[\d.]/.test(bare) ? Number(bare) : NaN;
 }
 
 function badNumber(value: unknown, path: string): ConfigError {
   const isMissing = value === undefined;
   return new ConfigError(
-    `${path} must be a ${path.endsWith('norm_type') ? "positive number or 'inf'" : 'number'}, but got ${isMissing ? 'nothing' : JSON.stringify(value)}`,
+    `${path} must be a number${path.endsWith('norm_type') ? " or 'inf'" : ''}, but got ${isMissing ? 'nothing' : plainRepr(value)}`,
     { code: isMissing ? 'missing-argument' : 'bad-type', path },
   );
 }
@@ -60,22 +72,29 @@ export function clipGradNormReference(
   { maxNorm, normType = 2, errorIfNonfinite = false }: GradClipOptions,
   round: (value: number) => number = (value) => value,
 ): { totalNorm: number; clipped: (number[] | null)[] } {
-  let sum = 0;
-  for (const grad of grads) {
-    for (let i = 0; i < (grad?.length ?? 0); i++) {
-      const value = Math.abs(grad?.[i] ?? 0);
-      if (normType !== Infinity) sum += value ** normType;
-      else if (value > sum || Number.isNaN(value)) sum = value;
-      if (Number.isNaN(sum)) break;
-    }
-  }
-  const totalNorm = round(normType === Infinity ? sum : sum ** (1 / normType));
+  const totalNorm = round(totalNormOf(grads, normType));
   if (errorIfNonfinite) refuseNonfinite(totalNorm, normType);
   const ratio = round(maxNorm / round(totalNorm + 1e-6));
   // Not Math.min: like torch.clamp, NaN must stay NaN.
   const factor = ratio > 1 ? 1 : ratio;
   const clipped = grads.map((grad) => grad && Array.from(grad, (value) => round(value * factor)));
   return { totalNorm, clipped };
+}
+
+function totalNormOf(grads: readonly (ArrayLike<number> | null)[], normType: number): number {
+  const having = grads.filter((grad): grad is ArrayLike<number> => grad !== null && grad.length > 0);
+  if (having.length === 0) return 0;
+  if (normType === 0) return having.filter((grad) => Array.from(grad).some((value) => value !== 0)).length;
+  let total = normType === -Infinity ? Infinity : 0;
+  for (const grad of having) {
+    for (let i = 0; i < grad.length; i++) {
+      const value = Math.abs(grad[i]);
+      if (Number.isNaN(value)) return NaN;
+      if (Number.isFinite(normType)) total += value ** normType;
+      else total = normType > 0 ? Math.max(total, value) : Math.min(total, value);
+    }
+  }
+  return Number.isFinite(normType) ? total ** (1 / normType) : total;
 }
 
 /**
@@ -93,9 +112,10 @@ export function clipGradNorm(
   const { maxNorm, normType = 2 } = options;
   const having = parameters.filter(({ grad }) => grad);
   if (having.length === 0) return null;
-  // Of a part of the pool the norm is taken tensor by tensor.
+  // Of a part of the pool the norm is taken tensor by tensor; so it is where the zeros between its tensors would count.
   const clipped = new Set(having);
-  const whole = pool?.parameters.every((param) => !param.grad || clipped.has(param)) ? pool : null;
+  const whole =
+    normType > 0 && pool?.parameters.every((param) => !param.grad || clipped.has(param)) ? pool : null;
   const grads = having.flatMap((param) =>
     param.grad && whole?.indexOf(param) === undefined ? [param.grad] : [],
   );

@@ -2,6 +2,7 @@
 // PyTorch's all the same, so that a config behaves as it does there.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { dispose, globalNorm, read, scaleAll, tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import { nearest } from '../util/nearest.ts';
@@ -132,7 +133,7 @@ function readLossScale(lossScale: unknown): Readonly<Record<string, unknown>> {
   if (typeof lossScale === 'number') return { init_scale: lossScale, mode: 'static' };
   if (typeof lossScale !== 'object' || lossScale === null || Array.isArray(lossScale)) {
     throw new ConfigError(
-      `loss_scale must be a number, 'dynamic' or a dict, but got ${JSON.stringify(lossScale)}`,
+      `loss_scale must be a number, 'dynamic' or a dict, but got ${plainRepr(lossScale)}`,
       { code: 'bad-value', hint: "write fp16 = dict(loss_scale='dynamic') or dict(loss_scale=512.)" },
     );
   }
@@ -146,12 +147,9 @@ function readLossScale(lossScale: unknown): Readonly<Record<string, unknown>> {
     });
   }
   if (cfg.mode !== undefined && cfg.mode !== 'dynamic' && cfg.mode !== 'static') {
-    throw new ConfigError(
-      `loss_scale.mode must be 'dynamic' or 'static', but got ${JSON.stringify(cfg.mode)}`,
-      {
-        code: 'bad-value',
-      },
-    );
+    throw new ConfigError(`loss_scale.mode must be 'dynamic' or 'static', but got ${plainRepr(cfg.mode)}`, {
+      code: 'bad-value',
+    });
   }
   return cfg;
 }
@@ -165,7 +163,7 @@ function readNumber(
 ): number {
   const value = cfg[key] ?? fallback;
   if (typeof value === 'number' && test(value)) return value;
-  throw new ConfigError(`loss_scale.${key} must be ${wanted}, but got ${JSON.stringify(value)}`, {
+  throw new ConfigError(`loss_scale.${key} must be ${wanted}, but got ${plainRepr(value)}`, {
     code: 'bad-value',
   });
 }

@@ -6,8 +6,9 @@ import { badValue } from './checks.ts';
 import { ClosureOptimizer, type LossClosure } from './closureOptimizer.ts';
 import { option, type CommonArgs } from './decayedGrad.ts';
 import { lbfgsStep, type LbfgsOptions, type LbfgsState } from './lbfgsStep.ts';
-import { isStateTensor, stateMismatch, type OptimizerStateDict, type StateValue } from './optimizer.ts';
+import { isStateTensor, stateMismatch, type OptimizerStateDict, type StateValue } from './optimizerState.ts';
 import type { Evaluation, Vector } from './strongWolfe.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface LbfgsArgs extends Omit<CommonArgs, 'foreach'> {
   /** Default 1. */
@@ -43,6 +44,7 @@ export class LBFGS extends ClosureOptimizer {
       'history_size',
       'line_search_fn',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   #memory: LbfgsState | null = null;
 
@@ -64,6 +66,11 @@ export class LBFGS extends ClosureOptimizer {
         { code: 'bad-value', hint: 'leave paramwise_cfg out' },
       );
     }
+  }
+
+  /** PyTorch only finds an unknown line search in the first step. */
+  override checkOptions(): void {
+    this.options();
   }
 
   /**
@@ -89,7 +96,7 @@ export class LBFGS extends ClosureOptimizer {
     const group = this.paramGroups[0];
     const search = group.line_search_fn;
     if (search !== null && search !== 'strong_wolfe') {
-      throw badValue('line_search_fn', "must be 'strong_wolfe' or None", search);
+      throw badValue('line_search_fn', "must be 'strong_wolfe' or None", search, 'optimizer.line_search_fn');
     }
     return {
       lr: group.lr,

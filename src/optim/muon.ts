@@ -1,21 +1,12 @@
-import {
-  add,
-  div,
-  globalNorm,
-  matMul,
-  maximum,
-  mul,
-  runElementwise,
-  tidy,
-  transpose,
-  type Tensor,
-} from '../gpu/index.ts';
+import { mul, runElementwise, tidy, type Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkAllNonNegative } from './checks.ts';
 import { option, type CommonArgs } from './decayedGrad.ts';
+import { newtonSchulz } from './newtonSchulz.ts';
 import { Optimizer, type GroupInput, type ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface MuonArgs extends Pick<CommonArgs, 'params'> {
   /** Default 1e-3. */
@@ -59,6 +50,7 @@ export class Muon extends Optimizer {
       'ns_steps',
       'adjust_lr_fn',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   override readonly scalarTensors = [];
 
@@ -94,7 +86,7 @@ export class Muon extends Optimizer {
       `Muon takes weights with two axes, but '${other.name}' has shape [${other.shape.join(', ')}]`,
       {
         code: 'bad-value',
-        hint: 'biases, norm layers and convolutions need another optimizer, such as AdamW or SGD',
+        hint: 'a convolutional detector trains with AdamW or SGD, or with an optimizer of your own: newtonSchulz() does what Muon does to a matrix, and convolutions are matrices when they are reshaped',
       },
     );
   }
@@ -125,7 +117,13 @@ g = select(buffer, g + u.momentum * (buffer - g), u.nesterov == 1.0);`,
       runElementwise({
         name: 'muon',
         body: 'p = p * u.shrink - u.step * x;',
-        reads: { x: orthogonalised(update, group) },
+        reads: {
+          x: newtonSchulz(update, {
+            coefficients: group.ns_coefficients as readonly number[],
+            steps: option(group, 'ns_steps'),
+            eps: option(group, 'eps'),
+          }),
+        },
         writes: { p: param.variable },
         uniforms: {
           shrink: 1 - lr * (group.weight_decay ?? 0),
@@ -140,18 +138,5 @@ const ADJUSTMENTS: Readonly<Record<string, (rows: number, columns: number) => nu
   original: (rows, columns) => Math.sqrt(Math.max(1, rows / columns)),
   match_rms_adamw: (rows, columns) => 0.2 * Math.sqrt(Math.max(rows, columns)),
 };
-
-/** Newton-Schulz iterations. Transposing before or after makes no difference, so the GPU's layout is as good as PyTorch's. */
-function orthogonalised(update: Tensor, group: ParamGroup): Tensor {
-  const [a, b, c] = group.ns_coefficients as readonly number[];
-  const [height = 1, width = 1] = update.shape;
-  const isTall = height > width;
-  let x = div(isTall ? transpose(update) : update, maximum(globalNorm([update], 2), option(group, 'eps')));
-  for (let i = 0; i < option(group, 'ns_steps'); i++) {
-    const gram = matMul(x, x, false, true);
-    x = add(mul(x, a), matMul(add(mul(gram, b), mul(matMul(gram, gram), c)), x));
-  }
-  return isTall ? transpose(x) : x;
-}
 
 OPTIMIZERS.registerModule()(Muon);

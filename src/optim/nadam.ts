@@ -4,6 +4,7 @@ import { decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface NadamArgs extends CommonArgs {
   /** Default 2e-3. */
@@ -43,6 +44,7 @@ export class NAdam extends ElementwiseOptimizer {
       'capturable',
       'differentiable',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   override readonly scalarTensors = ['step', 'mu_product'];
 

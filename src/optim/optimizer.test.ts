@@ -13,7 +13,7 @@ import type { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import { referenceStep, type ReferenceState } from './referenceStep.ts';
 import { clipGradNorm, clipGradNormReference, gradClipOptions } from './gradClip.ts';
 import { NAdam } from './nadam.ts';
-import { isStateTensor } from './optimizer.ts';
+import { isStateTensor } from './optimizerState.ts';
 import { RAdam } from './radam.ts';
 import { RMSprop } from './rmsprop.ts';
 import { Rprop } from './rprop.ts';
@@ -233,6 +233,22 @@ describe('arguments', () => {
   });
 });
 
+test('Adam with decoupled_weight_decay is AdamW', async () => {
+  const [ours, theirs] = [makeParameters(), makeParameters()];
+  const adam = new Adam({
+    params: ours,
+    lr: 0.05,
+    weightDecay: 0.1,
+    decoupledWeightDecay: true,
+    amsgrad: true,
+  });
+  const adamw = new AdamW({ params: theirs, lr: 0.05, weightDecay: 0.1, amsgrad: true });
+  await run(adam, ours, [0, 1, 2]);
+  await run(adamw, theirs, [0, 1, 2]);
+  for (const [i, param] of ours.entries()) expect(await param.toTorch()).toEqual(await theirs[i].toTorch());
+  expect((await adam.stateDict()).param_groups[0]).toMatchObject({ decoupled_weight_decay: true });
+});
+
 describe('SparseAdam', () => {
   test.each(SHAPES)(
     'leaves rows without a gradient and their averages alone: %s %s',
@@ -281,12 +297,63 @@ describe('clipGradNorm', () => {
     }
   });
 
+  test.each([
+    [0, false],
+    [0, true],
+    [-1, false],
+    [-1, true],
+    [-2.5, false],
+    [-Infinity, false],
+    [-Infinity, true],
+    [0.5, false],
+  ])('norm_type %d (zeros: %s): as the specification, packed or not', async (normType, hasZeros) => {
+    for (const isPacked of [false, true]) {
+      const parameters = makeParameters();
+      const optimizer = new SGD({ params: parameters, lr: 1 });
+      if (isPacked) optimizer.prepare();
+      setGrads(parameters, 3);
+      if (hasZeros) parameters[1].grad = tensor([0, 0, 0, 0, 0], [5]);
+      const grads = await Promise.all(parameters.map(async ({ grad }) => grad && (await read(grad))));
+      const options = { maxNorm: 1e-3, normType };
+      const wanted = clipGradNormReference(grads, options, Math.fround);
+      const norm = clipGradNorm(parameters, options, optimizer.pool);
+      const [got] = await read(norm!);
+      expect(Math.abs(got - wanted.totalNorm)).toBeLessThanOrEqual(2e-5 * wanted.totalNorm);
+      for (const [i, { grad }] of parameters.entries()) {
+        const values = await read(grad!);
+        wanted.clipped[i]?.forEach((value, j) => expect(values[j]).toBeCloseTo(value, 4));
+      }
+      optimizer.zeroGrad();
+      optimizer.dispose();
+    }
+  });
+
+  test('norms that torch counts otherwise: 0 counts gradients, NaN shows where it is', () => {
+    const norm = (grads: number[][], normType: number): number =>
+      clipGradNormReference(grads, { maxNorm: 1, normType }).totalNorm;
+    // torch.norm([torch.norm([1, 2], 0), torch.norm([0, 0], 0), torch.norm([nan], 0)], 0) = torch.norm([2, 0, 1], 0)
+    expect(norm([[1, 2], [0, 0], [NaN]], 0)).toBe(2);
+    expect(norm([[4, 4], [2]], -1)).toBe(1);
+    expect(norm([[4, 0], [2]], -1)).toBe(0);
+    expect(norm([[-4, 3], [2]], -Infinity)).toBe(2);
+    expect(norm([[4, NaN], [2]], -Infinity)).toBeNaN();
+  });
+
   test('without gradients there is no norm', () => {
     expect(clipGradNorm(makeParameters(), { maxNorm: 1 })).toBeNull();
   });
 
   test('the config’s dict is checked', () => {
     expect(gradClipOptions({ max_norm: 35, norm_type: 'inf' }).normType).toBe(Infinity);
+    expect(gradClipOptions({ max_norm: 35, norm_type: -1, foreach: true }).normType).toBe(-1);
+    expect(
+      ['0', '-inf', ' Infinity '].map((norm_type) => gradClipOptions({ max_norm: 1, norm_type }).normType),
+    ).toEqual([0, -Infinity, Infinity]);
+    for (const norm_type of ['two', '', NaN, null])
+      expect(() => gradClipOptions({ max_norm: 1, norm_type })).toThrow(
+        "norm_type must be a number or 'inf', but got",
+      );
+    expect(() => gradClipOptions({ max_norm: 'x' })).toThrow("max_norm must be a number, but got 'x'");
     expect(() => gradClipOptions({ norm_type: 2 })).toThrow('max_norm must be a number, but got nothing');
     expect(() => gradClipOptions({ max_norm: 1, clip: 2 })).toThrow("unexpected argument 'clip'");
   });

@@ -1,6 +1,6 @@
 // Base of every optimizer: parameter groups, state per parameter, and both in PyTorch's state-dict layout.
 
-import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
+import { ConfigError } from '../errors/trainerError.ts';
 import {
   allocating,
   dispose,
@@ -12,7 +12,17 @@ import {
   type Tensor,
 } from '../gpu/index.ts';
 import { gpuShape, gpuToTorch, torchToGpu, type Parameter, type StateTensor } from '../nn/index.ts';
-import { Tuple } from '../util/tuple.ts';
+import {
+  checkStateNames,
+  cloneOptions,
+  isStateTensor,
+  matchGroups,
+  missingOptions,
+  stateMismatch,
+  type OptimizerStateDict,
+  type StateValue,
+} from './optimizerState.ts';
+import { checkRates } from './checks.ts';
 import { dropGrad, ParameterPool } from './parameterPool.ts';
 
 /** A parameter group: PyTorch's keys, of which schedules change `lr`, `momentum` and `betas` between steps. */
@@ -31,17 +41,6 @@ export interface ParamGroup {
  * (`step`), or null.
  */
 export type ParamState = Map<string, Tensor | number | null>;
-
-/** A value of a saved state. */
-export type StateValue = StateTensor | number | null | readonly StateValue[];
-
-/** An optimizer's state as PyTorch's `state_dict()` has it; tensors in PyTorch's axes. */
-export interface OptimizerStateDict {
-  /** By parameter index; parameters that never had a gradient are missing. */
-  state: Map<number, Map<string, StateValue>>;
-  /** The groups' options, with parameter indices under `params`. */
-  param_groups: Record<string, unknown>[];
-}
 
 /** What the state's memory is for. */
 export const STATE_NEED: MemoryNeed = {
@@ -69,6 +68,18 @@ export function parameterIndices(groups: readonly ParamGroup[]): Map<Parameter, 
   return indices;
 }
 
+/** The arguments that PyTorch's optimizers gained, and what they do without them. */
+export const LATER_OPTIONS: Readonly<Record<string, unknown>> = {
+  nesterov: false,
+  amsgrad: false,
+  maximize: false,
+  foreach: null,
+  capturable: false,
+  differentiable: false,
+  fused: false,
+  decoupled_weight_decay: false,
+};
+
 /**
  * Base class of optimizers. A user's own one extends it and overrides `step`:
  *
@@ -93,6 +104,11 @@ export abstract class Optimizer {
   readonly state = new Map<Parameter, ParamState>();
   /** Numbers of the state that PyTorch keeps as float32 tensors without axes; its others are plain numbers. */
   readonly scalarTensors: readonly string[] = ['step'];
+  /**
+   * Options that groups in older checkpoints don't have, and what they had meant by it: PyTorch's `__setstate__`. Override it
+   * when your own optimizer gains an option.
+   */
+  readonly laterOptions: Readonly<Record<string, unknown>> = LATER_OPTIONS;
   #pool: ParameterPool | null = null;
   #isPrepared = false;
 
@@ -105,6 +121,13 @@ export abstract class Optimizer {
     defaults: Readonly<Record<string, unknown>>,
   ) {
     this.defaults = defaults;
+    // A class without a constructor of its own hands everything over as it came.
+    if (!Array.isArray(params)) {
+      throw new ConfigError('the optimizer must be given a list of parameters, but got something else', {
+        code: 'no-parameters',
+        hint: 'write constructor({ params, lr }) { super(params, { lr }); }',
+      });
+    }
     if (params.length === 0) {
       throw new ConfigError('the optimizer must have parameters, but its list is empty', {
         code: 'no-parameters',
@@ -113,8 +136,11 @@ export abstract class Optimizer {
     for (const group of asGroups(params)) this.addParamGroup(group);
   }
 
-  /** Update every parameter that has a gradient, in place. Gradients are borrowed. */
-  abstract step(): void;
+  /**
+   * Update every parameter that has a gradient, in place. Gradients are borrowed.
+   * @returns nothing, or a promise: it is waited for
+   */
+  abstract step(): unknown;
 
   /**
    * Pack the parameters into one buffer and give each its `gradSlot`. Done at the first step at the latest; needs the GPU.
@@ -155,6 +181,7 @@ export abstract class Optimizer {
       }
       complete[key] = value;
     }
+    checkRates(complete);
     const taken = new Set(this.paramGroups.flatMap((other) => other.params));
     const double = params.find((param) => taken.has(param));
     if (double) {
@@ -165,6 +192,14 @@ export abstract class Optimizer {
     }
     // Every optimizer has an lr: either a default or checked above.
     this.paramGroups.push({ ...complete, params: [...params] } as unknown as ParamGroup);
+  }
+
+  /**
+   * Refuse options that otherwise only a step would find fault with. Called when a config's optimizer was built.
+   * @throws ConfigError
+   */
+  checkOptions(): void {
+    // Most are checked by the constructor.
   }
 
   /** Free all gradients, and sums of gradients. */
@@ -235,6 +270,11 @@ export abstract class Optimizer {
     return null;
   }
 
+  /** Names in the state of a parameter of this group that was stepped at least once; empty where they depend on more. */
+  protected stateNamesOf(_group: ParamGroup): readonly string[] {
+    return [];
+  }
+
   /** PyTorch's shape of a state tensor; its layout is the parameter's. */
   protected stateShape(param: Parameter, _key: string): readonly number[] {
     return param.shape;
@@ -288,12 +328,18 @@ export abstract class Optimizer {
   /**
    * Restore what {@link stateDict} gave; options come from the file, the parameters stay.
    * @param dict borrowed
-   * @throws CheckpointError `optimizer-mismatch` when groups or shapes don't fit; nothing is changed then
+   * @throws CheckpointError `optimizer-mismatch` when groups, their options or shapes don't fit; nothing is changed then
    */
   loadStateDict(dict: OptimizerStateDict): void {
     const indices = parameterIndices(this.paramGroups);
     const ofSaved = matchGroups(this.paramGroups, dict, indices);
+    const groups = dict.param_groups.map((group) => this.#completeOptions(group));
     for (const [index, entries] of dict.state) this.#checkShapes(ofSaved.get(index), index, entries);
+    this.paramGroups.forEach(({ params }, i) => {
+      const expected = this.stateNamesOf({ ...groups[i], params } as unknown as ParamGroup);
+      for (const index of dict.param_groups[i].params as readonly number[])
+        checkStateNames(this.constructor.name, expected, dict.state.get(index));
+    });
     this.disposeState();
     for (const [index, entries] of dict.state) {
       const param = ofSaved.get(index);
@@ -304,9 +350,8 @@ export abstract class Optimizer {
       }
     }
     this.paramGroups.forEach((group, i) => {
-      const { params: _, ...options } = dict.param_groups[i];
       for (const key of Object.keys(group)) if (key !== 'params') delete group[key];
-      Object.assign(group, cloneOptions(options));
+      Object.assign(group, groups[i]);
     });
   }
 
@@ -316,6 +361,16 @@ export abstract class Optimizer {
     this.#pool?.dispose();
     this.#pool = null;
     this.#isPrepared = false;
+  }
+
+  /** A saved group's options, with those that it is too old for. */
+  #completeOptions({ params: _, ...saved }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    const options = cloneOptions(saved);
+    const wanted = Object.keys(this.defaults).filter((key) => options[key] === undefined);
+    const missing = wanted.filter((key) => !Object.hasOwn(this.laterOptions, key));
+    if (missing.length > 0) throw missingOptions(this.constructor.name, missing, Object.keys(saved));
+    for (const key of wanted) options[key] = this.laterOptions[key];
+    return options;
   }
 
   #scalarState(key: string, value: number): StateTensor | number {
@@ -359,51 +414,4 @@ function asGroups(params: readonly Parameter[] | readonly GroupInput[]): readonl
   const groups = [...params].filter(isGroup);
   if (groups.length === params.length) return groups;
   return [{ params: [...params].filter((item): item is Parameter => !isGroup(item)) }];
-}
-
-function cloneOptions(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(options).map(([key, value]) => {
-      // PyTorch's betas are a tuple, whatever the config wrote.
-      if (Array.isArray(value)) return [key, Tuple.of<unknown>(...(value as unknown[]))];
-      return [key, value];
-    }),
-  );
-}
-
-/** Saved index -> our parameter, group by group. */
-function matchGroups(
-  groups: readonly ParamGroup[],
-  dict: OptimizerStateDict,
-  indices: ReadonlyMap<Parameter, number>,
-): Map<number, Parameter> {
-  const saved = dict.param_groups;
-  if (saved.length !== groups.length) {
-    throw stateMismatch(`${groups.length} parameter groups, but the checkpoint has ${saved.length}`);
-  }
-  const ofSaved = new Map<number, Parameter>();
-  groups.forEach(({ params }, g) => {
-    const list: unknown = saved[g].params;
-    const count = Array.isArray(list) ? list.length : 0;
-    if (!Array.isArray(list) || count !== params.length) {
-      throw stateMismatch(`${params.length} parameters in group ${g}, but the checkpoint has ${count}`);
-    }
-    params.forEach((param, i) => {
-      if (indices.has(param)) ofSaved.set(Number(list[i]), param);
-    });
-  });
-  return ofSaved;
-}
-
-/** False for numbers, null and lists. */
-export function isStateTensor(value: StateValue | undefined): value is StateTensor {
-  return typeof value === 'object' && value !== null && 'data' in value;
-}
-
-/** Says that a checkpoint's optimizer is another one. @param rest what must be found, and what was */
-export function stateMismatch(rest: string): CheckpointError {
-  return new CheckpointError(`the optimizer must find ${rest}`, {
-    code: 'optimizer-mismatch',
-    hint: 'was the checkpoint saved with another model or another paramwise_cfg? load_from takes the weights only',
-  });
 }

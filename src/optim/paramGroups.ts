@@ -2,6 +2,7 @@
 
 import { isDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import type { ParamModule, TrainableParam } from './paramModule.ts';
 
@@ -45,8 +46,10 @@ export function checkParamwiseCfg(value: unknown, base: BaseValues): ParamwiseCf
     for (const [key, rule] of Object.entries(customKeys)) {
       if (!isDict(rule)) throw badType(`${PATH}.custom_keys.${key}`, 'must be a dict', rule);
       if ('decay_mult' in rule) requireDecay(base, `custom_keys.${key}.decay_mult`, rule);
+      for (const mult of CUSTOM_MULTS) requireNumber(rule, mult, `custom_keys.${key}.${mult}`);
     }
   }
+  for (const key of MULT_KEYS) requireNumber(value, key, key);
   for (const key of ['bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult']) {
     if (key in value) requireDecay(base, key, value);
   }
@@ -72,60 +75,80 @@ export interface ParamDecision<P> {
 /** The rule of a parameter that gets the optimizer's own values. */
 export const NO_RULE = 'default';
 
-/**
- * Make one group per parameter, in the module's order.
- * @param warn told about each duplicate that `bypass_duplicate` skips
- * @throws ConfigError `no-lr` when a rule multiplies an lr that the optimizer's config doesn't have
- * Source: mmcv 1.7.2 `DefaultOptimizerConstructor.add_params`.
- */
-export function groupPerParameter<P extends TrainableParam>(
-  root: ParamModule<P>,
-  cfg: ParamwiseCfg,
-  base: BaseValues,
-  warn: (message: string) => void,
-): GroupCfg<P>[] {
-  return decideAll(root, cfg, base).flatMap(({ param, options, isListed, prefix }) => {
-    if (isListed) return [{ params: [param], ...options }];
-    warn(`${prefix} is duplicate. It is skipped since bypass_duplicate=True`);
-    return [];
-  });
+/** What decides: `paramwise_cfg` and what it multiplies. */
+export interface ParamRules {
+  readonly cfg: ParamwiseCfg;
+  readonly base: BaseValues;
 }
 
 /**
  * Decide for every parameter, in the module's order.
- * @throws ConfigError `no-lr`
+ * @throws ConfigError `no-lr` when a rule multiplies an lr that the optimizer's config doesn't have
  */
 export function decideAll<P extends TrainableParam>(
   root: ParamModule<P>,
-  cfg: ParamwiseCfg,
-  base: BaseValues,
+  rules: ParamRules,
 ): ParamDecision<P>[] {
-  const customRules = sortedRules(cfg);
   const decisions: ParamDecision<P>[] = [];
-  const seen = new Set<P>();
-
+  const isKnown = (param: P): boolean => decisions.some((other) => other.param === param);
   const visit = (module: ParamModule<P>, prefix: string, isInDcn: boolean): void => {
-    const kind = moduleKind(module);
-    // named_parameters() names a parameter once, even if the module holds it twice.
-    for (const [name, param] of uniqueValues(module.ownParameters())) {
-      const isDuplicate = cfg.bypass_duplicate === true && seen.has(param);
-      seen.add(param);
-      // Frozen parameters are listed, so that indices match the model, but no rule applies to them.
-      if (!param.requiresGrad) {
-        decisions.push({ param, options: {}, rule: NO_RULE, isListed: true, prefix });
-      } else if (isDuplicate) {
-        decisions.push({ param, options: {}, rule: 'bypass_duplicate', isListed: false, prefix });
-      } else {
-        const facts = { name, prefix, isInDcn, ...kind };
-        decisions.push({ param, ...decide(facts, cfg, base, customRules), isListed: true, prefix });
-      }
-    }
-    for (const [name, child] of uniqueValues(module.children())) {
-      visit(child, prefix === '' ? name : `${prefix}.${name}`, kind.isDcn);
-    }
+    for (const decision of decideOwn({ module, prefix, isInDcn }, rules, isKnown)) decisions.push(decision);
+    for (const [name, child] of childrenOf(module, prefix)) visit(child, name, isDcn(module));
   };
   visit(root, '', false);
   return decisions;
+}
+
+/** A module of the tree, where it stands. */
+export interface ModulePlace<P extends TrainableParam> {
+  readonly module: ParamModule<P>;
+  /** Its name from the root; '' for the root. */
+  readonly prefix: string;
+  /** True below a deformable convolution. */
+  readonly isInDcn: boolean;
+}
+
+/**
+ * Decide for the parameters of one module alone, one by one.
+ * @param isKnown whether a parameter is in a group already
+ * @throws ConfigError `no-lr`
+ * Source: mmcv 1.7.2 `DefaultOptimizerConstructor.add_params`.
+ */
+export function* decideOwn<P extends TrainableParam>(
+  { module, prefix, isInDcn }: ModulePlace<P>,
+  { cfg, base }: ParamRules,
+  isKnown: (param: P) => boolean,
+): Generator<ParamDecision<P>> {
+  const customRules = sortedRules(cfg);
+  const kind = moduleKind(module);
+  // named_parameters() names a parameter once, even if the module holds it twice.
+  for (const [name, param] of uniqueValues(module.ownParameters())) {
+    // Frozen parameters are listed, so that indices match the model, but no rule applies to them.
+    if (!param.requiresGrad) {
+      yield { param, options: {}, rule: NO_RULE, isListed: true, prefix };
+    } else if (cfg.bypass_duplicate === true && isKnown(param)) {
+      yield { param, options: {}, rule: 'bypass_duplicate', isListed: false, prefix };
+    } else {
+      const facts = { name, prefix, isInDcn, ...kind };
+      yield { param, ...decide(facts, cfg, base, customRules), isListed: true, prefix };
+    }
+  }
+}
+
+/** The children of a module, each once, with their names from the root. */
+export function childrenOf<P extends TrainableParam>(
+  module: ParamModule<P>,
+  prefix: string,
+): [string, ParamModule<P>][] {
+  return uniqueValues(module.children()).map(([name, child]) => [
+    prefix === '' ? name : `${prefix}.${name}`,
+    child,
+  ]);
+}
+
+/** Whether a module is a deformable convolution, below which some rules are others. */
+export function isDcn(module: ParamModule<TrainableParam>): boolean {
+  return classesOf(module).some((name) => DCN_CLASSES.includes(name));
 }
 
 /** Keys of `custom_keys` that are part of no parameter's name. */
@@ -215,22 +238,33 @@ function decideByKind(
   return { options, rule: rules.join(', ') || NO_RULE };
 }
 
-type MultKey =
-  'bias_lr_mult' | 'bias_decay_mult' | 'norm_decay_mult' | 'dwconv_decay_mult' | 'dcn_offset_lr_mult';
+const MULT_KEYS = [
+  'bias_lr_mult',
+  'bias_decay_mult',
+  'norm_decay_mult',
+  'dwconv_decay_mult',
+  'dcn_offset_lr_mult',
+] as const;
+type MultKey = (typeof MULT_KEYS)[number];
+/** Of a rule in `custom_keys`. */
+const CUSTOM_MULTS = ['lr_mult', 'decay_mult'] as const;
 
 const NORM_CLASSES = ['_BatchNorm', '_InstanceNorm', 'GroupNorm', 'LayerNorm'];
 const DCN_CLASSES = ['DeformConv2d', 'ModulatedDeformConv2d'];
 
-function moduleKind<P extends TrainableParam>(
-  module: ParamModule<P>,
-): { isNorm: boolean; isDepthwise: boolean; isConv2d: boolean; isDcn: boolean } {
-  const classes = [module.className, ...module.baseNames];
+function classesOf({ className, baseNames }: ParamModule<TrainableParam>): string[] {
+  return [className, ...baseNames];
+}
+
+function moduleKind(
+  module: ParamModule<TrainableParam>,
+): Pick<ParamFacts, 'isNorm' | 'isDepthwise' | 'isConv2d'> {
+  const classes = classesOf(module);
   const isConv2d = classes.includes('Conv2d');
   return {
     isNorm: classes.some((name) => NORM_CLASSES.includes(name)),
     isDepthwise: isConv2d && module.inChannels !== undefined && module.inChannels === module.groups,
     isConv2d,
-    isDcn: classes.some((name) => DCN_CLASSES.includes(name)),
   };
 }
 
@@ -240,6 +274,25 @@ function multiply(lr: number | undefined, factor: number): number {
     code: 'no-lr',
     path: 'optimizer.lr',
     hint: 'write lr=… inside optimizer',
+  });
+}
+
+/**
+ * A multiplier must be a number where it is given: with None or a text Python's multiplication fails.
+ * @param path of `key` inside `paramwise_cfg`
+ */
+function requireNumber(dict: Readonly<Record<string, unknown>>, key: string, path: string): void {
+  const value = dict[key];
+  if (
+    value === undefined ||
+    (typeof value === 'number' && !Number.isNaN(value)) ||
+    typeof value === 'boolean'
+  )
+    return;
+  throw new ConfigError(`${key} must be a number, but got ${plainRepr(value)}`, {
+    code: 'bad-type',
+    path: `${PATH}.${path}`,
+    span: sourceOf(dict, key)?.span,
   });
 }
 
@@ -266,7 +319,7 @@ function uniqueValues<V>(entries: Iterable<readonly [string, V]>): [string, V][]
 }
 
 function badType(path: string, requirement: string, value: unknown): ConfigError {
-  return new ConfigError(`${path} ${requirement}, but got ${JSON.stringify(value)}`, {
+  return new ConfigError(`${path} ${requirement}, but got ${plainRepr(value)}`, {
     code: 'bad-type',
     path,
   });

@@ -3,6 +3,7 @@ import { checkAllNonNegative, checkBetas } from './checks.ts';
 import { decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface RadamArgs extends CommonArgs {
   /** Default 1e-3. */
@@ -40,6 +41,7 @@ export class RAdam extends ElementwiseOptimizer {
       'capturable',
       'differentiable',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */

@@ -3,7 +3,8 @@ import { checkAllNonNegative } from './checks.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import type { ParamGroup } from './optimizer.ts';
+import { LATER_OPTIONS, type ParamGroup } from './optimizer.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface RmspropArgs extends CommonArgs {
   /** Default 1e-2. */
@@ -42,8 +43,10 @@ export class RMSprop extends ElementwiseOptimizer {
       'differentiable',
       'capturable',
     ],
+    kinds: OPTIMIZER_KINDS,
   };
   override readonly scalarTensors = [];
+  override readonly laterOptions = { ...LATER_OPTIONS, momentum: 0, centered: false };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: RmspropArgs) {

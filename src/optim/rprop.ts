@@ -3,6 +3,7 @@ import { badValue, checkNonNegative } from './checks.ts';
 import { given, type CommonArgs } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface RpropArgs extends CommonArgs {
   /** Step size at the start. Default 1e-2. */
@@ -24,6 +25,7 @@ export class Rprop extends ElementwiseOptimizer {
   static readonly args: ArgSpec = {
     required: ['params'],
     optional: ['lr', 'etas', 'step_sizes', 'foreach', 'maximize', 'capturable', 'differentiable'],
+    kinds: OPTIMIZER_KINDS,
   };
   override readonly scalarTensors = [];
 

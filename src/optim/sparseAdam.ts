@@ -4,6 +4,7 @@ import { adamRule } from './adamRule.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { CommonArgs } from './decayedGrad.ts';
+import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface SparseAdamArgs extends Omit<CommonArgs, 'foreach'> {
   /** Above 0. Default 1e-3. */
@@ -23,7 +24,11 @@ export interface SparseAdamArgs extends Omit<CommonArgs, 'foreach'> {
  * Source: torch 1.13 `optim/sparse_adam.py`.
  */
 export class SparseAdam extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = { required: ['params'], optional: ['lr', 'betas', 'eps', 'maximize'] };
+  static readonly args: ArgSpec = {
+    required: ['params'],
+    optional: ['lr', 'betas', 'eps', 'maximize'],
+    kinds: OPTIMIZER_KINDS,
+  };
   override readonly scalarTensors = [];
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */

@@ -10,7 +10,8 @@ import golden from './__golden__/torch2.json' with { type: 'json' };
 import './index.ts';
 import { Adafactor } from './adafactor.ts';
 import { Muon } from './muon.ts';
-import { isStateTensor, Optimizer, type StateValue } from './optimizer.ts';
+import { Optimizer } from './optimizer.ts';
+import { isStateTensor, type StateValue } from './optimizerState.ts';
 
 beforeAll(async () => {
   await testAdapter();

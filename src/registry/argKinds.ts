@@ -13,6 +13,8 @@ const KINDS = {
   int: ['a whole number', isInt],
   'positive int': ['a whole number of at least 1', (value: unknown) => isInt(value) && Number(value) >= 1],
   number: ['a number', isNumber],
+  // As Python takes it: 0 and 1 stand for False and True.
+  flag: ['True or False', (value: unknown) => typeof value === 'boolean' || value === 0 || value === 1],
   bool: ['True or False', (value: unknown) => typeof value === 'boolean'],
   str: ['a string', (value: unknown) => typeof value === 'string'],
   dict: ['a dict', isDict],

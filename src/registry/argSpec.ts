@@ -2,7 +2,7 @@ import type { ArgKind } from './argKinds.ts';
 
 /**
  * The arguments a registered class takes, by their config names (snake_case).
- * A class without `static args` takes anything (a user's quick experiment); ours always declare them.
+ * Ours always declare them; of a person's class without `static args` the compiler reads the constructor.
  */
 export interface ArgSpec {
   readonly required?: readonly string[];
@@ -19,4 +19,12 @@ export interface ArgSpec {
  */
 export function snakeToCamel(name: string): string {
   return name.replace(/(?<=[a-zA-Z0-9])_+([a-zA-Z0-9])/g, (_, c: string) => c.toUpperCase());
+}
+
+/**
+ * Turn `normCfg` into `norm_cfg`, which {@link snakeToCamel} turns back.
+ * @example camelToSnake('weightDecay') // 'weight_decay'
+ */
+export function camelToSnake(name: string): string {
+  return name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -17,6 +17,13 @@ export interface SecretRequest {
   readonly refused?: string | null;
 }
 
+/** Where a run writes what it says. */
+export interface LogSink {
+  info(message: string): void;
+  warning(message: string): void;
+  error(message: string): void;
+}
+
 /** What a run lends to the objects it builds. */
 export interface RunServices {
   readonly fs: FileSystem;
@@ -25,6 +32,8 @@ export interface RunServices {
   readonly seed: number;
   /** Tell the person something, once per distinct message. */
   readonly warn: (message: string) => void;
+  /** The run's log; absent where nothing is trained. */
+  readonly log?: LogSink;
   /** An environment variable; undefined when it isn't set, and in a page always. */
   readonly readEnv?: (name: string) => string | undefined;
   /** Ask a person, once per session; the answer is written nowhere. Null when there is none. */

@@ -1,10 +1,11 @@
-import { RegistryError, TrainerError } from '../errors/trainerError.ts';
-import { sourceOf } from '../lang/sourceMap.ts';
+import { RegistryError, TrainerError, UserCodeError } from '../errors/trainerError.ts';
+import { setSource, sourceOf } from '../lang/sourceMap.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
 import { unmetKind } from './argKinds.ts';
 import { snakeToCamel } from './argSpec.ts';
 import type { BuildContext } from './buildContext.ts';
+import { isArgument, knownArgs, sideBySide, type KnownArgs } from './constructorArgs.ts';
 import { assertDict, type Registrable, type Registry } from './registry.ts';
 
 export interface BuildOptions {
@@ -40,7 +41,11 @@ export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: Bu
   delete merged.type;
   checkArgs(module, merged, cfg, path);
   const args: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(merged)) args[snakeToCamel(key)] = value;
+  for (const [key, value] of Object.entries(merged)) {
+    args[snakeToCamel(key)] = value;
+    const source = sourceOf(cfg, key);
+    if (source) setSource(args, snakeToCamel(key), source);
+  }
   try {
     return new module(args as never, context.at(path));
   } catch (error) {
@@ -75,43 +80,47 @@ function resolveType<T>(type: unknown, registry: Registry<T>, cfg: object, path:
 
 function checkArgs(
   module: Registrable<unknown>,
-  args: Record<string, unknown>,
+  args: Readonly<Record<string, unknown>>,
   cfg: object,
   path: string,
 ): void {
-  const spec = module.args;
+  refuseSideBySide(module, args, path);
+  const spec = knownArgs(module);
   if (!spec) return;
-  const known = [...(spec.required ?? []), ...(spec.optional ?? [])];
-  if (!spec.rest) {
-    for (const key of Object.keys(args)) {
-      if (known.includes(key)) continue;
-      const near = nearest(key, known);
-      throw new RegistryError(`${module.name} got an unexpected argument '${key}'`, {
-        code: 'unknown-argument',
-        path: `${path}.${key}`,
-        span: sourceOf(cfg, key)?.span ?? sourceOf(cfg, null)?.span,
-        hint: near
-          ? `did you mean '${near}'?`
-          : `it takes: ${known.join(', ') || 'no arguments'}${inheritedNote(module)}`,
-      });
-    }
+  const known = [...spec.required, ...spec.optional];
+  const unknown = Object.keys(args).find((key) => !known.some((name) => isArgument(key, name, spec)));
+  if (unknown !== undefined && !spec.isOpen) {
+    throw new RegistryError(`${module.name} got an unexpected argument '${unknown}'`, {
+      code: 'unknown-argument',
+      path: `${path}.${unknown}`,
+      span: sourceOf(cfg, unknown)?.span ?? sourceOf(cfg, null)?.span,
+      hint: unknownHint(unknown, known, spec, module),
+    });
   }
-  const missing = (spec.required ?? []).filter((key) => args[key] === undefined);
+  const valueOf = (name: string): { readonly key: string; readonly value: unknown } => {
+    const key = Object.keys(args).find((one) => isArgument(one, name, spec)) ?? name;
+    return { key, value: args[key] };
+  };
+  const missing = spec.required.filter((name) => valueOf(name).value === undefined);
   if (missing.length > 0) {
+    const orDefault = spec.isRead
+      ? `, or give it a default in the constructor of ${spec.owner.name}: { ${snakeToCamel(missing[0])} = … }`
+      : '';
     throw new RegistryError(
       `${module.name} is missing the required argument${missing.length > 1 ? 's' : ''} ${missing.map((m) => `'${m}'`).join(', ')}`,
       {
         code: 'missing-argument',
         path,
         span: sourceOf(cfg, 'type')?.span ?? sourceOf(cfg, null)?.span,
-        hint: `write ${missing[0]}=… inside ${path}`,
+        hint: `write ${missing[0]}=… inside ${path}${orDefault}`,
       },
     );
   }
-  for (const [key, kind] of Object.entries(spec.kinds ?? {})) {
-    const wanted = unmetKind(args[key], kind);
+  for (const [name, kind] of Object.entries(spec.kinds)) {
+    const { key, value } = valueOf(name);
+    const wanted = unmetKind(value, kind);
     if (wanted === null) continue;
-    throw new RegistryError(`${module.name}: ${key} must be ${wanted}, but got ${plainRepr(args[key])}`, {
+    throw new RegistryError(`${module.name}: ${key} must be ${wanted}, but got ${plainRepr(value)}`, {
       code: 'bad-value',
       path: `${path}.${key}`,
       span: sourceOf(cfg, key)?.span ?? sourceOf(cfg, 'type')?.span,
@@ -119,10 +128,37 @@ function checkArgs(
   }
 }
 
-/** A subclass that takes more than its base must say so itself. */
-function inheritedNote(module: Registrable<unknown>): string {
-  if (Object.hasOwn(module, 'args')) return '';
-  return `; that list is inherited: give ${module.name} its own \`static args\` to take others`;
+function unknownHint(
+  key: string,
+  known: readonly string[],
+  spec: KnownArgs,
+  module: Registrable<unknown>,
+): string {
+  if (spec.unreachable.includes(key))
+    return `arguments arrive in camelCase: call it ${snakeToCamel(key)} in the constructor of ${spec.owner.name}`;
+  // Any two letters are near each other.
+  const near = key.length > 1 ? nearest(key, known) : undefined;
+  if (near) return `did you mean '${near}'?`;
+  const list = `it takes: ${known.join(', ') || 'no arguments'}`;
+  // A subclass that takes more than its base must say so itself.
+  return spec.owner === module
+    ? list
+    : `${list}; that list is ${spec.owner.name}'s: give ${module.name} its own \`static args\` to take others`;
+}
+
+/** Python's way of taking arguments, side by side, gives a class the whole object as its first one. */
+function refuseSideBySide(
+  module: Registrable<unknown>,
+  args: Readonly<Record<string, unknown>>,
+  path: string,
+): void {
+  const parameters = sideBySide(module, Object.keys(args));
+  if (!parameters) return;
+  const names = parameters.names.join(', ');
+  throw new UserCodeError(
+    `${module.name} must take its arguments as one object, but its constructor takes ${names} side by side`,
+    { code: 'bad-constructor', path, span: parameters.place, hint: `write constructor({ ${names} })` },
+  );
 }
 
 function withPath(error: unknown, path: string, className: string, cfg: object): unknown {

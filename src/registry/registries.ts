@@ -1,6 +1,6 @@
 // Every registry of MMCV and MMDetection that a config can reach. The layers above fill them at import.
 
-import { Registry } from './registry.ts';
+import { Registry, type ModuleWatch } from './registry.ts';
 
 /** Registry key -> the name MMCV prints for it. MMDetection's BACKBONES, NECKS, HEADS, LOSSES and DETECTORS all are MODELS. */
 const REGISTRY_NAMES = {
@@ -34,10 +34,10 @@ export const ROOT_REGISTRIES: Registries = mapKinds((kind) => new Registry(REGIS
 
 /**
  * Child registries for one run: what its own modules register is gone with it.
- * @param placeNow as {@link Registry}'s
+ * @param watchOf what the run knows of its modules, for each registry
  */
-export function createRunRegistries(placeNow?: () => string | undefined): Registries {
-  return mapKinds((kind) => ROOT_REGISTRIES[kind].child(placeNow));
+export function createRunRegistries(watchOf?: (kind: RegistryKind) => ModuleWatch): Registries {
+  return mapKinds((kind) => ROOT_REGISTRIES[kind].child(watchOf?.(kind)));
 }
 
 export const {

@@ -1,13 +1,11 @@
 import { ConfigError, RegistryError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
-import type { ArgSpec } from './argSpec.ts';
 import type { BuildContext } from './buildContext.ts';
+import type { ClassWithArgs } from './constructorArgs.ts';
 
 /** A class that a config can name: takes its arguments as one camelCase object, and the run's context. */
-export interface Registrable<T> {
-  readonly name: string;
-  readonly args?: ArgSpec;
+export interface Registrable<T> extends ClassWithArgs {
   // The shape of `args` differs per class and is checked against `ArgSpec` at run time.
   new (args: never, context: BuildContext): T;
 }
@@ -21,6 +19,14 @@ export interface RegisterOptions {
 
 /** Builds from a config dict in place of the class's constructor: MMCV's `build_func`. */
 export type BuildFunc<T> = (cfg: Readonly<Record<string, unknown>>) => T;
+
+/** What a run knows of the modules that register in it. */
+export interface ModuleWatch {
+  /** Asked with each registration: which line of the person's code does it. */
+  readonly placeNow?: () => string | undefined;
+  /** Asked for a name that nobody registered: what the person may have forgotten. */
+  readonly explainMissing?: (name: string) => string | undefined;
+}
 
 export interface RegistryOptions<T> {
   /** The package's name. */
@@ -45,19 +51,18 @@ export class Registry<T> {
   readonly #entries = new Map<string, Registrable<T>>();
   /** Where each entry was registered, as far as it is known: `my_optimizer.ts:4:1`. */
   readonly #places = new Map<string, string>();
-  readonly #placeNow: () => string | undefined;
+  readonly #watch: ModuleWatch;
 
-  /** @param placeNow asked with each registration: which line of the person's code does it */
   constructor(
     name: string,
     parent?: Registry<T>,
-    placeNow: () => string | undefined = () => undefined,
+    watch: ModuleWatch = {},
     { scope, buildFunc }: RegistryOptions<T> = {},
   ) {
     this.name = name;
     this.scope = scope ?? null;
     this.#parent = parent;
-    this.#placeNow = placeNow;
+    this.#watch = watch;
     this.#buildFunc = buildFunc;
     if (scope !== undefined) parent?.addChild(scope, this);
   }
@@ -75,41 +80,49 @@ export class Registry<T> {
   }
 
   /** A registry whose additions don't reach this one. */
-  child(placeNow?: () => string | undefined): Registry<T> {
-    return new Registry(this.name, this, placeNow);
+  child(watch?: ModuleWatch): Registry<T> {
+    return new Registry(this.name, this, watch);
   }
 
   /**
    * Register a class; use it as `@REGISTRY.registerModule()` above the class or as `REGISTRY.registerModule()(MyClass)`.
+   * Without the brackets, `@REGISTRY.registerModule`, the class has its own name, as with MMCV's.
    * @throws RegistryError `duplicate-type` naming the first one.
    */
-  registerModule(options: RegisterOptions = {}): <C extends Registrable<T>>(module: C) => C {
-    return (module) => {
-      if (typeof module !== 'function') {
-        throw new RegistryError(`module must be a class, but got ${typeof module}`, { code: 'bad-module' });
+  registerModule<C extends Registrable<T>>(module: C, context?: unknown): C;
+  registerModule(options?: RegisterOptions): <C extends Registrable<T>>(module: C) => C;
+  registerModule<C extends Registrable<T>>(
+    given: C | RegisterOptions = {},
+  ): C | (<D extends Registrable<T>>(module: D) => D) {
+    if (typeof given === 'function') return this.#register(given, {});
+    return (module) => this.#register(module, given);
+  }
+
+  #register<C extends Registrable<T>>(module: C, options: RegisterOptions): C {
+    if (typeof module !== 'function') {
+      throw new RegistryError(`module must be a class, but got ${typeof module}`, { code: 'bad-module' });
+    }
+    const names = options.name === undefined ? [module.name] : [options.name].flat();
+    for (const name of names) {
+      if (typeof name !== 'string')
+        throw new RegistryError(`name must be a string or several, but got ${typeof name}`, {
+          code: 'bad-name',
+        });
+      const existing = this.#entries.get(name) ?? this.#parent?.get(name);
+      if (existing && !options.force) {
+        throw new RegistryError(
+          `${name} is already registered in ${this.name} (by class ${existing.name}${this.#placeOf(name)})`,
+          {
+            code: 'duplicate-type',
+            hint: 'choose another name, or pass force: true to replace the first one',
+          },
+        );
       }
-      const names = options.name === undefined ? [module.name] : [options.name].flat();
-      for (const name of names) {
-        if (typeof name !== 'string')
-          throw new RegistryError(`name must be a string or several, but got ${typeof name}`, {
-            code: 'bad-name',
-          });
-        const existing = this.#entries.get(name) ?? this.#parent?.get(name);
-        if (existing && !options.force) {
-          throw new RegistryError(
-            `${name} is already registered in ${this.name} (by class ${existing.name}${this.#placeOf(name)})`,
-            {
-              code: 'duplicate-type',
-              hint: 'choose another name, or pass force: true to replace the first one',
-            },
-          );
-        }
-        this.#entries.set(name, module);
-        const place = this.#placeNow();
-        if (place !== undefined) this.#places.set(name, place);
-      }
-      return module;
-    };
+      this.#entries.set(name, module);
+      const place = this.#watch.placeNow?.();
+      if (place !== undefined) this.#places.set(name, place);
+    }
+    return module;
   }
 
   /** The class under a name, here or in the parent; `scope.Name` is read as `Name`. */
@@ -153,16 +166,23 @@ export class Registry<T> {
     return [...this.#entries.keys()];
   }
 
-  /** @throws RegistryError `unknown-type` with the nearest name. */
+  /** What a person may have forgotten, so that a name is not here; undefined where nothing is known. */
+  explainMissing(name: string): string | undefined {
+    return this.#watch.explainMissing?.(name);
+  }
+
+  /** @throws RegistryError `unknown-type` with what was forgotten, or the nearest name. */
   getOrThrow(name: string): Registrable<T> {
     const found = this.get(name);
     if (found) return found;
     const near = nearest(name, this.names());
     throw new RegistryError(`${name} is not in the ${this.name} registry`, {
       code: 'unknown-type',
-      hint: near
-        ? `did you mean '${near}'?`
-        : `registered are: ${this.names().sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`,
+      hint:
+        this.explainMissing(name) ??
+        (near
+          ? `did you mean '${near}'?`
+          : `registered are: ${this.names().sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`),
     });
   }
 }

@@ -1,4 +1,5 @@
 import { ConfigError, RunError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import type { DatasetChange } from '../datasets/datasetChange.ts';
 import type { Parameter } from '../nn/parameter.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
@@ -359,7 +360,7 @@ export function checkWorkflow(workflow: Workflow, loaders: readonly BatchLoader[
   }
   const flow = workflow.map(([mode, times]): [Mode, number] => {
     if (mode === 'train' || mode === 'val') return [mode, times];
-    throw new ConfigError(`workflow modes must be 'train' or 'val', but got ${JSON.stringify(mode)}`, {
+    throw new ConfigError(`workflow modes must be 'train' or 'val', but got ${plainRepr(mode)}`, {
       code: 'bad-workflow',
       path: 'workflow',
     });

@@ -1,4 +1,5 @@
 import { ConfigError, RegistryError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import type { Registry } from '../registry/registry.ts';
 import { nearest } from '../util/nearest.ts';
@@ -42,7 +43,7 @@ export function buildRunner(
   }
   const builder = cfg.constructor;
   if (Object.hasOwn(cfg, 'constructor') && (builder as unknown) !== 'DefaultRunnerConstructor') {
-    throw new RegistryError(`${JSON.stringify(builder)} is not in the runner builder registry`, {
+    throw new RegistryError(`${plainRepr(builder)} is not in the runner builder registry`, {
       code: 'unknown-type',
       path: 'runner.constructor',
       span: span('constructor')?.span,
@@ -62,7 +63,7 @@ function readLength(
   const value = cfg[key];
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
-  throw new ConfigError(`runner.${key} must be a positive integer, but got ${JSON.stringify(value)}`, {
+  throw new ConfigError(`runner.${key} must be a positive integer, but got ${plainRepr(value)}`, {
     code: 'bad-value',
     path: `runner.${key}`,
     span: sourceOf(cfg, key)?.span,

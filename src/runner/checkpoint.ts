@@ -1,7 +1,9 @@
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
 import type { StateTensor } from '../nn/parameter.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
-import type { OptimizerStateDict, StateValue } from '../optim/optimizer.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+import { isFloatOption } from '../optim/optimizerKinds.ts';
+import type { OptimizerStateDict, StateValue } from '../optim/optimizerState.ts';
 import { fileSource } from '../serialization/zip/byteSource.ts';
 import { crc32 } from '../serialization/zip/crc32.ts';
 import {
@@ -17,6 +19,7 @@ import {
   type TorchDtype,
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
+import { Tuple } from '../util/tuple.ts';
 import type { BaseRunner, RunPosition } from './baseRunner.ts';
 import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta, type WritingStage } from './ownMeta.ts';
 
@@ -135,9 +138,7 @@ export async function readCheckpoint(fs: FileSystem, path: string): Promise<Load
   try {
     root = await readPth(fileSource(fs, path, stat.bytes));
   } catch (error) {
-    if (!(error instanceof CheckpointError) || error.path !== undefined) throw error;
-    const { message, code, hint } = error;
-    throw new CheckpointError(message, { code, hint, path, cause: error });
+    throw withPath(error, path);
   }
   if (!(root instanceof Map)) throw noStateDict(path);
   const inner = root.get('state_dict');
@@ -188,7 +189,7 @@ export async function resumeRun(
         code: 'no-optimizer',
         path: 'optimizer',
       });
-    runner.optimizer.loadStateDict(optimizerFromPth(optimizer, path));
+    loadOptimizer(runner.optimizer, optimizerFromPth(optimizer, path), path);
   }
   const own = plain(meta.get('tabtrain')) as OwnMeta | undefined;
   const at = own?.position ?? { epoch, iter, inner_iter: 0 };
@@ -200,6 +201,21 @@ export async function resumeRun(
   }
   restoreHooks(runner, own);
   runner.logger.info(`resumed epoch: ${at.epoch}, iter: ${at.iter}`);
+}
+
+/** @throws CheckpointError with the file's path */
+function loadOptimizer(optimizer: Optimizer, state: OptimizerStateDict, path: string): void {
+  try {
+    optimizer.loadStateDict(state);
+  } catch (error) {
+    throw withPath(error, path);
+  }
+}
+
+function withPath(error: unknown, path: string): unknown {
+  if (!(error instanceof CheckpointError) || error.path !== undefined) return error;
+  const { message, code, hint } = error;
+  return new CheckpointError(message, { code, hint, path, cause: error });
 }
 
 function noStateDict(path: string): CheckpointError {
@@ -224,8 +240,19 @@ function optimizerToPth({ state, param_groups: groups }: OptimizerStateDict): Pt
   }
   return new Map<string, PthValue>([
     ['state', saved],
-    ['param_groups', groups as PthValue],
+    ['param_groups', groups.map((group) => markFloats(group) as PthValue)],
   ]);
+}
+
+/** Whole numbers among a group's options that are floats in Python, marked as such. */
+function markFloats(group: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const marked = (value: unknown): unknown => {
+    if (Array.isArray(value)) return Tuple.of<unknown>(...value.map(marked));
+    return Number.isInteger(value) ? new PyFloat(Number(value)) : value;
+  };
+  return Object.fromEntries(
+    Object.entries(group).map(([key, value]) => [key, isFloatOption(key, value) ? marked(value) : value]),
+  );
 }
 
 function stateToPth(value: StateValue): PthValue {

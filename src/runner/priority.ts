@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors/trainerError.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 
 /** Hook priorities: a lower number runs first. Source: mmcv 1.7.2 `runner/priority.py`. */
 export const PRIORITIES = {
@@ -30,13 +31,10 @@ export function getPriority(priority: unknown): number {
   }
   const name = typeof priority === 'string' ? priority.toUpperCase() : '';
   if (Object.hasOwn(PRIORITIES, name)) return PRIORITIES[name as PriorityName];
-  throw new ConfigError(
-    `priority must be an integer or a level's name, but got ${JSON.stringify(priority)}`,
-    {
-      code: 'bad-priority',
-      hint: `the levels are ${Object.keys(PRIORITIES).join(', ')}`,
-    },
-  );
+  throw new ConfigError(`priority must be an integer or a level's name, but got ${plainRepr(priority)}`, {
+    code: 'bad-priority',
+    hint: `the levels are ${Object.keys(PRIORITIES).join(', ')}`,
+  });
 }
 
 /** The level's name, or the number itself when it has none; as MMCV prints it. */

@@ -1,10 +1,11 @@
 /**
- * The handle by which a person pauses, resumes, profiles and stops a run. The runner asks {@link RunControl.checkpoint}
+ * The handle by which a person pauses, resumes, profiles and stops a run, and what is thrown beside it ends it. The runner asks {@link RunControl.checkpoint}
  * after every iteration, so a request is heard within one iteration.
  */
 export class RunControl {
   #paused = false;
   #stopRequested = false;
+  #failure: Error | null = null;
   #profileIters = 0;
   #wake: (() => void) | null = null;
   #listener: (() => void) | null = null;
@@ -54,13 +55,25 @@ export class RunControl {
     this.#release();
   }
 
-  /** Wait while paused. @returns true when the run must stop. */
+  /** End the run with an error of which the runner itself knows nothing; the first one counts. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#release();
+  }
+
+  /** @throws what {@link fail} was told */
+  throwFailure(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Wait while paused. @returns true when the run must stop. @throws as {@link throwFailure} */
   async checkpoint(): Promise<boolean> {
-    while (this.#paused && !this.#stopRequested) {
+    while (this.#paused && !this.#stopRequested && !this.#failure) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
+    this.throwFailure();
     return this.#stopRequested;
   }
 

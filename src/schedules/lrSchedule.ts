@@ -13,6 +13,7 @@ import { polyPolicy } from './poly.ts';
 import {
   createSchedule,
   describeSchedule,
+  type OwnPolicy,
   type PolicySpec,
   type ScheduleOptions,
   type SchedulePosition,
@@ -104,8 +105,9 @@ export interface LrSchedule {
 export function describeLrSchedule(
   lrConfig: Readonly<Record<string, unknown>>,
   options?: ScheduleOptions,
+  ownClass?: string,
 ): ScheduleSummary {
-  return describeSchedule(lrConfig, SPEC, options);
+  return describeSchedule(lrConfig, SPEC, options, ownClass);
 }
 
 /**
@@ -121,8 +123,9 @@ export function createLrSchedule(
   lrConfig: Readonly<Record<string, unknown>>,
   run: ScheduleRun,
   options?: ScheduleOptions,
+  own?: OwnPolicy,
 ): LrSchedule {
-  const schedule = createSchedule(lrConfig, run, SPEC, options);
+  const schedule = createSchedule(lrConfig, run, SPEC, options, own);
   return {
     className: schedule.className,
     isActive: schedule.isActive,

@@ -8,6 +8,7 @@ import { oneCycleMomentumPolicy } from './oneCycle.ts';
 import {
   createSchedule,
   describeSchedule,
+  type OwnPolicy,
   type PolicySpec,
   type ScheduleOptions,
   type SchedulePosition,
@@ -80,8 +81,9 @@ export interface MomentumSchedule {
 export function describeMomentumSchedule(
   momentumConfig: Readonly<Record<string, unknown>>,
   options?: ScheduleOptions,
+  ownClass?: string,
 ): ScheduleSummary {
-  return describeSchedule(momentumConfig, SPEC, options);
+  return describeSchedule(momentumConfig, SPEC, options, ownClass);
 }
 
 /**
@@ -97,8 +99,9 @@ export function createMomentumSchedule(
   momentumConfig: Readonly<Record<string, unknown>>,
   run: ScheduleRun,
   options?: ScheduleOptions,
+  own?: OwnPolicy,
 ): MomentumSchedule {
-  const schedule = createSchedule(momentumConfig, run, SPEC, options);
+  const schedule = createSchedule(momentumConfig, run, SPEC, options, own);
   const isOneCycle = schedule.className.startsWith('OneCycle');
   return {
     className: schedule.className,

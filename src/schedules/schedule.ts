@@ -2,7 +2,7 @@
 
 import { ConfigError } from '../errors/trainerError.ts';
 import { nearest } from '../util/nearest.ts';
-import type { Policy } from './policy.ts';
+import { fromCurve, type Policy } from './policy.ts';
 import { ScheduleArgs, type ArgSources, type ScheduleKind } from './scheduleArgs.ts';
 import { readWarmup, refuseEpochWarmup, warmupFactor } from './warmup.ts';
 
@@ -43,6 +43,14 @@ export interface ScheduleSpec {
   readonly commonKeys: readonly string[];
 }
 
+/** A policy that a class of the person's computes: MMCV's `get_lr`. */
+export interface OwnPolicy {
+  /** Such as `MineLrUpdaterHook`. */
+  readonly className: string;
+  /** The regular values (no warm-up) of all groups, now. */
+  values(bases: readonly number[]): number[];
+}
+
 /** The values of all groups, as a pure function of the place in the run. */
 export interface Schedule {
   /** MMCV's class, such as `CosineAnnealingLrUpdaterHook`. */
@@ -60,6 +68,7 @@ export interface Schedule {
 
 /**
  * Build a schedule from its config dict.
+ * @param own computes the regular values in place of the policy, which `cfg` needn't name then
  * @throws ConfigError with `missing-policy`, `unknown-policy`, `missing-argument`, `unknown-argument`, `bad-type` or
  * `bad-value`, its path inside the config
  */
@@ -68,17 +77,15 @@ export function createSchedule(
   run: ScheduleRun,
   spec: ScheduleSpec,
   options: ScheduleOptions = {},
+  own?: OwnPolicy,
 ): Schedule {
-  const { kind } = spec;
-  const name = policyName(cfg, spec);
-  const policySpec = spec.policies.get(name);
-  if (!policySpec) throw unknownPolicy(String(cfg.policy), name, spec, options);
-  const className = `${name}${kind.suffix}`;
+  const { kind, className, policySpec } = findPolicy(cfg, spec, options, own?.className);
   const args = new ScheduleArgs(cfg, kind, className, options);
   args.checkKeys(policySpec.required ?? [], [...(policySpec.optional ?? []), ...spec.commonKeys]);
   const warmup = readWarmup(args, spec.defaultWarmupRatio);
   const byEpoch = args.boolean('by_epoch', policySpec.byEpoch ?? true);
-  const policy = policySpec.make(args, run);
+  const made = policySpec.make(args, run);
+  const policy: Policy = own ? { ...made, values: (bases) => own.values(bases) } : made;
   if (warmup?.byEpoch && run.runnerType === 'iter') refuseEpochWarmup(args);
 
   // The hook counts in iterations even when the warm-up is given in epochs; YOLOX's curve needs them too.
@@ -126,22 +133,46 @@ export interface ScheduleSummary {
   readonly byEpoch: boolean;
 }
 
-/** @throws ConfigError `missing-policy`, `unknown-policy` or `bad-type` */
+/**
+ * @param ownClass the class of the person's that computes the values
+ * @throws ConfigError `missing-policy`, `unknown-policy` or `bad-type`
+ */
 export function describeSchedule(
   cfg: Readonly<Record<string, unknown>>,
   spec: ScheduleSpec,
   options: ScheduleOptions = {},
+  ownClass?: string,
 ): ScheduleSummary {
-  const name = policyName(cfg, spec);
-  const policySpec = spec.policies.get(name);
-  if (!policySpec) throw unknownPolicy(String(cfg.policy), name, spec, options);
-  const className = `${name}${spec.kind.suffix}`;
-  const args = new ScheduleArgs(cfg, spec.kind, className, options);
+  const { kind, className, policySpec } = findPolicy(cfg, spec, options, ownClass);
+  const args = new ScheduleArgs(cfg, kind, className, options);
   return { className, byEpoch: args.boolean('by_epoch', policySpec.byEpoch ?? true) };
 }
 
+/** MMCV's class for a policy: `step` is `StepLrUpdaterHook`. @throws ConfigError `missing-policy` */
+export function scheduleClass(cfg: Readonly<Record<string, unknown>>, kind: ScheduleKind): string {
+  return `${policyName(cfg, kind)}${kind.suffix}`;
+}
+
+/** A class without a policy's name has no arguments but the common ones, and decides its values itself. */
+const OWN_SPEC: PolicySpec = { make: () => fromCurve((base) => base) };
+
+function findPolicy(
+  cfg: Readonly<Record<string, unknown>>,
+  spec: ScheduleSpec,
+  options: ScheduleOptions,
+  ownClass: string | undefined,
+): { readonly kind: ScheduleKind; readonly className: string; readonly policySpec: PolicySpec } {
+  const kind = { ...spec.kind, path: options.path ?? spec.kind.path };
+  if (ownClass !== undefined && cfg.policy === undefined)
+    return { kind, className: ownClass, policySpec: OWN_SPEC };
+  const name = policyName(cfg, kind);
+  const policySpec = spec.policies.get(name);
+  if (!policySpec) throw unknownPolicy(String(cfg.policy), name, { ...spec, kind }, options);
+  return { kind, className: ownClass ?? `${name}${kind.suffix}`, policySpec };
+}
+
 /** Policies in lower case are title-cased (`step` -> `Step`), others are taken as they are. */
-function policyName(cfg: Readonly<Record<string, unknown>>, { kind }: ScheduleSpec): string {
+function policyName(cfg: Readonly<Record<string, unknown>>, kind: ScheduleKind): string {
   const { policy } = cfg;
   if (typeof policy !== 'string' || policy === '') {
     throw new ConfigError(`${kind.path} must contain the key "policy"`, {
@@ -161,7 +192,7 @@ function unknownPolicy(
   { kind, policies }: ScheduleSpec,
   options: ScheduleOptions,
 ): ConfigError {
-  const names = [...policies.keys()];
+  const names = [...policies.keys(), ...(options.ownPolicies ?? [])];
   const sameLetters = names.find(
     (known) => known.toLowerCase() === name.replaceAll(/[^a-zA-Z]/g, '').toLowerCase(),
   );
@@ -170,6 +201,8 @@ function unknownPolicy(
     code: 'unknown-policy',
     path: `${kind.path}.policy`,
     span: options.spanOf?.('policy'),
-    hint: near ? `did you mean '${near}'?` : `policies are: ${names.join(', ')}`,
+    hint:
+      options.explainMissing?.(`${name}${kind.suffix}`) ??
+      (near ? `did you mean '${near}'?` : `policies are: ${names.join(', ')}`),
   });
 }

@@ -6,8 +6,8 @@ import { nearest } from '../util/nearest.ts';
 
 /** What differs between learning-rate and momentum policies. */
 export interface ScheduleKind {
-  /** Where the arguments stand in the config. */
-  readonly path: 'lr_config' | 'momentum_config';
+  /** Where the arguments stand in the config: `lr_config`, or `custom_hooks[0]`. */
+  readonly path: string;
   /** Appended to the policy's name to give MMCV's class. */
   readonly suffix: 'LrUpdaterHook' | 'MomentumUpdaterHook';
   readonly minKey: 'min_lr' | 'min_momentum';
@@ -37,6 +37,14 @@ export interface ArgSources {
   readonly isFloat?: (key: string) => boolean | undefined;
   /** Where the value under a key was written, for errors: `(key) => sourceOf(cfg, key)?.span`. */
   readonly spanOf?: (key: string) => Span | undefined;
+  /** How errors write a value; default: as JSON. */
+  readonly reprOf?: (value: unknown) => string;
+  /** Where the arguments stand in the config, if it isn't `lr_config` or `momentum_config`. */
+  readonly path?: string;
+  /** Policies that a person registered, for hints. */
+  readonly ownPolicies?: readonly string[];
+  /** What a person may have forgotten, so that there is no such class. */
+  readonly explainMissing?: (className: string) => string | undefined;
 }
 
 /** The arguments of one policy. Every getter throws ConfigError `bad-type` or `bad-value`. */
@@ -147,7 +155,8 @@ export class ScheduleArgs {
   }
 
   #fault(code: string, key: string, requirement: string): ConfigError {
-    const actual = JSON.stringify(this.#values[key]) ?? 'nothing';
+    const value = this.#values[key];
+    const actual = value === undefined ? 'nothing' : (this.#sources.reprOf ?? JSON.stringify)(value);
     return new ConfigError(`${this.className}: ${key} ${requirement}, but got ${actual}`, {
       code,
       path: `${this.kind.path}.${key}`,

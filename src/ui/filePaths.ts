@@ -13,3 +13,13 @@ export function isModuleFile(path: string): boolean {
 export function isUsablePath(path: string): boolean {
   return /^[^/\\]+(\/[^/\\]+)*$/.test(path) && !/(^|\/)\.\.?(\/|$)/.test(path);
 }
+
+/**
+ * A path that is free: itself, or one with a number behind its name.
+ * @example freePath('a/my_hook.ts', (path) => path === 'a/my_hook.ts') // 'a/my_hook2.ts'
+ */
+export function freePath(path: string, isTaken: (path: string) => boolean): string {
+  let free = path;
+  for (let n = 2; isTaken(free); n++) free = path.replace(/(\.\w+)?$/, `${n}$1`);
+  return free;
+}

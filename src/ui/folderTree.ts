@@ -30,3 +30,15 @@ export function folderTree(files: readonly { path: string }[], root: string): Fo
     files: own.sort(byName),
   };
 }
+
+/** What lies directly in a folder. */
+export function entriesOf(
+  files: readonly { path: string }[],
+  folder: string,
+): { name: string; kind: 'file' | 'directory' }[] {
+  const { folders, files: own } = folderTree(files, folder);
+  return [
+    ...folders.map(({ name }) => ({ name, kind: 'directory' as const })),
+    ...own.map(({ name }) => ({ name, kind: 'file' as const })),
+  ];
+}

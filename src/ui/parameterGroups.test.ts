@@ -23,6 +23,8 @@ const PLAN: ConfigPlan = {
   warnings: [],
   itersPerEpoch: null,
   itersProblem: null,
+  ownLr: null,
+  ownMomentum: null,
   groups: [
     { ...group, lr: 0.02, weightDecay: 0.0001, momentum: 0.9 },
     { ...group, lr: 0.02, weightDecay: 0, momentum: 0.9 },

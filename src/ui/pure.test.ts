@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest';
 import { describeAdapter } from './adapterName.ts';
 import { sourceFromFiles } from './droppedFiles.ts';
-import { folderTree } from './folderTree.ts';
+import { freePath } from './filePaths.ts';
+import { entriesOf, folderTree } from './folderTree.ts';
 import { formatBytes, formatDuration, formatValue, plural } from './format.ts';
 
 test('an adapter is called by the name that a person knows', () => {
@@ -55,6 +56,25 @@ test('paths become folders, sorted, without what lies elsewhere', () => {
   expect(tree.folders.map((f) => f.name)).toEqual(['c']);
   expect(tree.folders[0].files.map((f) => f.path)).toEqual(['w/c/a.py', 'w/c/z.py']);
   expect(tree.folders[0].folders[0].files.map((f) => f.name)).toEqual(['q.py']);
+});
+
+test('what lies directly in a folder', () => {
+  const files = ['w/a/b.ts', 'w/a/c/d.ts', 'w/e.ts'].map((path) => ({ path }));
+  expect(entriesOf(files, 'w/a')).toEqual([
+    { name: 'c', kind: 'directory' },
+    { name: 'b.ts', kind: 'file' },
+  ]);
+  expect(entriesOf(files, 'w/none')).toEqual([]);
+});
+
+test('a name that is taken gets a number', () => {
+  const taken = ['a/b.ts', 'a/b2.ts', 'c'];
+  const isTaken = (path: string): boolean => taken.includes(path);
+  expect(['a/b.ts', 'a/d.ts', 'c'].map((path) => freePath(path, isTaken))).toEqual([
+    'a/b3.ts',
+    'a/d.ts',
+    'c2',
+  ]);
 });
 
 test('a single zip is an archive; a folder gives its name', () => {

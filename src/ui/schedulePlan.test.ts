@@ -88,6 +88,70 @@ test('an IterBasedRunner counts its policies in iterations unless the config say
   expect([at(plan, 50), at(plan, 51)]).toEqual([0.02, 0.02 * 0.1]);
 });
 
+test('both sides of each milestone are drawn, also between the evenly spread iterations', async () => {
+  const runner = { type: 'IterBasedRunner', max_iters: 100_000 };
+  const steps = { policy: 'step', step: [30_001, 60_013], by_epoch: false };
+  const plan = await curvesOf({ ...STEP, lr_config: steps, runner }, null, 10);
+  for (const [before, after] of [
+    [30_001, 30_002],
+    [60_013, 60_014],
+  ])
+    expect(at(plan, after) / at(plan, before)).toBeCloseTo(0.1, 12);
+  const every = { policy: 'step', step: 33_333, by_epoch: false };
+  const third = await curvesOf({ ...STEP, lr_config: every, runner }, null, 10);
+  expect(at(third, 66_667) / at(third, 66_666)).toBeCloseTo(0.1, 12);
+  const restart = {
+    policy: 'CosineRestart',
+    periods: [40_003, 59_997],
+    restart_weights: [1, 1],
+    min_lr: 0,
+    by_epoch: false,
+  };
+  const restarted = await curvesOf({ ...STEP, lr_config: restart, runner }, null, 10);
+  expect(at(restarted, 40_003)).toBeLessThan(1e-8);
+  expect(at(restarted, 40_004)).toBe(0.02);
+  const momentum = { ...STEP, runner, momentum_config: { policy: 'step', step: [50_001], by_epoch: false } };
+  expect((await curvesOf(momentum, null, 10)).iters).toContain(50_001);
+});
+
+test("a policy of the person's own is drawn as it was asked, or the reason is given", async () => {
+  const own = { className: 'MineLrUpdaterHook', itersPerEpoch: 2, iters: [0, 1, 2, 3], problem: null };
+  const plan = {
+    optimizer: 'SGD',
+    groups: [group(0.1, ['a'], 0), group(0.1, ['a']), group(0.2, ['b']), group(0.1, ['c'])],
+    ownLr: {
+      ...own,
+      values: [
+        [0, 0, 0, 0],
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+        [1, 2, 3, 4],
+      ],
+    },
+  };
+  const lr_config = { policy: 'Mine', strength: 3 };
+  const config = { ...STEP, lr_config, runner: { type: 'EpochBasedRunner', max_epochs: 2 } };
+  const drawn = await curvesOf(config, plan, 50);
+  expect([drawn.iters, drawn.itersPerEpoch, drawn.curves.map(({ lr }) => lr)]).toEqual([
+    [0, 1, 2, 3],
+    2,
+    [
+      [1, 2, 3, 4],
+      [5, 6, 7, 8],
+    ],
+  ]);
+  expect(drawn.facts).toContainEqual({ term: 'Policy', value: 'Mine' });
+  const refused = { ...plan, ownLr: { ...own, values: [], problem: 'MineLrUpdaterHook gives no number' } };
+  expect(await planSchedule(config, refused, 50)).toEqual({
+    kind: 'problem',
+    message: 'MineLrUpdaterHook gives no number.',
+  });
+  const momentum = { ...plan, ownLr: null, ownMomentum: { ...own, values: [], iters: [], problem: 'why' } };
+  const half = await curvesOf({ ...STEP, momentum_config: { policy: 'Mine' } }, momentum, 50);
+  expect(half.momentumProblem).toBe('why');
+  expect(half.curves[0].lr).toHaveLength(24);
+});
+
 test('without lr_config the rate stays; without a data set 100 iterations an epoch are assumed', async () => {
   const { lr_config: _, ...config } = STEP;
   const plan = await curvesOf(config, null, null);

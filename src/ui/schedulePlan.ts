@@ -1,14 +1,14 @@
 // Learning rate and momentum over a whole run, computed from a config before anything is trained.
 
 import { isDict } from '../lang/plain.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { toErrorReport } from '../errors/trainerError.ts';
 import type { GroupStart, RunPlanInput, ScheduleRun, ValuesAt } from '../schedules/index.ts';
 import type { ConfigPlan } from '../worker/protocol.ts';
+import { ASSUMED_ITERS_PER_EPOCH } from '../util/configPlan.ts';
 import { formatValue, plural } from './format.ts';
 
-/** Iterations an epoch to draw with while the data set is not known. */
-export const ASSUMED_ITERS_PER_EPOCH = 100;
 const MAX_POINTS = 2000;
 /** Arguments that may hold a value for each group: the groups' numbers count then. */
 const PER_GROUP_KEYS = ['max_lr', 'base_momentum', 'max_momentum'];
@@ -46,6 +46,9 @@ export type SchedulePlan =
     };
 
 type Dict = Readonly<Record<string, unknown>>;
+/** What the worker tells of the optimizer, and of policies of the person's own. */
+export type KnownPlan = Pick<ConfigPlan, 'groups' | 'optimizer'> &
+  Partial<Pick<ConfigPlan, 'ownLr' | 'ownMomentum'>>;
 interface StartGroup extends GroupStart {
   readonly rules: readonly string[];
   readonly tensorCount: number | null;
@@ -58,21 +61,19 @@ interface StartGroup extends GroupStart {
  */
 export async function planSchedule(
   config: Dict,
-  plan: Pick<ConfigPlan, 'groups' | 'optimizer'> | null,
+  plan: KnownPlan | null,
   itersPerEpoch: number | null,
 ): Promise<SchedulePlan> {
+  // A policy of one's own was asked for an epoch of this length.
+  const asked = (plan?.ownLr ?? plan?.ownMomentum)?.itersPerEpoch;
   try {
-    return await plannedOrThrow(config, plan, itersPerEpoch ?? ASSUMED_ITERS_PER_EPOCH);
+    return await plannedOrThrow(config, plan, asked ?? itersPerEpoch ?? ASSUMED_ITERS_PER_EPOCH);
   } catch (error) {
     return problem(toErrorReport(error).message);
   }
 }
 
-async function plannedOrThrow(
-  config: Dict,
-  plan: Pick<ConfigPlan, 'groups' | 'optimizer'> | null,
-  perEpoch: number,
-): Promise<SchedulePlan> {
+async function plannedOrThrow(config: Dict, plan: KnownPlan | null, perEpoch: number): Promise<SchedulePlan> {
   const { lr_config: lr, momentum_config: momentum, optimizer } = config;
   const lrConfig = isDict(lr) ? lr : null;
   const momentumConfig = isDict(momentum) ? momentum : null;
@@ -90,17 +91,28 @@ async function plannedOrThrow(
     groups: isPerGroup ? all : groups,
     optimizer: type,
     run,
-    sourcesOf: (cfg) => ({ isFloat: (key) => sourceOf(cfg, key)?.isFloat ?? false }),
+    sourcesOf: (cfg) => ({
+      isFloat: (key) => sourceOf(cfg, key)?.isFloat ?? false,
+      reprOf: (value) => plainRepr(value),
+    }),
   };
   const { planLrs, planMomenta } = await import('../schedules/index.ts');
-  const iters = samplePoints(run, lrConfig, momentumConfig);
+  const { ownLr = null, ownMomentum = null } = plan ?? {};
+  if (ownLr?.problem) return problem(`${ownLr.problem}.`);
+  const asked = ownLr ?? (ownMomentum?.problem === null ? ownMomentum : null);
+  const iters = asked?.iters ?? samplePoints(run, lrConfig, momentumConfig);
   const places = groups.map((group) => input.groups.indexOf(group));
-  const lrs = columns(planLrs(lrConfig, input), iters, places);
-  let momenta: number[][] | null = null;
-  let momentumProblem: string | null = null;
+  // Groups that train alike were merged: the first of them stands for all.
+  const firsts = groups.map((group) => all.findIndex((other) => isTrained(other) && isAlike(other, group)));
+  const lrs = ownLr
+    ? firsts.map((first) => ownLr.values[first])
+    : columns(planLrs(lrConfig, input), iters, places);
+  let momenta: (readonly number[])[] | null = null;
+  let momentumProblem = ownMomentum?.problem ?? null;
   try {
-    const at = planMomenta(momentumConfig, input);
+    const at = ownMomentum ? null : planMomenta(momentumConfig, input);
     momenta = at && columns(at, iters, places);
+    if (ownMomentum && momentumProblem === null) momenta = firsts.map((first) => ownMomentum.values[first]);
   } catch (error) {
     momentumProblem = toErrorReport(error).message;
   }
@@ -174,6 +186,15 @@ function ownGroup(optimizer: unknown): StartGroup[] {
   ];
 }
 
+function isAlike(a: GroupStart, b: GroupStart): boolean {
+  return startOf(a) === startOf(b);
+}
+
+/** What decides about a group's curves. */
+function startOf({ lr, momentum, betas }: GroupStart): string {
+  return [lr, momentum, betas?.[0]].join(' ');
+}
+
 function isTrained({ tensorCount }: StartGroup): boolean {
   return tensorCount !== 0;
 }
@@ -181,7 +202,7 @@ function isTrained({ tensorCount }: StartGroup): boolean {
 function merge(groups: readonly StartGroup[]): StartGroup[] {
   const merged = new Map<string, StartGroup>();
   for (const group of groups) {
-    const key = [group.lr, group.momentum, group.betas?.[0]].join(' ');
+    const key = startOf(group);
     const other = merged.get(key);
     const tensorCount = (other?.tensorCount ?? 0) + (group.tensorCount ?? 0);
     const rules = [...new Set([...(other?.rules ?? []), ...group.rules])];
@@ -201,18 +222,33 @@ function columns(valuesAt: ValuesAt, iters: readonly number[], places: readonly 
   return places.map((place) => rows.map((row) => row[place]));
 }
 
-/** Evenly spread iterations, and both sides of every epoch's start and of the warm-ups' ends: values jump there. */
+/** Evenly spread iterations, and both sides of every epoch's start, milestone and warm-up's end: values jump there. */
 function samplePoints(run: ScheduleRun, lrConfig: Dict | null, momentumConfig: Dict | null): number[] {
   const { maxIters, itersPerEpoch } = run;
   const points = new Set<number>();
   const step = Math.max(1, Math.floor(maxIters / MAX_POINTS));
   for (let iter = 0; iter < maxIters; iter += step) points.add(iter);
   const warmups = [lrConfig, momentumConfig].map((cfg) => warmupIters(cfg, itersPerEpoch));
-  for (const edge of [...warmups, maxIters]) points.add(edge - 1).add(edge);
+  const milestones = [lrConfig, momentumConfig].flatMap((cfg) => milestoneIters(cfg, run));
+  for (const edge of [...warmups, ...milestones, maxIters]) points.add(edge - 1).add(edge);
   if (maxIters / itersPerEpoch <= MAX_POINTS / 2) {
     for (let edge = itersPerEpoch; edge < maxIters; edge += itersPerEpoch) points.add(edge - 1).add(edge);
   }
   return [...points].filter((iter) => iter >= 0 && iter < maxIters).sort((a, b) => a - b);
+}
+
+/** Where a step policy steps and a cosine restarts. */
+function milestoneIters(cfg: Dict | null, { runnerType, itersPerEpoch, maxIters }: ScheduleRun): number[] {
+  if (!cfg) return [];
+  const { step, periods, by_epoch: byEpoch = runnerType === 'epoch' } = cfg;
+  const unit = byEpoch ? itersPerEpoch : 1;
+  const numbers = (list: unknown): number[] =>
+    Array.isArray(list) ? list.filter((one): one is number => typeof one === 'number') : [];
+  let end = 0;
+  const marks = [...numbers(step), ...numbers(periods).map((period) => (end += period))];
+  if (typeof step === 'number' && step > 0 && maxIters / (step * unit) <= MAX_POINTS / 2)
+    for (let mark = step; mark * unit < maxIters; mark += step) marks.push(mark);
+  return marks.map((mark) => mark * unit);
 }
 
 function warmupIters(cfg: Dict | null, perEpoch: number): number {

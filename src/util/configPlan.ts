@@ -1,5 +1,8 @@
 // What a run of a config would train, and how: told before anything is trained. Plain data, for the page.
 
+/** Iterations an epoch to plan with while the data set is not known. */
+export const ASSUMED_ITERS_PER_EPOCH = 100;
+
 /** A parameter group of the optimizer, as it would start. */
 export interface PlannedGroup {
   readonly lr: number;
@@ -30,6 +33,19 @@ export interface PlannedParameter {
   readonly rule: string;
 }
 
+/** What a policy of the person's own makes of learning rate or momentum. */
+export interface PlannedSchedule {
+  /** Such as `MineLrUpdaterHook`. */
+  readonly className: string;
+  readonly itersPerEpoch: number;
+  /** Where it was asked, counted from 0. */
+  readonly iters: readonly number[];
+  /** One list per group, beside `iters`. */
+  readonly values: readonly (readonly number[])[];
+  /** Why it can't be told before a run; null when it can. */
+  readonly problem: string | null;
+}
+
 export interface ConfigPlan {
   readonly optimizer: string;
   readonly groups: readonly PlannedGroup[];
@@ -41,4 +57,7 @@ export interface ConfigPlan {
   readonly itersPerEpoch: number | null;
   /** Why not. */
   readonly itersProblem: string | null;
+  /** Null for policies of MMCV's, which are curves. */
+  readonly ownLr: PlannedSchedule | null;
+  readonly ownMomentum: PlannedSchedule | null;
 }

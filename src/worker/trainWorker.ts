@@ -1,11 +1,28 @@
 // Entry of the training worker: the engine, the runner and everything a config can name.
 
 import { describeParameters } from '../apis/describeParameters.ts';
+import type { TakeStray } from '../apis/strayErrors.ts';
 import { prepareEngine, train } from '../apis/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
 import { createTrainHost } from './host.ts';
 import { RemoteSamples } from './samples.ts';
+
+/** In a worker such errors only reach the console, and the run would go on without what failed. */
+function watchStray(take: TakeStray): () => void {
+  const onError = (event: ErrorEvent): void => {
+    if (take(event.error)) event.preventDefault();
+  };
+  const onRejection = (event: PromiseRejectionEvent): void => {
+    if (take(event.reason)) event.preventDefault();
+  };
+  self.addEventListener('error', onError);
+  self.addEventListener('unhandledrejection', onRejection);
+  return () => {
+    self.removeEventListener('error', onError);
+    self.removeEventListener('unhandledrejection', onRejection);
+  };
+}
 
 let samples: RemoteSamples | null = null;
 
@@ -31,6 +48,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
         host: `tab@${location.host}`,
         createSampleSource,
         askSecret,
+        watchStray,
         kernels: { folder: 'cache' },
       });
     } finally {

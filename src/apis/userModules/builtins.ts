@@ -17,10 +17,15 @@ export function makeBuiltins(context: BuildContext): Record<string, unknown> {
   const build: typeof tabtrain.buildFromCfg = (cfg, registry, defaultArgs) =>
     // The caller says what its registry builds, as with MMCV's.
     buildFromCfg(cfg, registry as Registry<never>, { path: registry.name, context, defaultArgs });
+  const { warn, log } = context.services;
+  const silent = (): void => undefined;
+  const rootLogger = log ?? { info: silent, warning: warn, error: warn };
+  const getRootLogger: typeof tabtrain.getRootLogger = () => rootLogger;
   return {
     ...tabtrain,
     ...registries,
     ...Object.fromEntries(MODEL_REGISTRIES.map((name) => [name, registries.MODELS])),
     buildFromCfg: build,
+    getRootLogger,
   };
 }

@@ -2,6 +2,7 @@
 // operation. Its types are what the editor knows. The registries and `buildFromCfg` are the run's own there.
 
 import { invariant } from '../../errors/invariant.ts';
+import type { LogSink } from '../../registry/buildContext.ts';
 import type { Registry } from '../../registry/registry.ts';
 
 // Registries, building
@@ -26,7 +27,7 @@ export {
   SAMPLERS,
 } from '../../registry/registries.ts';
 export type { ArgSpec } from '../../registry/argSpec.ts';
-export type { BuildContext } from '../../registry/buildContext.ts';
+export type { BuildContext, LogSink } from '../../registry/buildContext.ts';
 export { Registry } from '../../registry/registry.ts';
 export { ConfigError } from '../../errors/trainerError.ts';
 
@@ -51,6 +52,20 @@ export { onStep, stepInput } from '../../gpu/compiledStep/stepInput.ts';
 export type { HostValues } from '../../gpu/compiledStep/recording.ts';
 export { dispose, keep, read, readMany, tensor, tidy, variable } from '../../gpu/memory.ts';
 export type { DType, Tensor, Variable } from '../../gpu/tfjs.ts';
+
+// What the tutorials take from torch.nn and mmcv.utils besides
+export { isListOf, isSeqOf, isTupleOf } from './isListOf.ts';
+/** `import { nn, optim } from 'torch'` */
+export * as nn from '../../nn/index.ts';
+export * as optim from '../../optim/index.ts';
+
+/**
+ * The run's log, as MMDetection's `get_root_logger`; while the page only describes a config, it says nothing.
+ * @example getRootLogger().info('five groups')
+ */
+export function getRootLogger(): LogSink {
+  invariant(false, 'getRootLogger is given to modules by their run');
+}
 
 /**
  * Build the object that a config dict describes, as MMCV's `build_from_cfg`.

@@ -4,9 +4,9 @@
 import type ts from 'typescript';
 import { spanAt, type Span } from '../../errors/span.ts';
 import { UserCodeError } from '../../errors/trainerError.ts';
+import { readConstructors } from './readConstructors.ts';
 import { SourceMap } from './sourceMap.ts';
-
-type TypeScript = typeof ts;
+import type { TypeScript } from './typeReader.ts';
 
 /** One `import … from`, `export … from` or `import(…)`; what is used as a type only is left out. */
 export interface ModuleImport {
@@ -29,11 +29,14 @@ export interface TranspiledModule {
   readonly map: SourceMap;
   readonly imports: readonly ModuleImport[];
   readonly exports: readonly string[];
+  /** Where the names of its classes stand. */
+  readonly classes: ReadonlyMap<string, Span>;
 }
 
 let loading: Promise<TypeScript> | null = null;
 
-async function loadTypeScript(): Promise<TypeScript> {
+/** TypeScript's compiler, loaded with the first module. */
+export async function loadTypeScript(): Promise<TypeScript> {
   loading ??= import('typescript').then(
     // A CommonJS module: its exports are the default one.
     (module) => module.default,
@@ -48,7 +51,7 @@ async function loadTypeScript(): Promise<TypeScript> {
 /**
  * Compile one file.
  * @param path names the file in errors; its ending tells TypeScript from JavaScript
- * @throws UserCodeError `syntax-error`, `top-level-await`
+ * @throws UserCodeError `syntax-error`, `top-level-await`, `bare-super`
  */
 export async function transpile(path: string, text: string): Promise<TranspiledModule> {
   const ts = await loadTypeScript();
@@ -57,6 +60,7 @@ export async function transpile(path: string, text: string): Promise<TranspiledM
   const emitted = ts.createSourceFile(`${path}.js`, modern.outputText, ts.ScriptTarget.ES2022, true);
   const written = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true);
   refuseTopLevelAwait(ts, written, path);
+  refuseBareSuper(ts, written, path);
   const places = specifierPlaces(ts, written, path);
   const imports: ModuleImport[] = [];
   const exports = new Set<string>();
@@ -69,13 +73,22 @@ export async function transpile(path: string, text: string): Promise<TranspiledM
     imports.push(withSpans({ specifier, names: [], isReexport: false }, places));
   const { outputText, sourceMapText = '{"mappings":""}' } = compile(ts, path, text, ts.ModuleKind.CommonJS);
   const code = outputText.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
-  return { path, text, code, map: new SourceMap(sourceMapText), imports, exports: [...exports] };
+  return {
+    path,
+    text,
+    code,
+    map: new SourceMap(sourceMapText),
+    imports,
+    exports: [...exports],
+    classes: classPlaces(ts, written, path),
+  };
 }
 
 function compile(ts: TypeScript, path: string, text: string, module: ts.ModuleKind): ts.TranspileOutput {
   const output = ts.transpileModule(text, {
     fileName: path,
     reportDiagnostics: true,
+    transformers: { before: [readConstructors(ts)] },
     compilerOptions: {
       module,
       target: ts.ScriptTarget.ES2022,
@@ -172,6 +185,36 @@ function refuseTopLevelAwait(ts: TypeScript, file: ts.SourceFile, path: string):
     ts.forEachChild(node, visit);
   };
   visit(file);
+}
+
+/** TypeScript leaves it to its type checker; the browser's own error names no line. */
+function refuseBareSuper(ts: TypeScript, file: ts.SourceFile, path: string): void {
+  const visit = (node: ts.Node, owner: ts.ClassLikeDeclaration | null): void => {
+    const inside = ts.isClassLike(node) ? node : owner;
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.SuperKeyword && owner) {
+      const extendsAny = owner.heritageClauses?.some(({ token }) => token === ts.SyntaxKind.ExtendsKeyword);
+      const name = owner.name?.text ?? 'this class';
+      if (!extendsAny)
+        throw new UserCodeError(`super() must be in a class that extends another, but ${name} extends none`, {
+          code: 'bare-super',
+          span: spanAt(path, file.text, node.getStart(file), node.getEnd()),
+          hint: `write class ${name} extends Optimizer, Hook or whatever it is`,
+        });
+    }
+    ts.forEachChild(node, (child) => visit(child, inside));
+  };
+  visit(file, null);
+}
+
+function classPlaces(ts: TypeScript, file: ts.SourceFile, path: string): Map<string, Span> {
+  const places = new Map<string, Span>();
+  const visit = (node: ts.Node): void => {
+    if (ts.isClassLike(node) && node.name)
+      places.set(node.name.text, spanAt(path, file.text, node.name.getStart(file), node.name.getEnd()));
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return places;
 }
 
 interface SpecifierPlace {

@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
 import { snakeToCamel } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
@@ -25,7 +26,7 @@ export class ClosureHook extends Hook {
     const name = snakeToCamel(fnName);
     const stages: readonly string[] = [...STAGES, 'beforeEpoch', 'afterEpoch', 'beforeIter', 'afterIter'];
     if (!stages.includes(name)) {
-      throw new ConfigError(`fn_name must be a stage of hooks, but got ${JSON.stringify(fnName)}`, {
+      throw new ConfigError(`fn_name must be a stage of hooks, but got ${plainRepr(fnName)}`, {
         code: 'bad-value',
         hint: `the stages are ${STAGES.map((s) => s.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)).join(', ')}`,
       });

@@ -1,6 +1,7 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { pyFixed } from '../../evaluation/pyFormat.ts';
 import { isDict } from '../../lang/plain.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
 import type { ClassScore, PredictedImage } from '../../util/runEvents.ts';
 import { suspendProfile } from '../../gpu/index.ts';
 import type { BaseRunner } from '../baseRunner.ts';
@@ -259,7 +260,7 @@ export class EvalHook extends Hook {
 /** @throws ConfigError `bad-value` or `bad-type` at the argument's place */
 function checkArgs(evaluator: Evaluator, args: EvalHookArgs): void {
   const refuse = (key: string, wanted: string, value: unknown, code = 'bad-value'): never => {
-    throw new ConfigError(`${key} must be ${wanted}, but got ${JSON.stringify(value)}`, {
+    throw new ConfigError(`${key} must be ${wanted}, but got ${plainRepr(value)}`, {
       code,
       path: `evaluation.${key}`,
     });

@@ -5,6 +5,8 @@ import { FloatBuffer, Module, Parameter } from '../../nn/index.ts';
 import { Adam, SGD, type Optimizer } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import type { BatchLoader, BaseRunner, RunnableModel, StepOutputs } from '../baseRunner.ts';
+import { fileSource, PyFloat, readPth } from '../../serialization/index.ts';
+import type { FileSystem } from '../../util/fileSystem.ts';
 import { resumeRun } from '../checkpoint.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';
@@ -15,6 +17,7 @@ import { EMAHook } from './ema.ts';
 import { EvalHook } from './evaluation.ts';
 import { makeContext } from './logger/testing/loggedRun.ts';
 import { TextLoggerHook } from './logger/text.ts';
+import { LrUpdaterHook } from './lrUpdater.ts';
 import { MomentumUpdaterHook } from './momentumUpdater.ts';
 import { OptimizerHook } from './optimizer.ts';
 
@@ -93,6 +96,34 @@ describe('MomentumUpdaterHook', () => {
     ]);
     runner.logBuffer.clear();
   });
+});
+
+test('an own policy by epoch is asked once an epoch, also when the run is resumed inside it', () => {
+  class ByIter extends LrUpdaterHook {
+    override getLr({ iter }: BaseRunner, baseLr: number): number {
+      return baseLr / (1 + iter);
+    }
+  }
+  const start = (): { hook: ByIter; lrAt: (epoch: number, iter: number) => number } => {
+    const { runner, optimizer } = makeRunner();
+    Object.assign(runner, { maxIters: 6, itersPerEpoch: 3 });
+    const hook = new ByIter();
+    hook.beforeRun(runner);
+    const lrAt = (epoch: number, iter: number): number => {
+      Object.assign(runner, { epoch, iter, doneInEpoch: iter % 3 });
+      if (runner.doneInEpoch === 0) hook.beforeTrainEpoch(runner);
+      hook.beforeTrainIter(runner);
+      return optimizer.paramGroups[0].lr;
+    };
+    return { hook, lrAt };
+  };
+  const straight = start();
+  expect([0, 1, 2, 3, 4].map((iter) => straight.lrAt(Math.floor(iter / 3), iter))).toEqual([
+    0.1, 0.1, 0.1, 0.025, 0.025,
+  ]);
+  const resumed = start();
+  resumed.hook.loadStateDict(straight.hook.stateDict() ?? {});
+  expect([resumed.lrAt(1, 5), resumed.lrAt(2, 6)]).toEqual([0.025, 0.1 / 7]);
 });
 
 describe('EMAHook', () => {
@@ -234,4 +265,59 @@ test('filename_tmpl takes the formats of Python; what it refuses is told at its 
       message: expect.stringContaining("but got 'epoch_{epoch}.pth'") as string,
     }),
   );
+});
+
+/** The first parameter group of the last checkpoint, floats told from ints. */
+async function savedGroup(fs: FileSystem): Promise<Record<string, unknown>> {
+  const { bytes = 0 } = (await fs.stat('w/epoch_2.pth')) as { bytes?: number };
+  const root = await readPth(fileSource(fs, 'w/epoch_2.pth', bytes), { keepFloats: true });
+  const { optimizer } = Object.fromEntries(root as Map<string, Map<string, Map<string, unknown>[]>>);
+  return Object.fromEntries(optimizer.get('param_groups')?.[0] ?? []);
+}
+
+test('whole numbers that are floats in Python are saved as floats', async () => {
+  const fs = createMemoryFs();
+  const make = (params: Parameter[]): Optimizer =>
+    new Adam({ params, lr: 1, betas: [0, 0.999], weightDecay: 2, eps: 1 });
+  const { runner, optimizer } = makeRunner(make, fs);
+  optimizer.paramGroups[0].steps = 3;
+  runner.registerHook(new CheckpointHook({ interval: 2 }));
+  await runner.run([loader], [['train', 1]]);
+  runner.logBuffer.clear();
+  expect(await savedGroup(fs)).toMatchObject({
+    lr: new PyFloat(1),
+    betas: [new PyFloat(0), 0.999],
+    weight_decay: new PyFloat(2),
+    eps: new PyFloat(1),
+    amsgrad: false,
+    steps: 3,
+  });
+  const again = makeRunner(make, fs);
+  await resumeRun(again.runner, again.model, 'w/epoch_2.pth');
+  expect(again.optimizer.paramGroups[0]).toMatchObject({
+    lr: 1,
+    betas: [0, 0.999],
+    weight_decay: 2,
+    steps: 3,
+  });
+  const sgd = makeRunner(undefined, fs);
+  sgd.runner.registerHook(new CheckpointHook({ interval: 2 }));
+  await sgd.runner.run([loader], [['train', 1]]);
+  sgd.runner.logBuffer.clear();
+  // PyTorch's defaults are ints here.
+  expect(await savedGroup(fs)).toMatchObject({ dampening: 0, weight_decay: 0 });
+});
+
+test('resuming with another optimizer is refused, with the file', async () => {
+  const fs = createMemoryFs();
+  const { runner } = makeRunner((params) => new Adam({ params }), fs);
+  runner.registerHook(new CheckpointHook({ interval: 1 }));
+  await runner.run([loader], [['train', 1]]);
+  runner.logBuffer.clear();
+  const other = makeRunner(undefined, fs);
+  await expect(resumeRun(other.runner, other.model, 'w/epoch_1.pth')).rejects.toMatchObject({
+    code: 'optimizer-mismatch',
+    path: 'w/epoch_1.pth',
+    message: expect.stringContaining('SGD must find momentum, dampening'),
+  });
 });

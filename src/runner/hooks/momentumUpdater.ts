@@ -1,5 +1,6 @@
-import { sourceOf } from '../../lang/sourceMap.ts';
 import type { ParamGroup } from '../../optim/optimizer.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
+import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import {
   createMomentumSchedule,
@@ -11,35 +12,58 @@ import {
 import type { ScheduleOptions } from '../../schedules/schedule.ts';
 import { Tuple } from '../../util/tuple.ts';
 import type { BaseRunner } from '../baseRunner.ts';
-import { Hook } from './hook.ts';
-import { scheduleRunOf, toConfig } from './scheduleRun.ts';
+import { Hook, type HookState } from './hook.ts';
+import {
+  EpochValues,
+  policyConfig,
+  SCHEDULE_ARGS,
+  scheduleRunOf,
+  scheduleSources,
+  toConfig,
+  withoutWarmup,
+  type ScheduleHookOptions,
+} from './scheduleRun.ts';
+
+/** Arguments of every policy. */
+export interface MomentumUpdaterArgs {
+  /** Default true. */
+  byEpoch?: boolean;
+  warmup?: 'constant' | 'linear' | 'exp' | null;
+  warmupIters?: number;
+  /** Default 0.9. */
+  warmupRatio?: number;
+  [policyArgument: string]: unknown;
+}
 
 /**
  * Sets the momentum of every parameter group (of an Adam its first beta) at the start of each epoch and before each
- * iteration. Source: mmcv 1.7.2 `hooks/momentum_updater.py`.
+ * iteration. A policy of one's own extends it and overrides `getMomentum`; `momentum_config = dict(policy='Mine')` finds it as
+ * `MineMomentumUpdaterHook`. Source: mmcv 1.7.2 `hooks/momentum_updater.py`.
  */
 export class MomentumUpdaterHook extends Hook {
+  static readonly args: ArgSpec = { optional: SCHEDULE_ARGS };
   readonly byEpoch: boolean;
   readonly #config: Readonly<Record<string, unknown>>;
   readonly #hookName: string;
   readonly #sources: ScheduleOptions;
   #schedule: MomentumSchedule | null = null;
+  /** Its policy's own curve, of which `getMomentum` tells, where a subclass changes that. */
+  #plain: MomentumSchedule | null = null;
+  readonly #ofEpoch = new EpochValues();
   #bases: number[] = [];
   /** Class name, by which OneCycle's dicts choose. */
   #optimizer = '';
 
   /**
-   * @param config the `momentum_config` dict; borrowed
+   * @param config the `momentum_config` dict, or its arguments in camelCase; borrowed
+   * @param options.path where it stands in the config; default `momentum_config`
    * @throws ConfigError for an unknown policy
    */
-  constructor(config: Readonly<Record<string, unknown>>) {
+  constructor(config: Readonly<Record<string, unknown>> = {}, options: ScheduleHookOptions = {}) {
     super();
-    this.#config = config;
-    this.#sources = {
-      isFloat: (key) => sourceOf(config, key)?.isFloat ?? false,
-      spanOf: (key) => sourceOf(config, key)?.span,
-    };
-    const { className, byEpoch } = describeMomentumSchedule(config, this.#sources);
+    this.#config = toConfig(config);
+    this.#sources = scheduleSources(this.#config, options);
+    const { className, byEpoch } = describeMomentumSchedule(this.#config, this.#sources, this.#ownClass);
     this.#hookName = className;
     this.byEpoch = byEpoch;
   }
@@ -48,10 +72,35 @@ export class MomentumUpdaterHook extends Hook {
     return this.#hookName;
   }
 
+  /**
+   * The regular momentum of a group, without the warm-up: MMCV's `get_momentum`. With `by_epoch` it is asked at the start of each
+   * epoch, else before each iteration.
+   * @param runner tells `epoch`, `iter`, `maxEpochs`, `maxIters`
+   * @param baseMomentum the group's `initial_momentum`
+   */
+  getMomentum(runner: BaseRunner, baseMomentum: number): number {
+    if (!this.#plain) return baseMomentum;
+    const { epoch, iter, doneInEpoch: innerIter } = runner;
+    return this.#plain.momentumAt({ epoch, iter, innerIter }, [baseMomentum], this.#optimizer)[0];
+  }
+
   override beforeRun(runner: BaseRunner): void {
     if (!runner.optimizer) return;
     const run = scheduleRunOf(runner, 'momentum_config');
-    const schedule = createMomentumSchedule(this.#config, run, this.#sources);
+    const className = this.#ownClass;
+    const own =
+      className === undefined
+        ? undefined
+        : {
+            className,
+            values: (bases: readonly number[]) =>
+              this.#ofEpoch.get(runner, this.byEpoch, () =>
+                bases.map((base) => this.getMomentum(runner, base)),
+              ),
+          };
+    const schedule = createMomentumSchedule(this.#config, run, this.#sources, own);
+    if (own && this.#config.policy !== undefined)
+      this.#plain = createMomentumSchedule(withoutWarmup(this.#config), run, this.#sources);
     const { paramGroups } = runner.optimizer;
     this.#optimizer = runner.optimizer.constructor.name;
     const start = schedule.initialMomenta(paramGroups.map(groupMomentum), this.#optimizer);
@@ -81,6 +130,19 @@ export class MomentumUpdaterHook extends Hook {
     this.#apply(runner);
   }
 
+  override stateDict(): HookState | undefined {
+    return this.#ofEpoch.stateDict();
+  }
+
+  override loadStateDict(state: HookState): void {
+    this.#ofEpoch.loadStateDict(state);
+  }
+
+  /** The class that overrides `getMomentum`; undefined for a policy of ours. */
+  get #ownClass(): string | undefined {
+    return this.getMomentum === MomentumUpdaterHook.prototype.getMomentum ? undefined : this.constructor.name;
+  }
+
   #apply(runner: BaseRunner): void {
     if (!this.#schedule || !runner.optimizer) return;
     const { epoch, iter, doneInEpoch: innerIter } = runner;
@@ -96,9 +158,9 @@ function setMomentum(group: ParamGroup, momentum: number): void {
 
 for (const policy of MOMENTUM_POLICY_NAMES) {
   class PolicyHook extends MomentumUpdaterHook {
-    static readonly args = { rest: true };
-    constructor(args: Readonly<Record<string, unknown>> = {}) {
-      super({ ...toConfig(args), policy });
+    static override readonly args = { rest: true };
+    constructor(args: Readonly<Record<string, unknown>> = {}, context?: BuildContext) {
+      super(policyConfig(args, policy), { path: context?.path });
     }
   }
   HOOKS.registerModule({ name: `${policy}MomentumUpdaterHook` })(PolicyHook);

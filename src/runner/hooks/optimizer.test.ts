@@ -1,11 +1,13 @@
 import { afterAll, expect, test } from 'vitest';
 import {
   add,
+  assign,
   dispose,
   endProfile,
   matMul,
   mean,
   memory,
+  mul,
   onIdle,
   read,
   reshape,
@@ -18,7 +20,7 @@ import {
 } from '../../gpu/index.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { FloatBuffer, Module, Parameter } from '../../nn/index.ts';
-import { LBFGS, SGD, type Optimizer } from '../../optim/index.ts';
+import { LBFGS, Optimizer, SGD } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import type { BatchLoader, RunnableModel, StepOutputs } from '../baseRunner.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
@@ -82,6 +84,7 @@ async function train(
   optimizer: Optimizer,
   hooks: readonly Hook[],
   batches: BatchLoader = loader,
+  errors: string[] = [],
 ): Promise<EpochBasedRunner> {
   const fs = createMemoryFs();
   const runner = new EpochBasedRunner({
@@ -90,7 +93,9 @@ async function train(
     fs,
     workDir: 'w',
     timestamp: 't',
-    logger: createLogger(fs, 'w/t.log', () => undefined),
+    logger: createLogger(fs, 'w/t.log', (event) => {
+      if (event.name === 'run.logged' && event.line.includes(' - ERROR - ')) errors.push(event.line);
+    }),
     maxEpochs: 2,
   });
   for (const hook of hooks) runner.registerHook(hook);
@@ -135,6 +140,84 @@ test('error_if_nonfinite: a NaN norm ends the run before it reaches the weights'
   expect(await model.weight.toTorch()).toEqual(Float32Array.of(0, 0));
   await train(model, optimizer, [hook]);
   expect((await model.weight.toTorch())[0]).toBeGreaterThan(0);
+  optimizer.zeroGrad();
+  optimizer.dispose();
+  models.push(model);
+});
+
+/** SGD in plain tensor operations, waiting in the middle of its step as one that looks at its numbers would. */
+class Waiting extends Optimizer {
+  readonly seen: number[] = [];
+  constructor(params: Parameter[]) {
+    super(params, { lr: 0.01 });
+  }
+  override async step(): Promise<void> {
+    for (const { params, lr } of this.paramGroups)
+      for (const param of params) {
+        if (!param.grad) continue;
+        const scaled = mul(param.grad, lr);
+        this.seen.push((await read(param.grad))[0]);
+        // Made after a wait: freed all the same.
+        assign(param.variable, sub(param.variable, mul(scaled, 1)));
+        assign(this.stateTensor(param, 'last'), scaled);
+      }
+  }
+}
+
+test('an asynchronous step is waited for: its gradients are there to the end, and what it made is freed', async () => {
+  const [model, twin] = [new Line(), new Line()];
+  const optimizer = new Waiting([model.weight, model.bias]);
+  const runner = await train(model, optimizer, [new OptimizerHook()]);
+  expect(optimizer.seen).toHaveLength(12);
+  const sgd = new SGD({ params: [twin.weight, twin.bias], lr: 0.01 });
+  const twinRunner = await train(twin, sgd, [new OptimizerHook()]);
+  expect(await model.weight.toTorch()).toEqual(await twin.weight.toTorch());
+  runner.logBuffer.clear();
+  twinRunner.logBuffer.clear();
+  sgd.dispose();
+  const before = memory().numTensors;
+  const again = await train(model, optimizer, [new OptimizerHook()]);
+  again.logBuffer.clear();
+  expect(memory().numTensors).toBe(before);
+  optimizer.dispose();
+  models.push(model, twin);
+});
+
+test('detect_anomalous_params names the trainable parameters that the loss does not depend on', async () => {
+  class Loose extends Line {
+    readonly loose = this.addParameter('loose', new Parameter([2, 3], 'plain'));
+  }
+  const model = new Loose();
+  const optimizer = new SGD({ params: model.parameters(), lr: 0.01 });
+  const lines: string[] = [];
+  const runner = await train(
+    model,
+    optimizer,
+    [new OptimizerHook({ detectAnomalousParams: true })],
+    loader,
+    lines,
+  );
+  runner.logBuffer.clear();
+  // Frozen ones are no anomaly; each of the 6 iterations says it.
+  expect(lines.filter((line) => line.includes('ERROR'))).toHaveLength(6);
+  expect(lines[0]).toContain('loose with shape [2, 3] is not in the computational graph');
+  const silent: string[] = [];
+  (await train(model, optimizer, [new OptimizerHook()], loader, silent)).logBuffer.clear();
+  expect(silent).toEqual([]);
+  optimizer.dispose();
+  models.push(model);
+});
+
+test('what an asynchronous step throws ends the run', async () => {
+  class Failing extends Waiting {
+    override async step(): Promise<void> {
+      await super.step();
+      throw new TypeError('not like this');
+    }
+  }
+  const model = new Line();
+  const optimizer = new Failing([model.weight, model.bias]);
+  await expect(train(model, optimizer, [new OptimizerHook()])).rejects.toThrow('not like this');
   optimizer.zeroGrad();
   optimizer.dispose();
   models.push(model);

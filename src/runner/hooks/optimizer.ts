@@ -1,4 +1,4 @@
-import { read, reshape, tidy, type Tensor } from '../../gpu/index.ts';
+import { read, reshape, tidyUntilDone, type Tensor } from '../../gpu/index.ts';
 import { ClosureOptimizer } from '../../optim/closureOptimizer.ts';
 import {
   checkFiniteNorm,
@@ -119,12 +119,11 @@ export class OptimizerHook extends Hook {
   }
 
   /** @param norm taken */
-  #step(runner: BaseRunner, optimizer: Optimizer, norm: Tensor | null): void {
+  #step(runner: BaseRunner, optimizer: Optimizer, norm: Tensor | null): void | Promise<void> {
     this.#logNorm(runner, norm);
     // A self-written optimizer may leave its intermediate tensors lying.
-    tidy(() => {
-      optimizer.step();
-    });
+    const done = tidyUntilDone(() => optimizer.step());
+    if (done) return done.then(() => optimizer.zeroGrad());
     optimizer.zeroGrad();
   }
 }

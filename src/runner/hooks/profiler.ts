@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
 import { adapterInfo, endProfilePasses, onIdle, startProfile } from '../../gpu/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
@@ -71,7 +72,7 @@ export class ProfilerHook extends Hook {
     const names = Array.isArray(activities) ? activities.map((name) => String(name).toLowerCase()) : [];
     if (names.length === 0 || names.some((name) => name !== 'cpu' && name !== 'cuda')) {
       throw new ConfigError(
-        `activities must be a list of 'cpu' and 'cuda', but got ${JSON.stringify(activities)}`,
+        `activities must be a list of 'cpu' and 'cuda', but got ${plainRepr(activities)}`,
         {
           code: 'bad-value',
         },
@@ -185,7 +186,7 @@ export class ProfilerHook extends Hook {
       };
     }
     throw new ConfigError(
-      `on_trace_ready.type must be 'log_trace' or 'tb_trace', but got ${JSON.stringify(type)}`,
+      `on_trace_ready.type must be 'log_trace' or 'tb_trace', but got ${plainRepr(type)}`,
       {
         code: 'bad-value',
         path: 'custom_hooks',

@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
 
 /** What the profiler does with a step. */
 export type ProfilerAction = 'none' | 'record' | 'recordAndSave';
@@ -27,7 +28,7 @@ export function profilerSchedule(cfg: Readonly<Record<string, unknown>>): (step:
     const value = cfg[key] ?? fallback;
     if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value;
     throw new ConfigError(
-      `schedule.${key} must be a whole number of at least ${least}, but got ${JSON.stringify(value)}`,
+      `schedule.${key} must be a whole number of at least ${least}, but got ${plainRepr(value)}`,
       { code: 'bad-value', path, hint: 'write schedule=dict(wait=1, warmup=1, active=2)' },
     );
   };

@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
@@ -44,7 +45,7 @@ export class SyncRandomSizeHook extends Hook {
     const { ratioRange = [14, 26], imgScale = [640, 640], interval = 1 } = args;
     for (const [name, pair] of Object.entries({ ratio_range: ratioRange, img_scale: imgScale })) {
       if (pair === null || pair.length === 2) continue;
-      throw new ConfigError(`${name} must be a tuple of two numbers, but got ${JSON.stringify(pair)}`, {
+      throw new ConfigError(`${name} must be a tuple of two numbers, but got ${plainRepr(pair)}`, {
         code: 'bad-value',
       });
     }

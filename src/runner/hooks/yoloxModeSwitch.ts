@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
@@ -32,7 +33,7 @@ export class YOLOXModeSwitchHook extends Hook {
     const { numLastEpochs = 15, skipTypeKeys = ['Mosaic', 'RandomAffine', 'MixUp'] } = args;
     if (!Array.isArray(skipTypeKeys) || !skipTypeKeys.every((key) => typeof key === 'string')) {
       throw new ConfigError(
-        `skip_type_keys must be a tuple of names of transforms, but got ${JSON.stringify(skipTypeKeys)}`,
+        `skip_type_keys must be a tuple of names of transforms, but got ${plainRepr(skipTypeKeys)}`,
         { code: 'bad-value', hint: "one name needs the comma: skip_type_keys=('Mosaic',)" },
       );
     }

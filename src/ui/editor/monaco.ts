@@ -102,11 +102,10 @@ export function createEditor(
     setText(path, text) {
       isSetting = true;
       if (path !== shownPath) {
-        instance.getModel()?.dispose();
+        const before = instance.getModel();
         shownPath = path;
-        const uri = uriOf(path, isReadOnly);
-        editor.getModel(uri)?.dispose();
-        instance.setModel(editor.createModel(text, languageOf(path), uri));
+        instance.setModel(modelFor(path, text, isReadOnly));
+        letGo(before);
       } else if (instance.getValue() !== text) {
         const model = instance.getModel();
         // As an edit, so that it can be undone.
@@ -128,8 +127,9 @@ export function createEditor(
     dispose() {
       subscription.dispose();
       stopInserting();
-      instance.getModel()?.dispose();
+      const model = instance.getModel();
       instance.dispose();
+      letGo(model);
     },
   };
 }
@@ -146,6 +146,27 @@ function insertInOnePiece(element: HTMLElement, instance: editor.IStandaloneCode
   };
   element.addEventListener('beforeinput', listener, { capture: true });
   return () => element.removeEventListener('beforeinput', listener, { capture: true });
+}
+
+/** A module's text may be there already, for those that import it. */
+function modelFor(path: string, text: string, isReadOnly: boolean): editor.ITextModel {
+  const uri = uriOf(path, isReadOnly);
+  const existing = editor.getModel(uri);
+  if (existing && isModule(existing)) {
+    if (existing.getValue() !== text) existing.setValue(text);
+    return existing;
+  }
+  existing?.dispose();
+  return editor.createModel(text, languageOf(path), uri);
+}
+
+/** Modules stay: TypeScript goes on to look at them, and tells their texts apart by a model's own count of changes. */
+function letGo(model: editor.ITextModel | null): void {
+  if (model && !isModule(model)) model.dispose();
+}
+
+function isModule({ uri }: editor.ITextModel): boolean {
+  return uri.scheme === 'file';
 }
 
 /** Modules are where imports of other modules find them. */

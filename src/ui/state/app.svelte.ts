@@ -4,6 +4,7 @@ import { WorkerClients } from '../../worker/client.ts';
 import { ConfigCheck } from './configCheck.svelte.ts';
 import { Datasets } from './datasets.svelte.ts';
 import { Engine } from './engine.svelte.ts';
+import { ModuleCheck } from './moduleCheck.svelte.ts';
 import { Notices } from './notices.svelte.ts';
 import { Plan } from './plan.svelte.ts';
 import { Runs } from './runs.svelte.ts';
@@ -17,6 +18,7 @@ export class AppState {
   readonly engine = new Engine();
   readonly workspace = new Workspace(this.clients, this.settings, this.notices);
   readonly check = new ConfigCheck(this.workspace);
+  readonly moduleCheck = new ModuleCheck(this.workspace, this.check);
   readonly plan = new Plan(this.clients, this.workspace, this.check);
   readonly runs = new Runs(this.clients, this.workspace, this.settings, this.notices);
   readonly datasets = new Datasets(this.clients, this.workspace);

@@ -35,6 +35,8 @@ interface Stored {
   learnStep: string;
   /** Ids of the steps that were tried. */
   learnTried: readonly string[];
+  /** Files of the workspace that Learn put there. */
+  learnFiles: readonly string[];
 }
 
 function readStored(): Partial<Stored> {
@@ -90,5 +92,6 @@ function validated(stored: Partial<Stored>): Stored {
     learnOpen: stored.learnOpen === true,
     learnStep: typeof stored.learnStep === 'string' ? stored.learnStep : '',
     learnTried: textsOf(stored.learnTried),
+    learnFiles: textsOf(stored.learnFiles),
   };
 }

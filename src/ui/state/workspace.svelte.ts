@@ -5,7 +5,7 @@ import { TrainerError } from '../../errors/trainerError.ts';
 import type { WorkerClients } from '../../worker/client.ts';
 import type { FileInfo } from '../../worker/protocol.ts';
 import { baseName } from '../format.ts';
-import { isConfigFile } from '../filePaths.ts';
+import { freePath, isConfigFile } from '../filePaths.ts';
 import type { Notices } from './notices.svelte.ts';
 import { DEFAULT_CONFIG, type Settings } from './settings.svelte.ts';
 
@@ -145,6 +145,15 @@ export class Workspace {
     await this.#clients.data.call('files.copy', { from: path, to });
     await this.refresh();
     await this.open(to);
+  }
+
+  /** Keep a file's text as it is now in a copy beside it. @returns the copy's path */
+  async keepCopy(path: string): Promise<string> {
+    await this.flush();
+    const to = freePath(path.replace(/(\.\w+)?$/, '_mine$1'), (candidate) => this.has(candidate));
+    await this.#clients.data.call('files.copy', { from: path, to });
+    await this.refresh();
+    return to;
   }
 
   async remove(path: string): Promise<void> {

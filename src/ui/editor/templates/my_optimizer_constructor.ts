@@ -3,7 +3,7 @@
 //   custom_imports = dict(imports=['mmdet.core.optimizer.my_optimizer_constructor'], allow_failed_imports=False)
 //   optimizer = dict(constructor='MyOptimizerConstructor', paramwise_cfg=dict(head_lr_mult=10.0))
 //
-// To change only a little, extend DefaultOptimizerConstructor instead and override `groups`.
+// To change only a little, extend DefaultOptimizerConstructor instead and override `addParams`.
 
 import {
   buildFromCfg,
@@ -33,11 +33,11 @@ export class MyOptimizerConstructor implements OptimizerConstructor {
     const isHead = (name: string): boolean => name.startsWith('bbox_head.');
     const params = [
       { params: parameters.filter((p) => !isHead(p.name)) },
-      {
-        params: parameters.filter((p) => isHead(p.name)),
-        lr: Number(this.optimizerCfg.lr) * this.headLrMult,
-      },
+      { params: parameters.filter((p) => isHead(p.name)) },
     ];
-    return buildFromCfg<Optimizer>(this.optimizerCfg, OPTIMIZERS, { params });
+    const optimizer = buildFromCfg<Optimizer>(this.optimizerCfg, OPTIMIZERS, { params });
+    // By now each group has an lr: the config's, or the optimizer's own.
+    optimizer.paramGroups[1].lr *= this.headLrMult;
+    return optimizer;
   }
 }

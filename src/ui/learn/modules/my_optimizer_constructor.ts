@@ -20,12 +20,14 @@ export class MyOptimizerConstructor implements OptimizerConstructor {
   }
 
   call(model: Module): Optimizer {
-    const lr = Number(this.optimizerCfg['lr']);
     const params = model.parameters().map((parameter) => ({
       params: [parameter],
-      lr: parameter.name.startsWith('bbox_head.') ? 2 * lr : lr,
       ...(/\.bn\d|\.downsample\.1\./.test(`.${parameter.name}`) ? { weight_decay: 0 } : {}),
     }));
-    return buildFromCfg<Optimizer>(this.optimizerCfg, OPTIMIZERS, { params });
+    const optimizer = buildFromCfg<Optimizer>(this.optimizerCfg, OPTIMIZERS, { params });
+    // By now each group has an lr: the config's, or the optimizer's own.
+    for (const group of optimizer.paramGroups)
+      if (group.params[0].name.startsWith('bbox_head.')) group.lr *= 2;
+    return optimizer;
   }
 }

@@ -15,7 +15,7 @@ export const polyPolicy: LearnStep = {
   look: [
     { text: 'The Schedule tab: change `power`, or `by_epoch`, and watch the curve.' },
     {
-      text: 'The last iteration still trains a little above `min_lr`.',
+      text: 'The last iteration still trains well above `min_lr`: the curve reaches it when the run is over.',
       log: 'Epoch \\[4\\]\\[2/2\\]\\s+lr: 3\\.162e-03',
     },
   ],

@@ -1,7 +1,7 @@
 // From what an import says to a file of the workspace, or to tabtrain itself.
 
-import { OWN_SPECIFIERS } from '../../config/index.ts';
-import { joinPath, normalizePath, splitPath } from '../../storage/path.ts';
+import { OWN_MODULES, OWN_SPECIFIERS } from './ownModules.ts';
+import { folderOf, resolvePath } from './path.ts';
 
 export type IsFile = (path: string) => Promise<boolean>;
 
@@ -23,30 +23,32 @@ export async function resolveImport(
   isFile: IsFile,
 ): Promise<Resolution> {
   if (OWN_SPECIFIERS.includes(specifier)) return { kind: 'builtin' };
-  const tried = /^\.\.?(\/|$)/.test(specifier) ? relativeFiles(specifier, from) : rootFiles(specifier, roots);
-  for (const path of tried) if (await isFile(path)) return { kind: 'file', path };
+  const isRelative = /^\.\.?(\/|$)/.test(specifier);
+  const path = isRelative ? resolvePath(folderOf(from), specifier) : null;
+  const tried = path === null ? rootFiles(specifier, roots) : filesOf(path);
+  for (const file of tried) if (await isFile(file)) return { kind: 'file', path: file };
+  // MMDetection's own files, `./registry` beside one's optimizer, are there without being in the workspace.
+  if (path !== null && roots.some((root) => isOwnModule(path, root))) return { kind: 'builtin' };
   return { kind: 'missing', tried };
-}
-
-function relativeFiles(specifier: string, from: string): string[] {
-  // Absolute paths are the command line's: a leading slash means the machine's root.
-  const root = from.startsWith('/') ? '/' : '';
-  try {
-    return filesOf(root + normalizePath(joinPath(splitPath(from).dir, specifier)));
-  } catch {
-    // It leaves the file system's root: nothing is there.
-    return [];
-  }
 }
 
 function rootFiles(specifier: string, roots: readonly string[]): string[] {
   const path = /[/]|\.[jt]s$/.test(specifier) ? specifier : specifier.replaceAll('.', '/');
-  return roots.flatMap((root) => filesOf(joinPath(root, path)));
+  return roots.flatMap((root) => filesOf(resolvePath(root, path)));
 }
 
 /** As TypeScript finds them: `./a` and `./a.js` both mean a.ts where there is one. */
 function filesOf(path: string): string[] {
+  // What leaves the file system's root, or is no path, isn't there.
+  if (/^\.\.(\/|$)|[\\\0]/.test(path)) return [];
   const bare = path.replace(/\.[jt]s$/, '');
   const files = [`${bare}.ts`, `${bare}.js`];
   return path === bare ? [...files, `${path}/index.ts`, `${path}/index.js`] : files;
+}
+
+/** Whether a path below a root is where one of the names of {@link OWN_MODULES} would lie. */
+function isOwnModule(path: string, root: string): boolean {
+  if (root !== '' && !path.startsWith(`${root}/`)) return false;
+  const inner = root === '' ? path : path.slice(root.length + 1);
+  return OWN_MODULES.includes(inner.replace(/\.[jt]s$/, '').replaceAll('/', '.'));
 }
