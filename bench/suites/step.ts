@@ -11,6 +11,7 @@ const FIRST_LOSS_TOLERANCE = 1e-3;
 /** The fall of the loss over two updates; shows that gradients and optimizers agree. */
 const FALL_TOLERANCE = 0.02;
 const DEFAULT_STEPS = 10;
+const OURS: readonly ContenderName[] = ['compiled', 'eager'];
 /** Columns of the report, in order. */
 const NAMES: readonly ContenderName[] = ['compiled', 'eager', 'tfjs', 'jaxjs', 'torch_cpu', 'torch_cuda'];
 
@@ -43,6 +44,8 @@ interface Measured {
   readonly results: readonly Result[];
   readonly missing: Readonly<Record<string, string>>;
   readonly failures: readonly string[];
+  /** Peers that compute something else than all others do: their times stand, with a note. */
+  readonly deviations: readonly string[];
 }
 
 /** Measure one net with the contenders wanted, and the best matrix product in the same rounds. */
@@ -68,11 +71,16 @@ export async function measureStep(net: NetSpec, options: SuiteOptions): Promise<
   const all = await runRounds({ names, job, steps, pipelined, places, onLoaded, onMissing });
   const results = all.filter(({ name }) => name !== 'matmul');
   const matmul = all.find(({ name }) => name === 'matmul');
+  const { failures, deviations } = disagreements(net, results);
+  for (const name of OURS)
+    if (options.peers.includes(name) && name in missing)
+      failures.push(`${net.name}: ${name} gave no number: ${missing[name]}`);
   return {
-    row: rowOf(net, results, matmul, missing),
+    row: { ...rowOf(net, results, matmul, missing), deviations },
     results,
     missing,
-    failures: disagreements(net, results),
+    failures,
+    deviations,
   };
 }
 
@@ -149,20 +157,32 @@ function ratios(of: (name: ContenderName) => Result | undefined): Record<string,
   return found;
 }
 
-/** Contenders whose losses differ from the first one's: they don't run the same net. */
-function disagreements(net: NetSpec, results: readonly Result[]): string[] {
-  const failures: string[] = [];
+/**
+ * Contenders whose losses differ: they don't run the same net. A peer that stands alone, against ours and at least one
+ * other library, has a bug of its own; anything else is a failure.
+ */
+function disagreements(
+  net: NetSpec,
+  results: readonly Result[],
+): { failures: string[]; deviations: string[] } {
   const [reference] = results;
+  const differences = new Map<ContenderName, string[]>();
   for (const { name, loaded } of results) {
     const [mine, theirs] = [loaded.values, reference.loaded.values];
+    const found: string[] = [];
     const say = (what: string, a: number, b: number): void => {
-      failures.push(`${net.name}: the ${what} of ${name} is ${a}, that of ${reference.name} ${b}`);
+      found.push(`${net.name}: the ${what} of ${name} is ${a}, that of ${reference.name} ${b}`);
     };
     if (!isNear(mine[0], theirs[0], FIRST_LOSS_TOLERANCE)) say('first loss', mine[0], theirs[0]);
     const [fall, expected] = [mine[0] - mine[2], theirs[0] - theirs[2]];
     if (!isNear(fall, expected, FALL_TOLERANCE)) say('fall of the loss in two updates', fall, expected);
+    if (found.length > 0) differences.set(name, found);
   }
-  return failures;
+  const isPeer = (name: ContenderName): boolean => !OURS.includes(name);
+  const agreeing = results.filter(({ name }) => isPeer(name) && !differences.has(name));
+  const isAlone = differences.size === 1 && isPeer([...differences.keys()][0]) && agreeing.length > 0;
+  const all = [...differences.values()].flat();
+  return isAlone ? { failures: [], deviations: all } : { failures: all, deviations: [] };
 }
 
 // Written so that NaN is far from everything.
@@ -202,7 +222,7 @@ function times(value: number | null): Cell {
   return value === null ? null : `${shortNumber(value)}x`;
 }
 
-function netText(net: NetSpec, { row, results, missing }: Measured): string {
+function netText(net: NetSpec, { row, results, missing, deviations }: Measured): string {
   const { ratios: found } = row;
   const table = markdownTable(
     [
@@ -244,5 +264,8 @@ function netText(net: NetSpec, { row, results, missing }: Measured): string {
   ].join(' ');
   const about = results.map(({ name, loaded }) => `- ${name}: ${loaded.about}`);
   const absent = Object.entries(missing).map(([name, why]) => `- ${name}: no number, ${why}`);
-  return [`### ${net.name}: ${net.title}`, '', table, '', shares, '', ...about, ...absent].join('\n');
+  const notes = deviations.map((text) => `- NOTE, not the net that the others run: ${text}`);
+  return [`### ${net.name}: ${net.title}`, '', table, '', shares, '', ...about, ...absent, ...notes].join(
+    '\n',
+  );
 }

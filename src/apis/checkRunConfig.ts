@@ -31,6 +31,7 @@ const KEYS: Readonly<Record<string, ArgKind | null>> = {
   work_dir: 'str?',
   seed: 'int?',
   deterministic: 'bool?',
+  kernels: 'str?',
   auto_resume: 'bool?',
   fp16: 'dict?',
   auto_scale_lr: 'dict?',

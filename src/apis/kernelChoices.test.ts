@@ -26,7 +26,8 @@ test('measured choices are on disk while the run goes on, and the next run measu
     });
   const first = makeStep();
   const second = makeStep();
-  const end = await useKernelChoices(fs, options);
+  const used = await useKernelChoices(fs, options);
+  expect(used.areDeterministic).toBe(true);
   try {
     await first.prepare(new Float32Array(64));
     const choices = gpu.variantChoices();
@@ -37,15 +38,28 @@ test('measured choices are on disk while the run goes on, and the next run measu
     const text = await fs.readText(`cache/${name}`);
     expect(JSON.parse(text)).toMatchObject({ version: 1, adapter: gpu.adapterInfo().key, choices });
 
-    const endSecond = await useKernelChoices(fs, options);
+    const again = await useKernelChoices(fs, options);
     expect(gpu.variantChoices()).toEqual(choices);
     await fs.remove(`cache/${name}`);
     await second.prepare(new Float32Array(64));
-    await endSecond();
+    await again.end();
     expect(await fs.list('cache')).toEqual([]);
   } finally {
-    await end();
+    await used.end();
     for (const one of [first, second]) one.dispose();
     weight.dispose();
   }
+});
+
+test('another run has the same bits unless variants are chosen by time alone', async () => {
+  const of = async (mode: 'measure' | 'rule', isDeterministic: boolean): Promise<boolean> => {
+    const { areDeterministic, end } = await useKernelChoices(createMemoryFs(), { mode, isDeterministic });
+    await end();
+    return areDeterministic;
+  };
+  expect([await of('rule', false), await of('measure', true), await of('measure', false)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
 });

@@ -29,17 +29,23 @@ interface KernelFile {
   readonly choices: Readonly<Record<string, string>>;
 }
 
+export interface KernelsInUse {
+  /** Whether another run with the seed gives the same bits, whatever is remembered of this adapter by then. */
+  readonly areDeterministic: boolean;
+  /** Switches measuring off and waits for the last write; to be called when the run ends. */
+  end(): Promise<void>;
+}
+
 /**
  * Use what is remembered for this adapter and measure the rest. New choices are written down at once: a run that is
  * killed must go on with the very kernels it had, since others may round differently.
- *
- * @returns what switches measuring off and waits for the last write; call it when the run ends
  */
-export async function useKernelChoices(fs: FileSystem, options: KernelOptions): Promise<() => Promise<void>> {
+export async function useKernelChoices(fs: FileSystem, options: KernelOptions): Promise<KernelsInUse> {
   const { mode = 'auto', folder, isDeterministic } = options;
   const { key, isSoftware } = adapterInfo();
   setVariantChoices({});
-  if (mode === 'rule' || (mode === 'auto' && isSoftware)) return () => Promise.resolve();
+  if (mode === 'rule' || (mode === 'auto' && isSoftware))
+    return { areDeterministic: true, end: () => Promise.resolve() };
   const path =
     folder &&
     `${folder}/kernels-${key.replaceAll(/\W+/g, '-')}${isDeterministic ? '-deterministic' : ''}.json`;
@@ -54,11 +60,12 @@ export async function useKernelChoices(fs: FileSystem, options: KernelOptions): 
         .catch(() => undefined);
   };
   setVariantTuning({ isDeterministic, onMeasured: keep });
-  return async () => {
+  const end = async (): Promise<void> => {
     setVariantTuning(null);
     await written;
     setVariantChoices({});
   };
+  return { areDeterministic: isDeterministic, end };
 }
 
 /** What is remembered; a file that can't be read is as good as none, since everything can be measured again. */
@@ -75,11 +82,12 @@ async function readChoices(fs: FileSystem, path: string, adapter: string): Promi
   }
 }
 
-/** @throws ConfigError `bad-option` */
-export function readKernelMode(text = 'auto'): KernelMode {
+/** @param path of the key in a config, where it comes from one @throws ConfigError `bad-option` */
+export function readKernelMode(text: unknown, path?: string): KernelMode {
   if (text === 'auto' || text === 'measure' || text === 'rule') return text;
-  throw new ConfigError(`kernels must be auto, measure or rule, but got ${text}`, {
+  throw new ConfigError(`kernels must be auto, measure or rule, but got ${String(text)}`, {
     code: 'bad-option',
+    path,
     hint: 'measure tries every variant of a kernel once; rule takes the one that the kernel itself would',
   });
 }

@@ -24,7 +24,7 @@ import { buildModel } from './buildModel.ts';
 import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from './datasets.ts';
 import './registerAll.ts';
 import { batchSizeOf, makeLoader, type OpenDataset } from './loaders.ts';
-import { useKernelChoices, type KernelOptions } from './kernelChoices.ts';
+import { readKernelMode, useKernelChoices, type KernelOptions, type KernelsInUse } from './kernelChoices.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { locateError } from './locateError.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
@@ -59,7 +59,7 @@ export interface TrainJob {
   autoScaleLr?: boolean;
   /** Default: the config's, else that of the checkpoint that is resumed, else 0. */
   seed?: number;
-  /** How variants of kernels are chosen. */
+  /** How variants of kernels are chosen. Default: as the config's `kernels` says, else auto. */
   kernels?: Omit<KernelOptions, 'isDeterministic'>;
   /** Run op by op instead of compiling the steps: slower, the same numbers. Default false. */
   eager?: boolean;
@@ -109,7 +109,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   const cleanups: (() => void)[] = [];
   let runConfig: RunConfig | null = null;
   let running: BaseRunner | null = null;
-  let endKernelChoices = (): Promise<void> => Promise.resolve();
+  let kernels: KernelsInUse | null = null;
   const userModules = new UserModules();
   const ignoreStray = failOnStray(job.watchStray, control, userModules);
   try {
@@ -124,13 +124,26 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       startedMs: started.getTime(),
     };
     await initEngine();
-    endKernelChoices = await useKernelChoices(fs, {
-      ...job.kernels,
-      isDeterministic: runConfig.dict.deterministic === true,
+    const { dict } = runConfig;
+    kernels = await useKernelChoices(fs, {
+      mode: job.kernels?.mode ?? readKernelMode(dict.kernels ?? 'auto', 'kernels'),
+      folder: job.kernels?.folder,
+      isDeterministic: dict.deterministic === true,
     });
     const resume = await openResumed(job, runConfig.dict, workDir, logger);
     const seed = job.seed ?? configSeed(runConfig.dict) ?? resume?.seed ?? 0;
-    const options = { ...job, workDir, logger, timestamp, seed, runConfig, userModules, resume };
+    const { areDeterministic } = kernels;
+    const options = {
+      ...job,
+      workDir,
+      logger,
+      timestamp,
+      seed,
+      areDeterministic,
+      runConfig,
+      userModules,
+      resume,
+    };
     const run = await prepareRun(options, cleanups);
     const { runner, loaders, workflow } = run;
     record = {
@@ -187,7 +200,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     // What a hook has begun to time must not go on in the next run.
     await endProfilePasses().catch(() => undefined);
     for (const cleanup of cleanups) cleanup();
-    await endKernelChoices();
+    await kernels?.end();
   }
 }
 
@@ -220,6 +233,7 @@ interface PrepareOptions extends TrainJob {
   logger: Logger;
   timestamp: string;
   seed: number;
+  areDeterministic: boolean;
   runConfig: RunConfig;
   userModules: UserModules;
   resume: ResumedRun | null;
@@ -243,7 +257,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const adapter = adapterInfo();
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
   logger.info(`Config:\n${config.prettyText()}`);
-  logger.info(`Set random seed to ${seed}, deterministic: True`);
+  logger.info(`Set random seed to ${seed}, deterministic: ${options.areDeterministic ? 'True' : 'False'}`);
   for (const warning of runConfig.warnings) logger.warning(warning);
   const data = isDict(runConfig.dict.data) ? runConfig.dict.data : {};
   const batchSize = batchSizeOf(data, true);

@@ -19,6 +19,7 @@ const PROFILED_ITERS = 5;
 export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): Promise<number> {
   const root = createNodeRoot(args.values('data'));
   const seed = readSeed(args.value('seed'));
+  const kernels = args.value('kernels');
   const control = new RunControl();
   const optionalPath = (option: string): string | undefined => {
     const value = args.value(option);
@@ -50,7 +51,7 @@ export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): P
       seed,
       eager: args.has('eager'),
       kernels: {
-        mode: readKernelMode(args.value('kernels')),
+        mode: kernels === undefined ? undefined : readKernelMode(kernels),
         folder: join(homedir(), '.cache/tabtrain'),
       },
       host: hostInfo(),

@@ -6,34 +6,10 @@ export * from './memory.ts';
 export * from './autograd.ts';
 export * from './compiledStep/index.ts';
 export * from './ops.ts';
-export { conv2d } from './kernels/conv2d/op.ts';
-export { activationKey, type Activation } from './kernels/activation.ts';
-export type { Conv2dOptions, Pair } from './kernels/conv2d/shape.ts';
-export {
-  batchNormEval,
-  batchNormTrain,
-  type BatchNormEvalOptions,
-  type BatchNormResult,
-  type RunningStats,
-} from './kernels/batchNorm/op.ts';
-export { groupNorm } from './kernels/groupNorm/op.ts';
-export { maxPool2d } from './kernels/maxPool/op.ts';
+export * from './layerOps.ts';
+export { activationKey } from './kernels/activation.ts';
 export { normaliseImages } from './kernels/normaliseImage/op.ts';
 export type { PackedImages } from './kernels/normaliseImage/packedImages.ts';
-export { upsampleNearest2d } from './kernels/upsample/op.ts';
-export {
-  bceWithLogitsLoss,
-  giouLoss,
-  iouLoss,
-  l1Loss,
-  sigmoidFocalLoss,
-  smoothL1Loss,
-  softmaxCrossEntropyLoss,
-  type CrossEntropyOptions,
-  type FocalLossOptions,
-  type IouMode,
-  type LossReduction,
-} from './kernels/losses/op.ts';
 export * from './elementwise.ts';
 export {
   clearTensors,

@@ -88,6 +88,13 @@ const CASES: Record<string, Case> = {
   sum: { op: (x) => gpu.sum(x), shapes: [[3, 5]] },
   'sum over an axis': { op: (x) => gpu.sum(x, [-2], true), shapes: [[3, 5]] },
   mean: { op: (x) => gpu.mean(x, [0]), shapes: [[3, 5]] },
+  // Far enough apart that a step of the differences makes no other the largest.
+  maxPool2d: {
+    op: (x) => gpu.maxPool2d(x, [3, 2], [2, 1], [1, 0]),
+    shapes: [[1, 5, 4, 3]],
+    map: (v) => 5 * v,
+  },
+  upsampleNearest2d: { op: (x) => gpu.upsampleNearest2d(x, [5, 4]), shapes: [[2, 3, 2, 3]] },
   relu: { op: gpu.relu, shapes: [[9]], map: away },
   groupNorm: { op: (x, g, b) => gpu.groupNorm(x, 2, g, b, 1e-3), shapes: [[2, 2, 3, 4], [4], [4]] },
 };

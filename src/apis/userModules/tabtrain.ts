@@ -46,6 +46,8 @@ export type { BaseRunner as Runner } from '../../runner/baseRunner.ts';
 
 // Tensors
 export * from '../../gpu/ops.ts';
+// Layers and losses, NHWC, each with its gradient
+export * from '../../gpu/layerOps.ts';
 export { addInto, copyInto, runElementwise, scaleAll, type ElementwiseRun } from '../../gpu/elementwise.ts';
 // Values of a batch in an own head or loss, and effects on the host: what a compiled step must be told.
 export { onStep, stepInput } from '../../gpu/compiledStep/stepInput.ts';

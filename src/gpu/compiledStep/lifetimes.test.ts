@@ -77,6 +77,56 @@ test('a tensor that the body makes once and keeps is part of the step', async ()
   gpu.dispose(kept);
 });
 
+test('a tensor that the body computes once and keeps is computed once, and is part of the step', async () => {
+  const seen: string[] = [];
+  let kept: gpu.Tensor | null = null;
+  const start = gpu.memory().numTensors;
+  const step = makeStep(
+    () => 1,
+    seen,
+    (x) => gpu.add(x, (kept ??= gpu.keep(gpu.mul(gpu.add(x, gpu.tensor([10, 20, 30, 40], [4])), 2)))),
+  );
+  for (let i = 0; i < 5; i++) {
+    const y = run(step, input(4, i));
+    // 2 * ([0, 1, 2, 3] + [10, 20, 30, 40]), of the first step.
+    expect([...(await gpu.read(y))]).toEqual([20, 42, 64, 86].map((v, k) => v + 1 + i + k));
+    y.dispose();
+  }
+  expect(seen).toEqual([]);
+  expect(step.dispatchCount).toBe(3);
+  step.dispose();
+  gpu.dispose(kept ?? []);
+  expect(gpu.memory().numTensors).toBe(start);
+});
+
+test('a step that falls back finds what it had made and kept', async () => {
+  const seen: string[] = [];
+  const kept: gpu.Tensor[] = [];
+  const last: gpu.Tensor[] = [];
+  const step = makeStep(
+    () => 1,
+    seen,
+    (x) => {
+      const made = (kept[0] ??= gpu.keep(gpu.tensor([10, 20, 30, 40], [4])));
+      const computed = (kept[1] ??= gpu.keep(gpu.mul(made, 2)));
+      const sum = gpu.add(x, gpu.add(made, computed));
+      gpu.dispose(last);
+      last[0] = gpu.keep(gpu.mul(sum, 2));
+      return sum;
+    },
+  );
+  for (let i = 0; i < 3; i++) {
+    const y = run(step, input(4, i));
+    const expected = [30, 61, 92, 123].map((v) => v + i);
+    expect([...(await gpu.read(y))]).toEqual(expected.map((v) => v + 1));
+    expect([...(await gpu.read(last[0]))]).toEqual(expected.map((v) => 2 * v));
+    y.dispose();
+  }
+  expect(seen).toEqual(['a tensor [4] that is made in each step and kept after it']);
+  step.dispose();
+  gpu.dispose([...kept, ...last]);
+});
+
 test('a shape that was used once may do something else in the next epoch', async () => {
   const seen: string[] = [];
   let factor = 2;

@@ -12,6 +12,7 @@ import {
 } from '../recorder.ts';
 import { tf, type Tensor } from '../tfjs.ts';
 import { fuseSums } from './fuseSums.ts';
+import { fillKept } from './keptTensors.ts';
 
 /** Host values of a step; the bytes are what the GPU gets. */
 export type HostValues = Float32Array | Int32Array | Uint32Array;
@@ -64,14 +65,14 @@ export class StepRecorder<A> implements Recorder {
   readonly tensors = new Map<DataId, StepTensor<A>>();
   /** The first thing that can't be replayed. */
   refusal: NotRecordable | null = null;
-  readonly #backend: EngineBackend;
+  readonly backend: EngineBackend;
   #choice: VariantChoice | null = null;
   readonly #created = new Set<DataId>();
   readonly #picks = new Map<DataId, (args: A) => HostValues>();
 
   constructor(args: A, backend: EngineBackend) {
     this.args = args;
-    this.#backend = backend;
+    this.backend = backend;
   }
 
   record(dispatch: RecordedDispatch): void {
@@ -105,7 +106,7 @@ export class StepRecorder<A> implements Recorder {
   note(data: DataId): StepTensor<A> {
     const known = this.tensors.get(data);
     if (known) return known;
-    const { shape, values } = this.#backend.tensorMap.get(data);
+    const { shape, values } = this.backend.tensorMap.get(data);
     const bytes = 4 * shape.reduce((a, b) => a * b, 1);
     const noted = { data, bytes, origin: this.#originOf(data, values) };
     this.tensors.set(data, noted);
@@ -114,7 +115,7 @@ export class StepRecorder<A> implements Recorder {
 
   /** Created tensors that still exist without being known to anyone but the step's caller. */
   leftovers(): DataId[] {
-    const { tensorMap } = this.#backend;
+    const { tensorMap } = this.backend;
     // Without references: tfjs frees it at the next submit.
     return [...this.#created].filter((data) => tensorMap.has(data) && tensorMap.get(data).refCount > 0);
   }
@@ -136,44 +137,76 @@ function wordsOf(values: Exclude<StoredValues, null>): HostValues {
 }
 
 /**
- * Run `body` once without touching the GPU.
+ * Run `body` without touching the GPU, but for what it makes and keeps.
  *
  * @returns the recording; the tensors that the body handed out are disposed
  * @throws NotRecordable when a replay couldn't repeat what the body does
  */
 export function recordStep<A>(args: A, body: (args: A) => StepOutputs, backend: EngineBackend): Recording<A> {
+  // What a body computes once and keeps is there the second time.
+  for (let attempt = 0; ; attempt++) {
+    const { recording, kept } = recordOnce(args, body, backend);
+    if (recording) return recording;
+    if (attempt > 0)
+      throw new NotRecordable(`a tensor [${kept.join(', ')}] that is made in each step and kept after it`);
+  }
+}
+
+type Attempt<A> =
+  | { readonly recording: Recording<A>; readonly kept?: undefined }
+  /** The shape of a tensor that the step computes and keeps; it is filled by now. */
+  | { readonly recording?: undefined; readonly kept: readonly number[] };
+
+function recordOnce<A>(args: A, body: (args: A) => StepOutputs, backend: EngineBackend): Attempt<A> {
   const recorder = new StepRecorder(args, backend);
+  const { tensors, effects } = recorder;
+  let made: StepOutputs = { outputs: [] };
   try {
-    const { outputs, places = [] } = recordInto(recorder, () => runTidy(() => body(args)));
+    made = recordInto(recorder, () => runTidy(() => body(args)));
     if (recorder.refusal) throw recorder.refusal;
-    const recorded = outputs.map((tensor, i): RecordedOutput => {
-      const { dtype } = tensor;
-      invariant(dtype === 'float32' || dtype === 'int32', `a step's output is ${dtype}`);
-      recorder.note(tensor.dataId);
-      return { data: tensor.dataId, shape: [...tensor.shape], dtype, place: places[i] ?? null };
-    });
-    tf.dispose([...outputs]);
-    const { tensors, effects } = recorder;
-    for (const data of recorder.leftovers()) {
-      const { values, shape } = backend.tensorMap.get(data);
-      if (values === null)
-        throw new NotRecordable(`a tensor [${shape.join(', ')}] that is made in the step and kept after it`);
-      // Made once and kept, as anchors are: the next time it will have been there before.
-      const noted = tensors.get(data);
-      if (noted) tensors.set(data, { ...noted, origin: { kind: 'outside' } });
-    }
-    const handedOut = new Set(recorded.map(({ data }) => data));
-    const isDroppable = (data: DataId): boolean =>
-      tensors.get(data)?.origin.kind === 'inside' && !handedOut.has(data);
-    const maxTerms = backend.device.limits.maxStorageBuffersPerShaderStage - 1;
-    const { dispatches, gone } = fuseSums(recorder.dispatches, isDroppable, maxTerms);
-    for (const data of gone) tensors.delete(data);
-    return { dispatches, tensors, outputs: recorded, effects };
+    for (const { dataId } of made.outputs) recorder.note(dataId);
   } catch (error) {
-    // Half a step leaves handles behind that nobody knows.
-    for (const data of recorder.leftovers()) backend.disposeData(data, true);
+    tf.dispose([...made.outputs]);
+    settleKept(recorder, error instanceof NotRecordable);
     throw error;
   }
+  const { outputs, places = [] } = made;
+  const recorded = outputs.map(({ dataId, shape, dtype }, i): RecordedOutput => {
+    invariant(dtype === 'float32' || dtype === 'int32', `a step's output is ${dtype}`);
+    return { data: dataId, shape: [...shape], dtype, place: places[i] ?? null };
+  });
+  tf.dispose([...outputs]);
+  const computed = settleKept(recorder, true);
+  if (computed) return { kept: backend.tensorMap.get(computed).shape };
+  for (const data of recorder.leftovers()) {
+    // Made once of host values and kept, as anchors are: the next time it will have been there before.
+    const noted = tensors.get(data);
+    if (noted) tensors.set(data, { ...noted, origin: { kind: 'outside' } });
+  }
+  const handedOut = new Set(recorded.map(({ data }) => data));
+  const isDroppable = (data: DataId): boolean =>
+    tensors.get(data)?.origin.kind === 'inside' && !handedOut.has(data);
+  const maxTerms = backend.device.limits.maxStorageBuffersPerShaderStage - 1;
+  const { dispatches, gone } = fuseSums(recorder.dispatches, isDroppable, maxTerms);
+  for (const data of gone) tensors.delete(data);
+  return { recording: { dispatches, tensors, outputs: recorded, effects } };
+}
+
+/**
+ * Compute what the body keeps of a step that didn't run, and free what half a step left behind.
+ * @param isWanted false when nobody will ask for it again: it is freed
+ * @returns one of the tensors that had to be computed
+ * @throws RunError `bad-kept-tensor`
+ */
+function settleKept<A>(recorder: StepRecorder<A>, isWanted: boolean): DataId | undefined {
+  const { backend, args, dispatches, tensors } = recorder;
+  // Those with values are complete.
+  const computed = recorder.leftovers().filter((data) => !backend.tensorMap.get(data).values);
+  const { tensorInfo } = tf.engine().state;
+  const kept = isWanted ? computed.filter((data) => tensorInfo.has(data)) : [];
+  for (const data of computed) if (!kept.includes(data)) backend.disposeData(data, true);
+  if (kept.length > 0) fillKept(kept, dispatches, tensors, args, backend);
+  return kept[0];
 }
 
 /** Run a body and free everything made in it but its outputs. */

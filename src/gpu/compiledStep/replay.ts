@@ -7,7 +7,7 @@ import { compile, compileAll, encodeDispatch, type ProgramUse, type ReadyDispatc
 import type { DataId, RecordedDispatch } from '../recorder.ts';
 import type { Tensor } from '../tfjs.ts';
 import { StepPlan, StepTooLarge, type LiveUniforms, type PlanBytes } from './plan.ts';
-import type { RecordedOutput, Recording, StepTensor } from './recording.ts';
+import type { HostValues, RecordedOutput, Recording, StepTensor } from './recording.ts';
 import { missingBytes, stepBuffers, type StepBuffers } from './slots.ts';
 
 const STORAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
@@ -78,12 +78,17 @@ export class Replay<A> {
     return { slots: slots.bytes, inputs: inputs.bytes, constants: this.#plan.bytes.constants };
   }
 
-  /** Queue the step. @returns its outputs, the caller's: those with a place share its storage, the others are copies */
+  /**
+   * Queue the step.
+   * @returns its outputs, the caller's: those with a place share its storage, the others are copies
+   * @throws NotRecordable, before anything is done, when an input has another size than it was recorded with
+   */
   run(args: A): Tensor[] {
     const backend = this.#backend;
+    const inputs = this.#plan.inputs.map(({ data, pick }) => ({ data, values: pick(args) }));
     for (const effect of this.recording.effects) effect();
     if (this.#generation !== this.#sharedGeneration || this.#hasMoved()) this.#bind();
-    this.#writeInputs(args);
+    this.#writeInputs(inputs);
     backend.ensureCommandEncoderReady();
     if (isProfiling()) for (const command of this.#commands) encodeDispatch(backend, command);
     else this.#encode();
@@ -163,14 +168,12 @@ export class Replay<A> {
     this.#own = null;
   }
 
-  #writeInputs(args: A): void {
+  #writeInputs(inputs: readonly { readonly data: DataId; readonly values: HostValues }[]): void {
     const backend = this.#backend;
     // A write to a buffer overtakes commands that are encoded but not yet submitted.
     backend.submitEncoded();
-    for (const { data, pick } of this.#plan.inputs) {
-      const { buffer } = this.#rangeAt(data);
-      backend.queue.writeBuffer(buffer, 0, pick(args) as Float32Array<ArrayBuffer>);
-    }
+    for (const { data, values } of inputs)
+      backend.queue.writeBuffer(this.#rangeAt(data).buffer, 0, values as Float32Array<ArrayBuffer>);
     const uniforms = this.#own?.uniforms;
     for (const live of this.#live) {
       const words = live.uniforms.words();

@@ -3,6 +3,7 @@ import { RunError } from '../../errors/index.ts';
 import { tensor } from '../memory.ts';
 import { emptyTensor } from '../program.ts';
 import { activeRecorder, NotRecordable } from '../recorder.ts';
+import { sizeOf } from '../strides.ts';
 import type { DType, Tensor } from '../tfjs.ts';
 import { StepRecorder, type HostValues } from './recording.ts';
 
@@ -12,11 +13,11 @@ import { StepRecorder, type HostValues } from './recording.ts';
  * which one changes can't be compiled, and runs op by op.
  *
  * @param args what the step's body was called with: in a head's or detector's own code, the batch
- * @param pick gives the values from the arguments of the step that runs, in row-major order and always as many. It must
- *   use its own argument: the `args` around it are those of the step that was recorded.
+ * @param pick gives the values from the arguments of the step that runs, in row-major order and always as many (a step
+ *   that gets another number of them runs op by op from then on). It must use its own argument: the `args` around it are those of the step that was recorded.
  * @param shape of the tensor @param dtype default float32
  * @returns a new tensor, freed with the step
- * @throws RunError `bad-step-input` at a step whose values are of another number or kind
+ * @throws RunError `bad-step-input` where the values are of another number or kind than `shape` and `dtype` say
  *
  * @example
  * // in loss(outputs, batch) of a head: as many boxes as this batch has
@@ -28,10 +29,10 @@ export function stepInput<A>(
   shape: readonly number[],
   dtype: DType = 'float32',
 ): Tensor {
-  const checked = (a: A): HostValues => checkValues(pick(a), shape, dtype);
   const recorder = activeRecorder();
   if (!(recorder instanceof StepRecorder)) {
-    const values = checked(args);
+    const values = pick(args);
+    if (!isInput(values, shape, dtype)) throw badStepInput(values, shape, dtype);
     const { buffer, byteOffset, length } = values;
     return tensor(
       values instanceof Uint32Array ? new Int32Array(buffer, byteOffset, length) : values,
@@ -42,16 +43,23 @@ export function stepInput<A>(
   if (recorder.args !== args)
     throw new NotRecordable('a step input that is not made from the arguments of the step');
   const result = emptyTensor(shape, dtype);
-  recorder.input(result.dataId, checked as (args: unknown) => HostValues);
+  recorder.input(result.dataId, (a) => {
+    const values = pick(a as A);
+    if (isInput(values, shape, dtype)) return values;
+    throw new NotRecordable(
+      `a step input [${shape.join(', ')}] that gets ${values.length} values at this step`,
+    );
+  });
   return result;
 }
 
-function checkValues(values: HostValues, shape: readonly number[], dtype: DType): HostValues {
-  const size = shape.reduce((a, b) => a * b, 1);
-  const isKind = (dtype === 'float32') === values instanceof Float32Array;
-  if (isKind && values.length === size) return values;
-  throw new RunError(
-    `a step input [${shape.join(', ')}] must get ${size} ${dtype} values, but got ${values.constructor.name} of ${values.length}`,
+function isInput(values: HostValues, shape: readonly number[], dtype: DType): boolean {
+  return (dtype === 'float32') === values instanceof Float32Array && values.length === sizeOf(shape);
+}
+
+function badStepInput(values: HostValues, shape: readonly number[], dtype: DType): RunError {
+  return new RunError(
+    `a step input [${shape.join(', ')}] must get ${sizeOf(shape)} ${dtype} values, but got ${values.constructor.name} of ${values.length}`,
     {
       code: 'bad-step-input',
       hint: 'what pick returns must be as long at each step: pad it to the most that can come',

@@ -77,6 +77,31 @@ test('bits are compared in deterministic mode only', async () => {
   bitsOf.mockRestore();
 });
 
+test('in deterministic mode a faster variant is chosen only where it gives the same bits', async () => {
+  const chosen = async (isDeterministic: boolean, areBitsEqual: boolean): Promise<string> => {
+    gpu.setVariantChoices({});
+    // The kernel's own choice comes first.
+    let [asked, own] = [0, ''];
+    const spies = [
+      vi.spyOn(ScratchBench.prototype, 'bitsOf').mockImplementation(() => {
+        asked += 1;
+        return Promise.resolve(areBitsEqual || asked === 1 ? 'own' : 'other');
+      }),
+      vi.spyOn(ScratchBench.prototype, 'time').mockImplementation(({ key }) => {
+        if (own === '') own = key;
+        return Promise.resolve(key === own ? 100 : 1);
+      }),
+    ];
+    const [key] = await tune(isDeterministic);
+    for (const spy of spies) spy.mockRestore();
+    return gpu.variantChoices()[key];
+  };
+  const own = await chosen(true, false);
+  const fast = await chosen(false, false);
+  expect(own).not.toBe(fast);
+  expect(await chosen(true, true)).toBe(fast);
+});
+
 test('without timestamps all candidates are timed by the clock', async () => {
   await limitedAdapter({}, ['timestamp-query']);
   const bench = new ScratchBench();

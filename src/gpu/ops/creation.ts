@@ -3,9 +3,8 @@ import { copyInto } from '../elementwise.ts';
 import { fillTensor } from '../kernels/fill/op.ts';
 import { runMap, type MapSource } from '../kernels/map/op.ts';
 import type { DType, Tensor } from '../tfjs.ts';
+import { TO_FLOAT, typeOf } from './dtype.ts';
 import { clone } from './movement.ts';
-
-const typeOf = (x: Tensor): DType => (x.dtype === 'float32' ? 'float32' : 'int32');
 
 export const scalar = (value: number, dtype: DType = 'float32'): Tensor => fillTensor([], value, dtype);
 export const zeros = (shape: readonly number[], dtype: DType = 'float32'): Tensor =>
@@ -22,7 +21,6 @@ export function cast(x: Tensor, dtype: DType): Tensor {
   return runMap(dtype === 'float32' ? TO_FLOAT : TO_INT, [x], x.shape);
 }
 
-const TO_FLOAT: MapSource = { name: 'toFloat', expression: 'a', isFloat: true };
 const TO_INT: MapSource = { name: 'toInt', expression: 'I(a)', isIntResult: true };
 
 /** Give `target` the values of `value` (same size and dtype), in place; `value` stays the caller's and shares nothing. */

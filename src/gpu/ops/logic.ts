@@ -5,8 +5,11 @@ import { runMap, type MapSource } from '../kernels/map/op.ts';
 import { argMaxOver, reduce } from '../kernels/reduce/op.ts';
 import { runOp } from '../op.ts';
 import { broadcastShape } from '../strides.ts';
-import type { Tensor } from '../tfjs.ts';
+import { tf, type Tensor } from '../tfjs.ts';
+import { cast } from './creation.ts';
+import { asFloat } from './dtype.ts';
 import { compare, type Operand } from './map.ts';
+import { reshape } from './movement.ts';
 import { axesOf, reduceShapes, shapeWithout } from './reductions.ts';
 
 const comparison = (name: string, operator: string): MapSource => ({
@@ -31,22 +34,19 @@ export function argMax(x: Tensor, axis = -1): Tensor {
   return argMaxOver(x, shape ?? { outer: x.size, mid: 1, inner: 1 }, shapeWithout(x.shape, axes));
 }
 
-/** Largest value over `axes` (default all); NaN wins. float32, not differentiable. */
+/** Largest value over `axes` (default all); NaN wins. float32, of integers too; not differentiable. */
 export function max(x: Tensor, axes?: readonly number[], keepDims = false): Tensor {
   const over = axesOf(x, axes);
-  let value = x;
+  const outShape = shapeWithout(x.shape, over, keepDims);
   const shapes = reduceShapes(x.shape, over);
-  for (const [k, shape] of shapes.entries()) {
-    const isLast = k === shapes.length - 1;
-    const out = isLast ? shapeWithout(x.shape, over, keepDims) : [shape.outer * shape.inner];
-    const next = reduce('max', value, shape, out);
-    if (value !== x) value.dispose();
-    value = next;
-  }
-  return shapes.length > 0 ? value : runMap(IDENTITY, [x], shapeWithout(x.shape, over, keepDims));
+  return tf.tidy(() => {
+    if (shapes.length === 0) return cast(reshape(x, outShape), 'float32');
+    return shapes.reduce((value, shape, k) => {
+      const isLast = k === shapes.length - 1;
+      return reduce('max', value, shape, isLast ? outShape : [shape.outer * shape.inner]);
+    }, asFloat(x));
+  });
 }
-
-const IDENTITY: MapSource = { name: 'identity', expression: 'a', isFloat: true };
 
 /** int32 -> float32 one-hot rows. Not differentiable. */
 export const oneHot = (indices: Tensor, depth: number): Tensor => oneHotRows(indices, depth);

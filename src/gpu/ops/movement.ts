@@ -7,14 +7,20 @@ import { gatherGrad, gatherRows } from '../kernels/gather/op.ts';
 import { runOp } from '../op.ts';
 import { emptyTensor } from '../program.ts';
 import { broadcastStrides, sizeOf, stridesOf } from '../strides.ts';
-import { tf, type DType, type Tensor } from '../tfjs.ts';
+import { tf, type Tensor } from '../tfjs.ts';
+import { asFloat, typeOf } from './dtype.ts';
 import { move } from './map.ts';
 
-const typeOf = (x: Tensor): DType => (x.dtype === 'float32' ? 'float32' : 'int32');
 const dot = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, v, i) => sum + v * b[i], 0);
 
-export function concat(xs: readonly Tensor[], axis = 0): Tensor {
+/** Join along an axis. int32 where all are; integers among floats become floats. */
+export function concat(parts: readonly Tensor[], axis = 0): Tensor {
+  if (parts.every((x) => typeOf(x) === 'int32')) return joined(parts, axis);
+  return tf.tidy(() => joined(parts.map(asFloat), axis));
+}
+
+function joined(xs: readonly Tensor[], axis: number): Tensor {
   const [first] = xs;
   invariant(first, 'concatenation of nothing');
   const at = axis < 0 ? axis + first.rank : axis;

@@ -52,6 +52,39 @@ test('integers stay integers, and become floats with a fraction', async () => {
   expect(await list(gpu.ones([2], 'int32'))).toEqual([1, 1]);
 });
 
+test('masks and counts are the numbers they are in sums, means, maxima, joins and losses', async () => {
+  const x = gpu.tensor([1, -2, 3, 0.5], [4]);
+  const mask = gpu.greater(x, 0);
+  expect(mask.dtype).toBe('int32');
+  for (const f of [gpu.sum, gpu.mean, gpu.max]) expect(f(mask).dtype).toBe('float32');
+  expect(await list(gpu.sum(mask))).toEqual([3]);
+  expect(await list(gpu.mean(mask))).toEqual([0.75]);
+  expect(await list(gpu.max(ints([-5, -3])))).toEqual([-3]);
+  expect(await list(gpu.max(ints([7], [1, 1])))).toEqual([7]);
+  expect(await list(gpu.sum(ints([1, 2, 3, 4], [2, 2]), [0]))).toEqual([4, 6]);
+  expect(await list(gpu.concat([x, mask]))).toEqual([1, -2, 3, 0.5, 1, 0, 1, 1]);
+  expect(await list(gpu.concat([mask, x]))).toEqual([1, 0, 1, 1, 1, -2, 3, 0.5]);
+  const pred = gpu.reshape(x, [4, 1]);
+  const target = ints([0, 0, 0, 0], [4, 1]);
+  expect(await list(gpu.l1Loss(pred, target, mask, { divisor: ints([3], []) }))).toEqual([1.5]);
+  const logits = gpu.tensor([0, 0], [1, 2]);
+  const [loss] = await list(gpu.bceWithLogitsLoss(logits, ints([1, 0], [1, 2]), null));
+  expect(loss).toBeCloseTo(2 * Math.log(2), 6);
+});
+
+test('nothing at all: products and picks of no rows, and their gradients', async () => {
+  const [a, b] = [gpu.tensor([], [0, 3]), gpu.tensor([1, 2, 3], [3, 1])];
+  expect(gpu.matMul(a, b).shape).toEqual([0, 1]);
+  expect(await list(gpu.matMul(gpu.tensor([], [2, 0]), gpu.tensor([], [0, 1])))).toEqual([0, 0]);
+  const [w, x] = [gpu.variable(b), gpu.variable(gpu.tensor([1, 2], [2]))];
+  const { grads } = gpu.valueAndGrads(
+    () => ({ loss: gpu.add(gpu.sum(gpu.matMul(a, w)), gpu.sum(gpu.gather(x, ints([])))) }),
+    [w, x],
+  );
+  expect(await list(grads[0] ?? w)).toEqual([0, 0, 0]);
+  expect(await list(grads[1] ?? x)).toEqual([0, 0]);
+});
+
 test('NaN comes out of minimum, maximum, clip, max, sums and activations; argMax finds it', async () => {
   const [x, y] = [gpu.tensor([NaN, 1, 5], [3]), gpu.tensor([2, NaN, 3], [3])];
   expect(await list(gpu.minimum(x, y))).toEqual([NaN, NaN, 3]);

@@ -2,6 +2,7 @@
 import { runMap, type MapSource } from '../kernels/map/op.ts';
 import { reduce, type ReduceShape } from '../kernels/reduce/op.ts';
 import { tf, type Tensor } from '../tfjs.ts';
+import { asFloat } from './dtype.ts';
 import { move } from './map.ts';
 
 /** Axes counted from the front, in order; all of them by default. */
@@ -38,7 +39,7 @@ export function reduceShapes(shape: readonly number[], axes: readonly number[]):
   return shapes;
 }
 
-/** Add up over `axes`, times `scale`. float32 of `outShape`, new. Not differentiable. */
+/** Add up over `axes`, times `scale`. float32 of `outShape`, new. Not differentiable. @param x float32 */
 export function sumOver(
   x: Tensor,
   axes: readonly number[],
@@ -58,11 +59,11 @@ export function sumOver(
   return value;
 }
 
-/** Add up over `axes` (default all). */
+/** Add up over `axes` (default all). float32, of integers too. */
 export const sum = (x: Tensor, axes?: readonly number[], keepDims = false): Tensor =>
   scaledSum(x, axesOf(x, axes), keepDims, 1);
 
-/** Average over `axes` (default all). */
+/** Average over `axes` (default all). float32, of integers too. */
 export function mean(x: Tensor, axes?: readonly number[], keepDims = false): Tensor {
   const over = axesOf(x, axes);
   const count = over.reduce((n, axis) => n * (x.shape[axis] ?? 1), 1);
@@ -74,7 +75,7 @@ function scaledSum(x: Tensor, axes: readonly number[], keepDims: boolean, scale:
   const outShape = keepDims ? kept : shapeWithout(x.shape, axes);
   return move(
     x,
-    () => sumOver(x, axes, outShape, scale),
+    () => tf.tidy(() => sumOver(asFloat(x), axes, outShape, scale)),
     (dy) => runMap(SCALED, [tf.reshape(dy, kept), scale], x.shape),
   );
 }

@@ -155,12 +155,14 @@ export class ResNet extends Module implements Backbone {
 
   forward(x: Tensor): Tensor[] {
     checkInputChannels(this.#conv1.inChannels, x, 'backbone.in_channels');
-    // Nothing below a frozen part needs a gradient, so nothing is recorded there.
-    let y = this.#frozenStages >= 0 ? noGrad(() => this.#forwardStem(x)) : this.#forwardStem(x);
+    // Nothing is recorded below the first part that needs a gradient. A hook may have thawed what was frozen.
+    let isFrozen = !isTrainable(this.#conv1) && !isTrainable(this.#norm1);
+    let y = isFrozen ? noGrad(() => this.#forwardStem(x)) : this.#forwardStem(x);
     const outputs: Tensor[] = [];
     this.#stages.forEach((stage, i) => {
       const input = y;
-      y = i < this.#frozenStages ? noGrad(() => stage.forward(input)) : stage.forward(input);
+      isFrozen &&= !isTrainable(stage);
+      y = isFrozen ? noGrad(() => stage.forward(input)) : stage.forward(input);
       if (this.#outIndices.includes(i)) outputs.push(y);
     });
     return outputs;
@@ -192,6 +194,9 @@ export class ResNet extends Module implements Backbone {
     for (const stage of this.#stages.slice(0, this.#frozenStages)) stage.eval().requiresGrad(false);
   }
 }
+
+const isTrainable = (module: Module): boolean =>
+  module.parameters().some((parameter) => parameter.requiresGrad);
 
 function checkArgs(
   args: ResNetArgs,

@@ -3,7 +3,6 @@
 
 import {
   dispose,
-  keep,
   read,
   reshape,
   sigmoid,
@@ -80,6 +79,9 @@ interface Pyramid {
   readonly all: Boxes;
 }
 
+/** Anchors of so many picture shapes are kept; a large picture's take 3 MB. */
+const MAX_PYRAMIDS = 64;
+
 export abstract class AnchorHead extends Module implements DenseHead {
   readonly numClasses: number;
   readonly #inChannels: number;
@@ -94,7 +96,6 @@ export abstract class AnchorHead extends Module implements DenseHead {
   readonly #rules: TargetRules | null;
   readonly #testCfg: TestCfg | null;
   readonly #pyramids = new Map<string, Pyramid>();
-  readonly #anchorTensors = new Map<string, Tensor>();
 
   protected constructor(args: AnchorHeadArgs, context: BuildContext) {
     super();
@@ -214,12 +215,6 @@ export abstract class AnchorHead extends Module implements DenseHead {
     return this.#pyramid(sizes).levels;
   }
 
-  override disposeOwn(): void {
-    super.disposeOwn();
-    for (const cached of this.#anchorTensors.values()) dispose(cached);
-    this.#anchorTensors.clear();
-  }
-
   /** Scores in [0, 1] of the real classes, [B * N, K]. */
   #activate(level: Tensor): Tensor {
     if (this.#useSigmoid) return sigmoid(level);
@@ -275,22 +270,18 @@ export abstract class AnchorHead extends Module implements DenseHead {
         all.set(level, at);
         at += level.length;
       }
+      if (this.#pyramids.size >= MAX_PYRAMIDS) this.#pyramids.clear();
       this.#pyramids.set(key, (pyramid = { levels, all }));
     }
     return pyramid;
   }
 
-  /** A level's anchors on the GPU, repeated for each picture. Kept until the head is disposed. */
+  /** A level's anchors, repeated for each picture: a constant of the compiled step. */
   #anchorTensor(sizes: readonly Size[], level: number, images: number): Tensor {
-    const key = `${sizes.join(';')}#${level}x${images}`;
-    let cached = this.#anchorTensors.get(key);
-    if (!cached) {
-      const anchors = this.#pyramid(sizes).levels[level];
-      const repeated = new Float32Array(anchors.length * images);
-      for (let b = 0; b < images; b++) repeated.set(anchors, b * anchors.length);
-      this.#anchorTensors.set(key, (cached = keep(tensor(repeated, [repeated.length / 4, 4]))));
-    }
-    return cached;
+    const anchors = this.#pyramid(sizes).levels[level];
+    const repeated = new Float32Array(anchors.length * images);
+    for (let b = 0; b < images; b++) repeated.set(anchors, b * anchors.length);
+    return tensor(repeated, [repeated.length / 4, 4]);
   }
 
   #resolveRules(

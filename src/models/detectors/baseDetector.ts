@@ -70,9 +70,10 @@ export interface StepMode {
 
 export abstract class BaseDetector extends Module implements Detector {
   CLASSES: readonly string[] | null = null;
-  #names: readonly string[] = [];
   /** Public plain fields of all modules when a step ran last. */
   #fields = '';
+  /** Names of the losses, by the step's signature: a head may give others for other shapes. */
+  readonly #names = new Map<string, readonly string[]>();
   /** Which trainable parameters the loss depends on, by the step's signature. */
   readonly #reached = new Map<string, readonly boolean[]>();
   #steps = this.#makeSteps({});
@@ -105,15 +106,18 @@ export abstract class BaseDetector extends Module implements Detector {
     const [values, ...grads] = this.#run('train', batch);
     const byParameter = new Map<Parameter, Tensor>();
     let next = 0;
-    const reached = this.#reached.get(this.#signature(batch));
+    const signature = this.#signature(batch);
+    const reached = this.#reached.get(signature);
     for (const [i, parameter] of parameters.entries())
       if (reached?.[i]) byParameter.set(parameter, grads[next++]);
-    return { logVars: { names: this.#names, values }, numSamples: batch.imgMetas.length, grads: byParameter };
+    const logVars = { names: this.#namesOf(signature), values };
+    return { logVars, numSamples: batch.imgMetas.length, grads: byParameter };
   }
 
   valStep(batch: TrainBatch): StepOutputs {
     const [values] = this.#run('val', batch);
-    return { logVars: { names: this.#names, values }, numSamples: batch.imgMetas.length };
+    const names = this.#namesOf(this.#signature(batch));
+    return { logVars: { names, values }, numSamples: batch.imgMetas.length };
   }
 
   /** Run the forward pass that a test needs. @returns its tensors, the caller's @throws DeviceError `out-of-memory` */
@@ -208,8 +212,12 @@ export abstract class BaseDetector extends Module implements Detector {
 
   #losses(batch: TrainBatch): { values: Tensor; loss: Tensor } {
     const { names, values, loss } = parseLosses(this.forwardTrain(uploadImages(batch), batch));
-    this.#names = names;
+    this.#names.set(this.#signature(batch), names);
     return { values, loss };
+  }
+
+  #namesOf(signature: string): readonly string[] {
+    return this.#names.get(signature) ?? [];
   }
 
   #trainable(): Parameter[] {

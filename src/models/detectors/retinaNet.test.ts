@@ -219,6 +219,30 @@ describe('RetinaNet', () => {
 });
 
 describe('ResNet', () => {
+  test('what a hook thaws has gradients from then on', async () => {
+    await testAdapter();
+    const model = build(tinyCfg({}, { frozen_stages: 2, norm_eval: true })).train();
+    await model.initWeights(new Rng(1));
+    const trained = (): string[] => {
+      const { logVars, grads } = model.trainStep(batch([[[8, 8, 40, 40]], []]));
+      const names = model.namedParameters().flatMap(([name, p]) => (grads?.has(p) ? [name] : []));
+      dispose([logVars.values, ...(grads?.values() ?? [])]);
+      return names.filter((name) => /^backbone\.(layer[12]\.\d\.)?conv1\.weight$/.test(name));
+    };
+    expect(trained()).toEqual([]);
+    const modules = new Map(model.namedModules());
+    modules.get('backbone.layer1')?.requiresGrad(true);
+    expect(trained()).toEqual(['backbone.layer1.0.conv1.weight', 'backbone.layer1.1.conv1.weight']);
+    modules.get('backbone.conv1')?.requiresGrad(true);
+    expect(trained()).toEqual([
+      'backbone.conv1.weight',
+      'backbone.layer1.0.conv1.weight',
+      'backbone.layer1.1.conv1.weight',
+    ]);
+    model.dispose();
+    disposeEngine();
+  });
+
   test('frozen_stages and norm_eval hold through train()', () => {
     const model = build(tinyCfg({}, { frozen_stages: 1, norm_eval: true })).train();
     const frozen = model

@@ -163,6 +163,44 @@ test('a step input of another number of values is told', async () => {
   });
 });
 
+test('a step input as long as the batch has boxes: op by op from the first that differs', async () => {
+  const all = (b: TrainBatch): Tensor => {
+    const [count] = firstBox(b);
+    return mean(stepInput(b, (given) => new Float32Array(firstBox(given)[0]).fill(2), [count]));
+  };
+  const { grads, reasons } = await boxGrads(all, [3, 3, 3, 4, 3]);
+  expect(grads).toEqual([2, 2, 2, 2, 2]);
+  expect(reasons).toEqual(['a step input [3] that gets 4 values at this step']);
+});
+
+/** Pictures of 2 rows have one loss, larger ones two. */
+class ByShape extends Scale {
+  protected override forwardTrain(img: Tensor): Map<string, Tensor> {
+    const losses = new Map([['loss_a', mul(mean(img), this.head.weight.variable)]]);
+    if ((img.shape[1] ?? 0) > 2) losses.set('loss_b', mean(img));
+    return losses;
+  }
+}
+
+test('losses that only some shapes have keep their names when steps are replayed', async () => {
+  const model = new ByShape();
+  const large: TrainBatch = { ...batch(1), img: new Float32Array(24).fill(1), shape: [1, 4, 2, 3] };
+  for (let i = 0; i < 3; i++)
+    for (const [given, names] of [
+      [batch(1), ['loss_a', 'loss']],
+      [large, ['loss_a', 'loss_b', 'loss']],
+    ] as const) {
+      const { logVars, grads } = model.trainStep(given);
+      expect(logVars.names).toEqual(names);
+      expect(logVars.values.size).toBe(names.length);
+      dispose([logVars.values, ...(grads?.values() ?? [])]);
+      const val = model.valStep(given);
+      expect(val.logVars.names).toEqual(names);
+      dispose(val.logVars.values);
+    }
+  model.dispose();
+});
+
 test('a gradient that stays in parameter.grad survives the next step', async () => {
   const model = new Scale();
   const { weight } = model.head;

@@ -1,6 +1,7 @@
 // Picking entries by index, the gradient of it without atomics, and one-hot rows.
 import { invariant } from '../../../errors/index.ts';
 import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
+import { fillTensor } from '../fill/op.ts';
 import type { DType, Tensor } from '../../tfjs.ts';
 
 /**
@@ -26,6 +27,7 @@ export function gatherRows(x: Tensor, indices: Tensor, axis: number): Tensor {
  */
 export function gatherGrad(dy: Tensor, indices: Tensor, shape: readonly number[], axis: number): Tensor {
   const { at, inner } = axisOf(shape, axis);
+  if (dy.size === 0) return fillTensor(shape, 0);
   const dx = emptyTensor(shape);
   dispatch(GATHER_GRAD, [dy, indices], dx, inner, shape[at], indices.size);
   return dx;

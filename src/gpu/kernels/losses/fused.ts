@@ -1,5 +1,6 @@
 // Runs a loss and its gradient: two dispatches forward (chunk sums, join) and one backward, in a fixed order.
 import { runOp } from '../../op.ts';
+import { asFloat } from '../../ops/dtype.ts';
 import { emptyTensor, runProgram, spread, type Program } from '../../program.ts';
 import { tf, type Tensor } from '../../tfjs.ts';
 import { fillTensor } from '../fill/op.ts';
@@ -12,7 +13,7 @@ export interface LossReduction {
   /** Multiplies the result. Default 1. */
   readonly factor?: number;
   /**
-   * The sum is divided by this: factor * (sum / (divisor + epsilon)), in float32. A tensor (float32 scalar, a constant to
+   * The sum is divided by this: factor * (sum / (divisor + epsilon)), in float32. A tensor (a scalar, a constant to
    * the tape) is read on the GPU. Default 1.
    */
   readonly divisor?: number | Tensor;
@@ -42,7 +43,7 @@ export function fusedLoss(loss: FusedLoss, reduction: LossReduction = {}): Tenso
   const { source, pred, constants, shape } = loss;
   const { isElementwise = false, factor = 1, divisor = 1, epsilon = 0 } = reduction;
   const count = shape.reduce((a, b) => a * b, 1);
-  const divisors = typeof divisor === 'number' ? [] : [divisor];
+  const divisors = typeof divisor === 'number' ? [] : [asFloat(divisor)];
   const scale = [factor, typeof divisor === 'number' ? Math.fround(divisor + epsilon) : 0, epsilon];
   const uniforms = words([count, ...loss.integers], [...loss.floats, ...scale]);
   const run = (program: Program, reads: readonly Tensor[], target: Tensor, threads: number): Tensor => {

@@ -57,7 +57,7 @@ async function check(c: Case): Promise<void> {
   expectClose(await gpu.read(apart.grads[0]!), weighted, 2e-5);
   gpu.dispose([divisor, summed, apart].map((t) => ('loss' in t ? [t.loss, t.grads[0]!] : t)));
   gpu.dispose(apart.aux);
-  expect(gpu.memory().numTensors).toBeLessThanOrEqual(before + 4);
+  expect(gpu.memory().numTensors).toBe(before);
 }
 
 test.each([

@@ -1,6 +1,7 @@
 // Losses fused with their gradients. Without a reduction each gives the sum of its values, a float32 scalar.
 import { invariant } from '../../../errors/index.ts';
 import type { Tensor } from '../../tfjs.ts';
+import { asFloat } from '../../ops/dtype.ts';
 import { giouSource, iouSource, type BoxWeightLayout, type IouMode } from './boxSources.wgsl.ts';
 import { fusedLoss, type FusedLoss, type LossReduction } from './fused.ts';
 import {
@@ -39,8 +40,15 @@ export function sigmoidFocalLoss(
 ): Tensor {
   invariant(labels.dtype === 'int32', `focal loss labels are ${labels.dtype}, not int32`);
   const layout = layoutOf(logits, weights, labels.size);
-  const [constants, floats] = [weights ? [labels, weights] : [labels], [options.gamma, options.alpha]];
-  return elementwise(focalSource(layout), logits, constants, labels.size, floats, reduction);
+  const numbers = [options.gamma, options.alpha];
+  return elementwise(
+    focalSource(layout),
+    logits,
+    [labels, ...floats([weights])],
+    labels.size,
+    numbers,
+    reduction,
+  );
 }
 
 /**
@@ -95,7 +103,7 @@ export function bceWithLogitsLoss(
 ): Tensor {
   const rows = logits.shape[0];
   const layout = layoutOf(logits, weights, rows);
-  const constants = [...paired(logits, targets, weights), ...(posWeight ? [posWeight] : [])];
+  const constants = [...paired(logits, targets, weights), ...floats([posWeight])];
   invariant(
     !posWeight || posWeight.size * rows === logits.size,
     `BCE of [${logits.shape.join()}] with ${posWeight?.size} positive weights`,
@@ -132,7 +140,7 @@ export function softmaxCrossEntropyLoss(
     !classWeight || classWeight.size === classes,
     `cross entropy of ${classes} classes and ${classWeight?.size} weights`,
   );
-  const constants = [labels, ...(weights ? [weights] : []), ...(classWeight ? [classWeight] : [])];
+  const constants = [labels, ...floats([weights, classWeight])];
   const source = crossEntropySource(weights !== null, classWeight !== null);
   const integers = [classes, ignoreIndex];
   return fusedLoss({ source, pred: logits, constants, shape: [rows], integers, floats: [] }, reduction);
@@ -177,9 +185,13 @@ function layoutOf(pred: Tensor, weights: Tensor | null, rows: number): WeightLay
   return 'row';
 }
 
+// Masks and counts are integers: taken as the numbers they are.
+const floats = (tensors: readonly (Tensor | null)[]): Tensor[] =>
+  tensors.flatMap((x) => (x ? [asFloat(x)] : []));
+
 function paired(pred: Tensor, target: Tensor, weights: Tensor | null): Tensor[] {
   invariant(pred.size === target.size, `loss of ${pred.size} predictions and ${target.size} targets`);
-  return weights ? [target, weights] : [target];
+  return floats([target, weights]);
 }
 
 function elementwise(
@@ -187,12 +199,15 @@ function elementwise(
   pred: Tensor,
   constants: readonly Tensor[],
   rows: number,
-  floats: readonly number[],
+  numbers: readonly number[],
   reduction: LossReduction | undefined,
 ): Tensor {
   const classes = pred.size === 0 ? 1 : pred.size / rows;
   invariant(Number.isInteger(classes), `${source.name} of ${pred.size} values in ${rows} rows`);
-  return fusedLoss({ source, pred, constants, shape: pred.shape, integers: [classes], floats }, reduction);
+  return fusedLoss(
+    { source, pred, constants, shape: pred.shape, integers: [classes], floats: numbers },
+    reduction,
+  );
 }
 
 function boxLayout(pred: Tensor, weights: Tensor | null): BoxWeightLayout {
@@ -207,8 +222,8 @@ function boxes(
   pred: Tensor,
   target: Tensor,
   weights: Tensor | null,
-  floats: readonly number[],
+  numbers: readonly number[],
 ): FusedLoss {
   const constants = paired(pred, target, weights);
-  return { source, pred, constants, shape: [pred.size / 4], integers: [], floats };
+  return { source, pred, constants, shape: [pred.size / 4], integers: [], floats: numbers };
 }

@@ -4,6 +4,7 @@ import { invariant } from '../../../errors/index.ts';
 import { runOp } from '../../op.ts';
 import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
 import { tf, type Tensor } from '../../tfjs.ts';
+import { fillTensor } from '../fill/op.ts';
 import { convFilterGrad, convForward, convInputGrad } from '../conv2d/op.ts';
 import type { ConvShape } from '../conv2d/shape.ts';
 
@@ -34,6 +35,8 @@ export function matMulForward(a: Tensor, b: Tensor, transposeA: boolean, transpo
   const [m, k] = sizes(a, transposeA);
   const [inner, n] = sizes(b, transposeB);
   invariant(k === inner, `matMul of [${m}, ${k}] and [${inner}, ${n}]`);
+  // WebGPU binds no empty buffers; a sum of nothing is 0.
+  if (m * n * k === 0) return fillTensor([m, n], 0);
   // a^T b^T = (b a)^T
   if (transposeA && transposeB) return tf.tidy(() => transposed(matMulForward(b, a, false, false)));
   // Pixels: what is neither the channels in nor the channels out of the convolution.
