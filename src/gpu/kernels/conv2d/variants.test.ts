@@ -102,7 +102,21 @@ test('conv2d variants: splits of the filter gradient cover all rows', () => {
 
 test('conv2d variants: few splits on software adapters, none where there are workgroups enough', () => {
   expect(filterGradSplits(wide, true).splits).toBe(1);
-  expect(filterGradSplits(wide, false).splits).toBe(8);
   const long = shapeOf([8, 64, 64, 32], [3, 3, 32, 32], { padding: [1, 1] });
   expect(filterGradSplits(long, true).splits).toBe(8);
+});
+
+test('conv2d variants: splits enough for a GPU, no sum too long, and partials that fit', () => {
+  const narrow = shapeOf([2, 200, 336, 64], [1, 1, 64, 64]);
+  // One tile of 64 x 64; 256 splits are 2 rows each, so 200 of them.
+  expect(filterGradSplits(narrow, false).splits).toBe(200);
+  const large = shapeOf([8, 100, 136, 256], [3, 3, 256, 256], { padding: [1, 1] });
+  for (const isSoftware of [false, true]) {
+    const { rowsPerSplit, splits } = filterGradSplits(large, isSoftware);
+    expect(rowsPerSplit * 136).toBeLessThanOrEqual(4096);
+    expect(splits * 4 * 9 * 256 * 256).toBeLessThanOrEqual(2 ** 26);
+  }
+  // 9.4 MB a partial: seven of them, however long the sums.
+  const huge = shapeOf([8, 200, 200, 512], [3, 3, 512, 512], { padding: [1, 1] });
+  expect(filterGradSplits(huge, false).splits).toBe(7);
 });

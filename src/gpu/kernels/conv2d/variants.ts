@@ -56,12 +56,15 @@ export interface ConvTraits {
   readonly isSoftware: boolean;
 }
 
-// Threads that keep a GPU busy; more splits of the filter gradient only add partials to join.
-const FILTER_GRAD_THREADS = 4096;
+// What keeps a GPU of some hundred cores busy: threads of a program without workgroup memory, workgroups of `tiled`.
+const GPU_THREADS = 16_384;
+const GPU_GROUPS = 256;
 // A software adapter has a handful of cores: this many workgroups do, and most filter gradients have them without a split.
 const SOFTWARE_GROUPS = 8;
 // Float32 sums of more values one after the other lose a digit that other frameworks keep.
 const MAX_PIXELS_PER_SPLIT = 4096;
+// All partials together: half of what every device binds at once.
+const MAX_PARTIAL_BYTES = 2 ** 26;
 
 /** How the filter gradient is split over output rows. The same for all variants, so that all give the same bits. */
 export function filterGradSplits(
@@ -69,7 +72,15 @@ export function filterGradSplits(
   isSoftware: boolean,
 ): { splits: number; rowsPerSplit: number } {
   const rows = shape.batch * shape.outH;
-  const wanted = isSoftware ? softwareSplits(shape) : Math.ceil(FILTER_GRAD_THREADS / threadsOf(shape));
+  const pixels = rows * shape.outW;
+  const filterBytes = (4 * shape.kernelH * shape.kernelW * shape.inC * shape.outC) / shape.groups;
+  const wanted = Math.min(
+    Math.max(
+      isSoftware ? softwareSplits(shape) : gpuSplits(shape),
+      Math.ceil(pixels / MAX_PIXELS_PER_SPLIT),
+    ),
+    Math.max(1, Math.floor(MAX_PARTIAL_BYTES / filterBytes)),
+  );
   const rowsPerSplit = Math.ceil(rows / Math.min(rows, wanted));
   return { splits: Math.ceil(rows / rowsPerSplit), rowsPerSplit };
 }
@@ -81,8 +92,14 @@ function softwareSplits(shape: ConvShape): number {
   // Workgroups are 64 threads of the depthwise program, or a tile of 8 lanes x 16 channels.
   const tile = lanesFilterGradTiles(shape, { lanes: 8, width: 16 });
   const groups = isDepthwise(shape) ? threadsOf(shape) / 64 : tile.channels * tile.others;
-  const pixels = shape.batch * shape.outH * shape.outW;
-  return Math.max(1, Math.round(SOFTWARE_GROUPS / groups), Math.ceil(pixels / MAX_PIXELS_PER_SPLIT));
+  return Math.max(1, Math.round(SOFTWARE_GROUPS / groups));
+}
+
+function gpuSplits(shape: ConvShape): number {
+  const byThreads = Math.ceil(GPU_THREADS / threadsOf(shape));
+  if (isDepthwise(shape)) return byThreads;
+  const { channels, others } = tiledFilterGradGrid(shape);
+  return Math.max(byThreads, Math.ceil(GPU_GROUPS / (channels * others)));
 }
 
 /** All variants that can compute `kind` on an adapter of `traits`; the plain one is always there. */
