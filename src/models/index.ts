@@ -15,6 +15,7 @@ export * from './detectors/baseDetector.ts';
 export * from './detectors/batch.ts';
 export * from './detectors/retinaNet.ts';
 export * from './detectors/singleStageDetector.ts';
+export * from './losses/crossEntropyLoss.ts';
 export * from './losses/focalLoss.ts';
 export * from './losses/iouLosses.ts';
 export * from './losses/reduction.ts';

@@ -108,6 +108,21 @@ describe('RetinaNet', () => {
     model.dispose();
   });
 
+  test.each([true, false])('scores by cross entropy train, use_sigmoid=%s', async (useSigmoid) => {
+    const model = build(tinyCfg({ loss_cls: { type: 'CrossEntropyLoss', use_sigmoid: useSigmoid } }));
+    await model.initWeights(new Rng(1));
+    const { logVars, grads } = model.train().trainStep(batch([[[8, 8, 40, 40]], []]));
+    const [cls] = await read(logVars.values);
+    // A head that says no class of all anchors but for a few, or all of its scores alike.
+    expect(cls).toBeGreaterThan(0);
+    expect(cls).toBeLessThan(1e3);
+    expect(grads?.size).toBe(model.parameters().length);
+    dispose([logVars.values, ...(grads?.values() ?? [])]);
+    const [result] = await model.eval().simpleTest(batch([[]]), { rescale: false });
+    expect(result.length).toBe(2);
+    model.dispose();
+  });
+
   test('compiled and eager steps give the same bits: losses, gradients, running statistics', async () => {
     const rows: number[][][] = [];
     const reasons: string[] = [];
