@@ -1,6 +1,6 @@
 // What the contenders of this thread share: WebGPU on the globals, counted buffers and dispatches, waiting.
 import { availableParallelism } from 'node:os';
-import { adapterName, isSoftwareAdapter, type AdapterFacts } from '../../src/gpu/adapterName.ts';
+import { adapterName, isSoftwareAdapter, type AdapterFacts } from '../../src/util/adapterName.ts';
 import type { Report } from './contender.ts';
 
 let facts: AdapterFacts | null = null;

@@ -1,7 +1,7 @@
 // The GPU device and its life: asked for with the limits training needs, handed to tfjs as its 'webgpu' backend, and
 // watched for loss, out-of-memory and validation errors.
 import { DeviceError } from '../errors/index.ts';
-import { adapterKey, adapterName, isSoftwareAdapter } from './adapterName.ts';
+import { adapterKey, adapterName, isSoftwareAdapter } from '../util/adapterName.ts';
 import { deviceLost, noAdapter, outOfMemory, webgpuMissing } from './deviceErrors.ts';
 import { EngineBackend } from './backend.ts';
 import { registerTapeKernels } from './ops/tapeKernels.ts';

@@ -1,9 +1,5 @@
 // What an adapter is called in the chip.
-
-export type AdapterFacts = Pick<
-  GPUAdapterInfo,
-  'vendor' | 'architecture' | 'device' | 'description' | 'isFallbackAdapter'
->;
+import { adapterName, isSoftwareAdapter, type AdapterFacts } from '../util/adapterName.ts';
 
 /** Adapters that are programs: how they name themselves, and the name that people know. */
 const SOFTWARE: readonly (readonly [RegExp, string])[] = [
@@ -12,30 +8,18 @@ const SOFTWARE: readonly (readonly [RegExp, string])[] = [
   [/basic render|\bwarp\b/i, 'Microsoft WARP'],
 ];
 
-/** Browsers give vendors in lower case. */
-const VENDORS: Readonly<Record<string, string>> = {
-  amd: 'AMD',
-  apple: 'Apple',
-  arm: 'Arm',
-  intel: 'Intel',
-  nvidia: 'NVIDIA',
-  qualcomm: 'Qualcomm',
-};
-
 /**
- * @example describeAdapter({ vendor: 'nvidia', architecture: 'ampere', ... }) // { name: 'NVIDIA ampere', isSoftware: false }
+ * The name that the log has too, or a software adapter's own, without its version.
+ *
+ * @example describeAdapter({ vendor: 'nvidia', architecture: 'ampere', ... }) // { name: 'NVIDIA Ampere', isSoftware: false }
  */
-export function describeAdapter({
-  vendor,
-  architecture,
-  device,
-  description,
-  isFallbackAdapter,
-}: AdapterFacts): { name: string; isSoftware: boolean } {
+export function describeAdapter(facts: AdapterFacts & { readonly isFallbackAdapter: boolean }): {
+  name: string;
+  isSoftware: boolean;
+} {
+  const { vendor, architecture, device, description, isFallbackAdapter } = facts;
   const all = [vendor, architecture, device, description].join(' ');
   const software = SOFTWARE.find(([pattern]) => pattern.test(all));
   if (software) return { name: software[1], isSoftware: true };
-  const parts = [VENDORS[vendor] ?? vendor, architecture].filter((part) => part !== '').join(' ');
-  const name = description || device || parts || 'unnamed GPU';
-  return { name, isSoftware: isFallbackAdapter || /software/i.test(all) };
+  return { name: adapterName(facts), isSoftware: isFallbackAdapter || isSoftwareAdapter(facts) };
 }

@@ -17,14 +17,14 @@ test('an adapter is called by the name that a person knows', () => {
     describeAdapter({ ...info, vendor: 'mesa', description: 'llvmpipe (LLVM 19.1.7, 256 bits)' }),
   ).toEqual({ name: 'Mesa llvmpipe', isSoftware: true });
   expect(describeAdapter({ ...info, vendor: 'nvidia', architecture: 'ada-lovelace' })).toEqual({
-    name: 'NVIDIA ada-lovelace',
+    name: 'NVIDIA Ada Lovelace',
     isSoftware: false,
   });
   expect(describeAdapter({ ...info, description: 'NVIDIA GeForce RTX 4070' }).name).toBe(
     'NVIDIA GeForce RTX 4070',
   );
   expect(describeAdapter({ ...info, isFallbackAdapter: true })).toEqual({
-    name: 'unnamed GPU',
+    name: 'unknown adapter',
     isSoftware: true,
   });
 });
