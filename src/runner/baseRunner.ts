@@ -42,6 +42,8 @@ export interface RunnableModel {
 export interface BatchLoader {
   /** Batches per epoch. */
   readonly length: number;
+  /** What the batches are of. */
+  readonly dataset?: { readonly CLASSES?: readonly string[] | null };
   epoch(epoch: number, startBatch?: number): AsyncGenerator<unknown>;
   /** Change the dataset for the epochs that begin from now on. @throws ConfigError when it can't be */
   changeDataset?(change: DatasetChange): void;
