@@ -191,6 +191,15 @@ export abstract class BaseRunner {
   /** The same inside `afterTrainIter`, before the counters move. */
   abstract positionAfterIter(): RunPosition;
 
+  /**
+   * Take over what a checkpoint's meta tells, behind {@link restorePosition}.
+   * @param meta plain; its `tabtrain` is not for the runner
+   */
+  abstract restoreMeta(meta: RunnerMeta): void;
+
+  /** Say where a resumed run goes on. */
+  abstract logResumed(): void;
+
   get hooks(): readonly Hook[] {
     return this.#hooks.map((h) => h.hook);
   }
