@@ -57,6 +57,8 @@ export class CheckpointHook extends Hook {
       meta: 'dict?',
       filename_tmpl: 'str',
       create_symlink: 'bool',
+      sync_buffer: 'flag',
+      file_client_args: 'dict?',
     },
   } as const satisfies ArgSpec;
   readonly interval: number;

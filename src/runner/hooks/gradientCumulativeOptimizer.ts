@@ -1,6 +1,7 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { accumulateGrads, gradSums, takeGradSums } from '../../optim/gradSums.ts';
 import type { Parameter } from '../../nn/index.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import type { HookState } from './hook.ts';
@@ -18,7 +19,10 @@ export interface CumulativeArgs extends OptimizerHookArgs {
  * Source: mmcv 1.7.2 `hooks/optimizer.py`.
  */
 export class GradientCumulativeOptimizerHook extends OptimizerHook {
-  static override readonly args = { optional: [...OptimizerHook.args.optional, 'cumulative_iters'] };
+  static override readonly args: ArgSpec & { readonly optional: readonly string[] } = {
+    optional: [...OptimizerHook.args.optional, 'cumulative_iters'],
+    kinds: { ...OptimizerHook.args.kinds, cumulative_iters: 'positive int' },
+  };
   readonly cumulativeIters: number;
   /** What is worth a warning in the first iteration is told, in this run or in the one that it goes on from. */
   #hasBegun = false;
