@@ -20,7 +20,7 @@ test('a run whose tab is closed goes on in a new one and ends with the same bits
   await page.close();
   // In the middle of the second epoch: what lies behind the last checkpoint is done again.
   const got = await runCutOff(context, one, 5);
-  expect(got.from).toBe('resumed epoch: 1, iter: 3');
+  expect(got.from).toBe('resumed epoch 1, iter 3');
   expect(differences(wanted, got)).toEqual([]);
 });
 

@@ -114,7 +114,8 @@ export async function runCutOff(
   await expect(app.status).toContainText(/Preparing|Training/);
   await expect(app.status).toContainText(/Finished|Failed/, { timeout: RUN_TIMEOUT_MS });
   await expect(app.status).toContainText('Finished');
-  const from = /resumed epoch: \d+, iter: \d+/.exec(await app.log.innerText())?.[0] ?? 'began anew';
+  const from =
+    /resumed (epoch|from epoch:) \d+, iter \d+/.exec(await app.log.innerText())?.[0] ?? 'began anew';
   const trace = { ...(await traceOf(page, one)), from };
   await page.close();
   return trace;

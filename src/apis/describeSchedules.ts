@@ -94,10 +94,18 @@ function makeRunner(
 /** One list per group, beside `iters`. */
 function sample(hook: Hook, runner: BaseRunner, iters: readonly number[], read: () => number[]): number[][] {
   void hook.beforeRun(runner);
-  const rows = iters.map((iter) => {
+  const goTo = (iter: number): void => {
     runner.iter = iter;
     runner.epoch = Math.floor(iter / runner.itersPerEpoch);
     runner.innerIter = runner.doneInEpoch = iter % runner.itersPerEpoch;
+  };
+  const rows = iters.map((iter) => {
+    if (!(runner instanceof IterBasedRunner)) {
+      // What an epoch begins with holds where nothing is set by iteration.
+      goTo(iter - (iter % runner.itersPerEpoch));
+      void hook.beforeTrainEpoch(runner);
+    }
+    goTo(iter);
     void hook.beforeTrainIter(runner);
     return read();
   });

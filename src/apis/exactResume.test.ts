@@ -187,6 +187,37 @@ const halfAdamw = {
   optimizer_config: { type: 'GradientCumulativeFp16OptimizerHook', cumulative_iters: 4, ...fp16 },
 };
 
+// Where an epoch begins, and inside it: neither is undone, nor done twice.
+const scaleLr = (runner: BaseRunner, factor: number): void => {
+  for (const group of runner.optimizer?.paramGroups ?? []) {
+    group.lr *= factor;
+    group.momentum = Number(group.momentum) * factor;
+  }
+};
+const changed = {
+  optimizer: sgd.optimizer,
+  optimizer_config: {},
+  lr_config: { policy: 'step', step: [1, 2], gamma: 0.5, warmup: 'linear', warmup_iters: 2 },
+  momentum_config: { policy: 'step', step: [1], gamma: 0.9 },
+  custom_hooks: [
+    {
+      type: 'ClosureHook',
+      fn_name: 'before_train_epoch',
+      fn: (r: BaseRunner) => {
+        scaleLr(r, 0.9);
+      },
+    },
+    {
+      type: 'ClosureHook',
+      fn_name: 'after_train_iter',
+      fn: (r: BaseRunner) => {
+        if (r.innerIter === 2) scaleLr(r, 0.7);
+      },
+    },
+  ],
+  log_config,
+};
+
 const flow: Workflow = [
   ['train', 2],
   ['val', 1],
@@ -243,6 +274,7 @@ const cases: [string, Record<string, unknown>][] = [
   ['AdamW + cosine + GradientCumulative, checkpoints by iteration', { ...byIter, ...adamw, ...everyIter }],
   ['AdamW + cosine + GradientCumulative, checkpoints inside epochs', { ...byEpoch, ...adamw, ...everyThird }],
   ['AdamW + cosine + GradientCumulative, checkpoints by epoch', { ...byEpoch, ...adamw, ...everyEpoch }],
+  ['lr and momentum by epoch, which other hooks change too', { ...byEpoch, ...changed, ...everyThird }],
   ['SGD + EMA + cyclic, a loss scale that overflows and grows', { ...byIter, ...halfSgd, ...everyIter }],
   ['AdamW + GradientCumulative with a loss scale', { ...byIter, ...halfAdamw, ...everyIter }],
 ];

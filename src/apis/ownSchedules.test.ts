@@ -135,6 +135,22 @@ custom_hooks = [dict(type='Probe'), dict(type='CyclicLrUpdaterHook', target_rati
   RUN_TIMEOUT_MS,
 );
 
+test('what Python asserts of ours is told at its place, before anything is trained', async () => {
+  const lr = (args: string): Promise<string> => failure(`lr_config = dict(_delete_=True, ${args})`);
+  expect(await lr("policy='step', step=[1, 2.]")).toMatchInlineSnapshot(`
+    "StepLrUpdaterHook: step must hold positive ints only, but got [1, 2.0]
+      at lr_config.step (workspace/configs/learn/own.py:5:53)"
+  `);
+  expect(await lr("policy='fixed', warmup_iters=2.")).toMatchInlineSnapshot(`
+    "FixedLrUpdaterHook: warmup_iters must be a positive integer, but got 2.0
+      at lr_config.warmup_iters (workspace/configs/learn/own.py:5:62)"
+  `);
+  expect(await lr("policy='OneCycle', max_lr=1, final_div_factor=0")).toMatchInlineSnapshot(`
+    "OneCycleLrUpdaterHook: final_div_factor must not be 0, but got 0
+      at lr_config.final_div_factor (workspace/configs/learn/own.py:5:79)"
+  `);
+});
+
 describe('before a run', () => {
   const describeConfig = (lines: string, modules: Record<string, string> = {}) =>
     describeParameters({
@@ -174,7 +190,9 @@ optimizer = dict(paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.5)})
     const { ownLr: nan } = await describeConfig("lr_config = dict(_delete_=True, policy='Halving')", {
       'halving.ts': lost,
     });
-    expect(nan?.problem).toBe('HalvingLrUpdaterHook gives no number without a run');
+    expect(nan?.problem).toBe(
+      "HalvingLrUpdaterHook can't be drawn before a run: HalvingLrUpdaterHook: the learning rate must be a finite number, but is NaN at iteration 0",
+    );
     expect((await describeConfig('')).ownLr).toBeNull();
   });
 });

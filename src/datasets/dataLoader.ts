@@ -14,7 +14,8 @@ const MANY_SAMPLES = 16;
 
 export interface DataLoaderOptions {
   readonly source: SampleSource;
-  readonly dataset: Pick<Dataset, 'length' | 'flag' | 'updateSkipTypeKeys' | 'updateDynamicScale'>;
+  readonly dataset: Pick<Dataset, 'length' | 'flag' | 'updateSkipTypeKeys' | 'updateDynamicScale'> &
+    Partial<Pick<Dataset, 'CLASSES'>>;
   /** Config `samples_per_gpu`; at least 1. */
   readonly batchSize: number;
   /** True for training: GroupSampler; false keeps the dataset's order. */
@@ -33,8 +34,8 @@ export class DataLoader {
   /** Batches per epoch. */
   readonly length: number;
   readonly batchSize: number;
+  readonly dataset: DataLoaderOptions['dataset'];
   readonly #source: SampleSource;
-  readonly #dataset: DataLoaderOptions['dataset'];
   readonly #sampler: Sampler;
   readonly #prefetch: number;
   /** Shuffled batches are trained on. */
@@ -56,7 +57,7 @@ export class DataLoader {
       });
     }
     this.#source = source;
-    this.#dataset = dataset;
+    this.dataset = dataset;
     this.batchSize = batchSize;
     this.#needsTruth = shuffle;
     this.#prefetch = Math.max(0, prefetch);
@@ -105,7 +106,7 @@ export class DataLoader {
    */
   changeDataset(change: DatasetChange): void {
     // The samples may be made by a copy in another worker; what it can do, the one here can too.
-    changeDataset(this.#dataset, change);
+    changeDataset(this.dataset, change);
     this.#source.changeDataset?.(change);
   }
 

@@ -86,3 +86,14 @@ test('scaleGrads and largestGrad: packed parameters and others, NaN and infinity
   expect(memory().numTensors).toBeLessThanOrEqual(before + 8);
   optimizer.dispose();
 });
+
+test('a static scale that is resumed with another one: one step with the old, then its own', () => {
+  const scaler = new GradScaler(512);
+  scaler.loadStateDict(new GradScaler(128).stateDict());
+  expect(scaler.scale).toBe(128);
+  // As PyTorch's update(new_scale), which MMCV calls with the config's; also when the step was left out.
+  scaler.update(true);
+  expect(scaler.scale).toBe(512);
+  scaler.update(false);
+  expect(scaler.stateDict()).toMatchObject({ scale: 512, _growth_tracker: 0 });
+});

@@ -24,6 +24,7 @@ const KEYS = ['init_scale', 'growth_factor', 'backoff_factor', 'growth_interval'
  *
  *     scaled = gradient * scale; a step with an infinite or NaN one is left out
  *     dynamic: after such a step scale *= backoff_factor; after growth_interval steps without, scale *= growth_factor
+ *     static:  after each step scale = the config's, so that a resumed run keeps the checkpoint's for one step
  *
  * Source: torch 1.13 `cuda/amp/grad_scaler.py`; what `loss_scale` may be: mmcv 1.7.2 `hooks/optimizer.py`.
  */
@@ -33,6 +34,7 @@ export class GradScaler {
   readonly enabled: boolean;
   /** float32. */
   #scale: number;
+  readonly #initScale: number;
   readonly #growthFactor: number;
   readonly #backoffFactor: number;
   readonly #growthInterval: number;
@@ -47,7 +49,8 @@ export class GradScaler {
     const cfg = readLossScale(lossScale);
     this.isDynamic = cfg.mode !== 'static';
     this.enabled = cfg.enabled !== false;
-    this.#scale = Math.fround(readNumber(cfg, 'init_scale', 65536, (v) => v > 0, 'positive'));
+    this.#initScale = Math.fround(readNumber(cfg, 'init_scale', 65536, (v) => v > 0, 'positive'));
+    this.#scale = this.#initScale;
     this.#growthFactor = readNumber(cfg, 'growth_factor', 2, (v) => v > 1, 'greater than 1');
     this.#backoffFactor = readNumber(cfg, 'backoff_factor', 0.5, (v) => v > 0 && v < 1, 'in (0, 1)');
     const wanted = 'a whole number of at least 1';
@@ -66,7 +69,11 @@ export class GradScaler {
 
   /** Take the outcome of a step into account. @param foundInf it was left out */
   update(foundInf: boolean): void {
-    if (!this.isDynamic || !this.enabled) return;
+    if (!this.enabled) return;
+    if (!this.isDynamic) {
+      this.#scale = this.#initScale;
+      return;
+    }
     if (foundInf) {
       this.#scale = Math.fround(this.#scale * this.#backoffFactor);
       this.#growthTracker = 0;

@@ -4,6 +4,7 @@ import { isDict } from '../lang/plain.ts';
 
 const isInt = (value: unknown): boolean => Number.isInteger(value);
 const isNumber = (value: unknown): boolean => typeof value === 'number' && !Number.isNaN(value);
+const isStr = (value: unknown): boolean => typeof value === 'string';
 const isListOf =
   (test: (value: unknown) => boolean) =>
   (value: unknown): boolean =>
@@ -13,10 +14,15 @@ const KINDS = {
   int: ['a whole number', isInt],
   'positive int': ['a whole number of at least 1', (value: unknown) => isInt(value) && Number(value) >= 1],
   number: ['a number', isNumber],
+  'positive number': ['a number greater than 0', (value: unknown) => isNumber(value) && Number(value) > 0],
   // As Python takes it: 0 and 1 stand for False and True.
   flag: ['True or False', (value: unknown) => typeof value === 'boolean' || value === 0 || value === 1],
   bool: ['True or False', (value: unknown) => typeof value === 'boolean'],
-  str: ['a string', (value: unknown) => typeof value === 'string'],
+  str: ['a string', isStr],
+  'str or strs': [
+    'a string, or a list or tuple of strings',
+    (value: unknown) => isStr(value) || isListOf(isStr)(value),
+  ],
   dict: ['a dict', isDict],
   ints: ['a list or tuple of whole numbers', isListOf(isInt)],
   'positive ints': [

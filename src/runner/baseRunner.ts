@@ -42,6 +42,8 @@ export interface RunnableModel {
 export interface BatchLoader {
   /** Batches per epoch. */
   readonly length: number;
+  /** What the batches are of. */
+  readonly dataset?: { readonly CLASSES?: readonly string[] | null };
   epoch(epoch: number, startBatch?: number): AsyncGenerator<unknown>;
   /** Change the dataset for the epochs that begin from now on. @throws ConfigError when it can't be */
   changeDataset?(change: DatasetChange): void;
@@ -188,6 +190,15 @@ export abstract class BaseRunner {
 
   /** The same inside `afterTrainIter`, before the counters move. */
   abstract positionAfterIter(): RunPosition;
+
+  /**
+   * Take over what a checkpoint's meta tells, behind {@link restorePosition}.
+   * @param meta plain; its `tabtrain` is not for the runner
+   */
+  abstract restoreMeta(meta: RunnerMeta): void;
+
+  /** Say where a resumed run goes on. */
+  abstract logResumed(): void;
 
   get hooks(): readonly Hook[] {
     return this.#hooks.map((h) => h.hook);

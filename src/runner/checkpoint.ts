@@ -8,7 +8,6 @@ import { fileSource } from '../serialization/zip/byteSource.ts';
 import { crc32 } from '../serialization/zip/crc32.ts';
 import {
   bytesOf,
-  NumpyScalar,
   OrderedMap,
   PyFloat,
   readPth,
@@ -20,7 +19,8 @@ import {
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import { Tuple } from '../util/tuple.ts';
-import type { BaseRunner, RunPosition } from './baseRunner.ts';
+import type { BaseRunner, RunnerMeta, RunPosition } from './baseRunner.ts';
+import { isPlainPth, plainPth } from './plainPth.ts';
 import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta, type WritingStage } from './ownMeta.ts';
 
 /** A model that can be saved and loaded; `nn/Module` is one. */
@@ -191,16 +191,23 @@ export async function resumeRun(
       });
     loadOptimizer(runner.optimizer, optimizerFromPth(optimizer, path), path);
   }
-  const own = plain(meta.get('tabtrain')) as OwnMeta | undefined;
+  const own = plainPth(meta.get('tabtrain')) as OwnMeta | undefined;
   const at = own?.position ?? { epoch, iter, inner_iter: 0 };
   runner.restorePosition({ epoch: at.epoch, iter: at.iter, innerIter: at.inner_iter }, resumePlaceOf(own));
-  // MMCV takes the whole meta over; these are the parts that later checkpoints go on from.
-  for (const key of ['hook_msgs', 'fp16']) {
-    const value = plain(meta.get(key));
-    if (value && typeof value === 'object') runner.meta[key] = value;
-  }
+  runner.restoreMeta(plainMeta(runner, meta));
   restoreHooks(runner, own);
-  runner.logger.info(`resumed epoch: ${at.epoch}, iter: ${at.iter}`);
+  runner.logResumed();
+}
+
+/** What a run can carry on of a checkpoint's meta: everything but values that a later checkpoint couldn't hold. */
+function plainMeta(runner: BaseRunner, meta: ReadonlyMap<string, PthValue>): RunnerMeta {
+  const entries = [...meta].map(([key, value]) => [key, plainPth(value)] as const);
+  const lost = entries.filter(([key, value]) => key !== 'tabtrain' && !isPlainPth(value));
+  if (lost.length > 0)
+    runner.logger.warning(
+      `the checkpoint's meta has values that are no plain data, later checkpoints won't have them: ${lost.map(([key]) => key).join(', ')}`,
+    );
+  return Object.fromEntries(entries.filter(([, value]) => isPlainPth(value)));
 }
 
 /** @throws CheckpointError with the file's path */
@@ -292,17 +299,8 @@ function optimizerFromPth(value: PthValue, path: string): OptimizerStateDict {
   }
   return {
     state: restored,
-    param_groups: groups.map((group) => plain(group as PthValue) as Record<string, unknown>),
+    param_groups: groups.map((group) => plainPth(group as PthValue) as Record<string, unknown>),
   };
-}
-
-/** Maps of plain values to plain objects. */
-function plain(value: PthValue | undefined): unknown {
-  if (value instanceof Map)
-    return Object.fromEntries([...value].map(([k, v]) => [String(k), plain(v as PthValue)]));
-  if (value instanceof PyFloat || value instanceof NumpyScalar) return Number(value.valueOf());
-  if (Array.isArray(value)) return value.map((v) => plain(v as PthValue));
-  return value;
 }
 
 /** Python's time.asctime: `Mon Nov 23 16:01:02 2026`. */

@@ -7,10 +7,12 @@ import {
   type BatchLoader,
   type Mode,
   type OpenStage,
+  type RunnerMeta,
   type RunPosition,
   type Workflow,
 } from './baseRunner.ts';
 import { formatFilename } from './filenameTmpl.ts';
+import { previousGpuCount } from './previousGpus.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
 
 /**
@@ -150,6 +152,21 @@ export class EpochBasedRunner extends BaseRunner {
       if (await this.heardStop()) return;
     }
     await this.callHook('afterValEpoch');
+  }
+
+  /** All of it, as MMCV does: later checkpoints carry the keys of this one, and its texts win over the new run's. */
+  override restoreMeta({ tabtrain: _own, ...meta }: RunnerMeta): void {
+    // The iterations of a run on several GPUs are larger; only another program's checkpoint can be of one.
+    const gpus = this.resumePlace ? null : previousGpuCount(meta.config);
+    if (gpus !== null && gpus !== 1) {
+      this.iter = Math.trunc(this.iter * gpus);
+      this.logger.info('the iteration number is changed due to change of GPU number');
+    }
+    this.meta = { ...meta, tabtrain: this.meta.tabtrain };
+  }
+
+  override logResumed(): void {
+    this.logger.info(`resumed epoch ${this.epoch}, iter ${this.iter}`);
   }
 
   override checkpointName(template = 'epoch_{}.pth'): string {

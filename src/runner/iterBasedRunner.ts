@@ -1,10 +1,12 @@
 import { ConfigError } from '../errors/trainerError.ts';
+import { isDict } from '../lang/plain.ts';
 import { RUNNERS } from '../registry/registries.ts';
 import {
   BaseRunner,
   checkWorkflow,
   type BatchLoader,
   type Mode,
+  type RunnerMeta,
   type RunPosition,
   type Workflow,
 } from './baseRunner.ts';
@@ -22,7 +24,8 @@ import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
  *
  * The four specific epoch stages are never called, so hooks that work by epoch do nothing here.
  * Source: mmcv 1.7.2 `runner/iter_based_runner.py`. Differs: a resumed run goes on at the batch and the place in the
- * workflow where it stopped; MMCV starts the loaders and the workflow anew.
+ * workflow where it stopped, with its best score and loss scale; MMCV starts the loaders and the workflow anew and takes
+ * nothing of the checkpoint's meta.
  */
 export class IterBasedRunner extends BaseRunner {
   override async run(loaders: readonly BatchLoader[], workflow: Workflow): Promise<void> {
@@ -122,6 +125,15 @@ export class IterBasedRunner extends BaseRunner {
     this.releaseStep();
     this.innerIter += 1;
     await this.heardStop();
+  }
+
+  /** What hooks go on from: the rest stays the new run's, as in MMCV. */
+  override restoreMeta(meta: RunnerMeta): void {
+    for (const key of ['hook_msgs', 'fp16']) if (isDict(meta[key])) this.meta[key] = meta[key];
+  }
+
+  override logResumed(): void {
+    this.logger.info(`resumed from epoch: ${this.epoch}, iter ${this.iter}`);
   }
 
   override checkpointName(template = 'iter_{}.pth'): string {

@@ -1,4 +1,3 @@
-import { ConfigError } from '../errors/trainerError.ts';
 import { Tuple } from '../util/tuple.ts';
 import { ANNEAL_STRATEGIES, annealFunction } from './annealing.ts';
 import { fromCurve, type Policy } from './policy.ts';
@@ -19,6 +18,7 @@ export function cyclicPolicy(
 ): Policy {
   const [peak, end] = readTargetRatio(args, defaultRatio);
   const times = args.number('cyclic_times', 1);
+  if (!(times > 0)) throw args.badValue('cyclic_times', 'must be positive');
   const ratioUp = args.number('step_ratio_up', 0.4);
   if (!(ratioUp >= 0 && ratioUp < 1)) throw args.badValue('step_ratio_up', 'must be in range [0,1)');
   const gamma = args.number('gamma', 1);
@@ -27,12 +27,7 @@ export function cyclicPolicy(
   const anneal = annealFunction(args.choice('anneal_strategy', 'cos', ANNEAL_STRATEGIES));
 
   const length = Math.floor(maxIters / times);
-  if (!(length > 0)) {
-    throw new ConfigError(
-      `${args.className}: cyclic_times must not exceed the run's ${maxIters} iterations, but got ${times}`,
-      { code: 'bad-value', path: `${args.kind.path}.cyclic_times` },
-    );
-  }
+  if (!(length > 0)) throw args.badValue('cyclic_times', `must not exceed the run's ${maxIters} iterations`);
   const up = Math.trunc(ratioUp * length);
   return fromCurve((base, { progress }) => {
     const at = progress % length;

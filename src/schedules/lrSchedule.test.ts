@@ -23,7 +23,7 @@ function lrs(cfg: Record<string, unknown>, iters: number[], run = RUN, options?:
 
 function fault(cfg: Record<string, unknown>, run = RUN, options?: ScheduleOptions): ConfigError {
   try {
-    lrs(cfg, [0], run, options);
+    lrs(cfg, [0, 1], run, options);
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;
@@ -119,6 +119,14 @@ describe('faults', () => {
     ['bad-value', { policy: 'fixed', warmup: 'linear', warmup_iters: 3, warmup_ratio: 2 }],
     ['bad-value', { policy: 'cyclic', target_ratio: [10, 1] }],
     ['bad-value', { policy: 'cyclic', cyclic_times: 51 }],
+    ['bad-value', { policy: 'cyclic', cyclic_times: 0 }],
+    ['bad-value', { policy: 'OneCycle', max_lr: 1, div_factor: 0 }],
+    ['bad-value', { policy: 'OneCycle', max_lr: 1, final_div_factor: 0 }],
+    ['bad-value', { policy: 'OneCycle', max_lr: Tuple.of(1) }],
+    // 0 ** -1, and the square root of a negative number.
+    ['bad-value', { policy: 'inv', gamma: -1, by_epoch: false }],
+    ['bad-value', { policy: 'inv', gamma: -2, power: 0.5, by_epoch: false }],
+    ['bad-value', { policy: 'fixed', warmup_iters: 0.5 }],
     ['bad-value', { policy: 'cyclic', by_epoch: true }],
     ['bad-value', { policy: 'OneCycle', max_lr: [1, 2] }],
     ['bad-value', { policy: 'OneCycle', max_lr: 1, total_steps: 49 }],
@@ -151,9 +159,32 @@ describe('faults', () => {
     expect(fault({ policy: 'step', step: 0 }, RUN, { spanOf }).span).toBe(span);
   });
 
-  test('warmup_by_epoch needs epochs', () => {
+  test('warmup_by_epoch needs epochs, also where nothing warms up', () => {
     const cfg = { policy: 'poly', by_epoch: false, warmup: 'linear', warmup_iters: 1, warmup_by_epoch: true };
     expect(fault(cfg, ITER_RUN).path).toBe('lr_config.warmup_by_epoch');
+    expect(fault({ policy: 'fixed', warmup_by_epoch: true }, ITER_RUN).path).toBe(
+      'lr_config.warmup_by_epoch',
+    );
+  });
+
+  test('warmup_iters of a learning rate must be an int, of a momentum need not', () => {
+    const options = { isFloat: (key: string) => key === 'warmup_iters' };
+    const warmup = { warmup: 'linear', warmup_iters: 2 };
+    expect(fault({ policy: 'fixed', ...warmup }, RUN, options).path).toBe('lr_config.warmup_iters');
+    expect(fault({ policy: 'fixed', warmup_iters: 2 }, RUN, options).path).toBe('lr_config.warmup_iters');
+    const momentum = createMomentumSchedule({ policy: 'step', step: 9, ...warmup }, RUN, options);
+    expect(momentum.momentumAt({ epoch: 0, iter: 2, innerIter: 2 }, [0.9])).toEqual([0.9]);
+    // Without a warm-up nobody looks at the rest.
+    const unused = { policy: 'step', step: 9, warmup_iters: 'x', warmup_ratio: 'y' };
+    expect(createMomentumSchedule(unused, RUN).warmupEnd).toBe(-1);
+  });
+
+  test('a float among milestones is refused when the config knows', () => {
+    const step = [2, 8];
+    const options: ScheduleOptions = { isFloatItem: (list, i) => list === step && i === 1 };
+    expect(fault({ policy: 'step', step }, RUN, options).message).toBe(
+      'StepLrUpdaterHook: step must hold positive ints only, but got [2,8]',
+    );
   });
 });
 
@@ -181,6 +212,12 @@ describe('createMomentumSchedule', () => {
     expect(schedule.initialMomenta([0.5])).toEqual([0.95]);
     expect(schedule.momentumAt(at(14), [0.95])).toEqual(close([0.85]));
     expect(schedule.groupKeys).toEqual(['base_momentum', 'max_momentum']);
+    const dict = createMomentumSchedule({ policy: 'OneCycle', base_momentum: { SGD: [0.8, 0.7] } }, RUN);
+    expect(dict.groupEntries(2, 'SGD')).toEqual({ base_momentum: [0.8, 0.7], max_momentum: [0.95, 0.95] });
+    for (const key of ['base_momentum', 'max_momentum'])
+      expect(() => createMomentumSchedule({ policy: 'OneCycle', [key]: Tuple.of(0.8) }, RUN)).toThrow(
+        'must be a float, a list or a dict',
+      );
   });
 
   test('there is no fixed momentum policy', () => {

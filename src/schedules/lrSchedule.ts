@@ -74,6 +74,7 @@ const SPEC: ScheduleSpec = {
   kind: LR_KIND,
   policies: POLICIES,
   defaultWarmupRatio: 0.1,
+  warmupItersIsInt: true,
   warmupDivides: false,
   commonKeys: ['by_epoch', ...WARMUP_KEYS, 'warmup_by_epoch'],
 };
@@ -87,6 +88,8 @@ export interface LrSchedule {
   readonly className: string;
   /** False when this runner never sets a learning rate (by_epoch in an IterBasedRunner): keep what groups have. */
   readonly isActive: boolean;
+  /** The iteration behind which a by_epoch policy sets nothing until the next epoch; -1 without a warm-up. */
+  readonly warmupEnd: number;
   /**
    * What `initial_lr` becomes where a group has none: its lr, or OneCycle's own start.
    * @param optimizer class name, or the optimizer's key when there are several
@@ -99,6 +102,8 @@ export interface LrSchedule {
    * @returns a new list, one per group
    */
   lrAt(position: SchedulePosition, baseLrs: readonly number[], optimizer?: string): number[];
+  /** The same without the warm-up: what MMCV's hook sets at the start of an epoch. */
+  regularLrAt(position: SchedulePosition, baseLrs: readonly number[], optimizer?: string): number[];
 }
 
 /** The class and the unit of an `lr_config`. @throws ConfigError; see {@link describeSchedule} */
@@ -129,7 +134,9 @@ export function createLrSchedule(
   return {
     className: schedule.className,
     isActive: schedule.isActive,
+    warmupEnd: schedule.warmupEnd,
     initialLrs: (lrs, optimizer = '') => schedule.basesFor(lrs, optimizer),
     lrAt: (position, baseLrs, optimizer = '') => schedule.valuesAt(position, baseLrs, optimizer),
+    regularLrAt: (position, baseLrs, optimizer = '') => schedule.regularAt(position, baseLrs, optimizer),
   };
 }

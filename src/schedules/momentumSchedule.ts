@@ -53,6 +53,7 @@ const SPEC: ScheduleSpec = {
   kind: MOMENTUM_KIND,
   policies: POLICIES,
   defaultWarmupRatio: 0.9,
+  warmupItersIsInt: false,
   warmupDivides: true,
   commonKeys: ['by_epoch', ...WARMUP_KEYS],
 };
@@ -66,15 +67,21 @@ export interface MomentumSchedule {
   readonly className: string;
   /** False when this runner never sets a momentum: keep what groups have. */
   readonly isActive: boolean;
+  /** The iteration behind which a by_epoch policy sets nothing until the next epoch; -1 without a warm-up. */
+  readonly warmupEnd: number;
   /** OneCycle writes `base_momentum` and `max_momentum` into the groups instead of `initial_momentum`. */
   readonly groupKeys: readonly string[];
   /** What the groups' momentum is set to before the first iteration (OneCycle starts at its maximum). */
   initialMomenta(momenta: readonly number[], optimizer?: string): number[];
+  /** OneCycle's `base_momentum` and `max_momentum` of each group; of a short list in a dict only as many. */
+  groupEntries(groups: number, optimizer?: string): Readonly<Record<string, readonly number[]>>;
   /**
    * What MMCV's hook has set when the iteration at `position` trains.
    * @param baseMomenta `initial_momentum` of each group; borrowed
    */
   momentumAt(position: SchedulePosition, baseMomenta: readonly number[], optimizer?: string): number[];
+  /** The same without the warm-up: what MMCV's hook sets at the start of an epoch. */
+  regularMomentumAt(position: SchedulePosition, baseMomenta: readonly number[], optimizer?: string): number[];
 }
 
 /** The class and the unit of a `momentum_config`. @throws ConfigError; see {@link describeSchedule} */
@@ -106,9 +113,12 @@ export function createMomentumSchedule(
   return {
     className: schedule.className,
     isActive: schedule.isActive,
+    warmupEnd: schedule.warmupEnd,
     groupKeys: isOneCycle ? ['base_momentum', 'max_momentum'] : ['initial_momentum'],
     initialMomenta: (momenta, optimizer = '') => schedule.basesFor(momenta, optimizer),
+    groupEntries: (groups, optimizer = '') => schedule.groupEntries(groups, optimizer),
     momentumAt: (position, bases, optimizer = '') => schedule.valuesAt(position, bases, optimizer),
+    regularMomentumAt: (position, bases, optimizer = '') => schedule.regularAt(position, bases, optimizer),
   };
 }
 

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors/trainerError.ts';
+import { Tuple } from '../util/tuple.ts';
 import { ANNEAL_STRATEGIES, annealFunction, type Anneal } from './annealing.ts';
 import type { Policy, SchedulePoint } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
@@ -18,12 +19,12 @@ interface Phase {
  */
 export function oneCycleLrPolicy(args: ScheduleArgs, maxIters: number): Policy {
   const maxLr = args.raw('max_lr');
-  if (typeof maxLr !== 'number' && (typeof maxLr !== 'object' || maxLr === null)) {
+  if (typeof maxLr !== 'number' && !isListOrDict(maxLr)) {
     throw args.badValue('max_lr', 'must be a number, a list or a dict');
   }
   const { pctStart, anneal, threePhase } = readShape(args);
-  const div = args.number('div_factor', 25);
-  const finalDiv = args.number('final_div_factor', 1e4);
+  const div = readDivisor(args, 'div_factor', 25);
+  const finalDiv = readDivisor(args, 'final_div_factor', 1e4);
   const total = readTotalSteps(args, maxIters);
   const phases: Phase[] = threePhase
     ? [
@@ -66,6 +67,10 @@ export function oneCycleMomentumPolicy(args: ScheduleArgs, maxIters: number): Po
       ];
   return {
     ownBases: (groups, optimizer) => perGroup(args, 'max_momentum', high, groups, optimizer),
+    groupEntries: (groups, optimizer) => ({
+      base_momentum: perGroup(args, 'base_momentum', low, groups, optimizer),
+      max_momentum: perGroup(args, 'max_momentum', high, groups, optimizer),
+    }),
     values: (bases, point, optimizer) => {
       const lows = perGroup(args, 'base_momentum', low, bases.length, optimizer);
       const { from, to, factor } = phaseAt(phases, point, args);
@@ -96,8 +101,19 @@ function readMomentum(args: ScheduleArgs, key: string, fallback: number): unknow
   const value = args.raw(key);
   if (value === undefined) return fallback;
   const isFloat = typeof value === 'number' && !args.isInt(key);
-  if (isFloat || (typeof value === 'object' && value !== null)) return value;
+  if (isFloat || isListOrDict(value)) return value;
   throw args.badValue(key, 'must be a float, a list or a dict');
+}
+
+/** MMCV refuses tuples here. */
+function isListOrDict(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !(value instanceof Tuple);
+}
+
+function readDivisor(args: ScheduleArgs, key: string, fallback: number): number {
+  const value = args.number(key, fallback);
+  if (value === 0) throw args.badValue(key, 'must not be 0');
+  return value;
 }
 
 /** One number per group; a dict holds a list for each optimizer by name. Source: mmcv 1.7.2 `format_param`. */

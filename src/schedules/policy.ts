@@ -19,6 +19,8 @@ export interface Policy {
   values(bases: readonly number[], point: SchedulePoint, optimizer: string): number[];
   /** Base values that the policy brings along instead of the optimizer's; absent: the optimizer's are used. */
   ownBases?(groups: number, optimizer: string): number[];
+  /** What it leaves in the parameter groups, by key, one value per group; absent: nothing of its own. */
+  groupEntries?(groups: number, optimizer: string): Readonly<Record<string, readonly number[]>>;
   /** True when the warm-up is YOLOX's square, on the base value. */
   readonly squareWarmup?: boolean;
 }

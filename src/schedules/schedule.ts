@@ -2,9 +2,9 @@
 
 import { ConfigError } from '../errors/trainerError.ts';
 import { nearest } from '../util/nearest.ts';
-import { fromCurve, type Policy } from './policy.ts';
+import { fromCurve, type Policy, type SchedulePoint } from './policy.ts';
 import { ScheduleArgs, type ArgSources, type ScheduleKind } from './scheduleArgs.ts';
-import { readWarmup, refuseEpochWarmup, warmupFactor } from './warmup.ts';
+import { readWarmup, refuseEpochWarmup, warmupFactor, type WarmupRules } from './warmup.ts';
 
 /** What a schedule must know of the run. */
 export interface ScheduleRun {
@@ -34,10 +34,9 @@ export interface PolicySpec {
   readonly make: (args: ScheduleArgs, run: ScheduleRun) => Policy;
 }
 
-export interface ScheduleSpec {
+export interface ScheduleSpec extends WarmupRules {
   readonly kind: ScheduleKind;
   readonly policies: ReadonlyMap<string, PolicySpec>;
-  readonly defaultWarmupRatio: number;
   /** The warm-up divides by its factor (momentum) instead of multiplying (learning rate). */
   readonly warmupDivides: boolean;
   readonly commonKeys: readonly string[];
@@ -62,8 +61,17 @@ export interface Schedule {
    * @throws ConfigError when the policy's values don't fit the number of groups
    */
   basesFor(values: readonly number[], optimizer: string): number[];
-  /** @throws ConfigError where the policy doesn't reach */
+  /** Keys that the policy leaves in the parameter groups, with one value per group. */
+  groupEntries(groups: number, optimizer: string): Readonly<Record<string, readonly number[]>>;
+  /**
+   * With `by_epoch` values are set where an epoch begins, and up to this iteration, the end of the warm-up, in each
+   * iteration; -1 without a warm-up.
+   */
+  readonly warmupEnd: number;
+  /** @throws ConfigError where the policy doesn't reach, or where it gives no finite number */
   valuesAt(position: SchedulePosition, bases: readonly number[], optimizer: string): number[];
+  /** The same without the warm-up. */
+  regularAt(position: SchedulePosition, bases: readonly number[], optimizer: string): number[];
 }
 
 /**
@@ -82,15 +90,17 @@ export function createSchedule(
   const { kind, className, policySpec } = findPolicy(cfg, spec, options, own?.className);
   const args = new ScheduleArgs(cfg, kind, className, options);
   args.checkKeys(policySpec.required ?? [], [...(policySpec.optional ?? []), ...spec.commonKeys]);
-  const warmup = readWarmup(args, spec.defaultWarmupRatio);
+  const warmup = readWarmup(args, spec);
   const byEpoch = args.boolean('by_epoch', policySpec.byEpoch ?? true);
   const made = policySpec.make(args, run);
   const policy: Policy = own ? { ...made, values: (bases) => own.values(bases) } : made;
-  if (warmup?.byEpoch && run.runnerType === 'iter') refuseEpochWarmup(args);
+  // As in MMCV: also where nothing warms up.
+  const countsEpochs = args.boolean('warmup_by_epoch', false);
+  if (countsEpochs && run.runnerType === 'iter') refuseEpochWarmup(args);
 
   // The hook counts in iterations even when the warm-up is given in epochs; YOLOX's curve needs them too.
-  const unit = args.boolean('warmup_by_epoch', false) ? run.itersPerEpoch : 1;
-  const warmupIters = args.number('warmup_iters', 0) * unit;
+  const length = warmup || spec.warmupItersIsInt ? args.number('warmup_iters', 0) : 0;
+  const warmupIters = length * (countsEpochs ? run.itersPerEpoch : 1);
   // IterBasedRunner never calls before_train_epoch, the only place where a by_epoch value is computed.
   const isActive = !(byEpoch && run.runnerType === 'iter');
   const maxProgress = byEpoch ? (run.maxEpochs ?? NaN) : run.maxIters;
@@ -101,27 +111,53 @@ export function createSchedule(
     return values.map((value, i) => own?.[i] ?? value);
   }
 
+  const pointAt = ({ epoch, iter }: SchedulePosition): SchedulePoint => ({
+    progress: byEpoch ? epoch : iter,
+    maxProgress,
+    itersPerEpoch: run.itersPerEpoch,
+    warmupIters,
+  });
+
+  function warmedUp(
+    iter: number,
+    point: SchedulePoint,
+    bases: readonly number[],
+    optimizer: string,
+  ): number[] {
+    if (!warmup || iter >= warmupIters) return policy.values(bases, point, optimizer);
+    if (policy.squareWarmup) {
+      const factor = warmup.ratio * ((iter + 1) / warmupIters) ** 2;
+      return bases.map((base) => base * factor);
+    }
+    const factor = warmupFactor(warmup.type, iter, warmupIters, warmup.ratio);
+    const regular = policy.values(bases, point, optimizer);
+    return regular.map((value) => (spec.warmupDivides ? value / factor : value * factor));
+  }
+
+  /** Where Python divides by zero or leaves the real numbers. */
+  function checked(values: number[], { iter }: SchedulePosition): number[] {
+    const bad = values.find((value) => !Number.isFinite(value));
+    if (bad === undefined) return values;
+    throw new ConfigError(
+      `${className}: the ${kind.quantity} must be a finite number, but is ${bad} at iteration ${iter}`,
+      { code: 'bad-value', path: kind.path, span: options.spanOf?.('policy') },
+    );
+  }
+
   return {
     className,
     isActive,
     basesFor,
-    valuesAt({ epoch, iter }, bases, optimizer) {
+    groupEntries: (groups, optimizer) => policy.groupEntries?.(groups, optimizer) ?? {},
+    warmupEnd: warmup ? warmupIters : -1,
+    valuesAt(position, bases, optimizer) {
       if (!isActive) return [...bases];
-      const point = {
-        progress: byEpoch ? epoch : iter,
-        maxProgress,
-        itersPerEpoch: run.itersPerEpoch,
-        warmupIters,
-      };
-      const own = basesFor(bases, optimizer);
-      if (!warmup || iter >= warmupIters) return policy.values(own, point, optimizer);
-      if (policy.squareWarmup) {
-        const factor = warmup.ratio * ((iter + 1) / warmupIters) ** 2;
-        return own.map((base) => base * factor);
-      }
-      const factor = warmupFactor(warmup.type, iter, warmupIters, warmup.ratio);
-      const regular = policy.values(own, point, optimizer);
-      return regular.map((value) => (spec.warmupDivides ? value / factor : value * factor));
+      const values = warmedUp(position.iter, pointAt(position), basesFor(bases, optimizer), optimizer);
+      return checked(values, position);
+    },
+    regularAt(position, bases, optimizer) {
+      if (!isActive) return [...bases];
+      return checked(policy.values(basesFor(bases, optimizer), pointAt(position), optimizer), position);
     },
   };
 }
@@ -135,7 +171,7 @@ export interface ScheduleSummary {
 
 /**
  * @param ownClass the class of the person's that computes the values
- * @throws ConfigError `missing-policy`, `unknown-policy` or `bad-type`
+ * @throws ConfigError `missing-policy`, `unknown-policy`, and what is wrong with the warm-up
  */
 export function describeSchedule(
   cfg: Readonly<Record<string, unknown>>,
@@ -145,6 +181,7 @@ export function describeSchedule(
 ): ScheduleSummary {
   const { kind, className, policySpec } = findPolicy(cfg, spec, options, ownClass);
   const args = new ScheduleArgs(cfg, kind, className, options);
+  readWarmup(args, spec);
   return { className, byEpoch: args.boolean('by_epoch', policySpec.byEpoch ?? true) };
 }
 

@@ -10,6 +10,8 @@ export interface ScheduleKind {
   readonly path: string;
   /** Appended to the policy's name to give MMCV's class. */
   readonly suffix: 'LrUpdaterHook' | 'MomentumUpdaterHook';
+  /** What the values are, for errors. */
+  readonly quantity: 'learning rate' | 'momentum';
   readonly minKey: 'min_lr' | 'min_momentum';
   readonly minRatioKey: 'min_lr_ratio' | 'min_momentum_ratio';
 }
@@ -17,12 +19,14 @@ export interface ScheduleKind {
 export const LR_KIND: ScheduleKind = {
   path: 'lr_config',
   suffix: 'LrUpdaterHook',
+  quantity: 'learning rate',
   minKey: 'min_lr',
   minRatioKey: 'min_lr_ratio',
 };
 export const MOMENTUM_KIND: ScheduleKind = {
   path: 'momentum_config',
   suffix: 'MomentumUpdaterHook',
+  quantity: 'momentum',
   minKey: 'min_momentum',
   minRatioKey: 'min_momentum_ratio',
 };
@@ -35,6 +39,8 @@ export interface ArgSources {
    * Given a config: `(key) => sourceOf(cfg, key)?.isFloat ?? false`.
    */
   readonly isFloat?: (key: string) => boolean | undefined;
+  /** The same for an item of a list: `(list, index) => sourceOf(list, index)?.isFloat ?? false`. */
+  readonly isFloatItem?: (list: readonly unknown[], index: number) => boolean | undefined;
   /** Where the value under a key was written, for errors: `(key) => sourceOf(cfg, key)?.span`. */
   readonly spanOf?: (key: string) => Span | undefined;
   /** How errors write a value; default: as JSON. */
@@ -122,6 +128,11 @@ export class ScheduleArgs {
     return typeof value === 'number' && (!Number.isInteger(value) || this.#sources.isFloat?.(key) === true);
   }
 
+  /** True when Python takes an item of a list for an int, as far as that is known. */
+  isIntItem(list: readonly unknown[], index: number): boolean {
+    return Number.isInteger(list[index]) && this.#sources.isFloatItem?.(list, index) !== true;
+  }
+
   badType(key: string, requirement: string): ConfigError {
     return this.#fault('bad-type', key, requirement);
   }
@@ -156,7 +167,8 @@ export class ScheduleArgs {
 
   #fault(code: string, key: string, requirement: string): ConfigError {
     const value = this.#values[key];
-    const actual = value === undefined ? 'nothing' : (this.#sources.reprOf ?? JSON.stringify)(value);
+    const repr = value === undefined ? 'nothing' : (this.#sources.reprOf ?? JSON.stringify)(value);
+    const actual = Number.isInteger(value) && this.isKnownFloat(key) ? `${repr}.0` : repr;
     return new ConfigError(`${this.className}: ${key} ${requirement}, but got ${actual}`, {
       code,
       path: `${this.kind.path}.${key}`,

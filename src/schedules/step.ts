@@ -33,16 +33,17 @@ export function stepPolicy(args: ScheduleArgs, defaultGamma: number): Policy {
 
 function readStep(args: ScheduleArgs): number | readonly number[] {
   const value = args.raw('step');
-  const isStep = (item: unknown): item is number => Number.isInteger(item) && Number(item) > 0;
   if (typeof value === 'number') {
     if (args.isKnownFloat('step')) throw args.badType('step', 'must be a list or an int');
-    if (isStep(value)) return value;
+    if (value > 0) return value;
     throw args.badValue('step', 'must be positive');
   }
   // MMCV refuses a tuple here, though it takes lists.
   if (!Array.isArray(value) || value.constructor !== Array) {
     throw args.badType('step', 'must be a list or an int');
   }
-  if (!value.every(isStep)) throw args.badValue('step', 'must hold positive ints only');
-  return value;
+  const items: readonly unknown[] = value;
+  const isStep = (item: unknown, i: number): item is number => args.isIntItem(items, i) && Number(item) > 0;
+  if (!items.every(isStep)) throw args.badValue('step', 'must hold positive ints only');
+  return items;
 }

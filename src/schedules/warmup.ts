@@ -16,17 +16,27 @@ export interface Warmup {
 /** Arguments every policy takes for its warm-up. */
 export const WARMUP_KEYS = ['warmup', 'warmup_iters', 'warmup_ratio'] as const;
 
+/** How learning-rate and momentum hooks differ in what they take. */
+export interface WarmupRules {
+  readonly defaultWarmupRatio: number;
+  /** `warmup_iters` must be an int, also where nothing warms up: the learning-rate hook asserts it in its first iteration. */
+  readonly warmupItersIsInt: boolean;
+}
+
 /**
  * Read the warm-up.
  * @returns undefined without one
  * @throws ConfigError `bad-value` for an unknown type, no iterations, or a ratio outside (0, 1]
  */
-export function readWarmup(args: ScheduleArgs, defaultRatio: number): Warmup | undefined {
-  const length = args.number('warmup_iters', 0);
-  const ratio = args.number('warmup_ratio', defaultRatio);
+export function readWarmup(args: ScheduleArgs, rules: WarmupRules): Warmup | undefined {
+  const length = rules.warmupItersIsInt || args.has('warmup') ? args.number('warmup_iters', 0) : 0;
+  const mustBe = 'must be a positive integer';
+  if (rules.warmupItersIsInt && args.isKnownFloat('warmup_iters'))
+    throw args.badValue('warmup_iters', mustBe);
   if (!args.has('warmup')) return undefined;
+  const ratio = args.number('warmup_ratio', rules.defaultWarmupRatio);
   const type = args.choice('warmup', 'constant', WARMUPS);
-  if (!(length > 0)) throw args.badValue('warmup_iters', 'must be a positive integer');
+  if (!(length > 0)) throw args.badValue('warmup_iters', mustBe);
   if (!(ratio > 0 && ratio <= 1)) throw args.badValue('warmup_ratio', 'must be in range (0,1]');
   return { type, length, ratio, byEpoch: args.boolean('warmup_by_epoch', false) };
 }

@@ -93,6 +93,7 @@ async function plannedOrThrow(config: Dict, plan: KnownPlan | null, perEpoch: nu
     run,
     sourcesOf: (cfg) => ({
       isFloat: (key) => sourceOf(cfg, key)?.isFloat ?? false,
+      isFloatItem: (list, index) => sourceOf(list, index)?.isFloat ?? false,
       reprOf: (value) => plainRepr(value),
     }),
   };

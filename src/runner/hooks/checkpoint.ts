@@ -5,13 +5,14 @@ import type { BaseRunner, RunPosition } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { formatFilename } from '../filenameTmpl.ts';
 import { Hook, type HookState } from './hook.ts';
+import { checkpointDir } from './outDir.ts';
 
 interface CheckpointHookArgs {
   /** Epochs (or iterations) between two checkpoints; -1: never. Default -1. */
   interval?: number;
   byEpoch?: boolean;
   saveOptimizer?: boolean;
-  /** Another folder; the work dir's last part is appended. */
+  /** Another folder than the work dir, whose last part is appended. */
   outDir?: string | null;
   /** Keep this many; -1: all. */
   maxKeepCkpts?: number;
@@ -56,6 +57,8 @@ export class CheckpointHook extends Hook {
       meta: 'dict?',
       filename_tmpl: 'str',
       create_symlink: 'bool',
+      sync_buffer: 'flag',
+      file_client_args: 'dict?',
     },
   } as const satisfies ArgSpec;
   readonly interval: number;
@@ -91,8 +94,7 @@ export class CheckpointHook extends Hook {
   }
 
   override beforeRun(runner: BaseRunner): void {
-    const base = runner.workDir.split('/').at(-1) ?? '';
-    this.#outDir = this.#outDir === null ? runner.workDir : `${this.#outDir}/${base}`;
+    this.#outDir = checkpointDir(runner.workDir, this.#outDir);
   }
 
   override async afterTrainEpoch(runner: BaseRunner): Promise<void> {

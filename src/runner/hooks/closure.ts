@@ -1,6 +1,7 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
 import { snakeToCamel } from '../../registry/argSpec.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook, STAGES, type Stage } from './hook.ts';
@@ -18,7 +19,10 @@ interface ClosureArgs {
  * @example new ClosureHook({ fnName: 'after_train_epoch', fn: (runner) => console.log(runner.epoch) })
  */
 export class ClosureHook extends Hook {
-  static readonly args = { required: ['fn_name', 'fn'] };
+  static readonly args = {
+    required: ['fn_name', 'fn'],
+    kinds: { fn_name: 'str' },
+  } as const satisfies ArgSpec;
 
   /** @throws ConfigError `bad-value` or `bad-type` */
   constructor({ fnName, fn }: ClosureArgs) {

@@ -1,9 +1,15 @@
 import type { Module, Parameter } from '../../nn/index.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
-import { WEIGHT_AVERAGE_ARGS, WeightAverageHook, type WeightAverageArgs } from './weightAverage.ts';
+import {
+  WEIGHT_AVERAGE_ARGS,
+  WEIGHT_AVERAGE_KINDS,
+  WeightAverageHook,
+  type WeightAverageArgs,
+} from './weightAverage.ts';
 
 interface EmaArgs extends WeightAverageArgs {
-  /** Slows the first iterations down: m is at most (1 + i) / (warm_up + i). Default 100. */
+  /** Positive; slows the first iterations down: m is at most (1 + i) / (warm_up + i). Default 100. */
   warmUp?: number;
 }
 
@@ -13,7 +19,10 @@ interface EmaArgs extends WeightAverageArgs {
  * Source: mmcv 1.7.2 `hooks/ema.py`.
  */
 export class EMAHook extends WeightAverageHook {
-  static readonly args = { optional: [...WEIGHT_AVERAGE_ARGS, 'warm_up'] };
+  static readonly args = {
+    optional: [...WEIGHT_AVERAGE_ARGS, 'warm_up'],
+    kinds: { ...WEIGHT_AVERAGE_KINDS, warm_up: 'positive number' },
+  } as const satisfies ArgSpec;
   readonly warmUp: number;
 
   constructor(args: EmaArgs = {}) {

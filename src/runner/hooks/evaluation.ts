@@ -8,6 +8,7 @@ import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
+import { checkpointDir } from './outDir.ts';
 import { inferRule, type Rule } from './saveBest.ts';
 
 /** What one evaluation found. */
@@ -222,9 +223,7 @@ export class EvalHook extends Hook {
       return;
     const count = this.byEpoch ? runner.epoch + 1 : runner.iter + 1;
     const unit = this.byEpoch ? 'epoch' : 'iter';
-    const outDir = this.#args.outDir
-      ? `${this.#args.outDir}/${runner.workDir.split('/').at(-1) ?? ''}`
-      : runner.workDir;
+    const outDir = checkpointDir(runner.workDir, this.#args.outDir);
     const filename = `best_${key}_${unit}_${count}.pth`;
     const previous = messages.best_ckpt;
     runner.meta.hook_msgs = { ...messages, best_score: score, best_ckpt: `${outDir}/${filename}` };

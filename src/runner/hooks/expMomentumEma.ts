@@ -1,8 +1,14 @@
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
-import { STATE_AVERAGE_ARGS, StateAverageHook, type StateAverageArgs } from './stateAverage.ts';
+import {
+  STATE_AVERAGE_ARGS,
+  STATE_AVERAGE_KINDS,
+  StateAverageHook,
+  type StateAverageArgs,
+} from './stateAverage.ts';
 
 interface ExpMomentumArgs extends StateAverageArgs {
-  /** Iterations in which m falls by e. Default 2000. */
+  /** Positive; iterations in which m falls by e. Default 2000. */
   totalIter?: number;
 }
 
@@ -11,7 +17,10 @@ interface ExpMomentumArgs extends StateAverageArgs {
  * Source: mmdet 2.28.2 `core/hook/ema.py`.
  */
 export class ExpMomentumEMAHook extends StateAverageHook {
-  static readonly args = { optional: [...STATE_AVERAGE_ARGS, 'total_iter'] };
+  static readonly args = {
+    optional: [...STATE_AVERAGE_ARGS, 'total_iter'],
+    kinds: { ...STATE_AVERAGE_KINDS, total_iter: 'positive number' },
+  } as const satisfies ArgSpec;
   readonly totalIter: number;
 
   constructor(args: ExpMomentumArgs = {}) {

@@ -1,8 +1,9 @@
 import { scaleGrads } from '../../optim/gradScaler.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { OptimizerHook } from './optimizer.ts';
-import { FP16_ARGS, ScaledStep, type Fp16Args } from './scaledStep.ts';
+import { FP16_ARGS, FP16_KINDS, ScaledStep, type Fp16Args } from './scaledStep.ts';
 
 /**
  * OptimizerHook with a scaled loss. A config's `fp16` stands for it.
@@ -10,7 +11,10 @@ import { FP16_ARGS, ScaledStep, type Fp16Args } from './scaledStep.ts';
  * multiplies the gradients instead of the loss, which gives the same bits for powers of two.
  */
 export class Fp16OptimizerHook extends OptimizerHook {
-  static override readonly args = { optional: [...OptimizerHook.args.optional, ...FP16_ARGS] };
+  static override readonly args: ArgSpec & { readonly optional: readonly string[] } = {
+    optional: [...OptimizerHook.args.optional, ...FP16_ARGS],
+    kinds: { ...OptimizerHook.args.kinds, ...FP16_KINDS },
+  };
   readonly #scaled: ScaledStep;
 
   /** @throws ConfigError for a bad loss_scale */

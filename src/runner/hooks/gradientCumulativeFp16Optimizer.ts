@@ -1,8 +1,9 @@
 import type { Parameter } from '../../nn/index.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { GradientCumulativeOptimizerHook, type CumulativeArgs } from './gradientCumulativeOptimizer.ts';
-import { FP16_ARGS, ScaledStep, type Fp16Args } from './scaledStep.ts';
+import { FP16_ARGS, FP16_KINDS, ScaledStep, type Fp16Args } from './scaledStep.ts';
 
 /**
  * GradientCumulativeOptimizerHook with a scaled loss: the sums are scaled, and a block with an infinite or NaN gradient
@@ -10,8 +11,9 @@ import { FP16_ARGS, ScaledStep, type Fp16Args } from './scaledStep.ts';
  * Source: mmcv 1.7.2 `hooks/optimizer.py`. Differs: as Fp16OptimizerHook.
  */
 export class GradientCumulativeFp16OptimizerHook extends GradientCumulativeOptimizerHook {
-  static override readonly args = {
+  static override readonly args: ArgSpec & { readonly optional: readonly string[] } = {
     optional: [...GradientCumulativeOptimizerHook.args.optional, ...FP16_ARGS],
+    kinds: { ...GradientCumulativeOptimizerHook.args.kinds, ...FP16_KINDS },
   };
   readonly #scaled: ScaledStep;
 

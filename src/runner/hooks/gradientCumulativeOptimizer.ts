@@ -1,6 +1,7 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { accumulateGrads, gradSums, takeGradSums } from '../../optim/gradSums.ts';
 import type { Parameter } from '../../nn/index.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import type { HookState } from './hook.ts';
@@ -13,15 +14,18 @@ export interface CumulativeArgs extends OptimizerHookArgs {
 }
 
 /**
- * Steps every `cumulative_iters` iterations, with the mean of their gradients; what remains at the end of the run
- * makes one last step with the mean of fewer.
+ * Steps every `cumulative_iters` iterations, with the mean of their gradients; the `max_iters % cumulative_iters` that
+ * remain at the end of the run make one last step with the mean of fewer.
  * Source: mmcv 1.7.2 `hooks/optimizer.py`.
  */
 export class GradientCumulativeOptimizerHook extends OptimizerHook {
-  static override readonly args = { optional: [...OptimizerHook.args.optional, 'cumulative_iters'] };
+  static override readonly args: ArgSpec & { readonly optional: readonly string[] } = {
+    optional: [...OptimizerHook.args.optional, 'cumulative_iters'],
+    kinds: { ...OptimizerHook.args.kinds, cumulative_iters: 'positive int' },
+  };
   readonly cumulativeIters: number;
-  /** Iterations from which on the last, smaller block counts; and its size. */
-  #remainder: { readonly from: number; readonly size: number } | null = null;
+  /** What is worth a warning in the first iteration is told, in this run or in the one that it goes on from. */
+  #hasBegun = false;
 
   /** @throws ConfigError `bad-value` */
   constructor(args: CumulativeArgs = {}) {
@@ -40,9 +44,11 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
     const { optimizer, outputs } = runner;
     if (!optimizer || !outputs?.grads) return;
     this.reportAnomalous(runner);
-    this.#remainder ??= this.#start(runner);
-    const { from, size } = this.#remainder;
-    const isRest = runner.iter >= from;
+    if (!this.#hasBegun) this.#warn(runner);
+    this.#hasBegun = true;
+    const { iter, maxIters = Infinity } = runner;
+    const size = maxIters % this.cumulativeIters;
+    const isRest = iter >= maxIters - size;
     if (isRest)
       runner.logger.warning(
         `Loss will be divided by ${size} in the last ${size} iterations because they are not enough for ${this.cumulativeIters} cumulative_iters.`,
@@ -71,23 +77,21 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
 
   /** Inside a block, the sums so far: a run resumed there goes on with them. MMCV loses them, with a warning. */
   override async stateDict({ optimizer }: BaseRunner): Promise<HookState | undefined> {
-    if (!this.#remainder || !optimizer) return undefined;
-    const { from, size } = this.#remainder;
-    return { from, size, grads: await saveGrads(gradSums(optimizer)) };
+    if (!this.#hasBegun || !optimizer) return undefined;
+    return { grads: await saveGrads(gradSums(optimizer)) };
   }
 
   override loadStateDict(state: HookState, { optimizer }: BaseRunner): void {
-    this.#remainder = { from: Number(state.from), size: Number(state.size) };
+    this.#hasBegun = true;
     if (!optimizer) return;
     const parameters = optimizer.paramGroups.flatMap(({ params }) => params);
     accumulateGrads(optimizer, loadGrads(parameters, state.grads), 1);
   }
 
   /** What MMCV finds out in the first iteration. */
-  #start(runner: BaseRunner): { from: number; size: number } {
-    const { iter, maxIters = Infinity } = runner;
+  #warn(runner: BaseRunner): void {
     const n = this.cumulativeIters;
-    if (iter % n !== 0)
+    if (runner.iter % n !== 0)
       runner.logger.warning(
         'Resume iter number is not divisible by cumulative_iters in GradientCumulativeOptimizerHook, which means the gradient of some iters is lost and the result may be influenced slightly.',
       );
@@ -95,8 +99,6 @@ export class GradientCumulativeOptimizerHook extends OptimizerHook {
       runner.logger.warning(
         'GradientCumulativeOptimizerHook may slightly decrease performance if the model has BatchNorm layers.',
       );
-    const size = (maxIters - iter) % n;
-    return { from: maxIters - size, size };
   }
 }
 

@@ -98,20 +98,84 @@ describe('MomentumUpdaterHook', () => {
   });
 });
 
+describe('what the schedules set, and when', () => {
+  const STEP = { policy: 'step', step: [1], gamma: 0.5 };
+  /** Learning rate and momentum in front of each step. */
+  async function seen(
+    lr: Record<string, unknown>,
+    momentum: Record<string, unknown>,
+    change: (group: { lr: number; momentum?: number }, runner: BaseRunner) => void,
+    fnName = 'before_train_epoch',
+  ): Promise<[number, number][]> {
+    const { runner, optimizer } = makeRunner();
+    const [group] = optimizer.paramGroups;
+    const values: [number, number][] = [];
+    runner.registerHook(new LrUpdaterHook(lr), 'VERY_HIGH');
+    runner.registerHook(new MomentumUpdaterHook(momentum), 'HIGH');
+    runner.registerHook(new ClosureHook({ fnName, fn: (r) => change(group as { lr: number }, r) }));
+    const note = (): void => void values.push([group.lr, Number(group.momentum)]);
+    runner.registerHook(new ClosureHook({ fnName: 'before_train_iter', fn: note }), 'LOWEST');
+    await runner.run([loader], [['train', 1]]);
+    runner.logBuffer.clear();
+    return values;
+  }
+
+  test('by epoch: a hook that changes them where an epoch begins is not undone', async () => {
+    const values = await seen(STEP, STEP, (group) => Object.assign(group, { lr: 7, momentum: 0.3 }));
+    expect(values).toEqual(Array.from({ length: 6 }, () => [7, 0.3]));
+  });
+
+  test('by epoch with a warm-up: set in each of its iterations and where it ends', async () => {
+    const warmup = { warmup: 'constant', warmup_iters: 1, warmup_ratio: 0.5 };
+    const values = await seen({ ...STEP, ...warmup }, STEP, (group) => (group.lr = 7));
+    expect(values.map(([lr]) => lr)).toEqual([0.05, 0.1, 0.1, 7, 7, 7]);
+  });
+
+  test('by epoch with a warm-up: an epoch begins with the regular values', async () => {
+    const warmup = { warmup: 'constant', warmup_iters: 9, warmup_ratio: 0.5 };
+    const starts: number[] = [];
+    await seen({ ...STEP, ...warmup }, STEP, ({ lr }) => void starts.push(lr));
+    expect(starts).toEqual([0.1, 0.05]);
+  });
+
+  test('by iteration: set in front of each, and not where an epoch begins', async () => {
+    const byIter = { ...STEP, step: [2], by_epoch: false };
+    const starts: number[] = [];
+    const values = await seen(byIter, byIter, ({ lr }) => void starts.push(lr));
+    expect(values.map(([lr]) => lr)).toEqual([0.1, 0.1, 0.05, 0.05, 0.05, 0.05]);
+    expect(starts).toEqual([0.1, 0.05]);
+  });
+
+  test("initial_lr is there, and OneCycle's two momenta are numbers, whatever sets them", () => {
+    const { runner, optimizer } = makeRunner();
+    Object.assign(runner, { maxEpochs: undefined, maxIters: 6, itersPerEpoch: 3 });
+    // By epoch where there are no epochs: the hook sets nothing.
+    new LrUpdaterHook(STEP).beforeRun(runner);
+    const dicts = { base_momentum: { SGD: [0.85] }, max_momentum: { SGD: [0.9] } };
+    new MomentumUpdaterHook({ policy: 'OneCycle', ...dicts }).beforeRun(runner);
+    const [group] = optimizer.paramGroups;
+    expect(group).toMatchObject({ initial_lr: 0.1, base_momentum: 0.85, max_momentum: 0.9 });
+  });
+});
+
 test('an own policy by epoch is asked once an epoch, also when the run is resumed inside it', () => {
   class ByIter extends LrUpdaterHook {
     override getLr({ iter }: BaseRunner, baseLr: number): number {
       return baseLr / (1 + iter);
     }
   }
-  const start = (): { hook: ByIter; lrAt: (epoch: number, iter: number) => number } => {
+  const start = (lr?: number): { hook: ByIter; lrAt: (epoch: number, iter: number) => number } => {
     const { runner, optimizer } = makeRunner();
+    let isResumed = lr !== undefined;
+    // As the optimizer's state in a checkpoint gives them back.
+    if (lr !== undefined) Object.assign(optimizer.paramGroups[0], { lr, initial_lr: 0.1 });
     Object.assign(runner, { maxIters: 6, itersPerEpoch: 3 });
     const hook = new ByIter();
     hook.beforeRun(runner);
     const lrAt = (epoch: number, iter: number): number => {
       Object.assign(runner, { epoch, iter, doneInEpoch: iter % 3 });
-      if (runner.doneInEpoch === 0) hook.beforeTrainEpoch(runner);
+      if (runner.doneInEpoch === 0 || isResumed) hook.beforeTrainEpoch(runner);
+      isResumed = false;
       hook.beforeTrainIter(runner);
       return optimizer.paramGroups[0].lr;
     };
@@ -121,7 +185,7 @@ test('an own policy by epoch is asked once an epoch, also when the run is resume
   expect([0, 1, 2, 3, 4].map((iter) => straight.lrAt(Math.floor(iter / 3), iter))).toEqual([
     0.1, 0.1, 0.1, 0.025, 0.025,
   ]);
-  const resumed = start();
+  const resumed = start(0.025);
   resumed.hook.loadStateDict(straight.hook.stateDict() ?? {});
   expect([resumed.lrAt(1, 5), resumed.lrAt(2, 6)]).toEqual([0.025, 0.1 / 7]);
 });

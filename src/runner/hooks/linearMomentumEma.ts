@@ -1,8 +1,14 @@
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
-import { STATE_AVERAGE_ARGS, StateAverageHook, type StateAverageArgs } from './stateAverage.ts';
+import {
+  STATE_AVERAGE_ARGS,
+  STATE_AVERAGE_KINDS,
+  StateAverageHook,
+  type StateAverageArgs,
+} from './stateAverage.ts';
 
 interface LinearMomentumArgs extends StateAverageArgs {
-  /** Slows the first iterations down. Default 100. */
+  /** Positive; slows the first iterations down. Default 100. */
   warmUp?: number;
 }
 
@@ -11,7 +17,10 @@ interface LinearMomentumArgs extends StateAverageArgs {
  * Source: mmdet 2.28.2 `core/hook/ema.py`.
  */
 export class LinearMomentumEMAHook extends StateAverageHook {
-  static readonly args = { optional: [...STATE_AVERAGE_ARGS, 'warm_up'] };
+  static readonly args = {
+    optional: [...STATE_AVERAGE_ARGS, 'warm_up'],
+    kinds: { ...STATE_AVERAGE_KINDS, warm_up: 'positive number' },
+  } as const satisfies ArgSpec;
   readonly warmUp: number;
 
   constructor(args: LinearMomentumArgs = {}) {

@@ -20,6 +20,7 @@ import {
   withoutWarmup,
   type ScheduleHookOptions,
 } from './scheduleRun.ts';
+import { ScheduleSetter } from './scheduleSetter.ts';
 
 /** Arguments of every policy. */
 export interface LrUpdaterArgs {
@@ -34,7 +35,8 @@ export interface LrUpdaterArgs {
 }
 
 /**
- * Sets the learning rate of every parameter group, at the start of each epoch and before each iteration.
+ * Sets the learning rate of every parameter group: with `by_epoch` at the start of each epoch and in the iterations of a
+ * warm-up, else before each iteration.
  * The curve itself is a pure function of the position (`schedules/`), so a resumed run needs no state but
  * each group's `initial_lr`. A policy of one's own extends it and overrides `getLr`; `lr_config = dict(policy='Mine')` finds
  * it as `MineLrUpdaterHook`.
@@ -58,11 +60,10 @@ export class LrUpdaterHook extends Hook {
   readonly byEpoch: boolean;
   readonly #hookName: string;
   readonly #sources: ScheduleOptions;
-  #schedule: LrSchedule | null = null;
+  #setter: ScheduleSetter | null = null;
   /** Its policy's own curve, of which `getLr` tells, where a subclass changes that. */
   #plain: LrSchedule | null = null;
   readonly #ofEpoch = new EpochValues();
-  #baseLrs: number[] = [];
   /** Class name, by which OneCycle's dicts choose. */
   #optimizer = '';
 
@@ -110,25 +111,35 @@ export class LrUpdaterHook extends Hook {
     const schedule = createLrSchedule(this.#config, run, this.#sources, own);
     if (own && this.#config.policy !== undefined)
       this.#plain = createLrSchedule(withoutWarmup(this.#config), run, this.#sources);
-    if (!schedule.isActive) return;
     // As in MMCV: a group without initial_lr takes its lr for the base, even when it has decayed already.
     const { paramGroups } = runner.optimizer;
-    this.#optimizer = runner.optimizer.constructor.name;
-    const bases = schedule.initialLrs(
+    const optimizer = runner.optimizer.constructor.name;
+    this.#optimizer = optimizer;
+    const start = schedule.initialLrs(
       paramGroups.map((group) => group.lr),
-      this.#optimizer,
+      optimizer,
     );
-    for (const [i, group] of paramGroups.entries()) group.initial_lr ??= bases[i];
-    this.#baseLrs = paramGroups.map((group) => Number(group.initial_lr));
-    this.#schedule = schedule;
+    for (const [i, group] of paramGroups.entries()) group.initial_lr ??= start[i];
+    if (!schedule.isActive) return;
+    const bases = paramGroups.map((group) => Number(group.initial_lr));
+    this.#setter = new ScheduleSetter({
+      byEpoch: this.byEpoch,
+      warmupEnd: schedule.warmupEnd,
+      valuesAt: (position) => schedule.lrAt(position, bases, optimizer),
+      regularAt: (position) => schedule.regularLrAt(position, bases, optimizer),
+      read: () => paramGroups.map((group) => group.lr),
+      write: (lrs) => {
+        for (const [i, group] of paramGroups.entries()) group.lr = lrs[i];
+      },
+    });
   }
 
   override beforeTrainEpoch(runner: BaseRunner): void {
-    this.#apply(runner);
+    this.#setter?.beforeTrainEpoch(runner);
   }
 
   override beforeTrainIter(runner: BaseRunner): void {
-    this.#apply(runner);
+    this.#setter?.beforeTrainIter(runner);
   }
 
   override stateDict(): HookState | undefined {
@@ -142,13 +153,6 @@ export class LrUpdaterHook extends Hook {
   /** The class that overrides `getLr`; undefined for a policy of ours. */
   get #ownClass(): string | undefined {
     return this.getLr === LrUpdaterHook.prototype.getLr ? undefined : this.constructor.name;
-  }
-
-  #apply(runner: BaseRunner): void {
-    if (!this.#schedule || !runner.optimizer) return;
-    const { epoch, iter, doneInEpoch: innerIter } = runner;
-    const lrs = this.#schedule.lrAt({ epoch, iter, innerIter }, this.#baseLrs, this.#optimizer);
-    for (const [i, group] of runner.optimizer.paramGroups.entries()) group.lr = lrs[i];
   }
 }
 

@@ -23,6 +23,7 @@ import {
   withoutWarmup,
   type ScheduleHookOptions,
 } from './scheduleRun.ts';
+import { ScheduleSetter } from './scheduleSetter.ts';
 
 /** Arguments of every policy. */
 export interface MomentumUpdaterArgs {
@@ -36,8 +37,8 @@ export interface MomentumUpdaterArgs {
 }
 
 /**
- * Sets the momentum of every parameter group (of an Adam its first beta) at the start of each epoch and before each
- * iteration. A policy of one's own extends it and overrides `getMomentum`; `momentum_config = dict(policy='Mine')` finds it as
+ * Sets the momentum of every parameter group (of an Adam its first beta): with `by_epoch` at the start of each epoch and in
+ * the iterations of a warm-up, else before each iteration. A policy of one's own extends it and overrides `getMomentum`; `momentum_config = dict(policy='Mine')` finds it as
  * `MineMomentumUpdaterHook`. Source: mmcv 1.7.2 `hooks/momentum_updater.py`.
  */
 export class MomentumUpdaterHook extends Hook {
@@ -46,11 +47,10 @@ export class MomentumUpdaterHook extends Hook {
   readonly #config: Readonly<Record<string, unknown>>;
   readonly #hookName: string;
   readonly #sources: ScheduleOptions;
-  #schedule: MomentumSchedule | null = null;
+  #setter: ScheduleSetter | null = null;
   /** Its policy's own curve, of which `getMomentum` tells, where a subclass changes that. */
   #plain: MomentumSchedule | null = null;
   readonly #ofEpoch = new EpochValues();
-  #bases: number[] = [];
   /** Class name, by which OneCycle's dicts choose. */
   #optimizer = '';
 
@@ -102,32 +102,41 @@ export class MomentumUpdaterHook extends Hook {
     if (own && this.#config.policy !== undefined)
       this.#plain = createMomentumSchedule(withoutWarmup(this.#config), run, this.#sources);
     const { paramGroups } = runner.optimizer;
-    this.#optimizer = runner.optimizer.constructor.name;
-    const start = schedule.initialMomenta(paramGroups.map(groupMomentum), this.#optimizer);
+    const optimizer = runner.optimizer.constructor.name;
+    this.#optimizer = optimizer;
+    const start = schedule.initialMomenta(paramGroups.map(groupMomentum), optimizer);
+    let bases = start;
     if (schedule.groupKeys.includes('initial_momentum')) {
       // As with initial_lr: a resumed run finds its base in the optimizer's state.
       for (const [i, group] of paramGroups.entries()) group.initial_momentum ??= start[i];
-      this.#bases = paramGroups.map((group) => Number(group.initial_momentum));
+      bases = paramGroups.map((group) => Number(group.initial_momentum));
     } else {
       // OneCycle begins at its own maximum, whatever the optimizer has.
-      this.#bases = start;
-      const base = this.#config.base_momentum ?? 0.85;
-      for (const [i, group] of paramGroups.entries()) {
-        setMomentum(group, start[i]);
-        // MMCV leaves these keys in the groups, and so in checkpoints.
-        group.base_momentum = Array.isArray(base) ? (base[i] as unknown) : base;
-        group.max_momentum = start[i];
-      }
+      for (const [i, group] of paramGroups.entries()) setMomentum(group, start[i]);
+      // MMCV leaves these keys in the groups, and so in checkpoints.
+      const entries = Object.entries(schedule.groupEntries(paramGroups.length, optimizer));
+      for (const [key, values] of entries)
+        for (const [i, value] of values.slice(0, paramGroups.length).entries()) paramGroups[i][key] = value;
     }
-    if (schedule.isActive) this.#schedule = schedule;
+    if (!schedule.isActive) return;
+    this.#setter = new ScheduleSetter({
+      byEpoch: this.byEpoch,
+      warmupEnd: schedule.warmupEnd,
+      valuesAt: (position) => schedule.momentumAt(position, bases, optimizer),
+      regularAt: (position) => schedule.regularMomentumAt(position, bases, optimizer),
+      read: () => paramGroups.map(groupMomentum),
+      write: (momenta) => {
+        for (const [i, group] of paramGroups.entries()) setMomentum(group, momenta[i]);
+      },
+    });
   }
 
   override beforeTrainEpoch(runner: BaseRunner): void {
-    this.#apply(runner);
+    this.#setter?.beforeTrainEpoch(runner);
   }
 
   override beforeTrainIter(runner: BaseRunner): void {
-    this.#apply(runner);
+    this.#setter?.beforeTrainIter(runner);
   }
 
   override stateDict(): HookState | undefined {
@@ -141,13 +150,6 @@ export class MomentumUpdaterHook extends Hook {
   /** The class that overrides `getMomentum`; undefined for a policy of ours. */
   get #ownClass(): string | undefined {
     return this.getMomentum === MomentumUpdaterHook.prototype.getMomentum ? undefined : this.constructor.name;
-  }
-
-  #apply(runner: BaseRunner): void {
-    if (!this.#schedule || !runner.optimizer) return;
-    const { epoch, iter, doneInEpoch: innerIter } = runner;
-    const momenta = this.#schedule.momentumAt({ epoch, iter, innerIter }, this.#bases, this.#optimizer);
-    for (const [i, group] of runner.optimizer.paramGroups.entries()) setMomentum(group, momenta[i]);
   }
 }
 

@@ -7,11 +7,11 @@ interface NamedModules {
   namedModules(): Iterable<readonly [string, object]>;
 }
 
-/** Modules whose num_classes means something else. */
+/** Modules whose num_classes means something else; classes that extend them count, too. */
 const UNCHECKED = ['RPNHead', 'VGG', 'FusedSemanticHead', 'GARPNHead'];
 
 /**
- * Checks before each epoch that every head has as many classes as the dataset.
+ * Checks before each epoch that every head has as many classes as the epoch's dataset.
  * Source: mmdet 2.28.2 `datasets/utils.py`, NumClassCheckHook.
  */
 export class NumClassCheckHook extends Hook {
@@ -26,8 +26,8 @@ export class NumClassCheckHook extends Hook {
   }
 
   #check(runner: BaseRunner): void {
-    const { model } = runner;
-    const classes = model.CLASSES;
+    const { dataLoader, mode, model } = runner;
+    const classes = dataLoader?.dataset ? dataLoader.dataset.CLASSES : model.CLASSES;
     if (!classes) {
       runner.logger.warning(
         'Please set `CLASSES` in the dataset and check if it is consistent with the `num_classes` of the head',
@@ -37,20 +37,20 @@ export class NumClassCheckHook extends Hook {
     if (typeof classes === 'string') {
       throw new ConfigError(`CLASSES must be a tuple of names, but is the string '${String(classes)}'`, {
         code: 'bad-type',
-        path: 'data.train.classes',
+        path: `data.${mode}.classes`,
         hint: `did you forget the comma? write classes=('${String(classes)}',)`,
       });
     }
     if (!('namedModules' in model)) return;
     for (const [name, module] of (model as unknown as NamedModules).namedModules()) {
-      if (!('numClasses' in module) || UNCHECKED.includes(classNameOf(module))) continue;
+      if (!('numClasses' in module) || isUnchecked(module)) continue;
       if (module.numClasses === classes.length) continue;
       throw new ConfigError(
         `num_classes (${String(module.numClasses)}) of ${classNameOf(module)} must equal the ${classes.length} classes of the dataset (${classes.join(', ')})`,
         {
           code: 'num-classes-mismatch',
           path: `model.${name}.num_classes`,
-          hint: `set num_classes=${classes.length}, or give data.train.classes the classes you mean`,
+          hint: `set num_classes=${classes.length}, or give data.${mode}.classes the classes you mean`,
         },
       );
     }
@@ -58,6 +58,16 @@ export class NumClassCheckHook extends Hook {
 }
 
 HOOKS.registerModule()(NumClassCheckHook);
+
+/** Python's `isinstance`, by names: none of these classes is there, a person may write them. */
+function isUnchecked(module: object): boolean {
+  const bases =
+    'baseNames' in module && Array.isArray(module.baseNames) ? (module.baseNames as unknown[]) : [];
+  const names = new Set<unknown>([classNameOf(module), ...bases]);
+  for (let proto: unknown = module; proto instanceof Object; proto = Object.getPrototypeOf(proto) as unknown)
+    names.add(proto.constructor.name);
+  return UNCHECKED.some((name) => names.has(name));
+}
 
 function classNameOf(module: object): string {
   return 'className' in module && typeof module.className === 'string'

@@ -7,6 +7,7 @@ import {
   type GradClipOptions,
 } from '../../optim/gradClip.ts';
 import type { Optimizer } from '../../optim/optimizer.ts';
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { Parameter } from '../../nn/index.ts';
 import type { BaseRunner, StepOutputs } from '../baseRunner.ts';
@@ -27,7 +28,10 @@ export interface OptimizerHookArgs {
  * Source: mmcv 1.7.2 `hooks/optimizer.py`.
  */
 export class OptimizerHook extends Hook {
-  static readonly args = { optional: ['grad_clip', 'detect_anomalous_params'] };
+  static readonly args: ArgSpec & { readonly optional: readonly string[] } = {
+    optional: ['grad_clip', 'detect_anomalous_params'],
+    kinds: { grad_clip: 'dict?', detect_anomalous_params: 'flag' },
+  };
   readonly #detectAnomalous: boolean;
   readonly #gradClip: GradClipOptions | null;
 

@@ -49,7 +49,16 @@ export class ProfilerHook extends Hook {
       'with_flops',
       'json_trace_path',
     ],
-    kinds: { by_epoch: 'bool', profile_iters: 'positive int', schedule: 'dict?', json_trace_path: 'str?' },
+    kinds: {
+      by_epoch: 'bool',
+      profile_iters: 'positive int',
+      schedule: 'dict?',
+      record_shapes: 'flag',
+      profile_memory: 'flag',
+      with_stack: 'flag',
+      with_flops: 'flag',
+      json_trace_path: 'str?',
+    },
   } as const satisfies ArgSpec;
   readonly byEpoch: boolean;
   readonly profileIters: number;

@@ -20,6 +20,7 @@ import { EmptyCacheHook } from './emptyCache.ts';
 import { EvalHook } from './evaluation.ts';
 import { Fp16OptimizerHook } from './fp16Optimizer.ts';
 import { GradientCumulativeFp16OptimizerHook } from './gradientCumulativeFp16Optimizer.ts';
+import { GradientCumulativeOptimizerHook } from './gradientCumulativeOptimizer.ts';
 import type { Hook } from './hook.ts';
 import { MemoryProfilerHook } from './memoryProfiler.ts';
 import { OptimizerHook } from './optimizer.ts';
@@ -422,4 +423,15 @@ describe('fp16', () => {
     expect(await run()).toBeCloseTo(-0.1 * (2 + (0.9 * 2 + 2)), 5);
     expect(lines.filter((line) => line.includes('the step is left out'))).toHaveLength(1);
   });
+});
+
+test('the last, smaller block of an accumulation is max_iters % cumulative_iters, wherever the run starts', async () => {
+  const hook = new GradientCumulativeOptimizerHook({ cumulativeIters: 4 });
+  const { run, runner, lines } = stage([hook], { maxEpochs: 3, grad: () => 1 });
+  // As a checkpoint of MMCV's: the first of its block's four gradients are lost.
+  runner.restorePosition({ epoch: 1, iter: 3, innerIter: 0 });
+  // Steps behind iterations 3, 7 and 8 with the gradients 1/4, 4/4 and 1/1.
+  const second = 0.9 * 0.25 + 1;
+  expect(await run()).toBeCloseTo(-0.1 * (0.25 + second + (0.9 * second + 1)), 6);
+  expect(lines.filter((line) => line.includes('Loss will be divided by 1 in the last 1'))).toHaveLength(1);
 });

@@ -18,6 +18,8 @@ export interface Fp16Args extends OptimizerHookArgs {
 
 /** The arguments of MMCV's Fp16OptimizerHook. */
 export const FP16_ARGS = ['loss_scale', 'coalesce', 'bucket_size_mb', 'distributed'] as const;
+/** The scaler checks the loss scale itself. */
+export const FP16_KINDS = { coalesce: 'flag', bucket_size_mb: 'number', distributed: 'flag' } as const;
 
 export class ScaledStep {
   readonly scaler: GradScaler;

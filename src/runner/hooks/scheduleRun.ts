@@ -24,6 +24,7 @@ export function scheduleSources(
   return {
     ...options,
     isFloat: (key) => sourceOf(config, key)?.isFloat ?? false,
+    isFloatItem: (list, index) => sourceOf(list, index)?.isFloat ?? false,
     spanOf: (key) => sourceOf(config, key)?.span,
     reprOf: (value) => plainRepr(value),
   };

@@ -1,5 +1,10 @@
 import { stateItems, type FloatBuffer, type IntBuffer, type Module, type Parameter } from '../../nn/index.ts';
-import { WEIGHT_AVERAGE_ARGS, WeightAverageHook, type WeightAverageArgs } from './weightAverage.ts';
+import {
+  WEIGHT_AVERAGE_ARGS,
+  WEIGHT_AVERAGE_KINDS,
+  WeightAverageHook,
+  type WeightAverageArgs,
+} from './weightAverage.ts';
 
 export interface StateAverageArgs extends WeightAverageArgs {
   /** Average the parameters only, not the norm layers' statistics. Default false. */
@@ -7,6 +12,7 @@ export interface StateAverageArgs extends WeightAverageArgs {
 }
 
 export const STATE_AVERAGE_ARGS = [...WEIGHT_AVERAGE_ARGS, 'skip_buffers'] as const;
+export const STATE_AVERAGE_KINDS = { ...WEIGHT_AVERAGE_KINDS, skip_buffers: 'flag' } as const;
 
 /**
  * Base of MMDetection's EMA hooks: averages the whole state dict.

@@ -1,3 +1,4 @@
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
@@ -7,7 +8,10 @@ import { Hook } from './hook.ts';
  * Source: mmcv 1.7.2 `hooks/sync_buffer.py`.
  */
 export class SyncBuffersHook extends Hook {
-  static readonly args = { optional: ['distributed'] };
+  static readonly args = {
+    optional: ['distributed'],
+    kinds: { distributed: 'flag' },
+  } as const satisfies ArgSpec;
   #told = false;
 
   constructor(_args: { distributed?: boolean } = {}) {

@@ -1,3 +1,4 @@
+import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
@@ -14,7 +15,10 @@ interface SyncNormArgs {
  * Source: mmdet 2.28.2 `core/hook/sync_norm_hook.py`.
  */
 export class SyncNormHook extends Hook {
-  static readonly args = { optional: ['num_last_epochs', 'interval'] };
+  static readonly args = {
+    optional: ['num_last_epochs', 'interval'],
+    kinds: { num_last_epochs: 'int', interval: 'int' },
+  } as const satisfies ArgSpec;
   readonly numLastEpochs: number;
   /** Becomes 1 for the last epochs. */
   interval: number;

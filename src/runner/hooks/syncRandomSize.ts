@@ -30,7 +30,12 @@ const SIZE_STREAM = 0x517e;
 export class SyncRandomSizeHook extends Hook {
   static readonly args = {
     optional: ['ratio_range', 'img_scale', 'interval', 'device'],
-    kinds: { ratio_range: 'positive ints?', img_scale: 'positive ints', interval: 'positive int' },
+    kinds: {
+      ratio_range: 'positive ints?',
+      img_scale: 'positive ints',
+      interval: 'positive int',
+      device: 'str',
+    },
   } as const satisfies ArgSpec;
   readonly interval: number;
   readonly #ratioRange: readonly [number, number] | null;

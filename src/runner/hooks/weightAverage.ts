@@ -16,6 +16,11 @@ export interface WeightAverageArgs {
 }
 
 export const WEIGHT_AVERAGE_ARGS = ['momentum', 'interval', 'resume_from'] as const;
+export const WEIGHT_AVERAGE_KINDS = {
+  momentum: 'number',
+  interval: 'positive int',
+  resume_from: 'str?',
+} as const;
 
 type Source = Parameter | FloatBuffer | IntBuffer;
 

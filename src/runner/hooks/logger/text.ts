@@ -36,7 +36,14 @@ export class TextLoggerHook extends LoggerHook {
       'keep_local',
       'file_client_args',
     ],
-    kinds: { ...LOGGER_KINDS, interval_exp_name: 'int', out_dir: 'str?', keep_local: 'bool' },
+    kinds: {
+      ...LOGGER_KINDS,
+      interval_exp_name: 'int',
+      out_dir: 'str?',
+      out_suffix: 'str or strs',
+      keep_local: 'bool',
+      file_client_args: 'dict?',
+    },
   } as const satisfies ArgSpec;
   readonly #intervalExpName: number;
   readonly #outDir: string | null;

@@ -66,6 +66,7 @@ export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord, WandbRunSetti
       commit: 'bool',
       with_step: 'bool',
       log_artifact: 'bool',
+      out_suffix: 'str or strs',
       define_metric_cfg: 'dict?',
     },
   } as const satisfies ArgSpec;
