@@ -1,13 +1,18 @@
 // The shapes a config value may have, so that a class can declare them and needn't check each by hand.
 
 import { isDict } from '../lang/plain.ts';
+import { Tuple } from '../util/tuple.ts';
 
 const isInt = (value: unknown): boolean => Number.isInteger(value);
 const isNumber = (value: unknown): boolean => typeof value === 'number' && !Number.isNaN(value);
+const isString = (value: unknown): boolean => typeof value === 'string';
 const isListOf =
   (test: (value: unknown) => boolean) =>
   (value: unknown): boolean =>
     Array.isArray(value) && value.every(test);
+const isPairs = (value: unknown): boolean =>
+  !(value instanceof Tuple) &&
+  isListOf((pair) => pair instanceof Tuple && pair.length === 2 && pair.every(isInt))(value);
 
 const KINDS = {
   int: ['a whole number', isInt],
@@ -16,7 +21,7 @@ const KINDS = {
   // As Python takes it: 0 and 1 stand for False and True.
   flag: ['True or False', (value: unknown) => typeof value === 'boolean' || value === 0 || value === 1],
   bool: ['True or False', (value: unknown) => typeof value === 'boolean'],
-  str: ['a string', (value: unknown) => typeof value === 'string'],
+  str: ['a string', isString],
   dict: ['a dict', isDict],
   ints: ['a list or tuple of whole numbers', isListOf(isInt)],
   'positive ints': [
@@ -24,6 +29,11 @@ const KINDS = {
     isListOf((value) => isInt(value) && Number(value) >= 1),
   ],
   numbers: ['a list or tuple of numbers', isListOf(isNumber)],
+  'str or strs': [
+    'a string or a list or tuple of strings',
+    (value: unknown) => isString(value) || isListOf(isString)(value),
+  ],
+  'int pairs': ['a list of tuples of two whole numbers', isPairs],
 } as const satisfies Record<string, readonly [string, (value: unknown) => boolean]>;
 
 type Kind = keyof typeof KINDS;
