@@ -149,6 +149,8 @@ export abstract class BaseRunner {
   /** What a resumed run has to make up for before it goes on; null in a new run. */
   protected resumePlace: ResumePlace | null = null;
   protected stopped = false;
+  /** Checkpoints of this run that it can be resumed from, by path, and what each holds. */
+  readonly #saved = new Map<string, RunPosition>();
   readonly #pace = new QueuePace();
   #hooks: RegisteredHook[] = [];
 
@@ -270,6 +272,18 @@ export abstract class BaseRunner {
     this.iter = position.iter;
     this.resumeInnerIter = position.innerIter;
     this.resumePlace = place;
+  }
+
+  /** Note a checkpoint that was written. @param isWhole false when it lacks the optimizer's state */
+  noteSaved(path: string, position: RunPosition, isWhole: boolean): void {
+    if (isWhole) this.#saved.set(path, position);
+    else this.#saved.delete(path);
+  }
+
+  /** Whether this run has written a checkpoint of a position to a path, whole, and nothing over it. */
+  hasSaved(path: string, { epoch, iter, innerIter }: RunPosition): boolean {
+    const saved = this.#saved.get(path);
+    return saved?.epoch === epoch && saved.iter === iter && saved.innerIter === innerIter;
   }
 
   /** Let the hooks of a resumed run see its training loader before anything goes on. */
