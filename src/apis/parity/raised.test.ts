@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { installNodeGpu } from '../../gpu/nodeGpu.ts';
+import { testAdapter } from '../../gpu/testing/adapter.ts';
+import { ConfigError } from '../../errors/trainerError.ts';
+import { SUITES } from './index.ts';
+import { judgeThrown } from './raised.ts';
+import type { ParityOutcome } from './types.ts';
+
+await installNodeGpu();
+await testAdapter();
+
+/** The outcome of one case as `tabtrain parity` runs it. */
+async function outcomeOf(
+  file: string,
+  one: Readonly<Record<string, unknown>>,
+  header: object = {},
+): Promise<ParityOutcome> {
+  const suite = SUITES.find(({ files }) => files.includes(file));
+  const results = await suite?.run({ ...header, cases: [{ id: 'x', ...one }] }, file, '/nowhere');
+  return results?.[0].outcome ?? { status: 'skipped', reason: 'no suite' };
+}
+
+test('only our counterpart of the expected exception passes, never a bug of ours', () => {
+  const codes = { KeyError: ['unknown-type'] };
+  const one = { error: { type: 'KeyError' } };
+  const ours = (code: string): ConfigError => new ConfigError('x', { code });
+  expect(judgeThrown(ours('unknown-type'), one, codes).status).toBe('passed');
+  expect(judgeThrown(ours('bad-type'), one, codes).status).toBe('failed');
+  expect(judgeThrown(ours('unknown-type'), {}, codes).status).toBe('failed');
+  expect(judgeThrown(new TypeError('x is not a function'), one, codes).status).toBe('failed');
+});
+
+const TREE = { module_id: 0, cls: 'Conv2d', bases: [], params: [], children: [] };
+
+test('an optimizer without a type is a KeyError', async () => {
+  const one = { model: 'm', optimizer_cfg: { lr: 0.1 }, paramwise_cfg: null };
+  const run = (type: string): Promise<ParityOutcome> =>
+    outcomeOf('optimizer_constructor.json', { ...one, error: { type } }, { models: { m: TREE } });
+  expect((await run('KeyError')).status).toBe('passed');
+  expect((await run('TypeError')).status).toBe('failed');
+});
+
+test.each([
+  [{ kind: 'eval_args', eval_kwargs: { save_best: 'auto', rule: 'x' } }, 'KeyError'],
+  [{ kind: 'eval_args', eval_kwargs: { greater_keys: [1] } }, 'AssertionError'],
+  [{ kind: 'eval_args', eval_kwargs: { interval: 'x' } }, 'TypeError'],
+  [{ kind: 'eval_args', eval_kwargs: { start: -1 } }, 'ValueError'],
+  [{ kind: 'order_error', note: 'registering with an unknown level', priority: 'BOGUS' }, 'KeyError'],
+  [{ kind: 'log', log_config: { hooks: [{ type: 'TextLoggerHook' }] } }, 'KeyError'],
+  [{ kind: 'register_training_hooks', optimizer_config: { foo: 1 } }, 'TypeError'],
+])('%j raises %s and no other', async (one, type) => {
+  const rest = { runner: 'EpochBasedRunner', max_epochs: 1, train_len: 1 };
+  const run = (wanted: string): Promise<ParityOutcome> =>
+    outcomeOf('hook_order.json', { ...rest, ...one, error: { type: wanted } });
+  expect(await run(type)).toEqual({ status: 'passed' });
+  expect((await run('MemoryError')).status).toBe('failed');
+});
