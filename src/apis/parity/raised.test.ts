@@ -1,10 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { installNodeGpu } from '../../gpu/nodeGpu.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { ConfigError } from '../../errors/trainerError.ts';
 import { SUITES } from './index.ts';
 import { judgeThrown } from './raised.ts';
-import type { ParityOutcome } from './types.ts';
+import type { FixtureFile, ParityOutcome } from './types.ts';
 
 await installNodeGpu();
 await testAdapter();
@@ -54,4 +57,29 @@ test.each([
     outcomeOf('hook_order.json', { ...rest, ...one, error: { type: wanted } });
   expect(await run(type)).toEqual({ status: 'passed' });
   expect((await run('MemoryError')).status).toBe('failed');
+});
+
+test('a schedule that fails late in the run is found, and only by its own type', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tabtrain-'));
+  const optimizer = { type: 'SGD', lr: 0.1, momentum: 0.9, groups: [{}] };
+  const rest = { runner: 'EpochBasedRunner', max_epochs: 5, iters_per_epoch: 2, optimizer };
+  const lr_config = { policy: 'CosineRestart', periods: [3], min_lr: 0 };
+  const late = (type: string): object => ({ id: type, ...rest, lr_config, error: { type } });
+  const momentum_config = { policy: 'step', step: 1, foo: 2 };
+  const cases = [
+    late('ValueError'),
+    late('KeyError'),
+    {
+      id: 'momentum',
+      ...rest,
+      lr_config: { policy: 'fixed' },
+      momentum_config,
+      error: { type: 'TypeError' },
+    },
+  ];
+  await writeFile(join(folder, 'lr_schedules.json'), JSON.stringify({ cases }));
+  const suite = SUITES.find(({ files }) => files.includes('lr_schedules.json'));
+  const results = await suite?.run({ cases } as FixtureFile, 'lr_schedules.json', folder);
+  await rm(folder, { recursive: true });
+  expect(results?.map(({ outcome }) => outcome.status)).toEqual(['passed', 'failed', 'passed']);
 });
