@@ -83,3 +83,59 @@ test('a schedule that fails late in the run is found, and only by its own type',
   await rm(folder, { recursive: true });
   expect(results?.map(({ outcome }) => outcome.status)).toEqual(['passed', 'failed', 'passed']);
 });
+
+const misc = (one: object): Promise<ParityOutcome> => outcomeOf('runtime_misc.json', { ...one });
+
+test.each([
+  ['runner_init', 'work_dir is a number', '', 'TypeError'],
+  ['runner_init', 'optimizer is a dict with a string', '', 'TypeError'],
+  [
+    'runner_init',
+    'dict',
+    'optimizer must be a dict of torch.optim.Optimizers, but optimizer["g"] is a x',
+    'TypeError',
+  ],
+  ['runner_init', 'bad', "meta must be a dict or None, but got <class 'int'>", 'TypeError'],
+  ['runner_init', 'batch_processor not callable', '', 'TypeError'],
+  ['runner_init', 'model without train_step', '', 'AssertionError'],
+  ['runner_init', 'both', 'Only one of `max_epochs` or `max_iters` can be set.', 'ValueError'],
+  ['runner_init', 'run with max_iters None', '', 'AssertionError'],
+  ['registry', 'build(dict(x=1)) -> x,y', '', 'KeyError'],
+  ['registry', 'cfg is a list', '', 'TypeError'],
+  ['registry', 'force=1', '', 'TypeError'],
+  ['registry', 'KeyError', "'Other is not in the model registry'", 'KeyError'],
+])('%s: %s %s raises %s and no other', async (kind, description, observed_message, type) => {
+  const run = (wanted: string): Promise<ParityOutcome> =>
+    misc({ id: 'x', kind, description, error: { type: wanted, observed_message } });
+  expect(await run(type)).toEqual({ status: 'passed' });
+  expect((await run('MemoryError')).status).toBe('failed');
+});
+
+test('what a description writes in Python is done, and one that is not understood is skipped', async () => {
+  const description = 'build(dict(type="A", x=[1, (2,)]), default_args=dict(y="z")) -> x,y';
+  const out = [[1, { __tuple__: [2] }], 'z'];
+  expect(await misc({ kind: 'registry', description, out })).toEqual({ status: 'passed' });
+  expect((await misc({ kind: 'registry', description, out: [1, 2] })).status).toBe('failed');
+  for (const kind of ['registry', 'runner_init'])
+    expect((await misc({ kind, description: 'something else' })).status).toBe('skipped');
+});
+
+test.each([
+  [{ kind: 'build_runner', cfg: { type: 3 } }, 'TypeError'],
+  [{ kind: 'compat_cfg', cfg: { data: {} } }, 'AttributeError'],
+  [{ kind: 'replace_cfg_vals', cfg: { a: { __tuple__: [1] }, b: 'x${a}' } }, 'AssertionError'],
+  [{ kind: 'num_class_check', CLASSES: 'abc', head_num_classes: 3 }, 'AssertionError'],
+  [
+    {
+      kind: 'ema',
+      runner: 'EpochBasedRunner',
+      max_epochs: 1,
+      train_len: 1,
+      custom_hooks: [{ type: 'Nope' }],
+    },
+    'KeyError',
+  ],
+])('%j raises %s and no other', async (one, type) => {
+  expect(await misc({ ...one, error: { type } })).toEqual({ status: 'passed' });
+  expect((await misc({ ...one, error: { type: 'MemoryError' } })).status).toBe('failed');
+});
