@@ -5,6 +5,7 @@ import type { ArgSpec } from '../registry/argSpec.ts';
 import { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries } from '../registry/registries.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
+import { Tuple } from '../util/tuple.ts';
 import { checkEvaluation, evaluationWarnings, readEvaluation } from './checkEvaluation.ts';
 
 const context = new BuildContext(createRunRegistries(), {
@@ -40,6 +41,8 @@ test('what MMDetection takes passes', () => {
   check({ metric: ['bbox', 'proposal'], classwise: true, iou_thrs: [0.5], metric_items: ['mAP'] });
   check({ interval: 1, metric: 'mAP', iou_thr: 0.5 });
   check({ metric: ['mAP'] });
+  check({ rule: 'less', greater_keys: 'mine', less_keys: ['a'], dynamic_intervals: [Tuple.of(3, 1)] });
+  check({ rule: null, greater_keys: null, less_keys: Tuple.of('a'), dynamic_intervals: null });
   check({ test_fn: null, file_client_args: { backend: 'disk' }, gpu_collect: true });
   check({});
 });
@@ -47,6 +50,18 @@ test('what MMDetection takes passes', () => {
 const bad: [Record<string, unknown>, string][] = [
   [{ intervall: 1 }, "evaluation got an unexpected argument 'intervall'"],
   [{ interval: '1' }, "evaluation.interval must be a whole number of at least 1, but got '1'"],
+  [{ save_best: 'auto', rule: 'bigger' }, "rule must be 'greater', 'less' or None, but got 'bigger'"],
+  [{ rule: 1 }, 'evaluation.rule must be a string or None, but got 1'],
+  [{ greater_keys: [1] }, 'evaluation.greater_keys must be a string or a list or tuple of strings or None'],
+  [
+    { less_keys: 3 },
+    'evaluation.less_keys must be a string or a list or tuple of strings or None, but got 3',
+  ],
+  [
+    { dynamic_intervals: 3 },
+    'evaluation.dynamic_intervals must be a list of tuples of two whole numbers or None',
+  ],
+  [{ dynamic_intervals: [[3, 1]] }, 'evaluation.dynamic_intervals must be a list of tuples'],
   [{ metric: 'bboxx' }, 'metric bboxx is not supported'],
   [{ metric: ['bbox', 'segm'] }, 'metric segm is not supported'],
   [{ metric: 3 }, 'evaluation.metric must be a name or a list of names, but got 3'],

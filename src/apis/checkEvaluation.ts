@@ -7,7 +7,8 @@ import { evaluateSpecOf } from '../datasets/wrappers.ts';
 import { isDict, type PlainDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { unmetKind, type ArgKind } from '../registry/argKinds.ts';
-import { EVAL_HOOK_KEYS } from '../runner/hooks/evaluation.ts';
+import { EVAL_HOOK_KINDS } from '../runner/hooks/evaluation.ts';
+import { checkRule } from '../runner/hooks/saveBest.ts';
 import { nearest } from '../util/nearest.ts';
 
 /** EvalHook's and DistEvalHook's arguments that there is nothing to do with. */
@@ -19,13 +20,8 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   gpu_collect: 'there is one device',
 };
 
-const HOOK_KINDS: Readonly<Record<string, ArgKind>> = {
-  interval: 'positive int',
-  start: 'int?',
-  by_epoch: 'bool',
-  save_best: 'str?',
-  out_dir: 'str?',
-};
+/** A config's interval counts epochs or iterations. */
+const HOOK_KINDS: Readonly<Record<string, ArgKind>> = { ...EVAL_HOOK_KINDS, interval: 'positive int' };
 
 export interface EvaluationCfg {
   /** What EvalHook takes, by config names. */
@@ -44,7 +40,7 @@ export function readEvaluation(dict: Readonly<Record<string, unknown>>): Evaluat
   const hook: PlainDict = {};
   const evaluate: PlainDict = {};
   for (const [key, value] of Object.entries(evaluation)) {
-    if ((EVAL_HOOK_KEYS as readonly string[]).includes(key)) hook[key] = value;
+    if (key in EVAL_HOOK_KINDS) hook[key] = value;
     else if (!(key in WITHOUT_EFFECT)) evaluate[key] = value;
   }
   return { hook, evaluate };
@@ -57,10 +53,11 @@ export function readEvaluation(dict: Readonly<Record<string, unknown>>): Evaluat
  */
 export function checkEvaluation({ hook, evaluate }: EvaluationCfg, dataset: Dataset | null): void {
   checkKinds(hook, HOOK_KINDS);
+  checkRule(hook.rule as string | null | undefined);
   const spec = dataset && evaluateSpecOf(dataset);
   if (!spec) return;
   const own = [...(spec.required ?? []), ...(spec.optional ?? [])];
-  const known = [...EVAL_HOOK_KEYS, ...own];
+  const known = [...Object.keys(EVAL_HOOK_KINDS), ...own];
   for (const key of spec.rest ? [] : Object.keys(evaluate)) {
     if (own.includes(key)) continue;
     const near = nearest(key, known);

@@ -4,7 +4,7 @@ import type { ConfigDict } from '../config/config.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { expandDatasetCfg } from '../datasets/expandCfg.ts';
 import { DatasetSampleSource, type SampleSource } from '../datasets/sampleSource.ts';
-import { copySources } from '../lang/sourceMap.ts';
+import { copySources, sourceOf } from '../lang/sourceMap.ts';
 import { BuildContext } from '../registry/buildContext.ts';
 import type { FileSystem } from '../util/fileSystem.ts';
 import type { DecodeImage } from '../util/image.ts';
@@ -47,9 +47,8 @@ export async function buildDataset(
     });
   }
   const testMode = split === 'val' || split === 'test';
-  const datasetCfg = expandDatasetCfg(
-    withoutLoaderKeys(cfg, split === 'val_as_train' ? data.train : undefined),
-  );
+  const pipeline = split === 'val_as_train' ? trainPipelineOf(data) : undefined;
+  const datasetCfg = expandDatasetCfg(withoutLoaderKeys(cfg, pipeline));
   const dataset = context.build<Dataset>(
     'DATASETS',
     datasetCfg,
@@ -95,11 +94,28 @@ function locating(source: SampleSource, userModules: UserModules): SampleSource 
   };
 }
 
-/** Leave out the keys that mmdet keeps beside a dataset for its loader; take the pipeline of another dataset. */
-function withoutLoaderKeys(cfg: unknown, pipelineOf: unknown): unknown {
+/** Leave out the keys that mmdet keeps beside a dataset for its loader. @param pipeline takes the place of its own */
+function withoutLoaderKeys(cfg: unknown, pipeline: unknown): unknown {
   if (!isDict(cfg)) return cfg;
   const { samples_per_gpu: _samples, workers_per_gpu: _workers, ...rest } = cfg;
-  if (isDict(pipelineOf)) rest.pipeline = pipelineOf.pipeline;
+  if (pipeline !== undefined) rest.pipeline = pipeline;
   copySources(cfg, rest);
   return rest;
+}
+
+/**
+ * The training pipeline: that of data.train, or of the dataset that it wraps, however deep.
+ * @throws ConfigError `missing-pipeline`: a ConcatDataset has one for each of its parts
+ * Source: mmdet 2.28.2 `tools/train.py`.
+ */
+function trainPipelineOf(data: ConfigDict): unknown {
+  let cfg = data.train;
+  while (isDict(cfg) && (cfg.pipeline === undefined || cfg.pipeline === null)) cfg = cfg.dataset;
+  if (isDict(cfg)) return cfg.pipeline;
+  throw new ConfigError('a val step of workflow needs the pipeline of data.train, but it has none', {
+    code: 'missing-pipeline',
+    path: 'data.train.pipeline',
+    span: sourceOf(data, 'train')?.span,
+    hint: 'give pipeline=… to data.train, or to the dataset inside it',
+  });
 }

@@ -8,7 +8,7 @@ import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo
 import type { Detector } from '../models/index.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { BuildContext, type RunServices } from '../registry/buildContext.ts';
-import { readCheckpoint, resumeRun, saveCheckpoint } from '../runner/checkpoint.ts';
+import { readCheckpoint, resumeRun } from '../runner/checkpoint.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import type { BaseRunner, BatchLoader, Workflow } from '../runner/baseRunner.ts';
 import { createLogger, type Logger } from '../runner/logger.ts';
@@ -31,6 +31,7 @@ import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
 import { configSeed, openResumed, stringOrNull, type ResumedRun } from './resumedRun.ts';
 import { readRunConfig, type RunConfig } from './runConfig.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
+import { saveStopped } from './saveStopped.ts';
 import { NEW_RECORD, writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
 import { registerRunHooks } from './trainingHooks.ts';
 import { failOnStray, type WatchStray } from './strayErrors.ts';
@@ -180,7 +181,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     control.throwFailure();
     running = null;
     // An epoch that a hook made the last one may be off the checkpoints' interval.
-    if (runner.end === 'stopped' || runner.stopTraining !== null) await saveStopped(run);
+    if (runner.end === 'stopped' || runner.stopTraining !== null) await saveStopped(runner, run.model);
     await finish(runner.end, null);
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
     return { workDir, end: runner.end };
@@ -416,24 +417,6 @@ function openDataset(
     cleanups.push(() => source.dispose?.());
     return { dataset, source };
   };
-}
-
-async function saveStopped({ runner, model }: PreparedRun): Promise<void> {
-  const { workDir } = runner;
-  const position = runner.position();
-  const { epoch, iter, innerIter } = position;
-  const atEpochEnd = runner.maxEpochs !== undefined && innerIter === 0;
-  const filename = atEpochEnd ? `epoch_${epoch}.pth` : `iter_${iter}.pth`;
-  if (atEpochEnd && (await runner.fs.stat(`${workDir}/${filename}`))) return;
-  const saved = await saveCheckpoint(runner, model, {
-    filename,
-    outDir: workDir,
-    saveOptimizer: true,
-    position,
-    metaPosition: position,
-  });
-  runner.logger.info(`Stopped after ${iter} iterations; saved ${saved.path}`);
-  runner.onEvent({ name: 'run.checkpointed', ...saved, epoch, iter, removed: [] });
 }
 
 function workDirOf({ dict, name }: RunConfig, timestamp: string): string {

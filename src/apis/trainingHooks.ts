@@ -167,7 +167,16 @@ function readPriorities(value: unknown): 'mmcv' | 'tutorial' {
   });
 }
 
-function buildLoggers(cfg: unknown, context: BuildContext, unit: Readonly<Record<string, unknown>>): Hook[] {
+/**
+ * The hooks of `log_config`.
+ * @param unit `{ by_epoch: false }` in an IterBasedRunner
+ * @throws ConfigError `missing-argument` without an interval
+ */
+export function buildLoggers(
+  cfg: unknown,
+  context: BuildContext,
+  unit: Readonly<Record<string, unknown>>,
+): Hook[] {
   if (!isDict(cfg)) return [];
   if (cfg.interval === undefined) {
     throw new ConfigError('log_config must have an interval, but has none', {

@@ -5,6 +5,7 @@ import type { Span } from '../errors/span.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { deleteEntry, isDict, type PlainDict, plainTypeName, setEntry } from '../lang/plain.ts';
 import { setSource, sourceOf } from '../lang/sourceMap.ts';
+import { Tuple } from '../util/tuple.ts';
 import { deepCopy } from './merge.ts';
 
 const NOWHERE: Span = { file: '', from: 0, to: 0, line: 1, column: 1, endLine: 1, endColumn: 1 };
@@ -18,7 +19,8 @@ export interface CompatResult {
 /**
  * Return a new config with `total_epochs` as a runner, `imgs_per_gpu` as `samples_per_gpu`, and the loader arguments of `data` in
  * `data.{train,val,test}_dataloader`.
- * @throws ConfigError `conflicting-settings` when an old and a new spelling disagree, `missing-data` without `data`
+ * @throws ConfigError `conflicting-settings` when an old and a new spelling disagree, `missing-data` without `data`,
+ * `missing-runner` without `runner` and `total_epochs`, `bad-value` for a list data.test that has no datasets
  */
 export function compatCfg(config: PlainDict): CompatResult {
   const dict = deepCopy(config);
@@ -31,7 +33,6 @@ export function compatCfg(config: PlainDict): CompatResult {
       span: sourceOf(container, key)?.span ?? NOWHERE,
     });
   };
-  runnerArgs(dict, warn);
   const { data } = dict;
   if (!isDict(data)) {
     throw new ConfigError(
@@ -45,6 +46,7 @@ export function compatCfg(config: PlainDict): CompatResult {
   }
   imagesPerGpu(data, warn);
   loaderArgs(data);
+  runnerArgs(dict, warn);
   return { dict, warnings };
 }
 
@@ -59,8 +61,13 @@ function conflict(message: string, container: PlainDict, key: string, path: stri
 }
 
 function runnerArgs(dict: PlainDict, warn: Warn): void {
-  if (!Object.hasOwn(dict, 'total_epochs')) return;
   if (!Object.hasOwn(dict, 'runner')) {
+    if (!Object.hasOwn(dict, 'total_epochs'))
+      throw new ConfigError('runner must be a dict that says how long to train, but the config has none', {
+        code: 'missing-runner',
+        path: 'runner',
+        hint: "write runner = dict(type='EpochBasedRunner', max_epochs=12)",
+      });
     const runner: PlainDict = { type: 'EpochBasedRunner', max_epochs: dict.total_epochs };
     const source = sourceOf(dict, 'total_epochs');
     if (source) for (const key of [null, 'type', 'max_epochs']) setSource(runner, key, source);
@@ -72,6 +79,7 @@ function runnerArgs(dict: PlainDict, warn: Warn): void {
     );
     return;
   }
+  if (!Object.hasOwn(dict, 'total_epochs')) return;
   const { runner } = dict;
   const epochs = isDict(runner) ? runner.max_epochs : undefined;
   if (epochs !== dict.total_epochs) {
@@ -118,51 +126,68 @@ function loaderArgs(data: PlainDict): void {
   ) as Record<(typeof LOADERS)[number], PlainDict>;
   const { train_dataloader, val_dataloader, test_dataloader } = loaders;
 
-  const spread = (key: string, targets: readonly PlainDict[], names: readonly string[]): void => {
-    if (!Object.hasOwn(data, key)) return;
-    const value = data[key];
-    const source = sourceOf(data, key);
-    targets.forEach((target, i) => {
-      if (Object.hasOwn(target, key)) {
-        throw conflict(
-          `data.${key} and data.${names[i]}.${key} must not both be set`,
-          data,
-          key,
-          `data.${key}`,
-        );
-      }
-      setEntry(target, key, deepCopy(value));
-      if (source) setSource(target, key, source);
+  toTrainLoader('samples_per_gpu', data, train_dataloader);
+  toTrainLoader('persistent_workers', data, train_dataloader);
+  // MMDetection lets this one win over what a loader says.
+  for (const loader of Object.values(loaders)) copyEntry('workers_per_gpu', data, loader);
+  deleteEntry(data, 'workers_per_gpu');
+
+  const { val, test } = data;
+  if (isDict(val)) movePerGpu(val, val_dataloader, 'val');
+  if (isDict(test)) movePerGpu(test, test_dataloader, 'test');
+  else if (Array.isArray(test) && !(test instanceof Tuple)) moveLargest(test, test_dataloader);
+}
+
+function toTrainLoader(key: string, data: PlainDict, loader: PlainDict): void {
+  if (!Object.hasOwn(data, key)) return;
+  if (Object.hasOwn(loader, key))
+    throw conflict(
+      `data.${key} and data.train_dataloader.${key} must not both be set`,
+      data,
+      key,
+      `data.${key}`,
+    );
+  copyEntry(key, data, loader);
+  deleteEntry(data, key);
+}
+
+/** Copy an entry that there may be, with its place in the text. */
+function copyEntry(key: string, from: PlainDict, to: PlainDict): void {
+  if (!Object.hasOwn(from, key)) return;
+  setEntry(to, key, deepCopy(from[key]));
+  const source = sourceOf(from, key);
+  if (source) setSource(to, key, source);
+}
+
+/** Several test datasets share a loader: it takes the largest `samples_per_gpu`, of which each has 1 unless it says so. */
+function moveLargest(datasets: readonly unknown[], loader: PlainDict): void {
+  if (datasets.length === 0)
+    throw new ConfigError('data.test must have at least one dataset, but its list is empty', {
+      code: 'bad-value',
+      path: 'data.test',
     });
-    deleteEntry(data, key);
-  };
-
-  spread('samples_per_gpu', [train_dataloader], ['train_dataloader']);
-  spread('persistent_workers', [train_dataloader], ['train_dataloader']);
-  spread('workers_per_gpu', Object.values(loaders), LOADERS);
-
-  if (isDict(data.val)) movePerGpu(data.val, val_dataloader, 'val');
-  if (isDict(data.test)) movePerGpu(data.test, test_dataloader, 'test');
-  else if (Array.isArray(data.test)) {
-    let largest: number | undefined;
-    for (const item of data.test as unknown[]) {
-      if (!isDict(item) || typeof item.samples_per_gpu !== 'number') continue;
-      largest = Math.max(largest ?? item.samples_per_gpu, item.samples_per_gpu);
-      deleteEntry(item, 'samples_per_gpu');
-    }
-    if (largest !== undefined) {
-      refuseTwice(test_dataloader, 'test');
-      setEntry(test_dataloader, 'samples_per_gpu', largest);
-    }
+  const own = datasets
+    .filter((item) => isDict(item))
+    .filter((item) => Object.hasOwn(item, 'samples_per_gpu'));
+  if (own.length > 0) refuseTwice(loader, 'test');
+  setEntry(loader, 'samples_per_gpu', 1);
+  for (const item of own) {
+    const size = item.samples_per_gpu;
+    if (typeof size !== 'number')
+      throw new ConfigError(`samples_per_gpu must be a number, but got a ${plainTypeName(size)}`, {
+        code: 'bad-type',
+        path: `data.test[${datasets.indexOf(item)}].samples_per_gpu`,
+        span: sourceOf(item, 'samples_per_gpu')?.span,
+      });
+    if (size > Number(loader.samples_per_gpu)) copyEntry('samples_per_gpu', item, loader);
+    deleteEntry(item, 'samples_per_gpu');
   }
 }
 
 function movePerGpu(split: PlainDict, loader: PlainDict, name: 'val' | 'test'): void {
   if (!Object.hasOwn(split, 'samples_per_gpu')) return;
   refuseTwice(loader, name);
-  const source = sourceOf(split, 'samples_per_gpu');
-  setEntry(loader, 'samples_per_gpu', split.samples_per_gpu);
-  if (source) setSource(loader, 'samples_per_gpu', source);
+  copyEntry('samples_per_gpu', split, loader);
   deleteEntry(split, 'samples_per_gpu');
 }
 

@@ -4,6 +4,7 @@ import { ConfigError } from '../errors/trainerError.ts';
 import {
   deleteEntry,
   dictEntries,
+  getEntry,
   isDict,
   isFloatEntry,
   type PlainDict,
@@ -23,14 +24,14 @@ interface Found {
 }
 
 /**
- * Replace `${a.b}` by the config's own values, in one pass: a bare one keeps the value's type, one inside longer text must be a
- * scalar. When `model_wrapper` is set it becomes the model. Returns a new dict.
- * @throws ConfigError `missing-key` for an unknown path, `bad-replacement` for a dict or list inside longer text
+ * Replace `${a.b}` by the config's own values: a bare one keeps the value's type, one inside longer text must be a scalar.
+ * When `model_wrapper` is set, and not None, it becomes the model. Returns a new dict.
+ * @throws ConfigError `missing-key` for an unknown path, `bad-replacement` for a dict, list or tuple inside longer text
  */
 export function replaceCfgVals(config: PlainDict): PlainDict {
   const replaced = replaceIn(config, config) as PlainDict;
-  if (!Object.hasOwn(replaced, 'model_wrapper')) return replaced;
-  const wrapper = replaced.model_wrapper;
+  const wrapper = getEntry(replaced, 'model_wrapper') ?? null;
+  if (wrapper === null) return replaced;
   setEntry(replaced, 'model', wrapper);
   deleteEntry(replaced, 'model_wrapper');
   return replaced;
@@ -79,20 +80,21 @@ function replaceText(text: string, config: PlainDict, span: ConfigError['span'])
     const found = lookUp(text.slice(2, -1), config, span);
     return { value: deepCopy(found.value), isFloat: found.isFloat };
   }
-  const value = text.replace(PLACE, (place) => {
-    const found = lookUp(place.slice(2, -1), config, span);
-    if (typeof found.value === 'object' && found.value !== null && !(found.value instanceof Tuple)) {
+  const found = places.map((place) => ({ place, ...lookUp(place.slice(2, -1), config, span) }));
+  // One after the other, as in MMDetection: a value's own `${…}` is replaced where a later place has the same text.
+  const value = found.reduce((whole, { place, value: part, isFloat }) => {
+    if (Array.isArray(part) || isDict(part)) {
       throw new ConfigError(
-        `'${place}' inside longer text must be a plain value, but it is a ${plainTypeName(found.value)}`,
+        `'${place}' inside longer text must be a plain value, but it is a ${plainTypeName(part)}`,
         {
           code: 'bad-replacement',
           span,
-          hint: 'only a text that is nothing but ${…} can take a dict or list',
+          hint: 'only a text that is nothing but ${…} can take a dict, list or tuple',
         },
       );
     }
-    return plainStr(found.value, found.isFloat);
-  });
+    return whole.replaceAll(place, () => plainStr(part, isFloat));
+  }, text);
   return { value, isFloat: false };
 }
 

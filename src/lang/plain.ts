@@ -80,6 +80,15 @@ export function isFloatEntry(container: object, key: string | number): boolean {
   return !Number.isSafeInteger(value) || Object.is(value, -0) || sourceOf(container, key)?.isFloat === true;
 }
 
+/** Python's truth of a plain value: None, False, 0 and what is empty are false. */
+export function plainTruth(value: unknown): boolean {
+  if (typeof value === 'number') return value !== 0;
+  if (Array.isArray(value)) return value.length > 0;
+  if (value instanceof Map || value instanceof Set) return value.size > 0;
+  if (isDict(value)) return Object.keys(value).length > 0;
+  return Boolean(value);
+}
+
 /** Python's name of a plain value's type; a number counts as int unless `isFloat`. */
 export function plainTypeName(value: unknown, isFloat = false): string {
   if (value === null || value === undefined) return 'NoneType';

@@ -106,6 +106,39 @@ describe('buildOptimizer', () => {
     const warnings: string[] = [];
     build({ ...cfg, paramwise_cfg: { bypass_duplicate: true } }, net, warnings);
     expect(warnings[0]).toBe('a.again is duplicate. It is skipped since bypass_duplicate=True');
+    // Python asks for its truth only.
+    for (const bypass_duplicate of [1, 'yes', [0], Number.NaN])
+      expect(build({ ...cfg, paramwise_cfg: { bypass_duplicate } }, net).paramGroups).toHaveLength(5);
+    for (const bypass_duplicate of [0, '', [], {}, null])
+      expect(() => build({ ...cfg, paramwise_cfg: { bypass_duplicate } }, net)).toThrow('one group only');
+  });
+
+  test('a rule that no parameter comes to may be anything, as in MMCV; its key is a warning', () => {
+    const custom_keys = { zzz: 1, yyy: { lr_mult: 'x' }, xxx: null };
+    const warnings: string[] = [];
+    build({ ...BASE, paramwise_cfg: { custom_keys } }, new Net(), warnings);
+    expect(warnings).toEqual(
+      ['zzz', 'yyy', 'xxx'].map(
+        (key) =>
+          `optimizer.paramwise_cfg.custom_keys: no parameter's name contains '${key}', so it changes nothing`,
+      ),
+    );
+    const net = new Net();
+    net.bn.requiresGrad(false);
+    expect(build({ ...BASE, paramwise_cfg: { custom_keys: { bn: 1 } } }, net).paramGroups).toHaveLength(5);
+  });
+
+  test('a rule that a parameter comes to must be a dict: another is told at its place', () => {
+    const custom_keys = { conv: 1 };
+    const span = { file: 'a.py', from: 0, to: 1, line: 2, column: 3, endLine: 2, endColumn: 4 };
+    setSource(custom_keys, 'conv', { span });
+    expect(() => build({ ...BASE, paramwise_cfg: { custom_keys } })).toThrow(
+      expect.objectContaining({
+        message: 'optimizer.paramwise_cfg.custom_keys.conv must be a dict, but got 1',
+        path: 'optimizer.paramwise_cfg.custom_keys.conv',
+        span,
+      }),
+    );
   });
 
   test.each<[string, Record<string, unknown>]>([

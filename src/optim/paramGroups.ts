@@ -1,6 +1,6 @@
 // DefaultOptimizerConstructor's rules: which parameter gets which learning rate and weight decay.
 
-import { isDict } from '../lang/plain.ts';
+import { isDict, plainTruth, type PlainDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
@@ -14,7 +14,7 @@ export interface GroupCfg<P> {
   readonly [option: string]: unknown;
 }
 
-/** `paramwise_cfg` after its checks. */
+/** `paramwise_cfg` after its checks. A rule of `custom_keys` is looked at where a parameter comes to it, as in MMCV. */
 export interface ParamwiseCfg {
   readonly custom_keys?: Readonly<Record<string, unknown>>;
   readonly bias_lr_mult?: number;
@@ -22,7 +22,7 @@ export interface ParamwiseCfg {
   readonly norm_decay_mult?: number;
   readonly dwconv_decay_mult?: number;
   readonly dcn_offset_lr_mult?: number;
-  readonly bypass_duplicate?: boolean;
+  readonly bypass_duplicate?: unknown;
 }
 
 /** What the multipliers multiply: the optimizer's lr and weight_decay, where its config has them. */
@@ -34,7 +34,8 @@ export interface BaseValues {
 const PATH = 'optimizer.paramwise_cfg';
 
 /**
- * Check `paramwise_cfg`. Keys it doesn't know are ignored, as in MMCV.
+ * Check `paramwise_cfg`. Keys it doesn't know are ignored, and rules of `custom_keys` that no parameter comes to may be
+ * anything, as in MMCV.
  * @throws ConfigError `bad-type` for a wrong type, `no-weight-decay` for a decay multiplier without weight_decay
  */
 export function checkParamwiseCfg(value: unknown, base: BaseValues): ParamwiseCfg {
@@ -43,16 +44,12 @@ export function checkParamwiseCfg(value: unknown, base: BaseValues): ParamwiseCf
   const customKeys = value.custom_keys;
   if (customKeys !== undefined) {
     if (!isDict(customKeys)) throw badType(`${PATH}.custom_keys`, 'must be a dict', customKeys);
-    for (const [key, rule] of Object.entries(customKeys)) {
-      if (!isDict(rule)) throw badType(`${PATH}.custom_keys.${key}`, 'must be a dict', rule);
-      if ('decay_mult' in rule) requireDecay(base, `custom_keys.${key}.decay_mult`, rule);
-      for (const mult of CUSTOM_MULTS) requireNumber(rule, mult, `custom_keys.${key}.${mult}`);
-    }
+    for (const [key, rule] of base.weightDecay === undefined ? Object.entries(customKeys) : [])
+      if (isDict(rule) && 'decay_mult' in rule) throw noDecay(`custom_keys.${key}`, 'decay_mult', rule);
   }
-  for (const key of MULT_KEYS) requireNumber(value, key, key);
-  for (const key of ['bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult']) {
-    if (key in value) requireDecay(base, key, value);
-  }
+  for (const key of MULT_KEYS) multIn(value, key, '');
+  for (const key of ['bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult'])
+    if (base.weightDecay === undefined && key in value) throw noDecay('', key, value);
   return value as ParamwiseCfg;
 }
 
@@ -126,7 +123,7 @@ export function* decideOwn<P extends TrainableParam>(
     // Frozen parameters are listed, so that indices match the model, but no rule applies to them.
     if (!param.requiresGrad) {
       yield { param, options: {}, rule: NO_RULE, isListed: true, prefix };
-    } else if (cfg.bypass_duplicate === true && isKnown(param)) {
+    } else if (plainTruth(cfg.bypass_duplicate) && isKnown(param)) {
       yield { param, options: {}, rule: 'bypass_duplicate', isListed: false, prefix };
     } else {
       const facts = { name, prefix, isInDcn, ...kind };
@@ -162,19 +159,22 @@ export function unmatchedKeys<P extends TrainableParam>(root: ParamModule<P>, cf
   return Object.keys(cfg.custom_keys ?? {}).filter((key) => !names.some((name) => name.includes(key)));
 }
 
-interface CustomRule {
-  readonly lr_mult?: number;
-  readonly decay_mult?: number;
-}
 export interface GroupOptions {
   lr?: number;
   weight_decay?: number;
 }
 
+interface CustomRule {
+  readonly key: string;
+  /** Whatever stands there. */
+  readonly rule: unknown;
+  readonly span: ConfigError['span'];
+}
+
 /** The longest key first, ties in alphabetical order. */
-function sortedRules(cfg: ParamwiseCfg): [string, CustomRule][] {
-  const entries = Object.entries(cfg.custom_keys ?? {}) as [string, CustomRule][];
-  return entries.sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1));
+function sortedRules({ custom_keys: customKeys = {} }: ParamwiseCfg): CustomRule[] {
+  const keys = Object.keys(customKeys).sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
+  return keys.map((key) => ({ key, rule: customKeys[key], span: sourceOf(customKeys, key)?.span }));
 }
 
 interface ParamFacts {
@@ -191,24 +191,25 @@ function decide(
   facts: ParamFacts,
   cfg: ParamwiseCfg,
   base: BaseValues,
-  customRules: readonly [string, CustomRule][],
+  customRules: readonly CustomRule[],
 ): { options: GroupOptions; rule: string } {
   const fullName = `${facts.prefix}.${facts.name}`;
-  const found = customRules.find(([key]) => fullName.includes(key));
-  if (found) return decideByCustomKey(...found, base);
+  const found = customRules.find(({ key }) => fullName.includes(key));
+  if (found) return decideByCustomKey(found, base);
   return decideByKind(facts, cfg, base);
 }
 
 function decideByCustomKey(
-  key: string,
-  rule: CustomRule,
+  { key, rule, span }: CustomRule,
   base: BaseValues,
 ): { options: GroupOptions; rule: string } {
-  const { lr_mult: lrMult, decay_mult: decayMult } = rule;
-  const options: GroupOptions = { lr: multiply(base.lr, lrMult ?? 1) };
-  if (base.weightDecay !== undefined) options.weight_decay = base.weightDecay * (decayMult ?? 1);
-  const mults = Object.entries({ lr_mult: lrMult, decay_mult: decayMult }).filter(([, m]) => m !== undefined);
-  const values = mults.map(([name, mult]) => `${name}=${mult}`).join(', ');
+  const path = `custom_keys.${key}`;
+  if (!isDict(rule)) throw badType(`${PATH}.${path}`, 'must be a dict', rule, span);
+  const options: GroupOptions = { lr: multiply(base.lr, multIn(rule, 'lr_mult', path)) };
+  if (base.weightDecay !== undefined)
+    options.weight_decay = base.weightDecay * multIn(rule, 'decay_mult', path);
+  const mults = CUSTOM_MULTS.filter((name) => rule[name] !== undefined);
+  const values = mults.map((name) => `${name}=${plainRepr(rule[name])}`).join(', ');
   return { options, rule: `custom_keys['${key}']${values === '' ? '' : `: ${values}`}` };
 }
 
@@ -278,33 +279,34 @@ function multiply(lr: number | undefined, factor: number): number {
 }
 
 /**
- * A multiplier must be a number where it is given: with None or a text Python's multiplication fails.
- * @param path of `key` inside `paramwise_cfg`
+ * A multiplier, 1 where there is none. True and False multiply as 1 and 0, as in Python.
+ * @param path of `dict` inside `paramwise_cfg`; '' for itself
+ * @throws ConfigError `bad-type` for None, a text and the like: Python's multiplication fails
  */
-function requireNumber(dict: Readonly<Record<string, unknown>>, key: string, path: string): void {
+function multIn(dict: PlainDict, key: string, path: string): number {
   const value = dict[key];
-  if (
-    value === undefined ||
-    (typeof value === 'number' && !Number.isNaN(value)) ||
-    typeof value === 'boolean'
-  )
-    return;
+  if (value === undefined) return 1;
+  if ((typeof value === 'number' && !Number.isNaN(value)) || typeof value === 'boolean') return Number(value);
   throw new ConfigError(`${key} must be a number, but got ${plainRepr(value)}`, {
     code: 'bad-type',
-    path: `${PATH}.${path}`,
+    path: pathOf(path, key),
     span: sourceOf(dict, key)?.span,
   });
 }
 
-/** @param dict the dict that holds the last part of `key` */
-function requireDecay(base: BaseValues, key: string, dict: object): void {
-  if (base.weightDecay !== undefined) return;
-  throw new ConfigError(`the optimizer must have weight_decay when ${key} is used, but it has none`, {
+/** @param path of `dict`, which holds `key`, inside `paramwise_cfg` */
+function noDecay(path: string, key: string, dict: PlainDict): ConfigError {
+  const name = path === '' ? key : `${path}.${key}`;
+  return new ConfigError(`the optimizer must have weight_decay when ${name} is used, but it has none`, {
     code: 'no-weight-decay',
-    path: `${PATH}.${key}`,
-    span: sourceOf(dict, key.slice(key.lastIndexOf('.') + 1))?.span,
+    path: pathOf(path, key),
+    span: sourceOf(dict, key)?.span,
     hint: 'write weight_decay=… inside optimizer',
   });
+}
+
+function pathOf(path: string, key: string): string {
+  return path === '' ? `${PATH}.${key}` : `${PATH}.${path}.${key}`;
 }
 
 function uniqueValues<V>(entries: Iterable<readonly [string, V]>): [string, V][] {
@@ -318,9 +320,10 @@ function uniqueValues<V>(entries: Iterable<readonly [string, V]>): [string, V][]
   return unique;
 }
 
-function badType(path: string, requirement: string, value: unknown): ConfigError {
+function badType(path: string, requirement: string, value: unknown, span?: ConfigError['span']): ConfigError {
   return new ConfigError(`${path} ${requirement}, but got ${plainRepr(value)}`, {
     code: 'bad-type',
     path,
+    span,
   });
 }

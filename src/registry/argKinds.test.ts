@@ -19,6 +19,9 @@ describe('unmetKind', () => {
     [{}, 'dict'],
     [Tuple.of(0, 1), 'ints'],
     [[], 'numbers'],
+    ['a', 'str or strs'],
+    [Tuple.of('a'), 'str or strs'],
+    [[Tuple.of(3, 1)], 'int pairs'],
     [null, 'dict?'],
     [undefined, 'int'],
   ];
@@ -42,6 +45,12 @@ describe('unmetKind', () => {
     [[0], 'positive ints', 'a list or tuple of whole numbers of at least 1'],
     [['a'], 'numbers', 'a list or tuple of numbers'],
     [3, 'str?', 'a string or None'],
+    [[1], 'str or strs', 'a string or a list or tuple of strings'],
+    [3, 'int pairs', 'a list of tuples of two whole numbers'],
+    [[[3, 1]], 'int pairs', 'a list of tuples of two whole numbers'],
+    [Tuple.of(Tuple.of(3, 1)), 'int pairs', 'a list of tuples of two whole numbers'],
+    [[Tuple.of(3)], 'int pairs', 'a list of tuples of two whole numbers'],
+    [[Tuple.of(3, 0.5)], 'int pairs', 'a list of tuples of two whole numbers'],
   ];
   test.each(refused)('%j is refused as %s', (value, kind, words) => {
     expect(unmetKind(value, kind)).toBe(words);

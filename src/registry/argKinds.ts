@@ -1,6 +1,7 @@
 // The shapes a config value may have, so that a class can declare them and needn't check each by hand.
 
 import { isDict } from '../lang/plain.ts';
+import { Tuple } from '../util/tuple.ts';
 
 const isInt = (value: unknown): boolean => Number.isInteger(value);
 const isNumber = (value: unknown): boolean => typeof value === 'number' && !Number.isNaN(value);
@@ -9,6 +10,9 @@ const isListOf =
   (test: (value: unknown) => boolean) =>
   (value: unknown): boolean =>
     Array.isArray(value) && value.every(test);
+const isPairs = (value: unknown): boolean =>
+  !(value instanceof Tuple) &&
+  isListOf((pair) => pair instanceof Tuple && pair.length === 2 && pair.every(isInt))(value);
 
 const KINDS = {
   int: ['a whole number', isInt],
@@ -20,7 +24,7 @@ const KINDS = {
   bool: ['True or False', (value: unknown) => typeof value === 'boolean'],
   str: ['a string', isStr],
   'str or strs': [
-    'a string, or a list or tuple of strings',
+    'a string or a list or tuple of strings',
     (value: unknown) => isStr(value) || isListOf(isStr)(value),
   ],
   dict: ['a dict', isDict],
@@ -30,6 +34,7 @@ const KINDS = {
     isListOf((value) => isInt(value) && Number(value) >= 1),
   ],
   numbers: ['a list or tuple of numbers', isListOf(isNumber)],
+  'int pairs': ['a list of tuples of two whole numbers', isPairs],
 } as const satisfies Record<string, readonly [string, (value: unknown) => boolean]>;
 
 type Kind = keyof typeof KINDS;

@@ -87,7 +87,7 @@ export class Registry<T> {
   /**
    * Register a class; use it as `@REGISTRY.registerModule()` above the class or as `REGISTRY.registerModule()(MyClass)`.
    * Without the brackets, `@REGISTRY.registerModule`, the class has its own name, as with MMCV's.
-   * @throws RegistryError `duplicate-type` naming the first one.
+   * @throws RegistryError `duplicate-type` naming the first one; `bad-module`, `bad-name` or `bad-force`
    */
   registerModule<C extends Registrable<T>>(module: C, context?: unknown): C;
   registerModule(options?: RegisterOptions): <C extends Registrable<T>>(module: C) => C;
@@ -102,6 +102,10 @@ export class Registry<T> {
     if (typeof module !== 'function') {
       throw new RegistryError(`module must be a class, but got ${typeof module}`, { code: 'bad-module' });
     }
+    if (options.force !== undefined && typeof options.force !== 'boolean')
+      throw new RegistryError(`force must be true or false, but got ${plainRepr(options.force)}`, {
+        code: 'bad-force',
+      });
     const names = options.name === undefined ? [module.name] : [options.name].flat();
     for (const name of names) {
       if (typeof name !== 'string')

@@ -13,6 +13,7 @@ import type { Logger } from './logger.ts';
 import { getPriority, priorityLabel } from './priority.ts';
 import { QueuePace } from './queuePace.ts';
 import { RunControl } from './runControl.ts';
+import { checkOptions } from './runnerOptions.ts';
 
 /** What one iteration of a model gives. */
 export interface StepOutputs {
@@ -151,16 +152,13 @@ export abstract class BaseRunner {
   /** What a resumed run has to make up for before it goes on; null in a new run. */
   protected resumePlace: ResumePlace | null = null;
   protected stopped = false;
+  /** Checkpoints of this run that it can be resumed from, by path, and what each holds. */
+  readonly #saved = new Map<string, RunPosition>();
   readonly #pace = new QueuePace();
   #hooks: RegisteredHook[] = [];
 
+  /** @throws ConfigError `bad-type`, `no-train-step`, `batch-processor` or `bad-runner` */
   constructor(options: RunnerOptions) {
-    if (options.maxEpochs !== undefined && options.maxIters !== undefined) {
-      throw new ConfigError('only one of max_epochs and max_iters can be set, but both are', {
-        code: 'bad-runner',
-        path: 'runner',
-      });
-    }
     checkOptions(options);
     this.model = options.model;
     this.optimizer = options.optimizer;
@@ -283,6 +281,18 @@ export abstract class BaseRunner {
     this.resumePlace = place;
   }
 
+  /** Note a checkpoint that was written. @param isWhole false when it lacks the optimizer's state */
+  noteSaved(path: string, position: RunPosition, isWhole: boolean): void {
+    if (isWhole) this.#saved.set(path, position);
+    else this.#saved.delete(path);
+  }
+
+  /** Whether this run has written a checkpoint of a position to a path, whole, and nothing over it. */
+  hasSaved(path: string, { epoch, iter, innerIter }: RunPosition): boolean {
+    const saved = this.#saved.get(path);
+    return saved?.epoch === epoch && saved.iter === iter && saved.innerIter === innerIter;
+  }
+
   /** Let the hooks of a resumed run see its training loader before anything goes on. */
   protected async tellResumed(loader: BatchLoader): Promise<void> {
     if (!this.resumePlace) return;
@@ -328,30 +338,6 @@ export abstract class BaseRunner {
     this.stopped ||= await this.control.checkpoint();
     return this.stopped;
   }
-}
-
-/** User code may make a runner without the compiler's help: say what is wrong with it, as MMCV does. */
-function checkOptions(options: RunnerOptions): void {
-  const { logger, meta, optimizer } = options;
-  const refuse = (what: string, wanted: string, value: unknown): never => {
-    const actual = value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
-    throw new ConfigError(`${what} must be ${wanted}, but got ${actual}`, {
-      code: 'bad-runner',
-      path: 'runner',
-    });
-  };
-  if ('batchProcessor' in options) {
-    throw new ConfigError('batch_processor must not be given beside a model with trainStep, but it is', {
-      code: 'bad-runner',
-      path: 'runner',
-      hint: "MMCV deprecates it: write its work into the model's trainStep and valStep",
-    });
-  }
-  if (typeof (logger as Partial<Logger> | null)?.info !== 'function') refuse('logger', 'a Logger', logger);
-  if (meta !== undefined && (meta === null || typeof meta !== 'object' || Array.isArray(meta)))
-    refuse('meta', 'an object', meta);
-  if (optimizer !== null && typeof (optimizer as Partial<Optimizer> | undefined)?.step !== 'function')
-    refuse('optimizer', 'an Optimizer or null', optimizer);
 }
 
 /**

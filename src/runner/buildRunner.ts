@@ -11,7 +11,7 @@ const RUNNER_KEYS = ['type', 'max_epochs', 'max_iters', 'constructor'];
  * Build the runner that `runner = dict(type='EpochBasedRunner', max_epochs=12)` describes.
  * @param cfg borrowed
  * @param options what the config can't say: model, optimizer, files, log
- * @throws RegistryError `missing-type`, `unknown-type` or `unknown-argument`; ConfigError `bad-value` or `bad-runner`
+ * @throws RegistryError `missing-type`, `bad-type`, `unknown-type` or `unknown-argument`; ConfigError `bad-value` or `bad-runner`
  * Source: mmcv 1.7.2 `runner/builder.py`.
  */
 export function buildRunner(
@@ -20,7 +20,7 @@ export function buildRunner(
   options: Omit<RunnerOptions, 'maxEpochs' | 'maxIters'>,
 ): BaseRunner {
   const span = (key: string | null): ReturnType<typeof sourceOf> => sourceOf(cfg, key);
-  if (typeof cfg.type !== 'string') {
+  if (cfg.type === undefined) {
     throw new RegistryError(
       `runner must contain the key "type", but it has only ${Object.keys(cfg).join(', ')}`,
       {
@@ -31,10 +31,11 @@ export function buildRunner(
       },
     );
   }
+  const Runner = readClass(cfg.type, registry, span('type')?.span);
   for (const key of Object.keys(cfg)) {
     if (RUNNER_KEYS.includes(key)) continue;
     const near = nearest(key, RUNNER_KEYS);
-    throw new RegistryError(`${cfg.type} got an unexpected argument '${key}'`, {
+    throw new RegistryError(`${Runner.name} got an unexpected argument '${key}'`, {
       code: 'unknown-argument',
       path: `runner.${key}`,
       span: span(key)?.span,
@@ -52,8 +53,20 @@ export function buildRunner(
   }
   const maxEpochs = readLength(cfg, 'max_epochs');
   const maxIters = readLength(cfg, 'max_iters');
-  const Runner = registry.getOrThrow(cfg.type) as unknown as new (options: RunnerOptions) => BaseRunner;
   return new Runner({ ...options, maxEpochs, maxIters });
+}
+
+type RunnerClass = new (options: RunnerOptions) => BaseRunner;
+
+/** A class itself is as good as its name, as in MMCV. */
+function readClass(type: unknown, registry: Registry<unknown>, span: ConfigError['span']): RunnerClass {
+  if (typeof type === 'function') return type as RunnerClass;
+  if (typeof type === 'string') return registry.getOrThrow(type) as unknown as RunnerClass;
+  throw new RegistryError(`runner.type must be a string, but got ${plainRepr(type)}`, {
+    code: 'bad-type',
+    path: 'runner.type',
+    span,
+  });
 }
 
 function readLength(

@@ -106,6 +106,7 @@ export async function saveCheckpoint(
   }
   await verifyPth(fileSource(runner.fs, partial, bytes));
   await runner.fs.rename(partial, path);
+  runner.noteSaved(path, position, options.saveOptimizer);
   if (options.link !== false && !(await runner.fs.link?.(filename, `${outDir}/latest.pth`)))
     await runner.fs.writeFile(`${outDir}/last_checkpoint`, `${path}\n`);
   return { path, bytes, crc32: crc.toString(16).padStart(8, '0') };

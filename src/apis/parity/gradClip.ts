@@ -1,7 +1,15 @@
-// Runs grad_clip.json on the specification of gradient clipping, in float32 and float64.
+// Runs grad_clip.json: the GPU's gradient clipping, and its specification in float32 and float64.
 
 import { RunError } from '../../errors/trainerError.ts';
-import { clipGradNormReference, gradClipOptions } from '../../optim/gradClip.ts';
+import { read, tensor } from '../../gpu/index.ts';
+import { Parameter } from '../../nn/index.ts';
+import {
+  checkFiniteNorm,
+  clipGradNorm,
+  clipGradNormReference,
+  gradClipOptions,
+  type GradClipOptions,
+} from '../../optim/gradClip.ts';
 import { decodeValue, diffNumbers, runCases } from './compare.ts';
 import { failed, passed, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';
 
@@ -10,29 +18,47 @@ const TOLERANCE = { float32: 1e-5, float64: 1e-12 } as const;
 
 export const suite: ParitySuite = {
   files: ['grad_clip.json'],
+  needsGpu: true,
   run: (fixture, file) => runCases(fixture, file, runCase),
 };
 
-function runCase(one: FixtureCase): ParityOutcome {
+type Grads = readonly (readonly number[] | null)[];
+
+interface Clipped {
+  readonly totalNorm: number;
+  readonly clipped: readonly (readonly number[] | null)[];
+}
+
+/** Each way to clip, and what of the fixture it is compared with. */
+const WAYS = [
+  { name: 'gpu', dtype: 'float32', clip: clipOnGpu },
+  {
+    name: 'float32',
+    dtype: 'float32',
+    clip: (grads: Grads, options: GradClipOptions) =>
+      clipGradNormReference(
+        grads.map((grad) => grad && Float32Array.from(grad)),
+        options,
+        Math.fround,
+      ),
+  },
+  { name: 'float64', dtype: 'float64', clip: clipGradNormReference },
+] as const;
+
+async function runCase(one: FixtureCase): Promise<ParityOutcome> {
   const { max_norm, norm_type, kwargs } = one as FixtureCase & { kwargs?: Record<string, unknown> };
   const options = gradClipOptions({ max_norm, norm_type, ...kwargs });
-  const grads = decodeValue(one.grads) as (number[] | null)[];
+  const grads = decodeValue(one.grads) as Grads;
   let compared = 0;
-  for (const dtype of ['float32', 'float64'] as const) {
+  for (const { name, dtype, clip } of WAYS) {
     const wanted = one[dtype];
     if (wanted === undefined && !one.error) continue;
     compared += 1;
-    const isSingle = dtype === 'float32';
-    const inputs = grads.map((grad) => grad && (isSingle ? Float32Array.from(grad) : grad));
     try {
-      const { totalNorm, clipped } = clipGradNormReference(
-        inputs,
-        options,
-        isSingle ? Math.fround : undefined,
-      );
-      if (one.error) return failed(`must raise ${JSON.stringify(one.error)}`);
+      const { totalNorm, clipped } = await clip(grads, options);
+      if (one.error) return failed(`${name}: must raise ${JSON.stringify(one.error)}`);
       const got = { total_norm: totalNorm, clipped };
-      const difference = diffNumbers(dtype, got, decodeValue(wanted), TOLERANCE[dtype]);
+      const difference = diffNumbers(name, got, decodeValue(wanted), TOLERANCE[dtype]);
       if (difference) return difference;
     } catch (error) {
       if (one.error && error instanceof RunError && error.code === 'nonfinite-gradient') continue;
@@ -40,4 +66,30 @@ function runCase(one: FixtureCase): ParityOutcome {
     }
   }
   return compared > 0 ? passed : failed('the case has nothing to compare');
+}
+
+async function clipOnGpu(grads: Grads, options: GradClipOptions): Promise<Clipped> {
+  const parameters = grads.map((grad) => {
+    const parameter = new Parameter([grad?.length ?? 1]);
+    if (grad) parameter.grad = tensor([...grad], [grad.length]);
+    return parameter;
+  });
+  try {
+    const norm = clipGradNorm(parameters, options);
+    try {
+      if (norm && options.errorIfNonfinite) await checkFiniteNorm(norm, options.normType);
+      // torch's norm of nothing is 0.
+      const totalNorm = norm ? (await read(norm))[0] : 0;
+      const clipped: (number[] | null)[] = [];
+      for (const { grad } of parameters) clipped.push(grad && Array.from(await read(grad)));
+      return { totalNorm, clipped };
+    } finally {
+      norm?.dispose();
+    }
+  } finally {
+    for (const parameter of parameters) {
+      parameter.grad?.dispose();
+      parameter.dispose();
+    }
+  }
 }

@@ -1,6 +1,7 @@
 // hook_order.json: who is called when, what files there are, and what the log says. Runs the real runners with hooks
 // that record.
 
+import { isDict } from '../../lang/plain.ts';
 import { snakeToCamel } from '../../registry/argSpec.ts';
 import { EvalHook, type Evaluator } from '../../runner/hooks/evaluation.ts';
 import { Hook, type Stage } from '../../runner/hooks/hook.ts';
@@ -11,7 +12,7 @@ import '../registerAll.ts';
 import { readRecords } from '../../serialization/index.ts';
 import { Tuple } from '../../util/tuple.ts';
 import { readWorkflow } from '../runnerConfig.ts';
-import { runCases } from './compare.ts';
+import { decodeValue, runCases } from './compare.ts';
 import { runCheckpoint, runSaveBest } from './hookOrderFiles.ts';
 import {
   allOf,
@@ -27,7 +28,8 @@ import {
   type RunCase,
 } from './hookOrderRig.ts';
 import { runTrainingHooks, runTriggeredAll } from './hookOrderTable.ts';
-import { failed, passed, skipped, type FixtureFile, type ParityOutcome, type ParitySuite } from './types.ts';
+import { judgeThrown, notRaised, type ExceptionCodes } from './raised.ts';
+import { passed, skipped, type FixtureFile, type ParityOutcome, type ParitySuite } from './types.ts';
 
 export const suite: ParitySuite = {
   files: ['hook_order.json'],
@@ -36,6 +38,28 @@ export const suite: ParitySuite = {
     const header = fixture as unknown as Header;
     return runCases(fixture, file, (one) => runCase(one as RunCase, header));
   },
+};
+
+/** What a Python exception is with us. */
+const CODES: ExceptionCodes = {
+  AssertionError: ['bad-workflow', 'not-a-hook', 'bad-type'],
+  KeyError: [
+    'unknown-type',
+    'unknown-metric',
+    'unknown-rule',
+    'missing-type',
+    'missing-argument',
+    'bad-priority',
+  ],
+  TypeError: [
+    'bad-workflow',
+    'bad-priority',
+    'bad-type',
+    'unknown-argument',
+    'missing-argument',
+    'not-a-dict',
+  ],
+  ValueError: ['bad-workflow', 'bad-priority', 'bad-value', 'duplicate-hook', 'unknown-rule'],
 };
 
 function runCase(one: RunCase, header: Header): ParityOutcome | Promise<ParityOutcome> {
@@ -51,7 +75,7 @@ function runCase(one: RunCase, header: Header): ParityOutcome | Promise<ParityOu
     case 'priority_values':
       return runPriorities(one);
     case 'register_training_hooks':
-      return runTrainingHooks(one);
+      return orRaised(one, () => runTrainingHooks(one));
     case 'triggered_stages':
       return runTriggeredAll(one);
     case 'triggered_custom':
@@ -76,6 +100,20 @@ function runCase(one: RunCase, header: Header): ParityOutcome | Promise<ParityOu
   }
 }
 
+/** Judge what a run throws; where the case has an error, it must throw. */
+async function orRaised(
+  one: RunCase,
+  run: () => ParityOutcome | Promise<ParityOutcome>,
+): Promise<ParityOutcome> {
+  let outcome: ParityOutcome;
+  try {
+    outcome = await run();
+  } catch (error) {
+    return judgeThrown(error, one, CODES);
+  }
+  return one.error ? notRaised(one) : outcome;
+}
+
 async function runTrace(one: RunCase): Promise<ParityOutcome> {
   const trace: unknown[] = [];
   const rig = makeRig(one);
@@ -92,20 +130,20 @@ async function runTrace(one: RunCase): Promise<ParityOutcome> {
 }
 
 /** The run must be refused; `workflow: 'list'` stands for entries that are lists instead of tuples. */
-async function runRunError(one: RunCase): Promise<ParityOutcome> {
+function runRunError(one: RunCase): Promise<ParityOutcome> {
   const raw: unknown = one.workflow;
   const config =
     raw === 'list' ? [['train', 1]] : (raw as unknown[][]).map((entry) => Tuple.of<unknown>(...entry));
   const rig = makeRig({ ...one, workflow: undefined });
   const loaders = Array.from({ length: Number(one.number_of_loaders) }, () => rig.loaders[0]);
-  try {
-    await rig.runner.run(loaders, readWorkflow(config));
-  } catch {
+  return orRaised(one, async () => {
+    try {
+      await rig.runner.run(loaders, readWorkflow(config));
+    } finally {
+      rig.runner.logBuffer.clear();
+    }
     return passed;
-  } finally {
-    rig.runner.logBuffer.clear();
-  }
-  return failed(`wanted an error of type ${String(one.error?.type)}`);
+  });
 }
 
 function runOrder(one: RunCase): ParityOutcome {
@@ -123,31 +161,26 @@ function runOrder(one: RunCase): ParityOutcome {
   );
 }
 
-function runOrderError(one: RunCase): ParityOutcome {
+/** The note tells what is registered: the same hook twice, or no hook; a priority may be given. */
+function runOrderError(one: RunCase): Promise<ParityOutcome> {
   const { runner } = makeRig(one);
-  const isTwice = /twice/.test(String(one.note));
-  const hook = isTwice ? recordingHook('a', [], []) : ({} as Hook);
-  if (isTwice) runner.registerHook(hook);
-  try {
-    runner.registerHook(hook);
-  } catch {
+  const note = String(one.note);
+  const hook = /non-Hook|not a hook/i.test(note) ? ({} as Hook) : recordingHook('a', [], []);
+  const { priority = 'NORMAL' } = one;
+  return orRaised(one, () => {
+    for (let n = 0; n < (/twice/.test(note) ? 2 : 1); n++) runner.registerHook(hook, decodeValue(priority));
     return passed;
-  }
-  return failed(`wanted an error of type ${String(one.error?.type)}`);
+  });
 }
 
 function runPriorities(one: RunCase): ParityOutcome {
   for (const [text, wanted] of Object.entries(one.out ?? {})) {
     // JSON's 50.0 is JavaScript's 50: a float can't be told from an integer here.
-    if (text === '50.0') continue;
-    let got: unknown;
-    try {
-      got = getPriority(JSON.parse(text));
-    } catch {
-      got = 'error';
-    }
-    const expected = typeof wanted === 'object' ? 'error' : Number(wanted);
-    if (got !== expected) return failed(`priority ${text}: got ${String(got)}, wanted ${String(expected)}`);
+    if (/^-?\d+\.0+$/.test(text)) continue;
+    // Python's True is 1.
+    const number = typeof wanted === 'boolean' ? Number(wanted) : wanted;
+    const outcome = compareOrRaised(`priority ${text}`, () => getPriority(JSON.parse(text)), number);
+    if (outcome.status !== 'passed') return outcome;
   }
   return passed;
 }
@@ -164,16 +197,23 @@ function runTriggered(one: RunCase): ParityOutcome {
 
 function runRules(one: RunCase): ParityOutcome {
   for (const [key, wanted] of Object.entries(one.out ?? {})) {
-    let got: string;
-    try {
-      got = inferRule(key, {});
-    } catch {
-      got = 'error';
-    }
-    const expected = typeof wanted === 'string' ? wanted : 'error';
-    if (got !== expected) return failed(`rule of ${key}: got ${got}, wanted ${expected}`);
+    const outcome = compareOrRaised(`rule of ${key}`, () => inferRule(key, {}), wanted);
+    if (outcome.status !== 'passed') return outcome;
   }
   return passed;
+}
+
+/** @param wanted a value, or `{error: 'KeyError'}` */
+function compareOrRaised(what: string, run: () => unknown, wanted: unknown): ParityOutcome {
+  const type = isDict(wanted) ? wanted.error : undefined;
+  const expected = type === undefined ? {} : { error: { type } };
+  let got: unknown;
+  try {
+    got = run();
+  } catch (error) {
+    return judgeThrown(error, expected, CODES);
+  }
+  return type === undefined ? compare(what, got, wanted) : notRaised(expected);
 }
 
 async function runEval(one: RunCase): Promise<ParityOutcome> {
@@ -183,21 +223,21 @@ async function runEval(one: RunCase): Promise<ParityOutcome> {
   return compare('evaluations_at', at, one.out?.evaluations_at);
 }
 
-async function runEvalArgs(one: RunCase): Promise<ParityOutcome> {
+function runEvalArgs(one: RunCase): Promise<ParityOutcome> {
   const rig = makeRig(one);
-  try {
-    if (one.eval_kwargs === undefined) new EvalHook([] as unknown as Evaluator, {}, {});
-    registerEvaluation(rig, one);
-    await rig.run();
-  } catch (error) {
-    return one.error ? passed : failed(String(error));
-  } finally {
-    rig.runner.logBuffer.clear();
-  }
-  return one.error ? failed(`wanted an error of type ${one.error.type}`) : passed;
+  return orRaised(one, async () => {
+    try {
+      if (one.eval_kwargs === undefined) new EvalHook([] as unknown as Evaluator, {}, {});
+      registerEvaluation(rig, one);
+      await rig.run();
+    } finally {
+      rig.runner.logBuffer.clear();
+    }
+    return passed;
+  });
 }
 
-async function runLog(one: RunCase, header: Header): Promise<ParityOutcome> {
+function runLog(one: RunCase, header: Header): Promise<ParityOutcome> {
   const rig = makeRig(one, header);
   const context = makeContext(rig);
   if (one.optimizer_config) {
@@ -207,14 +247,11 @@ async function runLog(one: RunCase, header: Header): Promise<ParityOutcome> {
     rig.runner.registerHook(optimizer, 'ABOVE_NORMAL');
   }
   registerTimer(rig, context);
-  try {
+  return orRaised(one, async () => {
     registerLoggers(rig, context, one.log_config);
-  } catch (error) {
-    return one.error ? passed : failed(String(error));
-  }
-  if (one.error) return failed(`wanted an error of type ${one.error.type}`);
-  await rig.run();
-  return compareLog(rig, one);
+    await rig.run();
+    return one.error ? passed : compareLog(rig, one);
+  });
 }
 
 async function runLogEval(one: RunCase): Promise<ParityOutcome> {

@@ -22,6 +22,7 @@ import { IterBasedRunner } from '../../runner/iterBasedRunner.ts';
 import { createLogger } from '../../runner/logger.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import type { FileSystem } from '../../util/fileSystem.ts';
+import { buildLoggers } from '../trainingHooks.ts';
 import { decodeValue } from './compare.ts';
 import { failed, passed, type FixtureCase, type ParityOutcome } from './types.ts';
 
@@ -193,12 +194,9 @@ export function registerTimer(rig: Rig, context: BuildContext): void {
 
 /** `log_config`'s hooks; in an IterBasedRunner they count by iteration unless told. */
 export function registerLoggers(rig: Rig, context: BuildContext, config: unknown): void {
-  const { interval, hooks } = config as { interval: number; hooks: readonly Record<string, unknown>[] };
   const unit = rig.runner instanceof IterBasedRunner ? { by_epoch: false } : {};
-  for (const [i, hook] of hooks.entries()) {
-    const path = `log_config.hooks[${i}]`;
-    rig.runner.registerHook(context.build<Hook>('HOOKS', hook, path, { interval, ...unit }), 'VERY_LOW');
-  }
+  for (const hook of buildLoggers(decodeValue(config), context, unit))
+    rig.runner.registerHook(hook, 'VERY_LOW');
 }
 
 /**

@@ -1,12 +1,12 @@
-// Runs lr_schedules.json and momentum_schedules.json: a value per group and iteration, to 1e-12.
+// Runs lr_schedules.json and momentum_schedules.json: a value per group and iteration, to 1e-12, and which keys are left in the
+// groups.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError } from '../../errors/trainerError.ts';
-import { createLrSchedule } from '../../schedules/lrSchedule.ts';
-import { createMomentumSchedule, groupMomentum } from '../../schedules/momentumSchedule.ts';
-import type { ScheduleOptions, ScheduleRun } from '../../schedules/schedule.ts';
 import { decodeValue, diffNumbers, runCases } from './compare.ts';
+import { judgeThrown, notRaised, type ExceptionCodes } from './raised.ts';
+import { askCurves, type MultiCase } from './scheduleCurves.ts';
+import { runSchedules, type ScheduleCase, type Series } from './scheduleRig.ts';
 import { failed, passed, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';
 
 /** Relative; pow and cos of V8 and of C's libm differ in the last bits. */
@@ -14,53 +14,15 @@ const TOLERANCE = 1e-12;
 
 export const suite: ParitySuite = {
   files: ['lr_schedules.json', 'momentum_schedules.json'],
+  needsGpu: true,
   async run(fixture, file, directory) {
     const floats = await floatKeys(join(directory, file));
     return runCases(fixture, file, (one) => runCase(one, floats.get(one.id) ?? new Set()));
   },
 };
 
-interface OptimizerCfg {
-  readonly type: string;
-  readonly lr: number;
-  readonly momentum?: number;
-  readonly groups: readonly Readonly<Record<string, unknown>>[];
-}
-/** One parameter group, and the optimizer it belongs to. */
-interface Group {
-  readonly optimizer: string;
-  readonly values: Readonly<Record<string, unknown>>;
-}
-interface Position {
-  readonly epoch: number;
-  readonly iter: number;
-  readonly innerIter: number;
-}
-
-function runCase(one: FixtureCase, floats: ReadonlySet<string>): ParityOutcome {
-  try {
-    const got = simulate(one, floats);
-    if (one.error) return failed(`must raise ${JSON.stringify(one.error)}`);
-    const out = one.out as Record<string, unknown>;
-    for (const key of ['lr', 'momentum', 'final_group_keys'] as const) {
-      if (out[key] === undefined || got[key] === undefined) continue;
-      const difference = diffSeries(key, got[key], decodeValue(out[key]));
-      if (difference) return difference;
-    }
-    return passed;
-  } catch (error) {
-    const wanted = one.error as { type: string } | undefined;
-    if (wanted && error instanceof ConfigError) {
-      return CODES[wanted.type]?.includes(error.code)
-        ? passed
-        : failed(`raised ${error.code} (${error.message}), wanted ${JSON.stringify(wanted)}`);
-    }
-    throw error;
-  }
-}
-
 /** What a Python exception is with us. */
-const CODES: Readonly<Record<string, readonly string[]>> = {
+const CODES: ExceptionCodes = {
   KeyError: ['unknown-policy', 'no-momentum', 'bad-type'],
   AssertionError: ['missing-policy', 'bad-value'],
   TypeError: ['missing-argument', 'unknown-argument', 'bad-type'],
@@ -68,92 +30,28 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
   ZeroDivisionError: ['bad-value'],
 };
 
-function simulate(
-  one: FixtureCase,
-  floats: ReadonlySet<string>,
-): { lr: number[][]; momentum?: unknown[][]; final_group_keys?: string[][] } {
-  const groups = readGroups(one);
-  const run = readRun(one);
-  const positions = readPositions(one);
-  const options = (path: string): ScheduleOptions => ({ isFloat: (key) => floats.has(`${path}.${key}`) });
-  const iterDefaults = one.iter_defaults ? { by_epoch: false } : {};
-  const lrConfig = { ...iterDefaults, ...(decodeValue(one.lr_config) as Record<string, unknown>) };
-  const lrSchedule = createLrSchedule(lrConfig, run, options('lr_config'));
-  const lr = series(groups, positions, (optimizer, members) => {
-    const current = members.map(({ values }) => values.lr as number);
-    const initial = lrSchedule.initialLrs(current, optimizer);
-    const bases = members.map(({ values }, i) => (values.initial_lr as number | undefined) ?? initial[i]);
-    return (position) => (lrSchedule.isActive ? lrSchedule.lrAt(position, bases, optimizer) : current);
-  });
-  if (!one.momentum_config) return { lr };
+/** Everything that a case's `out` may tell. */
+const COMPARED = ['position_epoch_iter_inner', 'lr', 'momentum', 'final_group_keys'] as const;
 
-  const momentumConfig = decodeValue(one.momentum_config) as Record<string, unknown>;
-  const schedule = createMomentumSchedule(momentumConfig, run, options('momentum_config'));
-  const momentum = series<unknown>(groups, positions, (optimizer, members) => {
-    const current = members.map(({ values }) => groupMomentum(values));
-    const initial = schedule.initialMomenta(current, optimizer);
-    const bases = members.map(
-      ({ values }, i) => (values.initial_momentum as number | undefined) ?? initial[i],
-    );
-    return (position) =>
-      (schedule.isActive ? schedule.momentumAt(position, bases, optimizer) : current).map((value, i) => {
-        const betas = members[i].values.betas as number[] | undefined;
-        return betas ? [value, betas[1]] : value;
-      });
-  });
-  const ofSchedules = new Set(['initial_lr', 'initial_momentum', 'base_momentum', 'max_momentum']);
-  const wanted = (one.out as { final_group_keys?: string[][] } | undefined)?.final_group_keys;
-  const keys = wanted?.map((group) =>
-    [...group.filter((key) => !ofSchedules.has(key)), 'initial_lr', ...schedule.groupKeys].sort(),
-  );
-  // A resumed group keeps the initial_momentum that it came with.
-  const isResumed = Boolean(one.resume);
-  return { lr, momentum, final_group_keys: isResumed ? undefined : keys };
-}
-
-/** Ask each optimizer's schedule at every position; returns [group][position]. */
-function series<T>(
-  groups: readonly Group[],
-  positions: readonly Position[],
-  start: (optimizer: string, members: readonly Group[]) => (position: Position) => readonly T[],
-): T[][] {
-  const optimizers = [...new Set(groups.map((group) => group.optimizer))];
-  return optimizers.flatMap((optimizer) => {
-    const members = groups.filter((group) => group.optimizer === optimizer);
-    const at = start(optimizer, members);
-    const rows = positions.map((position) => at(position));
-    return members.map((_, g) => rows.map((row) => row[g]));
-  });
-}
-
-function readRun(one: FixtureCase): ScheduleRun {
-  const itersPerEpoch = one.iters_per_epoch as number;
-  const maxEpochs = one.max_epochs as number | undefined;
-  if (one.runner === 'IterBasedRunner') {
-    return { maxIters: one.max_iters as number, itersPerEpoch, runnerType: 'iter' };
+async function runCase(one: FixtureCase, floats: ReadonlySet<string>): Promise<ParityOutcome> {
+  let got: Partial<Series>;
+  try {
+    got = hasSeveral(one) ? askCurves(one, floats) : await runSchedules(one as ScheduleCase, floats);
+  } catch (error) {
+    return judgeThrown(error, one, CODES);
   }
-  return { maxEpochs, maxIters: (maxEpochs ?? 0) * itersPerEpoch, itersPerEpoch, runnerType: 'epoch' };
+  if (one.error) return notRaised(one);
+  const out = one.out as Readonly<Record<string, unknown>>;
+  for (const key of COMPARED) {
+    if (out[key] === undefined || got[key] === undefined) continue;
+    const difference = diffSeries(key, got[key], decodeValue(out[key]));
+    if (difference) return difference;
+  }
+  return passed;
 }
 
-/** Where the run asks; an error case has no positions, so it gets the first one. */
-function readPositions(one: FixtureCase): Position[] {
-  const out = one.out as { position_epoch_iter_inner: [number, number, number][] } | undefined;
-  const places = out?.position_epoch_iter_inner ?? [[0, 0, 0]];
-  return places.map(([epoch, iter, innerIter]) => ({ epoch, iter, innerIter }));
-}
-
-const DEFAULT_BETAS = [0.9, 0.999];
-
-function readGroups(one: FixtureCase): Group[] {
-  const cfg = one.optimizer as OptimizerCfg | { optimizers: Record<string, OptimizerCfg> };
-  const optimizers = 'optimizers' in cfg ? Object.entries(cfg.optimizers) : [[cfg.type, cfg] as const];
-  const resumed = (one.resume as { groups: Record<string, unknown>[] } | undefined)?.groups ?? [];
-  return optimizers.flatMap(([optimizer, { type, groups, ...defaults }]) =>
-    groups.map((group, i) => {
-      const betas = type.startsWith('Adam') ? { betas: DEFAULT_BETAS } : {};
-      return { optimizer, values: { ...betas, ...defaults, ...group, ...resumed[i] } };
-    }),
-  );
+function hasSeveral(one: FixtureCase): one is MultiCase {
+  return 'optimizers' in (one.optimizer as object);
 }
 
 function diffSeries(where: string, got: unknown, wanted: unknown): ParityOutcome | undefined {

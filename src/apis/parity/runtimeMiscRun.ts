@@ -24,6 +24,8 @@ import { createLogger } from '../../runner/logger.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import { registerTrainingHooks } from '../trainingHooks.ts';
 import { decodeValue, diffNumbers } from './compare.ts';
+import { MISC_CODES } from './miscCase.ts';
+import { judgeThrown, notRaised } from './raised.ts';
 import { failed, passed, type FixtureCase, type ParityOutcome } from './types.ts';
 
 interface Row {
@@ -171,13 +173,13 @@ export async function runTraining(one: TrainingCase): Promise<ParityOutcome> {
     runner.registerHook(recorder, 'LOWEST');
     await runner.run([loader], [['train', 1]]);
   } catch (error) {
-    return one.error ? passed : failed(error instanceof Error ? error.message : String(error));
+    return judgeThrown(error, one, MISC_CODES);
   } finally {
     runner.logBuffer.clear();
     optimizer.dispose();
     model.dispose();
   }
-  if (!one.out) return failed(`wanted an error of type ${String(one.error?.type)}`);
+  if (!one.out) return notRaised(one);
   return compareRows(recorder.rows, one.out.rows) ?? compareWarnings(warnings, one.out.warnings) ?? passed;
 }
 

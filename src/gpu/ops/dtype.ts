@@ -6,7 +6,6 @@ import type { DType, Tensor } from '../tfjs.ts';
 export const typeOf = (x: Tensor): DType => (x.dtype === 'float32' ? 'float32' : 'int32');
 
 /** The tensor itself, or its integers as float32 (new, without a gradient). */
-export const asFloat = (x: Tensor): Tensor =>
-  x.dtype === 'float32' ? x : runMap(TO_FLOAT, [x], x.shape);
+export const asFloat = (x: Tensor): Tensor => (x.dtype === 'float32' ? x : runMap(TO_FLOAT, [x], x.shape));
 
 export const TO_FLOAT: MapSource = { name: 'toFloat', expression: 'a', isFloat: true };

@@ -4,12 +4,14 @@ import { isDict } from '../../lang/plain.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
 import type { ClassScore, PredictedImage } from '../../util/runEvents.ts';
 import { suspendProfile } from '../../gpu/index.ts';
+import { unmetKind, type ArgKind } from '../../registry/argKinds.ts';
+import { snakeToCamel } from '../../registry/argSpec.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
 import { checkpointDir } from './outDir.ts';
-import { inferRule, type Rule } from './saveBest.ts';
+import { checkRule, inferRule, type Rule } from './saveBest.ts';
 
 /** What one evaluation found. */
 export interface Evaluation {
@@ -41,18 +43,18 @@ export interface EvalHookArgs {
   dynamicIntervals?: readonly (readonly [number, number])[] | null;
 }
 
-/** The keys of `evaluation` that this hook takes; every other one goes to `dataset.evaluate`. */
-export const EVAL_HOOK_KEYS = [
-  'interval',
-  'start',
-  'by_epoch',
-  'save_best',
-  'rule',
-  'greater_keys',
-  'less_keys',
-  'out_dir',
-  'dynamic_intervals',
-] as const;
+/** The keys of `evaluation` that this hook takes, and what each may be; every other one goes to `dataset.evaluate`. */
+export const EVAL_HOOK_KINDS = {
+  interval: 'number',
+  start: 'int?',
+  by_epoch: 'bool',
+  save_best: 'str?',
+  rule: 'str?',
+  greater_keys: 'str or strs?',
+  less_keys: 'str or strs?',
+  out_dir: 'str?',
+  dynamic_intervals: 'int pairs?',
+} as const satisfies Readonly<Record<string, ArgKind>>;
 
 /**
  * Evaluates after every `interval`-th training epoch, never through the val workflow.
@@ -87,6 +89,7 @@ export class EvalHook extends Hook {
     this.#start = args.start ?? null;
     this.byEpoch = args.byEpoch ?? true;
     const { saveBest } = args;
+    // With 'auto' the first evaluation names the metric.
     if (saveBest && saveBest !== 'auto') this.#best = { key: saveBest, rule: inferRule(saveBest, args) };
   }
 
@@ -256,25 +259,23 @@ export class EvalHook extends Hook {
   }
 }
 
-/** @throws ConfigError `bad-value` or `bad-type` at the argument's place */
+/** @throws ConfigError `bad-value`, `bad-type` or `unknown-rule` at the argument's place */
 function checkArgs(evaluator: Evaluator, args: EvalHookArgs): void {
-  const refuse = (key: string, wanted: string, value: unknown, code = 'bad-value'): never => {
+  const refuse = (key: string, wanted: string, value: unknown, code: string): never => {
     throw new ConfigError(`${key} must be ${wanted}, but got ${plainRepr(value)}`, {
       code,
       path: `evaluation.${key}`,
     });
   };
-  const { interval = 1, start, byEpoch, saveBest, dynamicIntervals } = args;
   if (typeof (evaluator as Partial<Evaluator>).evaluate !== 'function')
     refuse('dataloader', 'an Evaluator', evaluator, 'bad-type');
-  if (!(interval > 0)) refuse('interval', 'a positive number', interval);
-  if (typeof start === 'number' && start < 0) refuse('start', 'None or at least 0', start);
-  if (byEpoch !== undefined && typeof byEpoch !== 'boolean')
-    refuse('by_epoch', 'True or False', byEpoch, 'bad-type');
-  if (saveBest !== undefined && saveBest !== null && typeof saveBest !== 'string')
-    refuse('save_best', 'a string or None', saveBest, 'bad-type');
-  if (!Array.isArray(dynamicIntervals)) return;
-  for (const pair of dynamicIntervals as unknown[])
-    if (!Array.isArray(pair) || pair.length !== 2)
-      refuse('dynamic_intervals', 'a list of (milestone, interval) tuples', dynamicIntervals, 'bad-type');
+  for (const [key, kind] of Object.entries(EVAL_HOOK_KINDS)) {
+    const value = (args as Readonly<Record<string, unknown>>)[snakeToCamel(key)];
+    const wanted = unmetKind(value, kind);
+    if (wanted !== null) refuse(key, wanted, value, 'bad-type');
+  }
+  const { interval = 1, start = null, saveBest = null } = args;
+  if (interval <= 0) refuse('interval', 'a positive number', interval, 'bad-value');
+  if (start !== null && start < 0) refuse('start', 'None or at least 0', start, 'bad-value');
+  if (saveBest !== null) checkRule(args.rule);
 }

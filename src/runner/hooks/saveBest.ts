@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
 
 export type Rule = 'greater' | 'less';
 
@@ -18,6 +19,16 @@ const GREATER_KEYS = [
 ];
 const LESS_KEYS = ['loss'];
 
+/** @returns null for None: the metric's name decides. @throws ConfigError `unknown-rule` */
+export function checkRule(rule: string | null | undefined): Rule | null {
+  if (rule === undefined || rule === null) return null;
+  if (rule === 'greater' || rule === 'less') return rule;
+  throw new ConfigError(`rule must be 'greater', 'less' or None, but got ${plainRepr(rule)}`, {
+    code: 'unknown-rule',
+    path: 'evaluation.rule',
+  });
+}
+
 /**
  * Whether a larger or a smaller value of a metric is better: exact names first, then parts of names, any case.
  * Source: mmcv 1.7.2 `hooks/evaluation.py` _init_rule.
@@ -32,14 +43,8 @@ export function inferRule(
     lessKeys?: string | readonly string[] | null;
   },
 ): Rule {
-  const { rule } = options;
-  if (rule === 'greater' || rule === 'less') return rule;
-  if (rule !== undefined && rule !== null) {
-    throw new ConfigError(`rule must be 'greater', 'less' or None, but got '${rule}'`, {
-      code: 'unknown-rule',
-      path: 'evaluation.rule',
-    });
-  }
+  const rule = checkRule(options.rule);
+  if (rule !== null) return rule;
   const name = key.toLowerCase();
   const greater = [options.greaterKeys ?? GREATER_KEYS].flat().map((k) => k.toLowerCase());
   const less = [options.lessKeys ?? LESS_KEYS].flat().map((k) => k.toLowerCase());

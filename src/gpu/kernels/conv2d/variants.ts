@@ -75,10 +75,7 @@ export function filterGradSplits(
   const pixels = rows * shape.outW;
   const filterBytes = (4 * shape.kernelH * shape.kernelW * shape.inC * shape.outC) / shape.groups;
   const wanted = Math.min(
-    Math.max(
-      isSoftware ? softwareSplits(shape) : gpuSplits(shape),
-      Math.ceil(pixels / MAX_PIXELS_PER_SPLIT),
-    ),
+    Math.max(isSoftware ? softwareSplits(shape) : gpuSplits(shape), Math.ceil(pixels / MAX_PIXELS_PER_SPLIT)),
     Math.max(1, Math.floor(MAX_PARTIAL_BYTES / filterBytes)),
   );
   const rowsPerSplit = Math.ceil(rows / Math.min(rows, wanted));
