@@ -40,7 +40,7 @@ test.each([
   ['SyncNormHook', "interval='1'", 'a whole number'],
   ['ProfilerHook', "with_stack='x'", 'True or False'],
   ['CheckpointHook', "file_client_args='disk'", 'a dict or None'],
-  ['TextLoggerHook', 'out_suffix=3', 'a string, or a list or tuple of strings'],
+  ['TextLoggerHook', 'out_suffix=3', 'a string or a list or tuple of strings'],
 ])('%s(%s)', (type, argument, wanted) => {
   const [key] = argument.split('=');
   expect(() => build(`dict(type='${type}', ${argument})`)).toThrow(

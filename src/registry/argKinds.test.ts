@@ -35,7 +35,7 @@ describe('unmetKind', () => {
     [0, 'positive int', 'a whole number of at least 1'],
     [NaN, 'number', 'a number'],
     [0, 'positive number', 'a number greater than 0'],
-    [['a', 1], 'str or strs', 'a string, or a list or tuple of strings'],
+    [['a', 1], 'str or strs', 'a string or a list or tuple of strings'],
     [1, 'bool', 'True or False'],
     ['False', 'flag', 'True or False'],
     [2, 'flag?', 'True or False or None'],
