@@ -134,9 +134,12 @@ for (const [name, config, iters] of CASES) {
     const at = 1 + Math.floor(random() * (iters - 1));
     const delay = Math.floor(random() * 300);
     const { isKilled } = await tabtrain(['train', 'config.py', '--work-dir', dir], cwd, at, delay);
+    const saved = lastCheckpoint(join(cwd, dir));
     const { text } = await tabtrain(['train', 'config.py', '--work-dir', dir, '--auto-resume'], cwd);
-    const from = /resumed epoch: \d+, iter: \d+/.exec(text)?.[0] ?? 'began anew';
+    const resumed = /resumed (from )?epoch:? \d+, iter \d+/.exec(text)?.[0];
+    const from = resumed ?? 'began anew';
     const problems = [];
+    if (saved && !resumed) problems.push(`${saved} was not resumed`);
     if ((await tensorsOf(`${dir}/${last}`, cwd)) !== wanted) problems.push(`tensors of ${last} differ`);
     const records = recordsOf(join(cwd, dir));
     for (const [place, record] of wantedRecords)
