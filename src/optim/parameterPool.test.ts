@@ -76,17 +76,20 @@ function describeBoth(name: string, tests: () => void): void {
   });
 }
 
+/** Clip the gradients of step n, and update. */
+function clippedStep(parameters: readonly Parameter[], optimizer: Adam, n: number): void {
+  gradsOf(parameters, n).forEach((grad, i) => (parameters[i].grad = grad));
+  clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool)?.dispose();
+  optimizer.step();
+  optimizer.zeroGrad();
+}
+
 describe('dispatches', () => {
   test('500 tensors with clipping take at most 6 dispatches, several groups too', async () => {
     const parameters = makeParameters(Array.from({ length: 500 }, (_, i) => 1 + ((i * 37) % 900)));
     const groups = parameters.map((p, i) => ({ params: [p], lr: 1e-3 * (1 + i), weight_decay: i % 2 }));
     const optimizer = new Adam({ params: groups });
-    const step = (n: number): void => {
-      gradsOf(parameters, n).forEach((grad, i) => (parameters[i].grad = grad));
-      clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool)?.dispose();
-      optimizer.step();
-      optimizer.zeroGrad();
-    };
+    const step = (n: number): void => clippedStep(parameters, optimizer, n);
     optimizer.prepare();
     step(0);
     expect(await dispatchesOf(() => step(1))).toBeLessThanOrEqual(6);
@@ -97,12 +100,7 @@ describe('dispatches', () => {
     const end = smallBindings(64 * 1024);
     const parameters = makeParameters(Array.from({ length: 50 }, (_, i) => 1 + ((i * 37) % 900)));
     const optimizer = new Adam({ params: parameters });
-    const step = (n: number): void => {
-      gradsOf(parameters, n).forEach((grad, i) => (parameters[i].grad = grad));
-      clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool)?.dispose();
-      optimizer.step();
-      optimizer.zeroGrad();
-    };
+    const step = (n: number): void => clippedStep(parameters, optimizer, n);
     optimizer.prepare();
     expect(optimizer.pool?.parameters).toEqual(parameters);
     const buffers = optimizer.pool?.values.chunks.length ?? 0;

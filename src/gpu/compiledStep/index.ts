@@ -34,8 +34,9 @@ export interface StepDefinition<A> {
    */
   signature(args: A): string;
   /**
-   * The step. Host values that change come in by `stepInput` only; what the host does besides goes through `onStep`. Called when a signature is new, and again now and then (at the first step with other arguments, and
-   * at ever longer intervals) to check that it still does the same.
+   * The step. Host values that change come in by `stepInput` only; what the host does besides goes through `onStep`.
+   * Called when a signature is new, and again now and then (at the first step with other arguments, and at ever longer
+   * intervals) to check that it still does the same.
    */
   body(args: A): StepOutputs;
   /** Told once when the step can't be recorded: it is run eagerly from then on. */

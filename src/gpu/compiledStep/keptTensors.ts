@@ -1,16 +1,18 @@
 // Tensors that a step's body makes and keeps, such as anchors that are made once: while a step is recorded nothing runs,
 // so that what they hold is made up for afterwards.
-import { RunError } from '../../errors/index.ts';
+import { invariant } from '../../errors/index.ts';
 import type { EngineBackend } from '../backend.ts';
 import type { ChosenDispatch, DataId } from '../recorder.ts';
 import type { StepTensor } from './recording.ts';
 import { Replay } from './replay.ts';
 
+const COPIED = 0x4 | 0x8; // COPY_SRC | COPY_DST
+
 /**
- * Run those of a step's dispatches that some tensors hang on which outlive it, and no other.
+ * Run those of a step's dispatches that some tensors hang on which outlive it, and no other. What they change outside of
+ * the step, such as running statistics, is put back: the step itself is still to run.
  *
  * @param kept tensors that the body still has; their storage is filled
- * @throws RunError `bad-kept-tensor` where that would also change something outside of the step
  */
 export function fillKept<A>(
   kept: readonly DataId[],
@@ -20,22 +22,44 @@ export function fillKept<A>(
   backend: EngineBackend,
 ): void {
   const needed = neededFor(kept, dispatches);
-  const isOutside = (data: DataId): boolean => tensors.get(data)?.origin.kind === 'outside';
-  // Computing it now and running the step then would do that twice.
-  if (needed.some(({ bindings }) => bindings.some(({ data, isWritten }) => isWritten && isOutside(data))))
-    throw new RunError(
-      'a tensor that a step keeps must not be computed by what also changes something outside of it',
-      { code: 'bad-kept-tensor', hint: 'keep a clone() of the values that are wanted later' },
-    );
-  const used = new Set(needed.flatMap(({ bindings }) => bindings.map(({ data }) => data)));
+  const bindings = needed.flatMap((dispatch) => dispatch.bindings);
+  const used = new Set(bindings.map(({ data }) => data));
+  const written = new Set(bindings.flatMap(({ data, isWritten }) => (isWritten ? [data] : [])));
   const own = new Map([...tensors].filter(([data]) => used.has(data)));
+  const changed = [...own.values()].filter(
+    ({ data, origin }) => origin.kind === 'outside' && written.has(data),
+  );
   for (const data of kept) {
     const tensor = own.get(data);
     if (tensor) own.set(data, { ...tensor, origin: { kind: 'outside' } });
   }
+  const restore = saveTensors(changed, backend);
   const replay = new Replay({ dispatches: needed, tensors: own, outputs: [], effects: [] }, backend);
   replay.run(args);
+  restore();
   replay.dispose();
+}
+
+/** Copy tensors aside. @returns what copies them back */
+function saveTensors<A>(tensors: readonly StepTensor<A>[], backend: EngineBackend): () => void {
+  const copies = tensors.map(({ data, bytes }) => ({
+    ...{ bytes, place: backend.rangeOf(data) },
+    copy: backend.bufferManager.acquireBuffer(bytes, COPIED, false, false),
+  }));
+  const encoder = (): GPUCommandEncoder => {
+    backend.ensureCommandEncoderReady();
+    backend.endComputePassEncoder();
+    invariant(backend.commandEncoder, 'no command encoder');
+    return backend.commandEncoder;
+  };
+  for (const { bytes, place, copy } of copies)
+    encoder().copyBufferToBuffer(place.buffer, place.offset ?? 0, copy, 0, bytes);
+  return () => {
+    for (const { bytes, place, copy } of copies)
+      encoder().copyBufferToBuffer(copy, 0, place.buffer, place.offset ?? 0, bytes);
+    backend.submitEncoded();
+    for (const { copy } of copies) backend.bufferManager.releaseBuffer(copy, false);
+  };
 }
 
 /** The dispatches that tensors hang on, in their order. */

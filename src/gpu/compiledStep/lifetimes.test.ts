@@ -127,6 +127,41 @@ test('a step that falls back finds what it had made and kept', async () => {
   gpu.dispose([...kept, ...last]);
 });
 
+test('what a step keeps of a norm is there when it falls back, and running statistics move once a step', async () => {
+  const results: number[][] = [];
+  const reasons: string[] = [];
+  for (const eager of [false, true]) {
+    const ones = gpu.tensor([1, 1], [2]);
+    const [gamma, beta, mean, variance] = [1, 0, 0, 1].map(() => gpu.variable(ones));
+    let last: gpu.Tensor | null = null;
+    const step = gpu.compileStep<Float32Array>(
+      {
+        name: 'test',
+        signature: () => '',
+        body: (x) => {
+          const image = gpu.stepInput(x, (values) => values, [1, 2, 2, 2]);
+          const running = { mean, variance, momentum: 0.5 };
+          const { y } = gpu.batchNormTrain(image, gamma, beta, 1e-5, undefined, running);
+          gpu.dispose(last ?? []);
+          last = gpu.keep(gpu.mul(y, 2));
+          return { outputs: [gpu.add(y, 1)] };
+        },
+        onFallback: (reason) => reasons.push(reason),
+      },
+      { eager },
+    );
+    for (let i = 0; i < 3; i++) {
+      const y = run(step, input(8, i));
+      for (const t of [y, last ?? y, mean, variance]) results.push([...(await gpu.read(t))]);
+      y.dispose();
+    }
+    step.dispose();
+    gpu.dispose([ones, gamma, beta, mean, variance, last ?? []]);
+  }
+  expect(results.slice(0, 12)).toEqual(results.slice(12));
+  expect(reasons).toEqual(['a tensor [1, 2, 2, 2] that is made in each step and kept after it']);
+});
+
 test('a shape that was used once may do something else in the next epoch', async () => {
   const seen: string[] = [];
   let factor = 2;

@@ -196,7 +196,6 @@ function recordOnce<A>(args: A, body: (args: A) => StepOutputs, backend: EngineB
  * Compute what the body keeps of a step that didn't run, and free what half a step left behind.
  * @param isWanted false when nobody will ask for it again: it is freed
  * @returns one of the tensors that had to be computed
- * @throws RunError `bad-kept-tensor`
  */
 function settleKept<A>(recorder: StepRecorder<A>, isWanted: boolean): DataId | undefined {
   const { backend, args, dispatches, tensors } = recorder;

@@ -14,7 +14,8 @@ import { StepRecorder, type HostValues } from './recording.ts';
  *
  * @param args what the step's body was called with: in a head's or detector's own code, the batch
  * @param pick gives the values from the arguments of the step that runs, in row-major order and always as many (a step
- *   that gets another number of them runs op by op from then on). It must use its own argument: the `args` around it are those of the step that was recorded.
+ *   that gets another number of them runs op by op from then on). It must use its own argument: the `args` around it are
+ *   those of the step that was recorded.
  * @param shape of the tensor @param dtype default float32
  * @returns a new tensor, freed with the step
  * @throws RunError `bad-step-input` where the values are of another number or kind than `shape` and `dtype` say
