@@ -8,7 +8,7 @@ import { newestSource } from './bundleNode.mjs';
 
 const ID = 'virtual:tabtrain-types';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const ENTRY = 'apis/userModules/tabtrain.d.ts';
+const ENTRY = 'tabtrain.d.ts';
 
 /** tfjs's own declarations are ten times as large as ours; a person's module needs this much of a tensor. */
 const TENSOR_TYPES = `

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { checkTypes, type ApiTypes } from '../apis/userModules/typeCheck.ts';
+import { checkTypes, type ApiTypes } from '../usercode/typeCheck.ts';
 import type { ModuleNode } from '../config/index.ts';
 import type { Diagnostic } from '../errors/diagnostic.ts';
 

@@ -1,4 +1,4 @@
-import type { ApiTypes } from '../apis/userModules/typeCheck.ts';
+import type { ApiTypes } from '../usercode/typeCheck.ts';
 import type { Arguments, OptionSpec } from './arguments.ts';
 
 /** What the bundle of the command line can't make itself. */
@@ -110,7 +110,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'only', value: 'TEXT', summary: 'only cases whose file or id contains TEXT' },
       { name: 'verbose', summary: 'name the passed cases too' },
     ],
-    run: async (args) => (await import('./parity.ts')).runParity(args),
+    run: async (args) => (await import('../../conformance/main.ts')).runParity(args),
   },
   {
     name: 'coco-eval',

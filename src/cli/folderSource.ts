@@ -2,7 +2,7 @@
 
 import { opendir, open, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fileOf, zipSource, type ImportSource, type SourceFile } from '../apis/importDataset.ts';
+import { fileOf, zipSource, type ImportSource, type SourceFile } from '../importing/importFolder.ts';
 import { DatasetError } from '../errors/index.ts';
 import type { ByteSource } from '../serialization/zip/index.ts';
 

@@ -1,6 +1,6 @@
 // `tabtrain import PATH --name NAME [--json]`
 
-import { importDataset, suggestName, type ImportItem, type ImportReport } from '../apis/importDataset.ts';
+import { importDataset, suggestName, type ImportItem, type ImportReport } from '../importing/importFolder.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { formatReport, toErrorReport } from '../errors/index.ts';
 import { createNodeFs } from '../storage/nodeFs.ts';

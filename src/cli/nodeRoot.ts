@@ -3,7 +3,7 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import { ConfigError } from '../errors/trainerError.ts';
 import { createMountFs, type Mount } from '../storage/mountFs.ts';
 import { createNodeFs } from '../storage/nodeFs.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
 
 /**
  * The file system of a command: the working folder, with `--data NAME=PATH` mounted read-only at `data/NAME`;

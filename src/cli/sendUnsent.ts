@@ -1,4 +1,4 @@
-import { sendUnsent } from '../apis/sendUnsent.ts';
+import { sendUnsent } from '../run/sendUnsent.ts';
 import type { Arguments } from './arguments.ts';
 import { createNodeRoot } from './nodeRoot.ts';
 

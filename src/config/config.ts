@@ -6,7 +6,7 @@ import { ConfigError } from '../errors/trainerError.ts';
 import { dictKeys, isDict, KeyedDict } from '../lang/plain.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { nestOptions } from './cfgOptions.ts';
-import { checkCustomImports } from './customImports.ts';
+import { checkCustomImports } from '../usercode/customImports.ts';
 import { dumpText } from './dump.ts';
 import { type EncodedValue, encodeValue } from './encode.ts';
 import { FileLoader, type ReadText } from './fileLoader.ts';

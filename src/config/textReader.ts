@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors/trainerError.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
 
 /**
  * Make the function by which configs are read.

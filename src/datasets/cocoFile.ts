@@ -2,7 +2,7 @@
 
 import { DatasetError } from '../errors/trainerError.ts';
 import type { CocoAnnotation, CocoCategory, CocoImage } from './annotations.ts';
-import { parseTolerantJson } from './importing/tolerantJson.ts';
+import { parseTolerantJson } from '../importing/tolerantJson.ts';
 
 export interface CocoRecord extends CocoAnnotation {
   /** The format's own `ignore`: neither trained nor evaluated on. */

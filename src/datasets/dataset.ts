@@ -1,6 +1,6 @@
 import type { BboxResult } from '../evaluation/bboxResult.ts';
 import type { Rng } from '../util/prng.ts';
-import type { ClassScore } from '../util/runEvents.ts';
+import type { ClassScore } from '../contracts/runEvents.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
 import type { Results } from './pipelines/results.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TrainerError } from '../errors/trainerError.ts';
-import type { DecodedImage } from '../util/image.ts';
+import type { DecodedImage } from '../contracts/image.ts';
 import { Rng } from '../util/prng.ts';
 import type { Dataset } from './dataset.ts';
 import { expandDatasetCfg } from './index.ts';

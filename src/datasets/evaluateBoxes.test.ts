@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ClassScore } from '../util/runEvents.ts';
+import type { ClassScore } from '../contracts/runEvents.ts';
 import type { BboxResult } from '../evaluation/bboxResult.ts';
 import type { Dataset } from './dataset.ts';
 import { evaluateBoxes } from './evaluateBoxes.ts';

@@ -1,7 +1,7 @@
 import type { BuildContext } from '../registry/buildContext.ts';
 import { DATASETS } from '../registry/registries.ts';
 import { ConfigError } from '../errors/trainerError.ts';
-import type { DecodedImage } from '../util/image.ts';
+import type { DecodedImage } from '../contracts/image.ts';
 import {
   packBoxes,
   type AnnInfo,

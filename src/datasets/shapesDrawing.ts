@@ -1,7 +1,7 @@
 // Lays out and draws the pictures of ShapesDataset. Pure functions of their arguments.
 
 import { Rng } from '../util/prng.ts';
-import type { DecodedImage } from '../util/image.ts';
+import type { DecodedImage } from '../contracts/image.ts';
 
 export const SHAPE_KINDS = ['circle', 'square', 'triangle'] as const;
 export type ShapeKind = (typeof SHAPE_KINDS)[number];

@@ -1,5 +1,5 @@
-import type { FileSystem } from '../util/fileSystem.ts';
-import type { DecodeImage } from '../util/image.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { DecodeImage } from '../contracts/image.ts';
 import { buildFromCfg } from './buildFromCfg.ts';
 import type { Registries, RegistryKind } from './registries.ts';
 

@@ -17,7 +17,7 @@ import {
   type PthValue,
   type TorchDtype,
 } from '../serialization/pth/index.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
 import { Tuple } from '../util/tuple.ts';
 import type { BaseRunner, RunnerMeta, RunPosition } from './baseRunner.ts';
 import { isPlainPth, plainPth } from './plainPth.ts';

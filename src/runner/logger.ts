@@ -1,5 +1,5 @@
-import type { FileSystem } from '../util/fileSystem.ts';
-import type { RunListener } from '../util/runEvents.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { RunListener } from '../contracts/runEvents.ts';
 
 /** Writes the text log: to its file, and to whoever listens. */
 export interface Logger {

@@ -4,7 +4,7 @@ import type { PlanBytes } from '../gpu/index.ts';
 import { FloatBuffer, Module } from '../nn/index.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { formatBytes } from '../util/formatBytes.ts';
-import type { MemoryBudget } from '../util/runEvents.ts';
+import type { MemoryBudget } from '../contracts/runEvents.ts';
 import type { Hook } from './hooks/hook.ts';
 
 /** Whose memory is counted. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { planLrs, planMomenta, type GroupStart, type RunPlanInput, type ScheduleRun } from './index.ts';
-import { decodeValue } from '../apis/parity/compare.ts';
+import { decodeValue } from '../../conformance/suites/compare.ts';
 import { sharedDir } from '../util/testing/sharedDir.ts';
 
 type Dict = Readonly<Record<string, unknown>>;

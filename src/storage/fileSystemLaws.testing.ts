@@ -1,7 +1,7 @@
 // The laws that every FileSystem keeps, as one list: run over each implementation, in Node and in Chromium.
 
 import { StorageError } from '../errors/index.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
 
 /** Throws when the law is broken. Each law gets an empty file system. */
 export type Law = (fs: FileSystem) => Promise<void>;

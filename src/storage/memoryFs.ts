@@ -1,6 +1,6 @@
 // A file system in memory: for tests and for data that is generated.
 
-import type { DirEntry, FileStat, FileSystem, FileWriter } from '../util/fileSystem.ts';
+import type { DirEntry, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
 import { toBytes, toText } from './bytes.ts';
 import { byName, isInside, joinPath, normalizePath, splitPath } from './path.ts';
 import { closedWriter, notADirectory, notAFile, notFound } from './storageErrors.ts';

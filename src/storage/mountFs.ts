@@ -1,6 +1,6 @@
 // One tree made of several file systems: `--data bccd=/somewhere` shows up as data/bccd.
 
-import type { DirEntry, FileStat, FileSystem, FileWriter } from '../util/fileSystem.ts';
+import type { DirEntry, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
 import { byName, isInside, joinPath, normalizePath } from './path.ts';
 import { notAFile, notFound, readOnly } from './storageErrors.ts';
 

@@ -4,7 +4,7 @@ import { constants } from 'node:fs';
 import * as fsp from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { StorageError } from '../errors/index.ts';
-import type { DirEntry, FileStat, FileSystem, FileWriter } from '../util/fileSystem.ts';
+import type { DirEntry, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
 import { toBytes, toText } from './bytes.ts';
 import { byName, normalizePath, splitPath } from './path.ts';
 import * as errors from './storageErrors.ts';

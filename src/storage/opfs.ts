@@ -3,7 +3,7 @@
 // Source: WHATWG File System standard; `move` on file handles is Chromium's and Safari's, not in the standard yet.
 
 import { StorageError } from '../errors/index.ts';
-import type { DirEntry, FileStat, FileSystem, FileWriter } from '../util/fileSystem.ts';
+import type { DirEntry, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
 import { toBytes, toText } from './bytes.ts';
 import { copyHandle, errorName, move, openSync, retryWhileLocked } from './opfsHandles.ts';
 import { byName, isInside, normalizePath, splitPath } from './path.ts';

@@ -6,7 +6,7 @@ import { sourceOf } from '../lang/sourceMap.ts';
 import { toErrorReport } from '../errors/trainerError.ts';
 import type { GroupStart, RunPlanInput, ScheduleRun, ValuesAt } from '../schedules/index.ts';
 import type { ConfigPlan } from '../worker/protocol.ts';
-import { ASSUMED_ITERS_PER_EPOCH } from '../util/configPlan.ts';
+import { ASSUMED_ITERS_PER_EPOCH } from '../contracts/plan.ts';
 import { formatValue, plural } from './format.ts';
 
 const MAX_POINTS = 2000;

@@ -1,9 +1,9 @@
 // The data worker's side of the protocol, without the worker: storage and decoding are handed in.
 
-import type { DatasetSpec } from '../apis/datasets.ts';
+import type { DatasetSpec } from '../plan/buildDataset.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
-import type { DecodeImage } from '../util/image.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { DecodeImage } from '../contracts/image.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { copyFile, fileTree, requireBelow, seedWorkspace } from './files.ts';
 import type { DataCalls, DataEvents, ParameterRow } from './protocol.ts';

@@ -2,8 +2,8 @@
 
 import { createOpfs } from '../storage/opfs.ts';
 import { normalizePath } from '../storage/path.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
-import type { DecodeImage } from '../util/image.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { DecodeImage } from '../contracts/image.ts';
 import { createDataHost } from './dataHost.ts';
 
 let opened: Promise<FileSystem> | null = null;
@@ -39,7 +39,7 @@ createDataHost(self as DedicatedWorkerGlobalScope, {
   async createSampleSource(spec, fs) {
     // Registers what a config's datasets and pipelines can name.
     const [{ createLocalSampleSource }] = await Promise.all([
-      import('../apis/datasets.ts'),
+      import('../plan/buildDataset.ts'),
       import('../datasets/index.ts'),
     ]);
     return createLocalSampleSource(spec, { fs, decodeImage });

@@ -9,11 +9,11 @@ import {
   type ImportItem,
   type ImportProgress as ImporterProgress,
   type ImportReport,
-} from '../apis/importDataset.ts';
+} from '../importing/importFolder.ts';
 import { DatasetError } from '../errors/trainerError.ts';
 import { blobSource } from '../serialization/zip/index.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
-import type { DecodeImage } from '../util/image.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { DecodeImage } from '../contracts/image.ts';
 import { requireBelow } from './files.ts';
 import type {
   DatasetIssue,

@@ -1,6 +1,6 @@
 // Gathers a run's events so that the page is told about ten times a second, however fast the loop turns.
 
-import type { RunEvent } from '../util/runEvents.ts';
+import type { RunEvent } from '../contracts/runEvents.ts';
 
 /** The least time between two batches. */
 export const BATCH_INTERVAL_MS = 100;

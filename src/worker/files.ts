@@ -2,7 +2,7 @@
 
 import { StorageError } from '../errors/trainerError.ts';
 import { isInside, normalizePath } from '../storage/path.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { FileInfo, SeedFile } from './protocol.ts';
 
 /** Which text was seeded under which path, so that later versions of the page can tell edited files apart. */

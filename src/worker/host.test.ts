@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { RunError } from '../errors/trainerError.ts';
 import type { RunControl } from '../runner/runControl.ts';
-import type { RunEvent, RunListener } from '../util/runEvents.ts';
+import type { RunEvent, RunListener } from '../contracts/runEvents.ts';
 import { RpcClient } from './channel.ts';
 import { createTrainHost, type TrainHostParts } from './host.ts';
 import type { TrainCalls, TrainEvents } from './protocol.ts';

@@ -2,7 +2,7 @@
 
 import { RunError } from '../errors/trainerError.ts';
 import { RunControl } from '../runner/runControl.ts';
-import type { RunListener } from '../util/runEvents.ts';
+import type { RunListener } from '../contracts/runEvents.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { createEventBatcher } from './eventBatcher.ts';
 import type {

@@ -1,7 +1,7 @@
 import { CheckpointError } from '../errors/trainerError.ts';
 import { readPth, TorchTensor } from '../serialization/pth/index.ts';
 import { fileSource } from '../serialization/zip/index.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { ParameterRow } from './protocol.ts';
 
 /** List the tensors of a checkpoint's state dict, in its order. @throws CheckpointError */

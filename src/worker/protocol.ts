@@ -1,9 +1,9 @@
 // Every message between the page and its two workers, by name. Types only, from layers 0 to 2.
 
-import type { ConfigPlan } from '../util/configPlan.ts';
-import type { RunEvent } from '../util/runEvents.ts';
+import type { ConfigPlan } from '../contracts/plan.ts';
+import type { RunEvent } from '../contracts/runEvents.ts';
 
-export type { ConfigPlan, PlannedGroup, PlannedParameter } from '../util/configPlan.ts';
+export type { ConfigPlan, PlannedGroup, PlannedParameter } from '../contracts/plan.ts';
 
 export interface FileInfo {
   /** From the root of the tab's file system: `workspace/configs/a.py`. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { writeRunRecord, type RunRecord } from '../apis/runRecord.ts';
+import { writeRunRecord, type RunRecord } from '../run/runRecord.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import { listRuns, parseLogJson, readRun } from './runHistory.ts';
 

@@ -1,8 +1,8 @@
 // Reads what runs left in their work dirs: `run.json`, `.log.json`, the text log, the checkpoints.
 
-import { readRunRecord, type RunRecord } from '../apis/runRecord.ts';
+import { readRunRecord, type RunRecord } from '../run/runRecord.ts';
 import { StorageError } from '../errors/trainerError.ts';
-import type { FileSystem } from '../util/fileSystem.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { CheckpointInfo, Measure, RunHistory, RunSummary } from './protocol.ts';
 
 const WORK_DIRS = 'work_dirs';

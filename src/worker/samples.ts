@@ -1,6 +1,6 @@
 // Samples across workers: the data worker decodes and augments, the training worker gets finished arrays.
 
-import type { DatasetSpec } from '../apis/datasets.ts';
+import type { DatasetSpec } from '../plan/buildDataset.ts';
 import type { DatasetChange } from '../datasets/datasetChange.ts';
 import { transferablesOf, type Sample } from '../datasets/sample.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';

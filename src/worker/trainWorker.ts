@@ -1,8 +1,8 @@
 // Entry of the training worker: the engine, the runner and everything a config can name.
 
-import { describeParameters } from '../apis/describeParameters.ts';
-import type { TakeStray } from '../apis/strayErrors.ts';
-import { prepareEngine, train } from '../apis/train.ts';
+import { describeParameters } from '../plan/describeParameters.ts';
+import type { TakeStray } from '../run/strayErrors.ts';
+import { prepareEngine, train } from '../run/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
 import { createTrainHost } from './host.ts';

@@ -1,7 +1,7 @@
 // Decodes pictures in a browser, in a worker: createImageBitmap and an OffscreenCanvas.
 
 import { DatasetError } from '../../errors/trainerError.ts';
-import type { DecodedImage } from '../../util/image.ts';
+import type { DecodedImage } from '../../contracts/image.ts';
 import { sniffImage, type ImageFormat } from './sniff.ts';
 
 const MIME_TYPES: Readonly<Record<ImageFormat, string>> = {

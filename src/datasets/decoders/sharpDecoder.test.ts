@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { DatasetError } from '../../errors/trainerError.ts';
-import type { DecodedImage } from '../../util/image.ts';
+import type { DecodedImage } from '../../contracts/image.ts';
 import { decodeWithSharp } from './sharpDecoder.ts';
 
 // A 3 x 2 picture with a different colour in every pixel.

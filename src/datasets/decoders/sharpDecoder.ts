@@ -2,7 +2,7 @@
 
 import sharp from 'sharp';
 import { DatasetError } from '../../errors/trainerError.ts';
-import type { DecodedImage } from '../../util/image.ts';
+import type { DecodedImage } from '../../contracts/image.ts';
 import { MAX_PIXELS, sniffImage } from './sniff.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { DatasetError, StorageError } from '../../errors/trainerError.ts';
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { PIPELINES } from '../../registry/registries.ts';
-import type { DecodedImage } from '../../util/image.ts';
+import type { DecodedImage } from '../../contracts/image.ts';
 import { badValue, refuseUnsupported } from '../checkArgs.ts';
 import { joinPath } from '../paths.ts';
 import { swapRedBlue } from './imageOps.ts';

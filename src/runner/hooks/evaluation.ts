@@ -2,7 +2,7 @@ import { ConfigError } from '../../errors/trainerError.ts';
 import { pyFixed } from '../../evaluation/pyFormat.ts';
 import { isDict } from '../../lang/plain.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
-import type { ClassScore, PredictedImage } from '../../util/runEvents.ts';
+import type { ClassScore, PredictedImage } from '../../contracts/runEvents.ts';
 import { suspendProfile } from '../../gpu/index.ts';
 import { unmetKind, type ArgKind } from '../../registry/argKinds.ts';
 import { snakeToCamel } from '../../registry/argSpec.ts';

@@ -6,7 +6,7 @@ import { Adam, SGD, type Optimizer } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import type { BatchLoader, BaseRunner, RunnableModel, StepOutputs } from '../baseRunner.ts';
 import { fileSource, PyFloat, readPth } from '../../serialization/index.ts';
-import type { FileSystem } from '../../util/fileSystem.ts';
+import type { FileSystem } from '../../contracts/fileSystem.ts';
 import { resumeRun } from '../checkpoint.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';

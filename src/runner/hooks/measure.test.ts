@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
-import type { RunEvent } from '../../util/runEvents.ts';
+import type { RunEvent } from '../../contracts/runEvents.ts';
 import { EvalHook } from './evaluation.ts';
 import type { Hook } from './hook.ts';
 import { TensorboardLoggerHook } from './logger/tensorboard.ts';

@@ -5,7 +5,7 @@ import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { SGD } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
-import type { RunEvent } from '../../util/runEvents.ts';
+import type { RunEvent } from '../../contracts/runEvents.ts';
 import type { BatchLoader, RunnableModel, StepOutputs } from '../baseRunner.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';

@@ -7,7 +7,7 @@ import {
   startProfile,
   suspendProfile,
 } from '../../gpu/index.ts';
-import type { ProfiledOp, StepProfile } from '../../util/runEvents.ts';
+import type { ProfiledOp, StepProfile } from '../../contracts/runEvents.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
 

@@ -1,6 +1,6 @@
 // Random access to bytes that may not be in memory: a zip is read from its end.
 
-import type { FileSystem } from '../../util/fileSystem.ts';
+import type { FileSystem } from '../../contracts/fileSystem.ts';
 
 export interface ByteSource {
   /** In bytes. */

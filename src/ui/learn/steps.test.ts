@@ -1,7 +1,7 @@
 // Every step of Learn trains as it stands, and the log shows what the step says.
 
 import { describe, expect, test } from 'vitest';
-import { shortRun } from '../../apis/testing/shortRun.ts';
+import { shortRun } from '../../run/testing/shortRun.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { CHAPTERS, configPathOf, filesOf } from './step.ts';
 import { STEPS } from './steps/index.ts';

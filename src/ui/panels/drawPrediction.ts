@@ -1,4 +1,4 @@
-import type { DrawnBox, PredictedImage } from '../../util/runEvents.ts';
+import type { DrawnBox, PredictedImage } from '../../contracts/runEvents.ts';
 
 /** Small pictures are enlarged to about this width, so that lines and letters stay readable. */
 const MIN_WIDTH_PX = 440;

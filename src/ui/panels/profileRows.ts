@@ -1,5 +1,5 @@
 // A profile as the page shows it: ops joined by what they compute, each with its share.
-import type { ProfiledOp, StepProfile } from '../../util/runEvents.ts';
+import type { ProfiledOp, StepProfile } from '../../contracts/runEvents.ts';
 
 export interface ProfileLine extends ProfiledOp {
   /** Of the longest line, [0, 1]: by time, or by bytes where there are no times. */

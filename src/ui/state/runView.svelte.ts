@@ -8,7 +8,7 @@ import type {
   RunEvent,
   RunPhase,
   StepProfile,
-} from '../../util/runEvents.ts';
+} from '../../contracts/runEvents.ts';
 import type { CheckpointInfo, Measure, RunHistory } from '../../worker/protocol.ts';
 
 const MAX_LOG_LINES = 5000;

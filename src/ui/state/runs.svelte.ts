@@ -1,7 +1,7 @@
 // Training from the page: starts, pauses and stops the run, follows its events, lists earlier runs.
 
 import { RunError, toErrorReport, type ErrorReport } from '../../errors/trainerError.ts';
-import type { RunEvent } from '../../util/runEvents.ts';
+import type { RunEvent } from '../../contracts/runEvents.ts';
 import type { WorkerClients } from '../../worker/client.ts';
 import type { RunSummary } from '../../worker/protocol.ts';
 import { keepStorage, RunGuard } from '../runGuard.ts';

@@ -1,5 +1,5 @@
 import type { BaseRunner } from '../../baseRunner.ts';
-import type { PredictedImage } from '../../../util/runEvents.ts';
+import type { PredictedImage } from '../../../contracts/runEvents.ts';
 import { Hook } from '../hook.ts';
 
 export interface LoggerHookArgs {

@@ -1,4 +1,4 @@
-import type { DrawnBox, PredictedImage } from '../../../util/runEvents.ts';
+import type { DrawnBox, PredictedImage } from '../../../contracts/runEvents.ts';
 
 const CHANNELS = 3;
 /** Detections below it are noise in a picture. */

@@ -4,7 +4,7 @@ import type { ArgSpec } from '../../../registry/argSpec.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import { joinPath, splitPath } from '../../../storage/path.ts';
-import type { FileSystem } from '../../../util/fileSystem.ts';
+import type { FileSystem } from '../../../contracts/fileSystem.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../../checkpoint.ts';
 import type { HookState } from '../hook.ts';

@@ -1,5 +1,5 @@
 import { joinPath } from '../../../storage/path.ts';
-import type { FileSystem } from '../../../util/fileSystem.ts';
+import type { FileSystem } from '../../../contracts/fileSystem.ts';
 
 /**
  * Every file of a folder and its subfolders.

@@ -5,16 +5,16 @@ import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
-import type { OutletParts, UploadRecord } from './delivery/outlet.ts';
-import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './delivery/remoteLogger.ts';
-import { readServerAddress, type ServerAddress } from './delivery/serverAddress.ts';
-import { readMlflowCredentials } from './mlflowCredentials.ts';
+import type { OutletParts, UploadRecord } from '../../../loggers/delivery/outlet.ts';
+import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from '../../../loggers/delivery/remoteLogger.ts';
+import { readServerAddress, type ServerAddress } from '../../../loggers/delivery/serverAddress.ts';
+import { readMlflowCredentials } from '../../../loggers/mlflowCredentials.ts';
 import {
   MlflowOutlet,
   type MlflowMetric,
   type MlflowRecord,
   type MlflowRunSettings,
-} from './mlflowOutlet.ts';
+} from '../../../loggers/mlflowOutlet.ts';
 
 interface MlflowLoggerArgs extends LoggerHookArgs {
   /** Made when there is none. Default: the server's default experiment. */

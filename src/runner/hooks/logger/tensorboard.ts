@@ -2,7 +2,7 @@ import type { ArgSpec } from '../../../registry/argSpec.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import { encodePng, encodeRecords, FILE_VERSION, type TfEvent } from '../../../serialization/index.ts';
-import type { PredictedImage } from '../../../util/runEvents.ts';
+import type { PredictedImage } from '../../../contracts/runEvents.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, LoggerHook, type LoggerHookArgs } from './base.ts';
 import { drawPredictions } from './drawPredictions.ts';

@@ -8,7 +8,7 @@ import { FakeWandb } from './testing/trackers.ts';
 import { TrackingServer } from './testing/trackingServer.ts';
 import { TextLoggerHook } from './text.ts';
 import { WandbLoggerHook } from './wandb.ts';
-import { WandbSummary } from './wandbSummary.ts';
+import { WandbSummary } from '../../../loggers/wandbSummary.ts';
 
 await testAdapter();
 

@@ -3,8 +3,8 @@ import { isDict } from '../../../lang/plain.ts';
 import { plainRepr } from '../../../lang/plainRepr.ts';
 import { unmetKind, type ArgKind } from '../../../registry/argKinds.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
-import { readServerAddress } from './delivery/serverAddress.ts';
-import type { WandbRunSettings } from './wandbOutlet.ts';
+import { readServerAddress } from '../../../loggers/delivery/serverAddress.ts';
+import type { WandbRunSettings } from '../../../loggers/wandbOutlet.ts';
 
 export interface WandbInit {
   readonly isDisabled: boolean;

@@ -4,15 +4,15 @@ import { SGD } from '../../../../optim/index.ts';
 import { Parameter } from '../../../../nn/index.ts';
 import { BuildContext, createRunRegistries, type RunServices } from '../../../../registry/index.ts';
 import { createMemoryFs } from '../../../../storage/memoryFs.ts';
-import type { FileSystem } from '../../../../util/fileSystem.ts';
-import type { RunEvent, RunListener } from '../../../../util/runEvents.ts';
+import type { FileSystem } from '../../../../contracts/fileSystem.ts';
+import type { RunEvent, RunListener } from '../../../../contracts/runEvents.ts';
 import type { RunnableModel, StepOutputs } from '../../../baseRunner.ts';
 import { EpochBasedRunner } from '../../../epochBasedRunner.ts';
 import { createLogger } from '../../../logger.ts';
 import { RunControl } from '../../../runControl.ts';
 import type { Hook } from '../../hook.ts';
 import { IterTimerHook } from '../../iterTimer.ts';
-import type { RemotePace } from '../delivery/remoteLogger.ts';
+import type { RemotePace } from '../../../../loggers/delivery/remoteLogger.ts';
 
 /** Fast, so that outages pass within a test. */
 export const TEST_PACE: RemotePace = {

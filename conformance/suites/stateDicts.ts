@@ -1,0 +1,101 @@
+// `model_parity/state_dicts.json`: names, shapes, dtypes and order of every tensor of a detector.
+
+import type { SingleStageDetector } from '../../src/models/index.ts';
+import { runCases } from './compare.ts';
+import { buildDetector } from './modelCase.ts';
+import { failed, passed, skipped, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';
+
+/** [name, shape, dtype, requires_grad (null for buffers)] */
+type Row = readonly [string, readonly number[], string, boolean | null];
+
+interface StateDictCase {
+  readonly id: string;
+  readonly config: string;
+  readonly number_of_parameters: number;
+  readonly trainable: number;
+  readonly state_dict: readonly Row[];
+}
+
+/** MMDetection's `_base_/models/retinanet_r50_fpn.py` in our words; the fixture names the config only. */
+function retinaNet(depth: number, inChannels: readonly number[]): unknown {
+  return {
+    type: 'RetinaNet',
+    backbone: {
+      type: 'ResNet',
+      depth,
+      num_stages: 4,
+      out_indices: [0, 1, 2, 3],
+      frozen_stages: 1,
+      norm_cfg: { type: 'BN', requires_grad: true },
+      norm_eval: true,
+      style: 'pytorch',
+    },
+    neck: {
+      type: 'FPN',
+      in_channels: inChannels,
+      out_channels: 256,
+      start_level: 1,
+      add_extra_convs: 'on_input',
+      num_outs: 5,
+    },
+    bbox_head: {
+      type: 'RetinaHead',
+      num_classes: 80,
+      in_channels: 256,
+      stacked_convs: 4,
+      feat_channels: 256,
+    },
+  };
+}
+
+const BOTTLENECK_CHANNELS = [256, 512, 1024, 2048];
+const BASIC_CHANNELS = [64, 128, 256, 512];
+
+const MODELS_BY_ID: ReadonlyMap<string, unknown> = new Map([
+  ['retinanet_r18', retinaNet(18, BASIC_CHANNELS)],
+  ['retinanet_r34', retinaNet(34, BASIC_CHANNELS)],
+  ['retinanet_r50', retinaNet(50, BOTTLENECK_CHANNELS)],
+  ['retinanet_r101', retinaNet(101, BOTTLENECK_CHANNELS)],
+]);
+
+async function runStateDict(one: StateDictCase): Promise<ParityOutcome> {
+  const cfg = MODELS_BY_ID.get(one.id);
+  if (cfg === undefined) return skipped('this detector is not built yet');
+  const model = buildDetector(cfg);
+  const complaint = diffRows(await rowsOf(model), one.state_dict) ?? diffCounts(model, one);
+  return complaint === null ? passed : failed(complaint);
+}
+
+async function rowsOf(model: SingleStageDetector): Promise<Row[]> {
+  const parameters = new Map(model.namedParameters());
+  return [...(await model.stateDict())].map(([name, { shape, dtype }]) => [
+    name,
+    shape,
+    dtype,
+    parameters.get(name)?.requiresGrad ?? null,
+  ]);
+}
+
+function diffRows(got: readonly Row[], wanted: readonly Row[]): string | null {
+  for (let i = 0; i < Math.max(got.length, wanted.length); i++) {
+    const [a, b] = [JSON.stringify(got[i]), JSON.stringify(wanted[i])];
+    if (a !== b) return `entry ${i}: got ${a}, wanted ${b}`;
+  }
+  return null;
+}
+
+function diffCounts(model: SingleStageDetector, one: StateDictCase): string | null {
+  const parameters = model.parameters();
+  const count = (list: typeof parameters): number => list.reduce((sum, { size }) => sum + size, 0);
+  const all = count(parameters);
+  const trainable = count(parameters.filter((p) => p.requiresGrad));
+  if (all === one.number_of_parameters && trainable === one.trainable) return null;
+  return `${all} parameters (${trainable} trainable), wanted ${one.number_of_parameters} (${one.trainable})`;
+}
+
+/** RetinaNets; the other detectors are skipped by name. Needs no GPU: values stay on the CPU until used. */
+export const suite: ParitySuite = {
+  files: ['state_dicts.json'],
+  run: (fixture, file) =>
+    runCases(fixture, file, (one: FixtureCase) => runStateDict(one as unknown as StateDictCase)),
+};

@@ -1,0 +1,213 @@
+// The text of a ready config for an imported dataset: RetinaNet with a ResNet-18, trained from random weights.
+
+import { DatasetError } from '../errors/index.ts';
+import { fnv1a } from './paths.ts';
+import type { ImportReport } from './types.ts';
+
+/** What a person may want otherwise; all optional. */
+export interface DatasetConfigTemplate {
+  /** Long and short side that pictures are resized to, px; default from the pictures' median shape, long side 256. */
+  imgScale?: readonly [number, number];
+  /** Default: about 1600 iterations, at most 200 epochs. */
+  maxEpochs?: number;
+  /** Default 8. */
+  samplesPerGpu?: number;
+}
+
+const LONG_SIDE_PX = 256;
+const TARGET_ITERS = 1600;
+
+/** Path of the config in the workspace: `configs/<name>/retinanet_r18_<name>.py`. */
+export function datasetConfigPath({ name }: Pick<ImportReport, 'name'>): string {
+  return `configs/${name}/retinanet_r18_${name}.py`;
+}
+
+/**
+ * Write a config for an imported dataset.
+ * @throws DatasetError `no-classes` when the dataset has no class to learn
+ */
+export function datasetConfig(report: ImportReport, template: DatasetConfigTemplate = {}): string {
+  if (report.classes.length === 0)
+    throw new DatasetError(`a config needs at least one class, data/${report.name} has none`, {
+      code: 'no-classes',
+      hint: 'import the dataset with its annotations',
+    });
+  const { samplesPerGpu = 8 } = template;
+  const batch = Math.max(1, Math.min(samplesPerGpu, report.images.train));
+  const itersPerEpoch = Math.max(1, Math.ceil(report.images.train / batch));
+  const maxEpochs = template.maxEpochs ?? clamp(Math.round(TARGET_ITERS / itersPerEpoch), 1, 200);
+  const warmupIters = clamp(Math.floor((maxEpochs * itersPerEpoch) / 10), 1, 100);
+  const interval = Math.max(1, Math.round(maxEpochs / 10));
+  const [long, short] = template.imgScale ?? scaleFor(report.medianSize);
+  // Without a validation picture there is nothing to evaluate: the training pictures stand in, and the config says so.
+  const hasVal = report.images.val > 0;
+  const valFile = hasVal ? report.valAnnFile : report.trainAnnFile;
+  const classes = report.classes.map((name) => `    ${pythonString(name)},`).join('\n');
+  return `# RetinaNet, ResNet-18 from random weights, on data/${report.name}: ${report.images.train} pictures to train on, ${report.images.val} to validate.
+${hasVal ? '' : '# There is no validation picture: mAP below is measured on the training pictures.\n'}dataset_type = 'CocoDataset'
+data_root = ${pythonString(`data/${report.name}/`)}
+img_prefix = ${pythonString(report.imgPrefix)}
+classes = (
+${classes}
+)
+img_norm_cfg = dict(
+    mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+img_scale = (${long}, ${short})
+
+model = dict(
+    type='RetinaNet',
+    backbone=dict(
+        type='ResNet',
+        depth=18,
+        num_stages=4,
+        out_indices=(0, 1, 2, 3),
+        frozen_stages=-1,
+        norm_cfg=dict(type='BN', requires_grad=True),
+        norm_eval=False,
+        style='pytorch',
+        init_cfg=None),
+    neck=dict(
+        type='FPN',
+        in_channels=[64, 128, 256, 512],
+        out_channels=64,
+        start_level=1,
+        add_extra_convs='on_input',
+        num_outs=5),
+    bbox_head=dict(
+        type='RetinaHead',
+        num_classes=${report.classes.length},
+        in_channels=64,
+        stacked_convs=2,
+        feat_channels=64,
+        anchor_generator=dict(
+            type='AnchorGenerator',
+            octave_base_scale=4,
+            scales_per_octave=3,
+            ratios=[0.5, 1.0, 2.0],
+            strides=[8, 16, 32, 64, 128]),
+        bbox_coder=dict(
+            type='DeltaXYWHBBoxCoder',
+            target_means=[0.0, 0.0, 0.0, 0.0],
+            target_stds=[1.0, 1.0, 1.0, 1.0]),
+        loss_cls=dict(
+            type='FocalLoss',
+            use_sigmoid=True,
+            gamma=2.0,
+            alpha=0.25,
+            loss_weight=1.0),
+        loss_bbox=dict(type='L1Loss', loss_weight=1.0)),
+    train_cfg=dict(
+        assigner=dict(
+            type='MaxIoUAssigner',
+            pos_iou_thr=0.5,
+            neg_iou_thr=0.4,
+            min_pos_iou=0,
+            ignore_iof_thr=-1),
+        allowed_border=-1,
+        pos_weight=-1,
+        debug=False),
+    test_cfg=dict(
+        nms_pre=1000,
+        min_bbox_size=0,
+        score_thr=0.05,
+        nms=dict(type='nms', iou_threshold=0.5),
+        max_per_img=100))
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', img_scale=img_scale, keep_ratio=True),
+    dict(type='RandomFlip', flip_ratio=0.5),
+    dict(type='Normalize', **img_norm_cfg),
+    dict(type='Pad', size_divisor=32),
+    dict(type='DefaultFormatBundle'),
+    dict(type='Collect', keys=['img', 'gt_bboxes', 'gt_labels'])
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='MultiScaleFlipAug',
+        img_scale=img_scale,
+        flip=False,
+        transforms=[
+            dict(type='Resize', keep_ratio=True),
+            dict(type='RandomFlip'),
+            dict(type='Normalize', **img_norm_cfg),
+            dict(type='Pad', size_divisor=32),
+            dict(type='ImageToTensor', keys=['img']),
+            dict(type='Collect', keys=['img'])
+        ])
+]
+data = dict(
+    samples_per_gpu=${batch},
+    workers_per_gpu=1,
+    train=dict(
+        type=dataset_type,
+        classes=classes,
+        ann_file=${pythonString(report.trainAnnFile)},
+        img_prefix=img_prefix,
+        pipeline=train_pipeline),
+    val=dict(
+        type=dataset_type,
+        classes=classes,
+        ann_file=${pythonString(valFile)},
+        img_prefix=img_prefix,
+        pipeline=test_pipeline),
+    test=dict(
+        type=dataset_type,
+        classes=classes,
+        ann_file=${pythonString(report.testAnnFile ?? valFile)},
+        img_prefix=img_prefix,
+        pipeline=test_pipeline))
+
+optimizer = dict(
+    type='AdamW',
+    lr=0.0005,
+    betas=(0.9, 0.999),
+    weight_decay=0.05,
+    paramwise_cfg=dict(norm_decay_mult=0.0))
+optimizer_config = dict(grad_clip=dict(max_norm=35, norm_type=2))
+lr_config = dict(
+    policy='CosineAnnealing',
+    by_epoch=False,
+    warmup='linear',
+    warmup_iters=${warmupIters},
+    warmup_ratio=0.001,
+    min_lr_ratio=0.01)
+runner = dict(type='EpochBasedRunner', max_epochs=${maxEpochs})
+
+checkpoint_config = dict(interval=${interval}, max_keep_ckpts=3)
+log_config = dict(interval=10, hooks=[dict(type='TextLoggerHook')])
+evaluation = dict(interval=${interval}, metric='bbox')
+custom_hooks = []
+log_level = 'INFO'
+load_from = None
+resume_from = None
+workflow = [('train', 1)]
+seed = ${fnv1a(report.name) % 1000}
+`;
+}
+
+/** Long and short side in the median picture's shape, multiples of 32. */
+function scaleFor([width, height]: readonly [number, number]): [number, number] {
+  if (width === 0 || height === 0) return [LONG_SIDE_PX, LONG_SIDE_PX];
+  const ratio = Math.min(width, height) / Math.max(width, height);
+  return [LONG_SIDE_PX, Math.max(32, Math.round((LONG_SIDE_PX * ratio) / 32) * 32)];
+}
+
+const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
+
+/**
+ * Write text as a Python string literal. Braces in pairs are escaped too: configs replace `{{ … }}` before they are read.
+ * @example pythonString("Bob's") // `'Bob\'s'`
+ */
+export function pythonString(text: string): string {
+  const escaped = text
+    .replace(/[\\']/g, '\\$&')
+    .replace(/\{(?=\{)|(?<=\{)\{|\}(?=\})|(?<=\})\}/g, (brace) => `\\x${brace.charCodeAt(0).toString(16)}`)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (char) => {
+      const code = char.charCodeAt(0).toString(16);
+      return code.length <= 2 ? `\\x${code.padStart(2, '0')}` : `\\u${code.padStart(4, '0')}`;
+    });
+  return `'${escaped}'`;
+}

@@ -1,0 +1,23 @@
+// Importing, as the page's worker and the command line call it.
+
+export {
+  datasetConfig,
+  datasetConfigPath,
+  fileOf,
+  filesSource,
+  importDataset,
+  recoverImports,
+  suggestName,
+  zipSource,
+} from './index.ts';
+export type {
+  DatasetConfigTemplate,
+  DroppedFile,
+  ImportFormat,
+  ImportItem,
+  ImportOptions,
+  ImportProgress,
+  ImportReport,
+  ImportSource,
+  SourceFile,
+} from './index.ts';

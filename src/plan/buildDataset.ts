@@ -1,0 +1,121 @@
+import { isDict } from '../lang/plain.ts';
+import { ConfigError } from '../errors/trainerError.ts';
+import type { ConfigDict } from '../config/config.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import { expandDatasetCfg } from '../datasets/expandCfg.ts';
+import { DatasetSampleSource, type SampleSource } from '../datasets/sampleSource.ts';
+import { copySources, sourceOf } from '../lang/sourceMap.ts';
+import { BuildContext } from '../registry/buildContext.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { DecodeImage } from '../contracts/image.ts';
+import { readRunConfig } from './runConfig.ts';
+import { UserModules } from '../usercode/userModules.ts';
+
+/**
+ * Which dataset of a config: `val_as_train` is the validation set through the training pipeline, which a
+ * ('val', n) workflow step uses, as MMDetection does.
+ */
+export type DatasetSplit = 'train' | 'val' | 'test' | 'val_as_train';
+
+/** Names a dataset, so that another worker can build the same one. */
+export interface DatasetSpec {
+  readonly configPath: string;
+  readonly cfgOptions?: Record<string, unknown>;
+  readonly split: DatasetSplit;
+  readonly seed: number;
+  /** True when the config's own modules registered datasets or pipelines: they are imported here too. */
+  readonly withUserModules?: boolean;
+}
+
+/** Build and load a dataset of a resolved config. */
+export async function buildDataset(
+  config: ConfigDict,
+  split: DatasetSplit,
+  context: BuildContext,
+): Promise<Dataset> {
+  const data = config.data;
+  const key = split === 'val_as_train' ? 'val' : split;
+  const cfg = isDict(data) ? data[key] : undefined;
+  if (!isDict(data) || cfg === undefined) {
+    throw new ConfigError(`data.${key} must describe a dataset, but it is missing`, {
+      code: 'missing-dataset',
+      path: `data.${key}`,
+      hint:
+        split === 'val_as_train'
+          ? "workflow = [('train', 1), ('val', 1)] needs data.val"
+          : `add ${key}=dict(type=…) to data`,
+    });
+  }
+  const testMode = split === 'val' || split === 'test';
+  const pipeline = split === 'val_as_train' ? trainPipelineOf(data) : undefined;
+  const datasetCfg = expandDatasetCfg(withoutLoaderKeys(cfg, pipeline));
+  const dataset = context.build<Dataset>(
+    'DATASETS',
+    datasetCfg,
+    `data.${key}`,
+    testMode ? { test_mode: true } : {},
+  );
+  await dataset.load();
+  return dataset;
+}
+
+/** Build a spec's dataset in this thread and serve its samples. */
+export async function createLocalSampleSource(
+  spec: DatasetSpec,
+  services: { fs: FileSystem; decodeImage: DecodeImage },
+): Promise<SampleSource> {
+  const config = await readRunConfig(services.fs, spec.configPath, spec.cfgOptions);
+  const userModules = new UserModules();
+  const context = new BuildContext(userModules.registries, {
+    ...services,
+    seed: spec.seed,
+    warn: () => undefined,
+  });
+  try {
+    if (spec.withUserModules) await userModules.import(spec.configPath, config.dict, context);
+    const source = new DatasetSampleSource(await buildDataset(config.dict, spec.split, context), spec.seed);
+    return spec.withUserModules ? locating(source, userModules) : source;
+  } catch (error) {
+    throw userModules.locate(error);
+  }
+}
+
+/** The same source; what a person's own dataset or transform throws gets its line. */
+function locating(source: SampleSource, userModules: UserModules): SampleSource {
+  return {
+    getSample: async (index, epoch) => {
+      try {
+        return await source.getSample(index, epoch);
+      } catch (error) {
+        throw userModules.locate(error);
+      }
+    },
+    changeDataset: (change) => source.changeDataset?.(change),
+  };
+}
+
+/** Leave out the keys that mmdet keeps beside a dataset for its loader. @param pipeline takes the place of its own */
+function withoutLoaderKeys(cfg: unknown, pipeline: unknown): unknown {
+  if (!isDict(cfg)) return cfg;
+  const { samples_per_gpu: _samples, workers_per_gpu: _workers, ...rest } = cfg;
+  if (pipeline !== undefined) rest.pipeline = pipeline;
+  copySources(cfg, rest);
+  return rest;
+}
+
+/**
+ * The training pipeline: that of data.train, or of the dataset that it wraps, however deep.
+ * @throws ConfigError `missing-pipeline`: a ConcatDataset has one for each of its parts
+ * Source: mmdet 2.28.2 `tools/train.py`.
+ */
+function trainPipelineOf(data: ConfigDict): unknown {
+  let cfg = data.train;
+  while (isDict(cfg) && (cfg.pipeline === undefined || cfg.pipeline === null)) cfg = cfg.dataset;
+  if (isDict(cfg)) return cfg.pipeline;
+  throw new ConfigError('a val step of workflow needs the pipeline of data.train, but it has none', {
+    code: 'missing-pipeline',
+    path: 'data.train.pipeline',
+    span: sourceOf(data, 'train')?.span,
+    hint: 'give pipeline=… to data.train, or to the dataset inside it',
+  });
+}

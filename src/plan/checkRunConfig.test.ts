@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError } from '../errors/trainerError.ts';
+import { setSource } from '../lang/sourceMap.ts';
+import { checkRunConfig } from './checkRunConfig.ts';
+import { locateError, spanOfPath } from './locateError.ts';
+import { watchLosses } from '../run/lossWatch.ts';
+import type { RunEvent } from '../contracts/runEvents.ts';
+
+const span = { file: 'a.py', from: 0, to: 1, line: 3, column: 5, endLine: 3, endColumn: 6 };
+
+describe('checkRunConfig', () => {
+  const good = { model: {}, data: { samples_per_gpu: 2 }, optimizer: {}, workflow: [] };
+
+  test('a config with helper variables of its own passes without a word', () => {
+    const helpers = {
+      base_lr: 1,
+      max_epochs: 3,
+      classes: [],
+      data_root: '',
+      dataset_type: '',
+      img_norm_cfg: {},
+    };
+    expect(checkRunConfig({ ...good, ...helpers, lr_config: null })).toEqual([]);
+  });
+
+  test('names that look like slips are told', () => {
+    const data = { trian: {}, samples_per_gpu: 1 };
+    expect(checkRunConfig({ ...good, data, optimzer: {}, lr_confg: {} })).toEqual([
+      'nothing reads optimzer: did you mean optimizer?',
+      'nothing reads lr_confg: did you mean lr_config?',
+      'nothing reads data.trian: did you mean data.train?',
+    ]);
+  });
+
+  test('slips that MMDetection is silent about are told: test_cfg, its nms, paramwise_cfg', () => {
+    const model = { test_cfg: { score_th: 0.1, nms: { type: 'nms', iou_treshold: 0.5 }, my_own: 1 } };
+    const optimizer = {
+      paramwise_cfg: {
+        custom_key: {},
+        norm_decay_mult: 0,
+        custom_keys: { backbone: { lr_mul: 0.1 }, neck: { lr_mult: 1, decay_mult: 0, other_rule: 1 } },
+      },
+    };
+    expect(checkRunConfig({ ...good, model, optimizer, test_cfg: { rcnn: { max_per_image: 3 } } })).toEqual([
+      'nothing reads model.test_cfg.score_th: did you mean model.test_cfg.score_thr?',
+      'nothing reads model.test_cfg.nms.iou_treshold: did you mean model.test_cfg.nms.iou_threshold?',
+      'nothing reads test_cfg.rcnn.max_per_image: did you mean test_cfg.rcnn.max_per_img?',
+      'nothing reads optimizer.paramwise_cfg.custom_key: did you mean custom_keys?',
+      "nothing reads optimizer.paramwise_cfg.custom_keys['backbone'].lr_mul: did you mean lr_mult?",
+      "nothing reads optimizer.paramwise_cfg.custom_keys['neck'].other_rule",
+    ]);
+  });
+
+  const bad: [object, string][] = [
+    [{ lr_config: 'step' }, "lr_config must be a dict or None, but got 'step'"],
+    [{ load_from: 3 }, 'load_from must be a string or None, but got 3'],
+    [{ seed: '3' }, "seed must be a whole number or None, but got '3'"],
+    [{ data: { samples_per_gpu: '2' } }, "samples_per_gpu must be a whole number of at least 1, but got '2'"],
+    [{ fp16: 'dynamic' }, "fp16 must be a dict or None, but got 'dynamic'"],
+    [{ auto_resume: 1 }, 'auto_resume must be True or False or None, but got 1'],
+    [{ auto_scale_lr: { enabled: true } }, "auto_scale_lr got an unexpected argument 'enabled'"],
+    [{ auto_scale_lr: { base_batch_size: 0 } }, 'auto_scale_lr.base_batch_size must be a whole number'],
+  ];
+  test.each(bad)('%j is refused', (change, message) => {
+    expect(() => checkRunConfig({ ...good, ...change })).toThrow(message);
+  });
+});
+
+test('an error with a config path gets the place of its value, or of the nearest one around it', () => {
+  const step = { type: 'Resize' };
+  const dict = { data: { train: { pipeline: [step] } } };
+  setSource(dict.data.train, 'pipeline', { span });
+  expect(spanOfPath(dict, 'data.train.pipeline[0].img_scale')).toBe(span);
+  expect(spanOfPath(dict, 'd/ok.json')).toBeUndefined();
+  const error = new ConfigError('wrong', { code: 'bad-value', path: 'data.train.pipeline[0]', hint: 'try' });
+  expect(locateError(error, dict)).toMatchObject({
+    message: 'wrong',
+    span,
+    hint: 'try',
+    name: 'ConfigError',
+  });
+  expect(locateError(new Error('bug'), dict)).toBeInstanceOf(Error);
+});
+
+test('the first loss that is not finite is told once, with iteration, rate and pictures', () => {
+  const told: string[] = [];
+  const watch = watchLosses({
+    batch: () => ({ imgMetas: [{ ori_filename: 'a.jpg' }, { img_id: 7 }] }),
+    onInvalid: (message) => told.push(message),
+  });
+  const measured = (iter: number, loss: number): RunEvent => ({
+    name: 'run.measured',
+    mode: 'train',
+    epoch: 1,
+    iter,
+    values: { lr: 0.5, loss_cls: 1.25, loss },
+  });
+  watch(measured(2, 3));
+  expect(told).toEqual([]);
+  watch(measured(4, NaN));
+  watch(measured(6, NaN));
+  expect(told).toEqual([
+    'losses must be finite, but at iteration 4 (epoch 1, lr 0.5) loss_cls is 1.250, loss is nan; pictures of this iteration: a.jpg, 7',
+  ]);
+});

@@ -1,0 +1,144 @@
+// What the page tells of a config before training: built as a run builds it, without a GPU.
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { ConfigPlan } from '../contracts/plan.ts';
+import { createMemoryFs } from '../storage/memoryFs.ts';
+import { describeParameters } from './describeParameters.ts';
+
+const SHAPES = 'configs/shapes/retinanet_tiny_shapes.py';
+const shipped = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+/** A config that inherits the shipped one, and modules beside it. */
+function describeConfig(text: string, modules: Readonly<Record<string, string>> = {}): Promise<ConfigPlan> {
+  const runtime = 'configs/_base_/default_runtime.py';
+  const fs = createMemoryFs({
+    [`workspace/${SHAPES}`]: shipped(SHAPES),
+    [`workspace/${runtime}`]: shipped(runtime),
+    'workspace/configs/shapes/mine.py': `_base_ = './retinanet_tiny_shapes.py'\n${text}`,
+    ...modules,
+  });
+  const decodeImage = () => Promise.reject(new Error('no pictures here'));
+  return describeParameters({ fs, decodeImage, configPath: 'workspace/configs/shapes/mine.py' });
+}
+
+function find(plan: ConfigPlan, name: string) {
+  const parameter = plan.parameters.find((p) => p.name === name);
+  return { ...parameter, ...plan.groups[parameter?.group ?? -1] };
+}
+
+describe('describeParameters', () => {
+  test('the shipped config: every parameter once, rates after the rules, 40 iterations an epoch', async () => {
+    const plan = await describeConfig('');
+    expect(plan).toMatchObject({ optimizer: 'AdamW', itersPerEpoch: 40, itersProblem: null, warnings: [] });
+    expect(new Set(plan.parameters.map(({ name }) => name)).size).toBe(plan.parameters.length);
+    expect(find(plan, 'backbone.bn1.weight')).toMatchObject({
+      shape: [16],
+      count: 16,
+      frozenBy: null,
+      rule: 'norm_decay_mult=0',
+      rules: ['norm_decay_mult=0'],
+      lr: 0.003,
+      weightDecay: 0,
+      betas: [0.9, 0.999],
+      momentum: null,
+    });
+    expect(find(plan, 'bbox_head.retina_cls.bias')).toMatchObject({ rule: 'default', weightDecay: 0.05 });
+  });
+
+  test('custom_keys and frozen_stages: who decides, what is frozen, a key that matches nothing', async () => {
+    const plan = await describeConfig(`
+model = dict(backbone=dict(frozen_stages=1))
+optimizer = dict(_delete_=True, type='SGD', lr=0.02, momentum=0.9, weight_decay=0.0001,
+    paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1), 'bone.layr': dict(lr_mult=2)}))
+`);
+    expect(find(plan, 'backbone.layer2.0.conv1.weight')).toMatchObject({
+      rule: "custom_keys['backbone']: lr_mult=0.1",
+      lr: 0.02 * 0.1,
+      momentum: 0.9,
+    });
+    for (const name of ['backbone.conv1.weight', 'backbone.bn1.bias', 'backbone.layer1.1.conv2.weight'])
+      expect(find(plan, name)).toMatchObject({ frozenBy: 'frozen_stages=1', tensorCount: 0, rules: [] });
+    expect(find(plan, 'backbone.layer2.0.conv1.weight').frozenBy).toBeNull();
+    expect(plan.warnings).toEqual([expect.stringContaining("'bone.layr'")]);
+    const frozenNorm = await describeConfig(
+      "model = dict(backbone=dict(norm_cfg=dict(type='BN', requires_grad=False)))",
+    );
+    expect(find(frozenNorm, 'backbone.bn1.weight').frozenBy).toBe('requires_grad=False');
+  });
+
+  test('what looks misspelt in the config is among the warnings, as in the log of a run', async () => {
+    const plan = await describeConfig(
+      "optimizer = dict(paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mul=0.1)}))",
+    );
+    expect(plan.warnings).toEqual([
+      "nothing reads optimizer.paramwise_cfg.custom_keys['backbone'].lr_mul: did you mean lr_mult?",
+    ]);
+  });
+
+  test('without paramwise_cfg there is one group', async () => {
+    const plan = await describeConfig("optimizer = dict(_delete_=True, type='Adam', lr=0.0003)");
+    expect(plan.groups).toHaveLength(1);
+    expect(plan.groups[0]).toMatchObject({ tensorCount: plan.parameters.length, rules: ['default'] });
+    expect(plan.groups[0].valueCount).toBe(plan.parameters.reduce((sum, { count }) => sum + count, 0));
+  });
+
+  test("a constructor of the person's own is named as the rule", async () => {
+    const plan = await describeConfig(
+      `custom_imports = dict(imports=['mine'])
+optimizer = dict(_delete_=True, type='SGD', lr=0.1, constructor='Mine')`,
+      {
+        'workspace/mine.ts': `import { buildFromCfg, OPTIMIZER_BUILDERS, OPTIMIZERS, type Module } from 'tabtrain';
+@OPTIMIZER_BUILDERS.registerModule()
+export class Mine {
+  constructor(readonly args: { optimizerCfg: Record<string, unknown> }) {}
+  call(model: Module) {
+    const heads = model.parameters().filter((p) => p.name.startsWith('bbox_head'));
+    return buildFromCfg(this.args.optimizerCfg, OPTIMIZERS, { params: [{ params: heads, lr: 0.5 }] });
+  }
+}
+`,
+      },
+    );
+    expect(find(plan, 'bbox_head.retina_cls.weight')).toMatchObject({ rule: 'Mine', lr: 0.5 });
+    expect(find(plan, 'backbone.conv1.weight')).toMatchObject({ group: null });
+  });
+
+  test("the template's and Learn's constructor multiply an lr that the config leaves to the optimizer", async () => {
+    const withConstructor = (path: string, paramwise: string): Promise<ConfigPlan> =>
+      describeConfig(
+        `custom_imports = dict(imports=['mine'])
+optimizer = dict(_delete_=True, type='Adam', constructor='MyOptimizerConstructor'${paramwise})`,
+        { 'workspace/mine.ts': shipped(path) },
+      );
+    const template = 'src/ui/editor/templates/my_optimizer_constructor.ts';
+    const plan = await withConstructor(template, ', paramwise_cfg=dict(head_lr_mult=10.0)');
+    expect(find(plan, 'bbox_head.retina_cls.weight').lr).toBe(0.001 * 10);
+    expect(find(plan, 'backbone.conv1.weight').lr).toBe(0.001);
+    const learnt = await withConstructor('src/ui/learn/modules/my_optimizer_constructor.ts', '');
+    expect(find(learnt, 'bbox_head.retina_cls.weight')).toMatchObject({ lr: 0.001 * 2, weightDecay: 0 });
+    await expect(withConstructor(template, ", paramwise_cfg=dict(head_lr_mult='x')")).rejects.toMatchObject({
+      message: 'lr of a parameter group must be a number, but is nan',
+      path: 'optimizer.constructor',
+      span: { file: 'workspace/configs/shapes/mine.py', line: 3 },
+    });
+  });
+
+  test('auto_scale_lr is heard; data that is not there keeps nothing else from being told', async () => {
+    const plan = await describeConfig(`
+auto_scale_lr = dict(enable=True, base_batch_size=16)
+data = dict(train=dict(_delete_=True, type='CocoDataset', ann_file='data/none.json', pipeline=[]))`);
+    expect(plan.groups[0].lr).toBe((8 / 16) * 0.003);
+    expect(plan.itersPerEpoch).toBeNull();
+    expect(plan.itersProblem).toContain('data/none.json');
+  });
+
+  test('what a run would refuse is refused at its place', async () => {
+    await expect(
+      describeConfig("optimizer = dict(_delete_=True, type='SGDD', lr=0.1)"),
+    ).rejects.toMatchObject({
+      code: 'unknown-type',
+      span: { file: 'workspace/configs/shapes/mine.py', line: 2 },
+    });
+  });
+});

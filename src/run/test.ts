@@ -1,0 +1,93 @@
+// Evaluate a checkpoint on a config's test set.
+
+import { DataLoader } from '../datasets/dataLoader.ts';
+import type { EvaluationGroundTruth } from '../datasets/annotations.ts';
+import { DatasetSampleSource } from '../datasets/sampleSource.ts';
+import type { BboxResult } from '../evaluation/index.ts';
+import { initEngine } from '../gpu/index.ts';
+import { BuildContext } from '../registry/buildContext.ts';
+import { readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { DecodeImage } from '../contracts/image.ts';
+import type { ConfigDict } from '../config/index.ts';
+import { checkEvaluation, readEvaluation } from '../plan/checkEvaluation.ts';
+import { buildModel } from '../plan/buildModel.ts';
+import { buildDataset } from '../plan/buildDataset.ts';
+import { DetectorEvaluator } from './evaluator.ts';
+import { checkSomethingLoaded } from './loadedWeights.ts';
+import { locateError } from '../plan/locateError.ts';
+import '../plan/registerAll.ts';
+import { readRunConfig } from '../plan/runConfig.ts';
+import { UserModules } from '../usercode/userModules.ts';
+
+export interface TestJob {
+  configPath: string;
+  checkpoint: string;
+  fs: FileSystem;
+  decodeImage: DecodeImage;
+  cfgOptions?: Record<string, unknown>;
+  /** Default: the config's `evaluation.metric`, else the dataset's own. */
+  metric?: string | readonly string[];
+  log: (line: string) => void;
+}
+
+export interface TestResult {
+  readonly metrics: Readonly<Record<string, number | string>>;
+  readonly results: readonly BboxResult[];
+  readonly groundTruth: EvaluationGroundTruth;
+}
+
+/** @throws ConfigError, DatasetError, CheckpointError, DeviceError */
+export async function testCheckpoint(job: TestJob): Promise<TestResult> {
+  const { fs } = job;
+  const { dict } = await readRunConfig(fs, job.configPath, job.cfgOptions);
+  const checkpoint = await readCheckpoint(fs, job.checkpoint);
+  await initEngine();
+  const userModules = new UserModules();
+  try {
+    return await evaluateOn(job, dict, checkpoint.stateDict, userModules);
+  } catch (error) {
+    // The metric that was asked for stands nowhere in the config.
+    const written = job.metric === undefined ? dict : { ...dict, evaluation: null };
+    throw locateError(userModules.locate(error), written);
+  }
+}
+
+async function evaluateOn(
+  job: TestJob,
+  dict: ConfigDict,
+  stateDict: LoadedCheckpoint['stateDict'],
+  userModules: UserModules,
+): Promise<TestResult> {
+  const { fs, decodeImage, log } = job;
+  const context = new BuildContext(userModules.registries, { fs, decodeImage, seed: 0, warn: log });
+  await userModules.import(job.configPath, dict, context);
+  const dataset = await buildDataset(dict, 'test', context);
+  const { metric } = job;
+  const cfg = {
+    hook: {},
+    evaluate: { ...readEvaluation(dict)?.evaluate, ...(metric !== undefined && { metric }) },
+  };
+  checkEvaluation(cfg, dataset);
+  const model = buildModel(dict, context);
+  try {
+    model.CLASSES = dataset.CLASSES;
+    const report = model.loadStateDict(stateDict);
+    checkSomethingLoaded(model, report, job.checkpoint);
+    if (report.message) log(report.message);
+    const loader = new DataLoader({
+      source: new DatasetSampleSource(dataset, 0),
+      dataset,
+      batchSize: 1,
+      shuffle: false,
+      seed: 0,
+      prefetch: 8,
+    });
+    const evaluator = new DetectorEvaluator({ model, dataset, loader, fs, decodeImage, log });
+    const results = await evaluator.detect();
+    const { metrics } = await evaluator.score(results, cfg.evaluate);
+    return { metrics, results, groundTruth: dataset.evaluationGroundTruth() };
+  } finally {
+    model.dispose();
+  }
+}
