@@ -5,7 +5,8 @@ import { storedTypes } from '../scripts/apiTypes.mjs';
 import { bundleNode } from '../scripts/bundleNode.mjs';
 
 process.setSourceMapsEnabled(true);
-const { main, onStrayError } = await import(pathToFileURL(await bundleNode('src/cli/main.ts')).href);
+const entry = process.argv[2] === 'parity' ? 'conformance/main.ts' : 'src/cli/main.ts';
+const { main, onStrayError } = await import(pathToFileURL(await bundleNode(entry)).href);
 process.on('unhandledRejection', onStrayError);
 process.on('uncaughtException', onStrayError);
 const code = await main(process.argv.slice(2), { loadApiTypes: storedTypes });

@@ -6,6 +6,15 @@ import type { FixtureCase, FixtureFile, ParityCaseResult } from './suites/types.
 import { initEngine } from '../src/gpu/index.ts';
 import { installNodeGpu } from '../src/gpu/nodeGpu.ts';
 import type { Arguments } from '../src/cli/arguments.ts';
+import { PARITY, type Tools } from '../src/cli/commands.ts';
+import { main as runCommand } from '../src/cli/main.ts';
+
+export { onStrayError } from '../src/cli/strayErrors.ts';
+
+/** `tabtrain`, with `tabtrain parity`. */
+export function main(argv: readonly string[], tools: Tools): Promise<number> {
+  return runCommand(argv, tools, [{ ...PARITY, run: runParity }]);
+}
 
 /** `tabtrain parity DIR`: every fixture file found, one line a file, failures by name, then the totals. */
 export async function runParity(args: Arguments): Promise<number> {

@@ -52,7 +52,7 @@ export async function buildNode(entryPoint, outdir) {
 
 /** When a source was last written, in ms. */
 export function newestSource() {
-  const sources = ['src', 'bench'].flatMap((folder) =>
+  const sources = ['src', 'bench', 'conformance'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts'))
       .map((file) => join(root, folder, file)),

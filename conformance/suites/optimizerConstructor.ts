@@ -7,7 +7,12 @@ import {
   type ParamModule,
   type TrainableParam,
 } from '../../src/optim/index.ts';
-import { BuildContext, buildFromCfg, createRunRegistries, type RunServices } from '../../src/registry/index.ts';
+import {
+  BuildContext,
+  buildFromCfg,
+  createRunRegistries,
+  type RunServices,
+} from '../../src/registry/index.ts';
 import { decodeValue, diffNumbers, runCases } from './compare.ts';
 import { judgeThrown, notRaised, type ExceptionCodes } from './raised.ts';
 import { passed, skipped, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';

@@ -13,7 +13,12 @@ import {
   type OptimizerStateDict,
   type ReferenceState,
 } from '../../src/optim/index.ts';
-import { BuildContext, buildFromCfg, createRunRegistries, type RunServices } from '../../src/registry/index.ts';
+import {
+  BuildContext,
+  buildFromCfg,
+  createRunRegistries,
+  type RunServices,
+} from '../../src/registry/index.ts';
 import { decodeValue, diffNumbers, runCases } from './compare.ts';
 import { runLbfgs, type LbfgsCase } from './optimizersLbfgs.ts';
 import { failed, passed, skipped, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';

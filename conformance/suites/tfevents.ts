@@ -2,7 +2,13 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32c, encodeRecords, maskedCrc32c, readRecords, type TfEvent } from '../../src/serialization/index.ts';
+import {
+  crc32c,
+  encodeRecords,
+  maskedCrc32c,
+  readRecords,
+  type TfEvent,
+} from '../../src/serialization/index.ts';
 import { allOf, compare } from './hookOrderRig.ts';
 import type { FixtureFile, ParityOutcome, ParitySuite } from './types.ts';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { checkTypes, type ApiTypes } from '../usercode/typeCheck.ts';
-import type { ModuleNode } from '../config/index.ts';
+import type { ModuleNode } from '../usercode/index.ts';
 import type { Diagnostic } from '../errors/diagnostic.ts';
 
 /** {@link checkTypes} with the libraries of the installed TypeScript. */

@@ -1,7 +1,7 @@
 // `npx tabtrain <command>`: the same core as the page, in Node on Dawn.
 
 import { toErrorReport } from '../errors/trainerError.ts';
-import { COMMANDS, type Command, type Tools } from './commands.ts';
+import { COMMANDS, PARITY, type Command, type Tools } from './commands.ts';
 import { parseArguments } from './arguments.ts';
 import { describeError } from './strayErrors.ts';
 
@@ -11,15 +11,20 @@ export { onStrayError } from './strayErrors.ts';
  * Run one command.
  * @param argv without `node` and the script
  * @param tools from the script that starts it
+ * @param others commands besides the product's own
  * @returns the exit code: 0 done, 1 the run failed, 2 the input is at fault
  */
-export async function main(argv: readonly string[], tools: Tools = {}): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  tools: Tools = {},
+  others: readonly Command[] = [],
+): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     console.log(usage());
     return name === undefined ? 2 : 0;
   }
-  const command = COMMANDS.find((c) => c.name === name);
+  const command = [...COMMANDS, ...others].find((c) => c.name === name);
   if (!command) {
     console.error(`unknown command '${name}'\n\n${usage()}`);
     return 2;
@@ -37,7 +42,7 @@ export async function main(argv: readonly string[], tools: Tools = {}): Promise<
 }
 
 function usage(): string {
-  const rows = COMMANDS.map(
+  const rows = [...COMMANDS, PARITY].map(
     (c) => `  ${`${c.name} ${c.positional.map((p) => p.toUpperCase()).join(' ')}`.padEnd(28)}${c.summary}`,
   );
   return `usage: tabtrain COMMAND …\n\n${rows.join('\n')}\n\ntabtrain COMMAND --help tells its options.`;

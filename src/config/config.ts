@@ -6,7 +6,6 @@ import { ConfigError } from '../errors/trainerError.ts';
 import { dictKeys, isDict, KeyedDict } from '../lang/plain.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { nestOptions } from './cfgOptions.ts';
-import { checkCustomImports } from '../usercode/customImports.ts';
 import { dumpText } from './dump.ts';
 import { type EncodedValue, encodeValue } from './encode.ts';
 import { FileLoader, type ReadText } from './fileLoader.ts';
@@ -22,7 +21,16 @@ export interface LoadOptions {
   readonly cfgOptions?: ConfigDict;
   /** Replace `{{ fileDirname }}` and its kin in the main file. Default true; bases always do, as in MMCV. */
   readonly usePredefinedVariables?: boolean;
+  /** What else to look for in the resolved dict, such as the modules of `custom_imports`. */
+  readonly check?: CheckDict;
 }
+
+/** @param fallback the place of what has none of its own */
+export type CheckDict = (
+  dict: ConfigDict,
+  readText: ReadText,
+  fallback: Span,
+) => Promise<readonly Diagnostic[]>;
 
 export interface LoadedConfig {
   /** Null when any diagnostic is an error. */
@@ -117,7 +125,7 @@ export async function loadConfig(
   const start: Span = { file: main, from: 0, to: 0, line: 1, column: 1, endLine: 1, endColumn: 1 };
   const loaded = await loader.load(main, options.usePredefinedVariables ?? true, null);
   if (!loaded || hasErrors()) return { config: null, diagnostics, files };
-  diagnostics.push(...(await checkCustomImports(loaded.dict, readOnce, start)));
+  if (options.check) diagnostics.push(...(await options.check(loaded.dict, readOnce, start)));
   let config: Config | null = null;
   try {
     config = new Config(deepCopy(loaded.dict), main, loaded.text);

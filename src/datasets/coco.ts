@@ -7,9 +7,9 @@ import {
   type CocoCategory,
   type EvaluationGroundTruth,
   type ImgInfo,
-} from './annotations.ts';
+} from '../contracts/annotations.ts';
 import { COCO_CLASSES } from './classNames.ts';
-import { readCocoFile, type CocoFile, type CocoRecord } from './cocoFile.ts';
+import { readCocoFile, type CocoFile, type CocoRecord } from '../formats/cocoFile.ts';
 import { CUSTOM_DATASET_ARGS, CustomDataset } from './custom.ts';
 
 type Box = [number, number, number, number];

@@ -3,7 +3,7 @@ import type { BboxResult } from '../evaluation/bboxResult.ts';
 import type { ArgSpec } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import type { Rng } from '../util/prng.ts';
-import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
+import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annotations.ts';
 import { badValue, refuseUnsupported } from './checkArgs.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
 import { EVALUATE_ARGS, evaluateBoxes, type EvaluationStyle } from './evaluateBoxes.ts';

@@ -1,7 +1,7 @@
 import type { BboxResult } from '../evaluation/bboxResult.ts';
 import type { Rng } from '../util/prng.ts';
 import type { ClassScore } from '../contracts/runEvents.ts';
-import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
+import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annotations.ts';
 import type { Results } from './pipelines/results.ts';
 
 /** Hears what an evaluation finds on the way. */

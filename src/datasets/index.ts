@@ -1,5 +1,5 @@
 // Importing this registers every dataset and transform. The decoders are not here: each host imports its own.
-export * from './annotations.ts';
+export * from '../contracts/annotations.ts';
 export * from './coco.ts';
 export * from './custom.ts';
 export * from './dataLoader.ts';

@@ -8,7 +8,7 @@ import {
   type CocoAnnotation,
   type EvaluationGroundTruth,
   type ImgInfo,
-} from './annotations.ts';
+} from '../contracts/annotations.ts';
 import { badValue, isNumberList } from './checkArgs.ts';
 import { CustomDataset, type CustomDatasetArgs } from './custom.ts';
 import {

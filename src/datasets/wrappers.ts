@@ -6,7 +6,7 @@ import type { ArgSpec } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import { DATASETS } from '../registry/registries.ts';
 import type { Rng } from '../util/prng.ts';
-import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from './annotations.ts';
+import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annotations.ts';
 import { badValue } from './checkArgs.ts';
 import { CustomDataset } from './custom.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';

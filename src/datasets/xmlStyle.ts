@@ -7,14 +7,14 @@ import {
   type CocoAnnotation,
   type EvaluationGroundTruth,
   type ImgInfo,
-} from './annotations.ts';
+} from '../contracts/annotations.ts';
 import { badValue } from './checkArgs.ts';
 import { VOC_CLASSES } from './classNames.ts';
 import { CUSTOM_DATASET_ARGS, CustomDataset, type CustomDatasetArgs } from './custom.ts';
 import type { EvaluationStyle } from './evaluateBoxes.ts';
 import { sniffImage } from './decoders/sniff.ts';
 import { joinPath } from './paths.ts';
-import { readVocXml, type VocObject, type VocPicture } from './vocXml.ts';
+import { readVocXml, type VocObject, type VocPicture } from '../formats/vocXml.ts';
 
 export interface XmlDatasetArgs extends CustomDatasetArgs {
   imgSubdir?: string;

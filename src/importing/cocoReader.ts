@@ -5,7 +5,7 @@ import { CategoryList, cleanName } from './categories.ts';
 import { isPlainObject, readAnnotations, readOwnId, type CocoImages } from './cocoRecords.ts';
 import { baseName, extension, splitOfFolder, splitOfPath } from './paths.ts';
 import { readText, reasonOf, type ReadContext } from './readers.ts';
-import { parseTolerantJson } from './tolerantJson.ts';
+import { parseTolerantJson } from '../formats/tolerantJson.ts';
 import type { IndexedFile, RawDataset, RawImage, SplitName } from './types.ts';
 
 interface CocoFile {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeText } from './text.ts';
-import { parseTolerantJson } from './tolerantJson.ts';
-import { parseXml, XmlSyntaxError } from './xml.ts';
+import { parseTolerantJson } from '../formats/tolerantJson.ts';
+import { parseXml, XmlSyntaxError } from '../formats/xml.ts';
 import { parseYoloLabels } from './yoloLabels.ts';
 
 describe('parseTolerantJson', () => {

@@ -9,7 +9,7 @@ import { extension, splitOfFolder, stem } from './paths.ts';
 import { readTextOrSkip, reasonOf, type ReadContext } from './readers.ts';
 import type { IndexedFile, RawBox, RawDataset, RawImage } from './types.ts';
 import { readImageSets } from './vocImageSets.ts';
-import { child, parseXml, XmlSyntaxError, type XmlElement } from './xml.ts';
+import { child, parseXml, XmlSyntaxError, type XmlElement } from '../formats/xml.ts';
 
 interface VocFile {
   readonly file: IndexedFile;

@@ -9,7 +9,8 @@ import { BuildContext } from '../registry/buildContext.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { readRunConfig } from './runConfig.ts';
-import { UserModules } from '../usercode/userModules.ts';
+import { createUserModules } from './ownModules.ts';
+import { type UserModules } from '../usercode/userModules.ts';
 
 /**
  * Which dataset of a config: `val_as_train` is the validation set through the training pipeline, which a
@@ -65,7 +66,7 @@ export async function createLocalSampleSource(
   services: { fs: FileSystem; decodeImage: DecodeImage },
 ): Promise<SampleSource> {
   const config = await readRunConfig(services.fs, spec.configPath, spec.cfgOptions);
-  const userModules = new UserModules();
+  const userModules = createUserModules();
   const context = new BuildContext(userModules.registries, {
     ...services,
     seed: spec.seed,

@@ -22,7 +22,7 @@ import './registerAll.ts';
 import { batchSizeOf, makeLoader } from './loaders.ts';
 import { locateError } from './locateError.ts';
 import { readRunConfig } from './runConfig.ts';
-import { UserModules } from '../usercode/userModules.ts';
+import { createUserModules } from './ownModules.ts';
 
 export interface DescribeJob {
   readonly fs: FileSystem;
@@ -38,7 +38,7 @@ export interface DescribeJob {
  */
 export async function describeParameters(job: DescribeJob): Promise<ConfigPlan> {
   const { fs, decodeImage, configPath } = job;
-  const userModules = new UserModules();
+  const userModules = createUserModules();
   const warnings = new Set<string>();
   const context = new BuildContext(userModules.registries, {
     fs,

@@ -6,6 +6,7 @@ import {
   type Config,
   type ConfigDict,
 } from '../config/index.ts';
+import { checkCustomImports } from '../usercode/index.ts';
 import { checkRunConfig } from './checkRunConfig.ts';
 import { locateError } from './locateError.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
@@ -30,7 +31,10 @@ export async function readRunConfig(
   configPath: string,
   cfgOptions?: Record<string, unknown>,
 ): Promise<RunConfig> {
-  const config = await loadConfigOrThrow(configPath, configTextReader(fs), { cfgOptions });
+  const config = await loadConfigOrThrow(configPath, configTextReader(fs), {
+    cfgOptions,
+    check: checkCustomImports,
+  });
   const name = (configPath.split('/').at(-1) ?? configPath).replace(/\.\w+$/, '');
   const { dict, warnings } = compatCfg(replaceCfgVals(config.dict));
   let doubts: string[];

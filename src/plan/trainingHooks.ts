@@ -1,35 +1,26 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import type { DataLoader } from '../datasets/dataLoader.ts';
-import type { Dataset } from '../datasets/dataset.ts';
 import { isDict, plainTypeName } from '../lang/plain.ts';
 import { copySources } from '../lang/sourceMap.ts';
 import { snakeToCamel } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
-import { EvalHook } from '../runner/hooks/evaluation.ts';
+import { EvalHook, type Evaluator } from '../runner/hooks/evaluation.ts';
 import { Hook } from '../runner/hooks/hook.ts';
 import { MeasureHook } from '../runner/hooks/measure.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
 import { StepProfileHook } from '../runner/hooks/stepProfile.ts';
 import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
 import type { PriorityName } from '../runner/priority.ts';
-import type { FileSystem } from '../contracts/fileSystem.ts';
-import type { DecodeImage } from '../contracts/image.ts';
 import { buildHook } from './buildHook.ts';
 import type { EvaluationCfg } from './checkEvaluation.ts';
 import { buildOptimizerHook } from './optimizerHook.ts';
-import { DetectorEvaluator, type TestableModel } from '../run/evaluator.ts';
 import { buildLrHook, buildMomentumHook } from './scheduleHooks.ts';
 
-export interface ValidationParts {
+export interface Validation {
   /** The config's `evaluation`. */
   readonly cfg: EvaluationCfg;
-  readonly dataset: Dataset;
-  readonly loader: DataLoader;
-  readonly model: TestableModel;
-  readonly fs: FileSystem;
-  readonly decodeImage: DecodeImage;
+  readonly evaluator: Evaluator;
 }
 
 /** That of MMDetection's default_runtime.py, for a config without log_config. */
@@ -73,7 +64,7 @@ export function registerRunHooks(
   runner: BaseRunner,
   dict: Readonly<Record<string, unknown>>,
   context: BuildContext,
-  validation: ValidationParts | null,
+  validation: Validation | null,
 ): void {
   const isTutorial = readPriorities(dict.hook_priorities) === 'tutorial';
   const priorities = PRIORITY_TABLES[isTutorial ? 'tutorial' : 'mmcv'];
@@ -190,12 +181,11 @@ export function buildLoggers(
   );
 }
 
-function buildEvalHook(runner: BaseRunner, { cfg, ...parts }: ValidationParts): EvalHook {
+function buildEvalHook(runner: BaseRunner, { cfg, evaluator }: Validation): EvalHook {
   const args: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(cfg.hook)) args[snakeToCamel(key)] = value;
   // MMDetection always decides by the runner; here a by_epoch in the config is heard.
   args.byEpoch ??= !(runner instanceof IterBasedRunner);
-  const evaluator = new DetectorEvaluator({ ...parts, log: (line) => runner.logger.info(line) });
   return new EvalHook(evaluator, args, cfg.evaluate);
 }
 

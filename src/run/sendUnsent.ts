@@ -4,7 +4,7 @@ import { assertNever } from '../errors/invariant.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import type { RunServices } from '../registry/buildContext.ts';
 import type { OutletParts } from '../loggers/delivery/outlet.ts';
-import { REMOTE_PACE, type RemotePace } from '../loggers/delivery/remoteLogger.ts';
+import { REMOTE_PACE, type RemotePace } from '../runner/hooks/logger/remoteLogger.ts';
 import { Sender, type Outlet, type SenderNews } from '../loggers/delivery/sender.ts';
 import {
   readUnsentFile,

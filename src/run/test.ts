@@ -1,7 +1,7 @@
 // Evaluate a checkpoint on a config's test set.
 
 import { DataLoader } from '../datasets/dataLoader.ts';
-import type { EvaluationGroundTruth } from '../datasets/annotations.ts';
+import type { EvaluationGroundTruth } from '../contracts/annotations.ts';
 import { DatasetSampleSource } from '../datasets/sampleSource.ts';
 import type { BboxResult } from '../evaluation/index.ts';
 import { initEngine } from '../gpu/index.ts';
@@ -18,7 +18,8 @@ import { checkSomethingLoaded } from './loadedWeights.ts';
 import { locateError } from '../plan/locateError.ts';
 import '../plan/registerAll.ts';
 import { readRunConfig } from '../plan/runConfig.ts';
-import { UserModules } from '../usercode/userModules.ts';
+import { createUserModules } from '../plan/ownModules.ts';
+import { type UserModules } from '../usercode/userModules.ts';
 
 export interface TestJob {
   configPath: string;
@@ -43,7 +44,7 @@ export async function testCheckpoint(job: TestJob): Promise<TestResult> {
   const { dict } = await readRunConfig(fs, job.configPath, job.cfgOptions);
   const checkpoint = await readCheckpoint(fs, job.checkpoint);
   await initEngine();
-  const userModules = new UserModules();
+  const userModules = createUserModules();
   try {
     return await evaluateOn(job, dict, checkpoint.stateDict, userModules);
   } catch (error) {

@@ -21,13 +21,20 @@ import type { RunListener } from '../contracts/runEvents.ts';
 import { autoScaleLr } from '../plan/autoScaleLr.ts';
 import { checkEvaluation, evaluationWarnings, readEvaluation } from '../plan/checkEvaluation.ts';
 import { buildModel } from '../plan/buildModel.ts';
-import { buildDataset, createLocalSampleSource, type DatasetSpec, type DatasetSplit } from '../plan/buildDataset.ts';
+import {
+  buildDataset,
+  createLocalSampleSource,
+  type DatasetSpec,
+  type DatasetSplit,
+} from '../plan/buildDataset.ts';
 import '../plan/registerAll.ts';
 import { batchSizeOf, makeLoader, type OpenDataset } from '../plan/loaders.ts';
 import { readKernelMode, useKernelChoices, type KernelOptions, type KernelsInUse } from './kernelChoices.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { locateError } from '../plan/locateError.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
+import { DetectorEvaluator } from './evaluator.ts';
+import { checkFormulas } from '../plan/checkFormulas.ts';
 import { configSeed, openResumed, stringOrNull, type ResumedRun } from './resumedRun.ts';
 import { readRunConfig, type RunConfig } from '../plan/runConfig.ts';
 import { readRunnerCfg, readWorkflow, runLength } from '../plan/runnerConfig.ts';
@@ -35,7 +42,8 @@ import { saveStopped } from './saveStopped.ts';
 import { NEW_RECORD, writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
 import { registerRunHooks } from '../plan/trainingHooks.ts';
 import { failOnStray, type WatchStray } from './strayErrors.ts';
-import { UserModules, type CheckTypes } from '../usercode/userModules.ts';
+import { createUserModules } from '../plan/ownModules.ts';
+import { type CheckTypes, type UserModules } from '../usercode/userModules.ts';
 
 /** Keeps the random numbers of the initial weights apart from the samples'. */
 const INIT_STREAM = 0x1417;
@@ -111,7 +119,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   let runConfig: RunConfig | null = null;
   let running: BaseRunner | null = null;
   let kernels: KernelsInUse | null = null;
-  const userModules = new UserModules();
+  const userModules = createUserModules();
   const ignoreStray = failOnStray(job.watchStray, control, userModules);
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
@@ -299,7 +307,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     optimizer.zeroGrad();
     optimizer.dispose();
   });
-  await userModules.checkFormulas(optimizer);
+  await checkFormulas(optimizer, userModules.modules);
   const watch = watchLosses({
     batch: () => runner.dataBatch,
     onInvalid: (message) => {
@@ -355,11 +363,14 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     valSet && evaluation
       ? {
           cfg: evaluation,
-          dataset: valSet.dataset,
-          loader: makeLoader(valSet, dict, seed, false),
-          model,
-          fs,
-          decodeImage,
+          evaluator: new DetectorEvaluator({
+            model,
+            dataset: valSet.dataset,
+            loader: makeLoader(valSet, dict, seed, false),
+            fs,
+            decodeImage,
+            log: (line) => logger.info(line),
+          }),
         }
       : null;
   registerRunHooks(runner, dict, context, validation);

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../config/config.ts';
+import { checkCustomImports } from './customImports.ts';
 import { moduleCandidates, moduleRoots } from './customImports.ts';
 
 async function problems(imports: string, files: Record<string, string>): Promise<string[]> {
   const path = 'workspace/configs/a.py';
   const all: Record<string, string> = { ...files, [path]: `custom_imports = dict(imports=${imports})\n` };
-  const { diagnostics } = await loadConfig(path, async (file) => all[file] ?? null);
+  const { diagnostics } = await loadConfig(path, async (file) => all[file] ?? null, {
+    check: checkCustomImports,
+  });
   return diagnostics.map(
     ({ severity, message, span }) => `${severity} ${span.line}:${span.column} ${message}`,
   );

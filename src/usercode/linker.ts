@@ -1,7 +1,7 @@
 // Reads a person's modules with all they import, checks how they hang together, and runs each once. CommonJS's way of
 // evaluating lets the same code run in a worker and in Node, from any file system.
 
-import { resolveImport, type IsFile } from '../config/index.ts';
+import { resolveImport, type IsFile } from './index.ts';
 import { nearest } from '../util/nearest.ts';
 import { UserCodeError } from '../errors/trainerError.ts';
 import type { Span } from '../errors/span.ts';

@@ -1,7 +1,7 @@
 // Type errors of a person's modules, by TypeScript's own checker. They never stop a run: it only knows what is written.
 
 import type ts from 'typescript';
-import { MODULE_COMPILER_OPTIONS, type ModuleNode } from '../config/index.ts';
+import { MODULE_COMPILER_OPTIONS, type ModuleNode } from './index.ts';
 import type { Diagnostic } from '../errors/diagnostic.ts';
 import { spanAt } from '../errors/span.ts';
 import { loadTypeScript } from './transpile.ts';

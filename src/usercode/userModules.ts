@@ -9,15 +9,15 @@ import {
   moduleRoots,
   type GraphSource,
   type ModuleNode,
-} from '../config/index.ts';
+} from './index.ts';
 import type { Diagnostic } from '../errors/diagnostic.ts';
 import { ConfigError, TrainerError, UserCodeError } from '../errors/trainerError.ts';
 import { formatSpan } from '../errors/span.ts';
 import { isDict } from '../lang/plain.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries, type Registries, type RegistryKind } from '../registry/registries.ts';
 import type { Linker } from './linker.ts';
+import type { TranspiledModule } from './transpile.ts';
 
 /** Codes of what Python calls an ImportError: all that `allow_failed_imports` lets pass. */
 const IMPORT_ERRORS = ['import-failed', 'missing-module', 'missing-export'];
@@ -29,6 +29,9 @@ const STACK_TRACE_LIMIT = 60;
 /** Type errors of modules that belong together, as warnings at their lines. */
 export type CheckTypes = (graph: ReadonlyMap<string, ModuleNode>) => Promise<readonly Diagnostic[]>;
 
+/** tabtrain's own module, with the registries of a run. */
+export type LoadBuiltins = (context: BuildContext) => Promise<Record<string, unknown>>;
+
 let runCount = 0;
 
 /** The modules of one run, with the registries that they register in. */
@@ -38,9 +41,15 @@ export class UserModules {
     placeNow: () => this.#here(),
     explainMissing: (name) => this.#explainMissing(name, kind),
   }));
+  readonly #loadBuiltins: LoadBuiltins;
   #linker: Linker | null = null;
   readonly #entries: string[] = [];
   #source: GraphSource | null = null;
+
+  /** @param loadBuiltins what `import … from 'tabtrain'` gives; asked once, with the first module */
+  constructor(loadBuiltins: LoadBuiltins) {
+    this.#loadBuiltins = loadBuiltins;
+  }
 
   /**
    * Run what `custom_imports` names, and the index files of the workspace's own `mmdet` and `mmcv` folders.
@@ -85,15 +94,9 @@ export class UserModules {
     return check(await moduleGraph(this.#entries, this.#source));
   }
 
-  /**
-   * Check the formulas of an optimizer of theirs.
-   * @throws UserCodeError `bad-formula` at its line
-   */
-  async checkFormulas(optimizer: Optimizer): Promise<void> {
-    const linker = this.#linker;
-    if (!linker) return;
-    const { checkFormulas } = await import('../plan/checkFormulas.ts');
-    await checkFormulas(optimizer, linker.modules.values());
+  /** What was compiled, by path. */
+  get modules(): Iterable<TranspiledModule> {
+    return this.#linker?.modules.values() ?? [];
   }
 
   /** An error with its place in the person's code, where it comes from there. */
@@ -126,10 +129,7 @@ export class UserModules {
 
   async #link(context: BuildContext, roots: readonly string[]): Promise<Linker> {
     if (this.#linker) return this.#linker;
-    const [{ Linker }, { makeBuiltins }] = await Promise.all([
-      import('./linker.ts'),
-      import('../plan/builtins.ts'),
-    ]);
+    const [{ Linker }, builtins] = await Promise.all([import('./linker.ts'), this.#loadBuiltins(context)]);
     // V8's own limit of 10 would often cut the person's line off.
     Error.stackTraceLimit = Math.max(Error.stackTraceLimit ?? 0, STACK_TRACE_LIMIT);
     const { fs } = context.services;
@@ -137,7 +137,7 @@ export class UserModules {
       readText: (path) => fs.readText(path),
       isFile: async (path) => (await fs.stat(path))?.kind === 'file',
       roots,
-      builtins: makeBuiltins(context),
+      builtins,
       runId: ++runCount,
     }));
   }

@@ -1,7 +1,7 @@
 // What flows through a pipeline: MMDetection's results dict with its own keys, typed.
 
 import type { Rng } from '../../util/prng.ts';
-import type { AnnInfo, ImgInfo } from '../annotations.ts';
+import type { AnnInfo, ImgInfo } from '../../contracts/annotations.ts';
 
 /** Rows, columns, channels. */
 export type ImageShape = readonly [height: number, width: number, channels: number];

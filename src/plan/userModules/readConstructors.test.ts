@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { formatReport, toErrorReport } from '../../errors/trainerError.ts';
 import { BuildContext } from '../../registry/buildContext.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
-import { UserModules } from '../../usercode/userModules.ts';
+import { createUserModules } from '../ownModules.ts';
 import '../registerAll.ts';
 
 const MODULE = `import { Hook, HOOKS, Optimizer, OPTIMIZERS, SGD, type BuildContext, type OptimizerConstructorArgs, type SgdArgs } from 'tabtrain';
@@ -86,7 +86,7 @@ export const Js = HOOKS.registerModule()(class Js extends Hook {
 });
 `;
 
-const modules = new UserModules();
+const modules = createUserModules();
 const context = new BuildContext(modules.registries, {
   fs: createMemoryFs({ 'workspace/m.ts': MODULE, 'workspace/plain.js': PLAIN }),
   decodeImage: () => Promise.reject(new Error('no pictures here')),

@@ -13,7 +13,7 @@ import {
   moduleGraph,
   moduleRoots,
   OWN_SPECIFIERS,
-} from '../../config/index.ts';
+} from '../../usercode/index.ts';
 import { formatSpan } from '../../errors/span.ts';
 import { shipped } from '../../run/testing/shortRun.ts';
 import * as tutorial from '../../run/testing/tutorialModules.ts';

@@ -3,7 +3,8 @@ import { formatReport, toErrorReport } from '../../errors/trainerError.ts';
 import { BuildContext } from '../../registry/buildContext.ts';
 import { OPTIMIZERS } from '../../registry/registries.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
-import { UserModules } from '../../usercode/userModules.ts';
+import { createUserModules } from '../ownModules.ts';
+import { type UserModules } from '../../usercode/userModules.ts';
 import '../registerAll.ts';
 
 const CONFIG = 'workspace/configs/a.py';
@@ -42,7 +43,7 @@ interface Imported {
 }
 
 async function imported(files: Record<string, string>, customImports?: unknown): Promise<Imported> {
-  const modules = new UserModules();
+  const modules = createUserModules();
   const warnings: string[] = [];
   const context = new BuildContext(modules.registries, {
     fs: createMemoryFs(files),

@@ -10,7 +10,7 @@ import {
   type TypeScriptWorker,
 } from 'monaco-editor/languages/features/typescript/register';
 import { ENTRY, FILES } from 'virtual:tabtrain-types';
-import { MODULE_COMPILER_OPTIONS, moduleAliases, OWN_SPECIFIERS } from '../../config/index.ts';
+import { MODULE_COMPILER_OPTIONS, moduleAliases, OWN_SPECIFIERS } from '../../usercode/index.ts';
 import type { Diagnostic } from '../../errors/diagnostic.ts';
 import { spanAt } from '../../errors/span.ts';
 

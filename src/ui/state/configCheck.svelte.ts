@@ -65,8 +65,11 @@ async function check(
 ): Promise<CheckResult> {
   if (!isConfigFile(path)) return { diagnostics: [], resolved: null, values: null };
   try {
-    const { loadConfig } = await import('../../config/index.ts');
-    const { config, diagnostics } = await loadConfig(path, readText);
+    const [{ loadConfig }, { checkCustomImports }] = await Promise.all([
+      import('../../config/index.ts'),
+      import('../../usercode/index.ts'),
+    ]);
+    const { config, diagnostics } = await loadConfig(path, readText, { check: checkCustomImports });
     const isBroken = diagnostics.some((d) => d.severity === 'error');
     return {
       diagnostics,

@@ -2,7 +2,7 @@
 // is loaded with the first config that has modules, or the first module that is opened.
 
 import type { Diagnostic } from '../../errors/diagnostic.ts';
-import type { ModuleNode } from '../../config/index.ts';
+import type { ModuleNode } from '../../usercode/index.ts';
 import { isModuleFile } from '../filePaths.ts';
 import { entriesOf } from '../folderTree.ts';
 import type { ConfigCheck } from './configCheck.svelte.ts';
@@ -54,7 +54,7 @@ export class ModuleCheck {
     isModuleOpen: boolean,
   ): Promise<void> {
     const round = ++this.#round;
-    const { moduleRoots } = await import('../../config/index.ts');
+    const { moduleRoots } = await import('../../usercode/index.ts');
     const roots = moduleRoots(configPath);
     const graph = await this.#importedModules(values, roots);
     if (round !== this.#round) return;
@@ -84,7 +84,7 @@ export class ModuleCheck {
     roots: readonly string[],
   ): Promise<Map<string, ModuleNode>> {
     const { automaticModules, customModules, filesOfModule, moduleGraph } =
-      await import('../../config/index.ts');
+      await import('../../usercode/index.ts');
     const workspace = this.#workspace;
     const isFile = (path: string): Promise<boolean> => Promise.resolve(workspace.has(path));
     const entries = await automaticModules(roots, (folder) =>

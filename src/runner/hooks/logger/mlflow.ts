@@ -6,7 +6,7 @@ import { HOOKS } from '../../../registry/registries.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
 import type { OutletParts, UploadRecord } from '../../../loggers/delivery/outlet.ts';
-import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from '../../../loggers/delivery/remoteLogger.ts';
+import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './remoteLogger.ts';
 import { readServerAddress, type ServerAddress } from '../../../loggers/delivery/serverAddress.ts';
 import { readMlflowCredentials } from '../../../loggers/mlflowCredentials.ts';
 import {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { testAdapter } from '../../../gpu/testing/adapter.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createMemoryFs } from '../../../storage/memoryFs.ts';
-import type { RemotePace } from '../../../loggers/delivery/remoteLogger.ts';
+import type { RemotePace } from './remoteLogger.ts';
 import { MlflowLoggerHook } from './mlflow.ts';
 import { makeContext, makeLoggedRun, TEST_PACE, type LoggedRun } from './testing/loggedRun.ts';
 import { FakeMlflow, FakeWandb, type Tracker } from './testing/trackers.ts';

@@ -7,12 +7,17 @@ import type { BaseRunner } from '../../baseRunner.ts';
 import type { HookState } from '../hook.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
 import type { OutletParts, UploadRecord } from '../../../loggers/delivery/outlet.ts';
-import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from '../../../loggers/delivery/remoteLogger.ts';
+import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './remoteLogger.ts';
 import { filesBelow } from './filesBelow.ts';
 import { readWandbInit, type WandbInit } from './wandbInit.ts';
 import { askWandbKey } from '../../../loggers/wandbKey.ts';
 import { WandbOutlet, type WandbRecord, type WandbRunSettings } from '../../../loggers/wandbOutlet.ts';
-import { SUMMARY_CHOICES, WandbSummary, type SummaryChoice, type SummaryState } from '../../../loggers/wandbSummary.ts';
+import {
+  SUMMARY_CHOICES,
+  WandbSummary,
+  type SummaryChoice,
+  type SummaryState,
+} from '../../../loggers/wandbSummary.ts';
 
 interface WandbLoggerArgs extends LoggerHookArgs {
   /** The arguments of `wandb.init`. */

@@ -12,7 +12,7 @@ import { createLogger } from '../../../logger.ts';
 import { RunControl } from '../../../runControl.ts';
 import type { Hook } from '../../hook.ts';
 import { IterTimerHook } from '../../iterTimer.ts';
-import type { RemotePace } from '../../../../loggers/delivery/remoteLogger.ts';
+import type { RemotePace } from '../remoteLogger.ts';
 
 /** Fast, so that outages pass within a test. */
 export const TEST_PACE: RemotePace = {

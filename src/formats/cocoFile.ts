@@ -1,8 +1,8 @@
 // Reads a COCO annotation file into checked records. Source: cocodataset.org format, pycocotools 2.0.
 
 import { DatasetError } from '../errors/trainerError.ts';
-import type { CocoAnnotation, CocoCategory, CocoImage } from './annotations.ts';
-import { parseTolerantJson } from '../importing/tolerantJson.ts';
+import type { CocoAnnotation, CocoCategory, CocoImage } from '../contracts/annotations.ts';
+import { parseTolerantJson } from './tolerantJson.ts';
 
 export interface CocoRecord extends CocoAnnotation {
   /** The format's own `ignore`: neither trained nor evaluated on. */

@@ -1,12 +1,12 @@
-import { joinPath } from '../../storage/path.ts';
-import type { BuildContext } from '../../registry/buildContext.ts';
-import type { FileSystem } from '../../contracts/fileSystem.ts';
-import type { BaseRunner } from '../../runner/baseRunner.ts';
-import { hookKeyOf } from '../../runner/hookKeys.ts';
-import type { HookState } from '../../runner/hooks/hook.ts';
-import { LoggerHook, type LoggerHookArgs } from '../../runner/hooks/logger/base.ts';
-import { tellWarning } from '../../runner/hooks/logger/tellWarning.ts';
-import type { OpenedRun, OutletParts, UploadRecord } from './outlet.ts';
+import { joinPath } from '../../../storage/path.ts';
+import type { BuildContext } from '../../../registry/buildContext.ts';
+import type { FileSystem } from '../../../contracts/fileSystem.ts';
+import type { BaseRunner } from '../../baseRunner.ts';
+import { hookKeyOf } from '../../hookKeys.ts';
+import type { HookState } from '../hook.ts';
+import { LoggerHook, type LoggerHookArgs } from './base.ts';
+import { tellWarning } from './tellWarning.ts';
+import type { OpenedRun, OutletParts, UploadRecord } from '../../../loggers/delivery/outlet.ts';
 import {
   DEFAULT_PACE,
   describeNews,
@@ -14,9 +14,14 @@ import {
   type Outlet,
   type SenderNews,
   type SenderPace,
-} from './sender.ts';
-import { readUnsentFile, unsentFolder, type TrackedRunSettings, type TrackingService } from './unsentFile.ts';
-import { UnsentQueue } from './unsentQueue.ts';
+} from '../../../loggers/delivery/sender.ts';
+import {
+  readUnsentFile,
+  unsentFolder,
+  type TrackedRunSettings,
+  type TrackingService,
+} from '../../../loggers/delivery/unsentFile.ts';
+import { UnsentQueue } from '../../../loggers/delivery/unsentQueue.ts';
 
 /** How the end of a run treats what is not delivered; milliseconds. */
 export interface RemotePace extends SenderPace {

@@ -1,7 +1,7 @@
 // Reads one Pascal VOC annotation. Source: VOC 2012 development kit; coordinates as mmdet 2.28.2 `XMLDataset`.
 
 import { DatasetError } from '../errors/trainerError.ts';
-import { child, parseXml, XmlSyntaxError, type XmlElement } from '../importing/xml.ts';
+import { child, parseXml, XmlSyntaxError, type XmlElement } from './xml.ts';
 
 export interface VocObject {
   readonly name: string;

@@ -1,6 +1,6 @@
 // Annotations as the formats deliver them, and as evaluation wants them.
 
-import type { DecodedImage } from '../contracts/image.ts';
+import type { DecodedImage } from './image.ts';
 
 /** One picture of a dataset. */
 export interface ImgInfo {
