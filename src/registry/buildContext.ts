@@ -1,3 +1,4 @@
+import { problemText, type Problem } from '../contracts/problem.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { buildFromCfg } from './buildFromCfg.ts';
@@ -32,6 +33,8 @@ export interface RunServices {
   readonly seed: number;
   /** Tell the person something, once per distinct message. */
   readonly warn: (message: string) => void;
+  /** Tell what can be known before training, with its place; without it {@link BuildContext.report} warns. */
+  readonly report?: (problem: Problem) => void;
   /** The run's log; absent where nothing is trained. */
   readonly log?: LogSink;
   /** An environment variable; undefined when it isn't set, and in a page always. */
@@ -59,6 +62,22 @@ export class BuildContext {
   }
 
   /**
+   * Report something that can be known before training.
+   * @param problem its `path` is a key below this context's, such as `classes`; absent: the dict itself
+   */
+  report(problem: Problem): void {
+    const { report, warn } = this.services;
+    const path = problem.path === undefined ? this.path : this.#below(problem.path);
+    const placed = { ...problem, path };
+    if (report) report(placed);
+    else warn(problemText(placed));
+  }
+
+  #below(key: string): string {
+    return `${this.path}${this.path === '' || key.startsWith('[') ? '' : '.'}${key}`;
+  }
+
+  /**
    * Build a nested config.
    * @typeParam T what the registry builds there; the registry can't know, so the caller says
    * @param kind which registry
@@ -66,9 +85,8 @@ export class BuildContext {
    * @example this.backbone = context.build<Backbone>('MODELS', backbone, 'backbone')
    */
   build<T>(kind: RegistryKind, cfg: unknown, key: string, defaultArgs?: Record<string, unknown>): T {
-    const joiner = this.path === '' || key.startsWith('[') ? '' : '.';
     return buildFromCfg<unknown>(cfg, this.registries[kind], {
-      path: `${this.path}${joiner}${key}`,
+      path: this.#below(key),
       context: this,
       defaultArgs,
     }) as T;
