@@ -4,7 +4,7 @@ import { ConfigError } from '../src/errors/trainerError.ts';
 import { SUITES } from './suites/index.ts';
 import type { FixtureCase, FixtureFile, ParityCaseResult } from './suites/types.ts';
 import { initEngine } from '../src/gpu/index.ts';
-import { installNodeGpu } from '../src/gpu/nodeGpu.ts';
+import { installNodeGpu } from '../src/gpu/device/nodeGpu.ts';
 import type { Arguments } from '../src/cli/arguments.ts';
 import { PARITY, type Tools } from '../src/cli/commands.ts';
 import { main as runCommand } from '../src/cli/main.ts';
