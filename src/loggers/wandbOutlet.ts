@@ -138,23 +138,22 @@ export class WandbOutlet implements Outlet<WandbRecord> {
     const summary = {
       'wandb-summary.json': { offset: 0, content: [JSON.stringify(rows.at(-1)?.summary)] },
     };
-    let hasSummary = false;
-    await sendInParts(lines, {
-      send: async (some) => {
-        const isWhole = some === lines;
-        await this.#stream(run, { files: { ...history(some), ...(isWhole && summary) } }, signal);
-        hasSummary = isWhole;
-      },
-      probe: () => this.#stream(run, {}, signal),
-      onRefused: async ({ at, row }, { message }) => {
-        // Lines are counted: one must stay.
-        const { _step, _timestamp, _runtime } = row;
-        await this.#stream(run, { files: history([{ at, row: { _step, _timestamp, _runtime } }]) }, signal);
-        this.#tellRefused('a row', `what was logged at step ${String(_step)}`, message);
-      },
-    });
-    if (!hasSummary)
+    try {
+      await this.#stream(run, { files: { ...history(lines), ...summary } }, signal);
+    } catch (error) {
+      if (!refusesData(error)) throw error;
+      await sendInParts(lines, {
+        send: (some) => this.#stream(run, { files: history(some) }, signal),
+        probe: () => this.#stream(run, {}, signal),
+        onRefused: async ({ at, row }, { message }) => {
+          // Lines are counted: one must stay.
+          const { _step, _timestamp, _runtime } = row;
+          await this.#stream(run, { files: history([{ at, row: { _step, _timestamp, _runtime } }]) }, signal);
+          this.#tellRefused('a row', `what was logged at step ${String(_step)}`, message);
+        },
+      });
       await this.#unlessRefused('the summary', () => this.#stream(run, { files: summary }, signal));
+    }
     // Only now: rows that come again keep their lines.
     run.taken += rows.length;
   }
