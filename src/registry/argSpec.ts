@@ -1,4 +1,5 @@
 import type { ArgKind } from './argKinds.ts';
+import type { Kind } from './args/types.ts';
 
 /**
  * The arguments a registered class takes, by their config names (snake_case).
@@ -10,7 +11,7 @@ export interface ArgSpec {
   /** True when unknown keys are handed on (`**kwargs`), still in camelCase. */
   readonly rest?: boolean;
   /** What the values of some arguments must be; checked before the class is built. */
-  readonly kinds?: Readonly<Record<string, ArgKind>>;
+  readonly kinds?: Readonly<Record<string, ArgKind | Kind<unknown>>>;
 }
 
 /**
