@@ -3,7 +3,8 @@
 import type { Span } from '../errors/span.ts';
 import type { ArgKind } from './argKinds.ts';
 import type { Kind } from './args/types.ts';
-import { camelToSnake, snakeToCamel, type ArgSpec } from './argSpec.ts';
+import { camelToSnake, snakeToCamel } from './argNames.ts';
+import type { ArgSpec } from './argSpec.ts';
 
 /** What a constructor says about its arguments. Names are as it has them: in camelCase. */
 export interface ReadConstructor {

@@ -2,7 +2,7 @@
 // the editor its completion.
 
 import { nearest } from '../../util/nearest.ts';
-import { snakeToCamel } from '../argSpec.ts';
+import { snakeToCamel } from '../argNames.ts';
 import type { Arg, ArgTable, DeclaredArgs, Fault, Kind } from './types.ts';
 
 /** @param help one sentence */
