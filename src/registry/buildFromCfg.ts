@@ -4,14 +4,18 @@ import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
 import { unmetKind } from './argKinds.ts';
 import { snakeToCamel } from './argSpec.ts';
-import type { BuildContext } from './buildContext.ts';
 import { isArgument, knownArgs, sideBySide, type KnownArgs } from './constructorArgs.ts';
 import { assertDict, type Registrable, type Registry } from './registry.ts';
+
+/** What the build needs of a `BuildContext`: the same one for another place in the config. */
+export interface PlacedContext {
+  at(path: string): PlacedContext;
+}
 
 export interface BuildOptions {
   /** Path of `cfg` in the config, such as `model.backbone`, for messages. */
   path: string;
-  context: BuildContext;
+  context: PlacedContext;
   /** Config-style (snake_case) arguments that `cfg` may override; may hold `type`. */
   defaultArgs?: Readonly<Record<string, unknown>>;
 }
@@ -47,7 +51,7 @@ export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: Bu
     if (source) setSource(args, snakeToCamel(key), source);
   }
   try {
-    return new module(args as never, context.at(path));
+    return new module(args as never, context.at(path) as never);
   } catch (error) {
     throw withPath(error, path, module.name, cfg);
   }

@@ -1,13 +1,13 @@
 import { ConfigError, RegistryError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
-import type { BuildContext } from './buildContext.ts';
 import type { ClassWithArgs } from './constructorArgs.ts';
 
-/** A class that a config can name: takes its arguments as one camelCase object, and the run's context. */
+/** A class that a config can name: takes its arguments as one camelCase object, and a `BuildContext`. */
 export interface Registrable<T> extends ClassWithArgs {
-  // The shape of `args` differs per class and is checked against `ArgSpec` at run time.
-  new (args: never, context: BuildContext): T;
+  // The shape of `args` differs per class and is checked against `ArgSpec` at run time. A context holds registries, so
+  // they don't know its type; `BuildContext.build` is what hands it over.
+  new (args: never, context: never): T;
 }
 
 export interface RegisterOptions {
