@@ -156,5 +156,5 @@ export function resolveBaseMarkers(
 
 function mark(container: object, key: string | number, isFloat: boolean): void {
   const source = sourceOf(container, key);
-  if (source) setSource(container, key, { span: source.span, ...(isFloat ? { isFloat } : {}) });
+  if (source) setSource(container, key, { ...source, isFloat });
 }

@@ -70,7 +70,7 @@ function put(
   const source = sourceOf(container, key);
   const found = replaceText(item, config, source?.span);
   store(found.value);
-  if (source && found.isFloat) setSource(out, key, { span: source.span, isFloat: true });
+  if (source && found.isFloat) setSource(out, key, { ...source, isFloat: true });
 }
 
 function replaceText(text: string, config: PlainDict, span: ConfigError['span']): Found {

@@ -89,27 +89,29 @@ interface Resolved {
   readonly isFloat: boolean;
 }
 
-function dictOf(
-  pairs: readonly { readonly key: Resolved; readonly entry: Resolved & { readonly span: Span } }[],
-): unknown {
-  const merged: [unknown, Resolved & { readonly span: Span }][] = [];
+interface Placed extends Resolved {
+  readonly span: Span;
+}
+
+function dictOf(pairs: readonly { readonly key: Placed; readonly entry: Placed }[]): unknown {
+  const merged: [unknown, Placed, Span][] = [];
   for (const { key, entry } of pairs) {
     // `<<: *base` merges another dict; its entries never override those written here.
     if (key.value === '<<' && typeof entry.value === 'object' && entry.value !== null) {
       const sources: unknown[] = Array.isArray(entry.value) ? entry.value : [entry.value];
       for (const source of sources.reverse()) {
         for (const [k, v] of Object.entries(source as PlainDict))
-          merged.unshift([k, { ...entry, value: v, isFloat: false }]);
+          merged.unshift([k, { ...entry, value: v, isFloat: false }, entry.span]);
       }
-    } else merged.push([key.value, entry]);
+    } else merged.push([key.value, entry, key.span]);
   }
   const isPlain = merged.every(([key]) => typeof key === 'string');
   const dict: PlainDict = {};
   const keyed = new KeyedDict();
-  for (const [key, entry] of merged) {
+  for (const [key, entry, keySpan] of merged) {
     if (isPlain) setEntry(dict, String(key), entry.value);
     else keyed.set(key, entry.value);
-    const source = { span: entry.span, ...(entry.isFloat ? { isFloat: true } : {}) };
+    const source = { span: entry.span, keySpan, ...(entry.isFloat ? { isFloat: true } : {}) };
     setSource(isPlain ? dict : keyed, String(key), source);
   }
   return isPlain ? dict : keyed;

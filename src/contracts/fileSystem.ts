@@ -37,7 +37,7 @@ export interface FileSystem {
   list(path: string): Promise<DirEntry[]>;
   /** Make a directory and its parents. */
   makeDir(path: string): Promise<void>;
-  /** Write atomically: a crash leaves the old file or the new one. Parents are made. @throws StorageError `quota-exceeded` */
+  /** Write atomically: a crash leaves the old file or the new one. Parents are made. @throws StorageError `storage-full` */
   writeFile(path: string, data: Uint8Array | string): Promise<void>;
   /** Append; makes the file and its parents. */
   appendFile(path: string, data: Uint8Array | string): Promise<void>;

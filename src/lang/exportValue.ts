@@ -56,8 +56,11 @@ export class Exporter {
 
   #source(cell: Cell): ValueSource | undefined {
     if (!cell.r) return undefined;
-    const span = this.#spanOf(cell.r);
-    return cell.v instanceof PyFloat ? { span, isFloat: true } : { span };
+    return {
+      span: this.#spanOf(cell.r),
+      ...(cell.k ? { keySpan: this.#spanOf(cell.k) } : {}),
+      ...(cell.v instanceof PyFloat ? { isFloat: true } : {}),
+    };
   }
 
   #items(cells: readonly Cell[], array: unknown[], depth: number): unknown[] {
