@@ -315,7 +315,7 @@ function translate(path: string, error: unknown): StorageError | Error {
       return errors.notADirectory(path, error);
     case 'ENOSPC':
     case 'EDQUOT':
-      return errors.quotaExceeded(path, error);
+      return errors.storageFull(path, error);
     case 'EROFS':
       return errors.readOnly(path, error);
     case 'EACCES':
