@@ -2,7 +2,7 @@
 // that record.
 
 import { isDict } from '../../src/lang/plain.ts';
-import { snakeToCamel } from '../../src/registry/argSpec.ts';
+import { snakeToCamel } from '../../src/registry/argNames.ts';
 import { EvalHook, type Evaluator } from '../../src/runner/hooks/evaluation.ts';
 import { Hook, type Stage } from '../../src/runner/hooks/hook.ts';
 import { TextLoggerHook } from '../../src/runner/hooks/logger/text.ts';

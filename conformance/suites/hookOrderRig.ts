@@ -5,14 +5,9 @@ import { Parameter, type StateTensor } from '../../src/nn/index.ts';
 import { SGD } from '../../src/optim/index.ts';
 import { BuildContext } from '../../src/registry/buildContext.ts';
 import { createRunRegistries } from '../../src/registry/registries.ts';
-import { snakeToCamel } from '../../src/registry/argSpec.ts';
-import type {
-  BaseRunner,
-  BatchLoader,
-  RunnableModel,
-  StepOutputs,
-  Workflow,
-} from '../../src/runner/baseRunner.ts';
+import { snakeToCamel } from '../../src/registry/argNames.ts';
+import type { BaseRunner } from '../../src/runner/baseRunner.ts';
+import type { BatchLoader, RunnableModel, StepOutputs, Workflow } from '../../src/runner/runnerTypes.ts';
 import type { StatefulModel } from '../../src/runner/checkpoint.ts';
 import { EpochBasedRunner } from '../../src/runner/epochBasedRunner.ts';
 import { EvalHook, type EvalHookArgs } from '../../src/runner/hooks/evaluation.ts';

@@ -1,6 +1,6 @@
 // hook_order.json, the kinds about whole sets of hooks: what a config registers, and when each class is called.
 
-import { snakeToCamel } from '../../src/registry/argSpec.ts';
+import { snakeToCamel } from '../../src/registry/argNames.ts';
 import type { BuildContext } from '../../src/registry/buildContext.ts';
 import { HOOKS } from '../../src/registry/registries.ts';
 import { EvalHook } from '../../src/runner/hooks/evaluation.ts';

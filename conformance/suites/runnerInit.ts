@@ -1,7 +1,7 @@
 // runtime_misc.json, runner_init: what a runner refuses to be made of. The description tells in words which argument has which value:
 // 'logger None', 'meta is a list', 'run with max_epochs None'.
 
-import type { RunnerOptions } from '../../src/runner/baseRunner.ts';
+import type { RunnerOptions } from '../../src/runner/runnerTypes.ts';
 import { EpochBasedRunner } from '../../src/runner/epochBasedRunner.ts';
 import { IterBasedRunner } from '../../src/runner/iterBasedRunner.ts';
 import { Tuple } from '../../src/util/tuple.ts';
