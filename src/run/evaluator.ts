@@ -6,7 +6,7 @@ import { RunError } from '../errors/trainerError.ts';
 import type { BboxResult } from '../evaluation/index.ts';
 import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import { snakeToCamel } from '../registry/argSpec.ts';
+import { snakeToCamel } from '../registry/argNames.ts';
 import type { Evaluation, Evaluator } from '../runner/hooks/evaluation.ts';
 import type { DecodedImage, DecodeImage } from '../contracts/image.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';

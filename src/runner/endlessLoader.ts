@@ -1,5 +1,5 @@
 import { RunError } from '../errors/trainerError.ts';
-import type { BatchLoader } from './baseRunner.ts';
+import type { BatchLoader } from './runnerTypes.ts';
 
 /**
  * Batches without end: begins the next epoch when one is used up.

@@ -1,16 +1,8 @@
 import { assertNever } from '../errors/invariant.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { RUNNERS } from '../registry/registries.ts';
-import {
-  BaseRunner,
-  checkWorkflow,
-  type BatchLoader,
-  type Mode,
-  type OpenStage,
-  type RunnerMeta,
-  type RunPosition,
-  type Workflow,
-} from './baseRunner.ts';
+import { BaseRunner, checkWorkflow } from './baseRunner.ts';
+import type { BatchLoader, Mode, OpenStage, RunnerMeta, RunPosition, Workflow } from './runnerTypes.ts';
 import { formatFilename } from './filenameTmpl.ts';
 import { previousGpuCount } from './previousGpus.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';

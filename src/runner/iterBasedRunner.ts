@@ -1,15 +1,8 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import { isDict } from '../lang/plain.ts';
 import { RUNNERS } from '../registry/registries.ts';
-import {
-  BaseRunner,
-  checkWorkflow,
-  type BatchLoader,
-  type Mode,
-  type RunnerMeta,
-  type RunPosition,
-  type Workflow,
-} from './baseRunner.ts';
+import { BaseRunner, checkWorkflow } from './baseRunner.ts';
+import type { BatchLoader, Mode, RunnerMeta, RunPosition, Workflow } from './runnerTypes.ts';
 import { EndlessLoader } from './endlessLoader.ts';
 import { formatFilename } from './filenameTmpl.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';

@@ -3,7 +3,7 @@ import { Parameter } from '../nn/index.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import { memory, tensor } from '../gpu/index.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
-import type { BatchLoader, RunnableModel, StepOutputs } from './baseRunner.ts';
+import type { BatchLoader, RunnableModel, StepOutputs } from './runnerTypes.ts';
 import { EpochBasedRunner } from './epochBasedRunner.ts';
 import { Hook, type Stage, STAGES } from './hooks/hook.ts';
 import { createLogger } from './logger.ts';

@@ -5,7 +5,7 @@ import { plainRepr } from '../../lang/plainRepr.ts';
 import type { ClassScore, PredictedImage } from '../../contracts/runEvents.ts';
 import { suspendProfile } from '../../gpu/index.ts';
 import { unmetKind, type ArgKind } from '../../registry/argKinds.ts';
-import { snakeToCamel } from '../../registry/argSpec.ts';
+import { snakeToCamel } from '../../registry/argNames.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { Hook } from './hook.ts';

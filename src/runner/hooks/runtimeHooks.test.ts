@@ -9,7 +9,7 @@ import { failBuffers } from '../../gpu/testing/outOfMemory.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { SGD } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
-import type { BatchLoader, RunnableModel, StepOutputs } from '../baseRunner.ts';
+import type { BatchLoader, RunnableModel, StepOutputs } from '../runnerTypes.ts';
 import { resumeRun } from '../checkpoint.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';
