@@ -1,6 +1,6 @@
 // What the cases of runtime_misc.json share: their shape, how errors are judged, and what a runner of theirs is made of.
 
-import type { RunnerOptions } from '../../src/runner/baseRunner.ts';
+import type { RunnerOptions } from '../../src/runner/runnerTypes.ts';
 import { createLogger } from '../../src/runner/logger.ts';
 import { createMemoryFs } from '../../src/storage/memoryFs.ts';
 import { diffNumbers } from './compare.ts';

@@ -6,13 +6,8 @@ import { Parameter } from '../../src/nn/index.ts';
 import type { Optimizer } from '../../src/optim/index.ts';
 import { BuildContext } from '../../src/registry/buildContext.ts';
 import { createRunRegistries } from '../../src/registry/registries.ts';
-import type {
-  BaseRunner,
-  BatchLoader,
-  RunnableModel,
-  StepOutputs,
-  Workflow,
-} from '../../src/runner/baseRunner.ts';
+import type { BaseRunner } from '../../src/runner/baseRunner.ts';
+import type { BatchLoader, RunnableModel, StepOutputs, Workflow } from '../../src/runner/runnerTypes.ts';
 import { EpochBasedRunner } from '../../src/runner/epochBasedRunner.ts';
 import { Hook } from '../../src/runner/hooks/hook.ts';
 import { IterBasedRunner } from '../../src/runner/iterBasedRunner.ts';

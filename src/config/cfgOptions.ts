@@ -20,7 +20,7 @@ export function parseCfgOptions(args: readonly string[]): PlainDict {
   const options: PlainDict = {};
   for (const arg of args) {
     const at = arg.indexOf('=');
-    const span = new LineIndex(OPTIONS_FILE, arg).span(at + 1, arg.length);
+    const lines = new LineIndex(OPTIONS_FILE, arg);
     if (at < 1) {
       throw new ConfigError(`an option must be written key=value, but got '${arg}'`, {
         code: 'bad-option',
@@ -29,7 +29,11 @@ export function parseCfgOptions(args: readonly string[]): PlainDict {
     }
     const { value, isFloat } = parseOption(arg.slice(at + 1));
     setEntry(options, arg.slice(0, at), value);
-    setSource(options, arg.slice(0, at), isFloat ? { span, isFloat } : { span });
+    setSource(options, arg.slice(0, at), {
+      span: lines.span(at + 1, arg.length),
+      keySpan: lines.span(0, at),
+      isFloat,
+    });
   }
   return options;
 }
@@ -139,7 +143,7 @@ export function nestOptions(options: PlainDict): PlainDict {
       const next: PlainDict = isDict(old) ? old : {};
       if (old === undefined) {
         setEntry(target, key, next);
-        if (source) setSource(target, key, { span: source.span });
+        if (source) setSource(target, key, { span: source.span, keySpan: source.keySpan });
       }
       target = next;
     }

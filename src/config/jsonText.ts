@@ -105,9 +105,9 @@ class Reader {
     return done(Number.isSafeInteger(int) ? int + 0 : BigInt(number[0]));
   }
 
-  #put(container: object, key: string | number, entry: Entry): void {
+  #put(container: object, key: string | number, entry: Entry, keySpan?: Span): void {
     const span = this.#spanOf(entry.from, entry.to);
-    setSource(container, key, entry.isFloat ? { span, isFloat: true } : { span });
+    setSource(container, key, { span, keySpan, ...(entry.isFloat ? { isFloat: true } : {}) });
   }
 
   #object(): PlainDict {
@@ -116,13 +116,15 @@ class Reader {
       this.#space();
       if (this.#text[this.#at] !== '"')
         this.#fail(`a key in double quotes is expected here, but found ${this.#found()}`);
+      const from = this.#at;
       const key = this.#string();
+      const keySpan = this.#spanOf(from, this.#at);
       this.#space();
       if (this.#text[this.#at] !== ':') this.#fail(`':' is expected after a key, but found ${this.#found()}`);
       this.#at += 1;
       const entry = this.#value();
       setEntry(dict, key, entry.value);
-      this.#put(dict, key, entry);
+      this.#put(dict, key, entry, keySpan);
     });
     return dict;
   }

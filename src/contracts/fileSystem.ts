@@ -23,6 +23,8 @@ export interface FileWriter {
 }
 
 export interface FileSystem {
+  /** Renaming a folder copies all that is in it, and a crash leaves a part under either name. Default false. */
+  readonly copiesFolders?: boolean;
   /** @throws StorageError `not-found` */
   readFile(path: string): Promise<Uint8Array>;
   /** UTF-8; a byte order mark is dropped. @throws StorageError `not-found` */
@@ -35,7 +37,7 @@ export interface FileSystem {
   list(path: string): Promise<DirEntry[]>;
   /** Make a directory and its parents. */
   makeDir(path: string): Promise<void>;
-  /** Write atomically: a crash leaves the old file or the new one. Parents are made. @throws StorageError `quota-exceeded` */
+  /** Write atomically: a crash leaves the old file or the new one. Parents are made. @throws StorageError `storage-full` */
   writeFile(path: string, data: Uint8Array | string): Promise<void>;
   /** Append; makes the file and its parents. */
   appendFile(path: string, data: Uint8Array | string): Promise<void>;

@@ -29,6 +29,8 @@ export interface CompClause {
 export interface Argument {
   readonly kind: 'pos' | 'kw' | '*' | '**';
   readonly name: string;
+  /** Where the name of a keyword stands. */
+  readonly nameRange?: Range;
   readonly value: Expr;
 }
 

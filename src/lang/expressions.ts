@@ -146,7 +146,7 @@ export abstract class ExpressionEvaluator {
       }
       case 'walrus': {
         const cell = this.cell(expr.value, scope);
-        this.define(expr.name, cell, scope);
+        this.define(expr.name, { ...cell, k: { from: expr.from, to: expr.from + expr.name.length } }, scope);
         return cell.v;
       }
       case 'star':
@@ -193,14 +193,14 @@ export abstract class ExpressionEvaluator {
       ({ key, value }) => {
         if (key) {
           const keyValue = this.evaluate(key, scope);
-          dict.set(keyValue, this.evaluate(value, scope), value);
+          dict.set(keyValue, this.evaluate(value, scope), value, key);
           return;
         }
         const other = this.evaluate(value, scope);
         if (!(other instanceof PyDict)) {
           throw new PyError('TypeError', `'**' needs a dict, but got a ${typeName(other)}`, { range: value });
         }
-        for (const e of other.entries()) dict.set(e.key, e.v, e.r);
+        for (const e of other.entries()) dict.set(e.key, e.v, e.r, e.k);
       },
     );
     return dict;
@@ -217,7 +217,12 @@ export abstract class ExpressionEvaluator {
       if (!clause) {
         spend(1);
         if (expr.key)
-          dict.set(this.evaluate(expr.key, inner), this.evaluate(expr.element, inner), expr.element);
+          dict.set(
+            this.evaluate(expr.key, inner),
+            this.evaluate(expr.element, inner),
+            expr.element,
+            expr.key,
+          );
         else cells.push(this.cell(expr.element, inner));
         return;
       }
@@ -281,7 +286,7 @@ export abstract class ExpressionEvaluator {
 
   #globals(root: Scope): PyDict {
     const dict = new PyDict();
-    for (const [name, cell] of root.cells) dict.set(name, cell.v, cell.r);
+    for (const [name, cell] of root.cells) dict.set(name, cell.v, cell.r, cell.k);
     return dict;
   }
 
@@ -328,7 +333,7 @@ export abstract class ExpressionEvaluator {
   #argument(arg: Argument, pos: Cell[], kw: Map<string, Cell>, fn: Expr, scope: Scope): void {
     const cell = this.cell(arg.value, scope);
     if (arg.kind === 'pos') pos.push(cell);
-    else if (arg.kind === 'kw') kw.set(arg.name, cell);
+    else if (arg.kind === 'kw') kw.set(arg.name, { ...cell, k: arg.nameRange });
     else if (arg.kind === '*') for (const c of iterate(cell.v)) pos.push({ v: c.v, r: c.r ?? arg.value });
     else {
       if (!(cell.v instanceof PyDict)) {
@@ -353,7 +358,7 @@ export abstract class ExpressionEvaluator {
             },
           );
         }
-        kw.set(e.key, { v: e.v, r: e.r ?? arg.value });
+        kw.set(e.key, { v: e.v, r: e.r ?? arg.value, k: e.k });
       }
     }
   }

@@ -29,7 +29,7 @@ export function shallowCopy(value: Value): Value {
   if (value instanceof PySet) return new PySet(value.map.values(), value.isFrozen);
   if (value instanceof PyDict) {
     const copy = new PyDict();
-    for (const e of value.entries()) copy.set(e.key, e.v, e.r);
+    for (const e of value.entries()) copy.set(e.key, e.v, e.r, e.k);
     return copy;
   }
   return value;
@@ -101,7 +101,7 @@ export function updateDict(dict: PyDict, args: CallArgs, fnName: string): void {
   if (args.pos.length > 1)
     throw new PyError('TypeError', `${fnName}() takes one value and keywords, but got ${args.pos.length}`);
   const source = args.pos[0]?.v;
-  if (source instanceof PyDict) for (const e of source.entries()) dict.set(e.key, e.v, e.r);
+  if (source instanceof PyDict) for (const e of source.entries()) dict.set(e.key, e.v, e.r, e.k);
   else if (source !== undefined) {
     for (const cell of iterate(source)) {
       const pair = iterate(cell.v);
@@ -111,10 +111,10 @@ export function updateDict(dict: PyDict, args: CallArgs, fnName: string): void {
           `${fnName}() needs pairs of a key and a value, but got ${pair.length} values`,
         );
       }
-      dict.set(pair[0].v, pair[1].v, pair[1].r ?? cell.r ?? args.range);
+      dict.set(pair[0].v, pair[1].v, pair[1].r ?? cell.r ?? args.range, pair[0].r);
     }
   }
-  for (const [key, cell] of args.kw) dict.set(key, cell.v, cell.r);
+  for (const [key, cell] of args.kw) dict.set(key, cell.v, cell.r, cell.k);
   spend(dict.map.size);
 }
 
@@ -131,7 +131,7 @@ const DICT: Readonly<Record<string, Method<PyDict>>> = {
     const [key = null, fallback = null] = bind(args, 'setdefault', ['key', 'default'], 1);
     const entry = self.get(key);
     if (entry) return entry.v;
-    self.set(key, fallback, args.pos[1]?.r ?? args.range);
+    self.set(key, fallback, args.pos[1]?.r ?? args.range, args.pos[0]?.r);
     return fallback;
   },
   pop: (self, args) => {
@@ -161,7 +161,7 @@ const DICT: Readonly<Record<string, Method<PyDict>>> = {
     new PyList(
       self.entries().map((e) => ({
         v: new PyTuple([
-          { v: e.key, r: e.r },
+          { v: e.key, r: e.k ?? e.r },
           { v: e.v, r: e.r },
         ]),
         r: e.r,
@@ -270,7 +270,7 @@ export function methodNames(value: Value): string[] {
 
 /** `object[index] = …`. */
 export function setItem(object: Value, index: Value, cell: Cell): void {
-  if (object instanceof PyDict) object.set(index, cell.v, cell.r);
+  if (object instanceof PyDict) object.set(index, cell.v, cell.r, cell.k);
   else if (object instanceof PyList) {
     object.items[position(object.items.length, index, 'list')] = { ...cell };
   } else {

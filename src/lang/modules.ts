@@ -181,7 +181,7 @@ function deepCopy(value: Value, seen: Map<Value, Value>): Value {
   if (value instanceof PyDict) {
     const copy = new PyDict();
     seen.set(value, copy);
-    for (const e of value.entries()) copy.set(e.key, deepCopy(e.v, seen), e.r);
+    for (const e of value.entries()) copy.set(e.key, deepCopy(e.v, seen), e.r, e.k);
     return copy;
   }
   return shallowCopy(value);

@@ -67,7 +67,7 @@ function sequenceOperation(op: BinaryOp, left: Value, right: Value): Value | und
     case '|':
       if (left instanceof PyDict && right instanceof PyDict) {
         const joined = new PyDict();
-        for (const e of [...left.entries(), ...right.entries()]) joined.set(e.key, e.v, e.r);
+        for (const e of [...left.entries(), ...right.entries()]) joined.set(e.key, e.v, e.r, e.k);
         return joined;
       }
       if (left instanceof PySet && right instanceof PySet) {

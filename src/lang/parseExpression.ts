@@ -343,7 +343,8 @@ export class ExpressionParser {
             to: third.to,
           });
         }
-        args.push({ kind: 'kw', name, value: this.expression(third) });
+        const nameRange = { from: first.from, to: first.to };
+        args.push({ kind: 'kw', name, nameRange, value: this.expression(third) });
       } else if (second?.name === 'AssignOp') {
         args.push({
           kind: 'pos',

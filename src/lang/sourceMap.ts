@@ -4,6 +4,8 @@ import type { Span } from '../errors/span.ts';
 
 export interface ValueSource {
   readonly span: Span;
+  /** Where the key itself was written: `lr` of `dict(lr=0.1)`, `'lr'` of `{'lr': 0.1}`, the name of `lr = 0.1`. */
+  readonly keySpan?: Span;
   /** True for a Python float that JavaScript can't tell from an int, such as `1.0`. */
   readonly isFloat?: boolean;
 }

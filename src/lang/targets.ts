@@ -30,13 +30,13 @@ export function defineName(name: string, cell: Cell, scope: Scope): void {
 export function assignTarget(target: Expr, cell: Cell, scope: Scope, evaluate: Evaluate): void {
   switch (target.kind) {
     case 'name':
-      defineName(target.name, cell, scope);
+      defineName(target.name, { ...cell, k: target }, scope);
       return;
     case 'subscript': {
       const object = evaluate(target.object);
       const index = evaluate(target.index);
       if (object instanceof PyList && index instanceof PySlice) assignSlice(object, index, cell);
-      else setItem(object, index, cell);
+      else setItem(object, index, { ...cell, k: target.index });
       return;
     }
     case 'attribute': {
@@ -144,7 +144,7 @@ export function bindParameters(fn: PyFunction, pos: readonly Cell[], kw: Readonl
       used = pos.length;
     } else if (param.kind === '**') {
       const dict = new PyDict();
-      for (const [key, cell] of rest) dict.set(key, cell.v, cell.r);
+      for (const [key, cell] of rest) dict.set(key, cell.v, cell.r, cell.k);
       rest.clear();
       scope.cells.set(param.name, { v: dict, r: null });
     } else {

@@ -9,6 +9,8 @@ import type { Expr, Stmt, Param } from './ast.ts';
 export interface Cell {
   v: Value;
   r: Range | null;
+  /** Where its key, keyword or name was written. */
+  k?: Range | null;
 }
 
 /** A Python float; a bare JavaScript number is an int. */
@@ -38,13 +40,14 @@ export class PyDict {
   get(key: Value): DictEntry | undefined {
     return this.map.get(hashKey(key));
   }
-  set(key: Value, v: Value, r: Range | null): void {
+  set(key: Value, v: Value, r: Range | null, k: Range | null = null): void {
     const hash = hashKey(key);
     const old = this.map.get(hash);
     if (old) {
       old.v = v;
       old.r = r;
-    } else this.map.set(hash, { key, v, r });
+      old.k = k;
+    } else this.map.set(hash, { key, v, r, k });
   }
   delete(key: Value): boolean {
     return this.map.delete(hashKey(key));

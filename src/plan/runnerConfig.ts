@@ -2,7 +2,8 @@
 
 import { isDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
-import type { BaseRunner, Workflow } from '../runner/baseRunner.ts';
+import type { BaseRunner } from '../runner/baseRunner.ts';
+import type { Workflow } from '../runner/runnerTypes.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { Tuple } from '../util/tuple.ts';
 

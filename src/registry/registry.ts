@@ -1,13 +1,13 @@
 import { ConfigError, RegistryError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
-import type { BuildContext } from './buildContext.ts';
 import type { ClassWithArgs } from './constructorArgs.ts';
 
-/** A class that a config can name: takes its arguments as one camelCase object, and the run's context. */
+/** A class that a config can name: takes its arguments as one camelCase object, and a `BuildContext`. */
 export interface Registrable<T> extends ClassWithArgs {
-  // The shape of `args` differs per class and is checked against `ArgSpec` at run time.
-  new (args: never, context: BuildContext): T;
+  // The shape of `args` differs per class and is checked against `ArgSpec` at run time. A context holds registries, so
+  // they don't know its type; `BuildContext.build` is what hands it over.
+  new (args: never, context: never): T;
 }
 
 export interface RegisterOptions {
@@ -179,15 +179,19 @@ export class Registry<T> {
   getOrThrow(name: string): Registrable<T> {
     const found = this.get(name);
     if (found) return found;
+    const { message, hint } = this.missing(name);
+    throw new RegistryError(message, { code: 'unknown-type', hint });
+  }
+
+  /** What to say of a name that is not here: what was forgotten, or the nearest name. */
+  missing(name: string): { readonly message: string; readonly hint: string } {
     const near = nearest(name, this.names());
-    throw new RegistryError(`${name} is not in the ${this.name} registry`, {
-      code: 'unknown-type',
-      hint:
-        this.explainMissing(name) ??
-        (near
-          ? `did you mean '${near}'?`
-          : `registered are: ${this.names().sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`),
-    });
+    const hint =
+      this.explainMissing(name) ??
+      (near
+        ? `did you mean '${near}'?`
+        : `registered are: ${this.names().sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`);
+    return { message: `${name} is not in the ${this.name} registry`, hint };
   }
 }
 

@@ -3,7 +3,8 @@ import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import type { Registry } from '../registry/registry.ts';
 import { nearest } from '../util/nearest.ts';
-import type { BaseRunner, RunnerOptions } from './baseRunner.ts';
+import type { BaseRunner } from './baseRunner.ts';
+import type { RunnerOptions } from './runnerTypes.ts';
 
 const RUNNER_KEYS = ['type', 'max_epochs', 'max_iters', 'constructor'];
 

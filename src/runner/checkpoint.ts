@@ -19,7 +19,8 @@ import {
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import { Tuple } from '../util/tuple.ts';
-import type { BaseRunner, RunnerMeta, RunPosition } from './baseRunner.ts';
+import type { BaseRunner } from './baseRunner.ts';
+import type { RunnerMeta, RunPosition } from './runnerTypes.ts';
 import { isPlainPth, plainPth } from './plainPth.ts';
 import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta, type WritingStage } from './ownMeta.ts';
 

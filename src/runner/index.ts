@@ -43,3 +43,5 @@ export * from './logBuffer.ts';
 export * from './logger.ts';
 export * from './priority.ts';
 export * from './runControl.ts';
+export * from './runnerTypes.ts';
+export * from './runState.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
-import type { BatchLoader, RunnableModel, StepOutputs, Workflow } from './baseRunner.ts';
+import type { BatchLoader, RunnableModel, StepOutputs, Workflow } from './runnerTypes.ts';
 import { buildRunner } from './buildRunner.ts';
 import { Hook } from './hooks/hook.ts';
 import './index.ts';

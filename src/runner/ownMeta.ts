@@ -1,7 +1,8 @@
 // `meta.tabtrain`: what a checkpoint holds beyond MMCV's, so that a resumed run gives the bits of one never stopped.
 // MMCV and PyTorch read such a file as any other.
 
-import type { BaseRunner, OpenStage, ResumePlace, RunPosition } from './baseRunner.ts';
+import type { BaseRunner } from './baseRunner.ts';
+import type { OpenStage, ResumePlace, RunPosition } from './runnerTypes.ts';
 import { hookKeyOf, hookKeys } from './hookKeys.ts';
 import type { Hook, HookState } from './hooks/hook.ts';
 import { LoggerHook } from './hooks/logger/base.ts';

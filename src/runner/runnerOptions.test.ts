@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RUNNERS } from '../registry/registries.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
-import type { RunnerOptions } from './baseRunner.ts';
+import type { RunnerOptions } from './runnerTypes.ts';
 import { buildRunner } from './buildRunner.ts';
 import { EpochBasedRunner } from './epochBasedRunner.ts';
 import { createLogger } from './logger.ts';

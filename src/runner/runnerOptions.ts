@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import type { RunnableModel, RunnerOptions } from './baseRunner.ts';
+import type { RunnableModel, RunnerOptions } from './runnerTypes.ts';
 
 /**
  * Check what a runner is made of: a person's own code may make one without the compiler's help.

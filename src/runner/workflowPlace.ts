@@ -1,4 +1,4 @@
-import type { Mode } from './baseRunner.ts';
+import type { Mode } from './runnerTypes.ts';
 
 /** Where a runner stands in its workflow. */
 export interface WorkflowPlace {

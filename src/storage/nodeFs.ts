@@ -8,7 +8,7 @@ import type { DirEntry, FileStat, FileSystem, FileWriter } from '../contracts/fi
 import { toBytes, toText } from './bytes.ts';
 import { byName, normalizePath, splitPath } from './path.ts';
 import * as errors from './storageErrors.ts';
-import { isTempName, ownerOfTemp, tempName } from './tempName.ts';
+import { isLockName, isTempName, ownerOfTemp, tempName } from './tempName.ts';
 
 /** @param rootDir absolute or relative to the working directory; made on the first write. */
 export function createNodeFs(rootDir: string): FileSystem {
@@ -83,6 +83,7 @@ class NodeFs implements FileSystem {
       }
       const entries: DirEntry[] = [];
       for (const item of found) {
+        if (isLockName(item.name)) continue;
         if (isTempName(item.name)) {
           if (isAbandoned(item.name)) await fsp.rm(join(full, item.name), { force: true });
           continue;
@@ -314,7 +315,7 @@ function translate(path: string, error: unknown): StorageError | Error {
       return errors.notADirectory(path, error);
     case 'ENOSPC':
     case 'EDQUOT':
-      return errors.quotaExceeded(path, error);
+      return errors.storageFull(path, error);
     case 'EROFS':
       return errors.readOnly(path, error);
     case 'EACCES':

@@ -5,7 +5,15 @@
 import { StorageError } from '../errors/index.ts';
 import type { DirEntry, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
 import { toBytes, toText } from './bytes.ts';
-import { copyHandle, errorName, move, openSync, retryWhileLocked } from './opfsHandles.ts';
+import {
+  copyHandle,
+  errorName,
+  exactBuffer,
+  move,
+  openSync,
+  retryWhileLocked,
+  writeAll,
+} from './opfsHandles.ts';
 import { byName, isInside, normalizePath, splitPath } from './path.ts';
 import * as errors from './storageErrors.ts';
 import { isTempName, tempName } from './tempName.ts';
@@ -30,6 +38,8 @@ export async function createOpfs(subdir = ''): Promise<FileSystem> {
 }
 
 class Opfs implements FileSystem {
+  // Chromium and Safari move files, no folders.
+  readonly copiesFolders = true;
   readonly #root: FileSystemDirectoryHandle;
   /** Tail of the appends to each path: a sync access handle is exclusive, so they queue up. */
   readonly #queues = new Map<string, Promise<void>>();
@@ -143,7 +153,12 @@ class Opfs implements FileSystem {
         await move(handle, await this.#dir(splitPath(source).dir, false), folder, name);
         return;
       }
-      await copyHandle(handle, folder, name);
+      try {
+        await copyHandle(handle, folder, name);
+      } catch (error) {
+        await folder.removeEntry(name, { recursive: true }).catch(() => undefined);
+        throw error;
+      }
       await this.remove(source);
     });
   }
@@ -170,17 +185,27 @@ class Opfs implements FileSystem {
     const handle = await (await this.#dir(dir, true)).getFileHandle(name, { create: true });
     if (canWriteSync(handle)) {
       const access = await openSync(handle);
+      const size = access.getSize();
       try {
-        writeAll(access, bytes, access.getSize(), at);
+        writeAll(access, bytes, size, at);
         access.flush();
+      } catch (error) {
+        // What fits of a record that doesn't is no record.
+        access.truncate(size);
+        throw error;
       } finally {
         access.close();
       }
       return;
     }
     const stream = await retryWhileLocked(() => handle.createWritable({ keepExistingData: true }));
-    await stream.seek((await handle.getFile()).size);
-    await stream.write(exactBuffer(bytes));
+    try {
+      await stream.seek((await handle.getFile()).size);
+      await stream.write(exactBuffer(bytes));
+    } catch (error) {
+      await stream.abort().catch(() => undefined);
+      throw error;
+    }
     await stream.close();
   }
 
@@ -329,21 +354,6 @@ function canWriteSync(handle: FileSystemFileHandle): boolean {
   return typeof document === 'undefined' && 'createSyncAccessHandle' in handle;
 }
 
-function writeAll(access: FileSystemSyncAccessHandle, bytes: Uint8Array, at: number, path: string): void {
-  for (let done = 0; done < bytes.length;) {
-    const count = access.write(exactBuffer(bytes.subarray(done)), { at: at + done });
-    if (count === 0) throw errors.quotaExceeded(path);
-    done += count;
-  }
-}
-
-/** The browser takes no view of shared memory: copy only in that case. */
-function exactBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return bytes.buffer instanceof ArrayBuffer
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : new Uint8Array(bytes);
-}
-
 /** Hold a Web Lock while a temporary file is in use: it falls with the tab, so nobody mistakes it for a leftover. */
 async function holdLock(name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
@@ -367,7 +377,7 @@ function translate(path: string, error: unknown): Error {
     case 'TypeMismatchError':
       return errors.notADirectory(path, error);
     case 'QuotaExceededError':
-      return errors.quotaExceeded(path, error);
+      return errors.storageFull(path, error);
     case 'NoModificationAllowedError':
       return errors.busy(path, error);
     case 'NotAllowedError':

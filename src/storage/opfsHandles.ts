@@ -1,5 +1,7 @@
 // Small operations on OPFS handles that browsers do differently or refuse for a moment.
 
+import { storageFull } from './storageErrors.ts';
+
 const LOCK_TRIES = 20;
 const LOCK_WAIT_MS = 25;
 
@@ -23,6 +25,33 @@ export async function retryWhileLocked<T>(action: () => Promise<T>): Promise<T> 
 /** Open a file for synchronous writing (workers only). */
 export function openSync(handle: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
   return retryWhileLocked(() => handle.createSyncAccessHandle());
+}
+
+/**
+ * Write all bytes through a sync access handle. At the quota Chromium throws nothing: it writes what fits, then returns
+ * 0 or its error number read as uint32 (4294967288 for -8, FILE_ERROR_NO_SPACE), which looks like progress.
+ * @param at where in the file
+ * @throws StorageError `storage-full`; a part of the bytes may have been written
+ * Source: Chromium `file_system_sync_access_handle.cc`, `base/files/file.h`.
+ */
+export function writeAll(
+  access: Pick<FileSystemSyncAccessHandle, 'write'>,
+  bytes: Uint8Array,
+  at: number,
+  path: string,
+): void {
+  for (let done = 0; done < bytes.length;) {
+    const count = access.write(exactBuffer(bytes.subarray(done)), { at: at + done });
+    if (!(count > 0 && count <= bytes.length - done)) throw storageFull(path);
+    done += count;
+  }
+}
+
+/** The browser takes no view of shared memory: copy only in that case. */
+export function exactBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes);
 }
 
 /** Chromium's and Safari's `FileSystemFileHandle.move`. */

@@ -5,7 +5,7 @@ import { StorageError } from '../errors/index.ts';
 export type StorageErrorCode =
   | 'not-found'
   | 'path-outside-root'
-  | 'quota-exceeded'
+  | 'storage-full'
   | 'not-a-file'
   | 'not-a-directory'
   | 'read-only'
@@ -38,11 +38,11 @@ export function notADirectory(path: string, cause?: unknown): StorageError {
   });
 }
 
-export function quotaExceeded(path: string, cause?: unknown): StorageError {
-  return new StorageError(`storage must have room for ${show(path)}, it is full`, {
-    code: 'quota-exceeded',
+export function storageFull(path: string, cause?: unknown): StorageError {
+  return new StorageError(`storage must have room for ${show(path)}, but it is full`, {
+    code: 'storage-full',
     path,
-    hint: 'delete old runs or datasets, then try again',
+    hint: 'delete old runs, checkpoints or data sets that you no longer need, then try again',
     cause,
   });
 }

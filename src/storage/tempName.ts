@@ -16,3 +16,10 @@ export function isTempName(name: string): boolean {
 export function ownerOfTemp(name: string): string {
   return isTempName(name) ? name.slice(PREFIX.length).split('-')[0] : '';
 }
+
+const LOCK_PREFIX = '.tabtrain-lock-';
+
+/** The file that says who works on `name`, beside it (nodeLocks.ts). `list` never shows it. */
+export const lockName = (name: string): string => `${LOCK_PREFIX}${name}`;
+
+export const isLockName = (name: string): boolean => name.startsWith(LOCK_PREFIX);

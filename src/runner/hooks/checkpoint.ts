@@ -1,7 +1,8 @@
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
-import type { BaseRunner, RunPosition } from '../baseRunner.ts';
+import type { BaseRunner } from '../baseRunner.ts';
+import type { RunPosition } from '../runnerTypes.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { formatFilename } from '../filenameTmpl.ts';
 import { Hook, type HookState } from './hook.ts';

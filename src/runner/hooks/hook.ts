@@ -1,4 +1,4 @@
-import type { BaseRunner } from '../baseRunner.ts';
+import type { RunState } from '../runState.ts';
 
 /** The ten stages, in the order of a run. Source: mmcv 1.7.2 `hooks/hook.py`. */
 export const STAGES = [
@@ -49,43 +49,43 @@ const GENERIC: Readonly<Record<GenericStage, readonly Stage[]>> = {
  * 0-based current epoch.
  */
 export abstract class Hook {
-  beforeRun(_runner: BaseRunner): Done {}
-  afterRun(_runner: BaseRunner): Done {}
-  beforeEpoch(_runner: BaseRunner): Done {}
-  afterEpoch(_runner: BaseRunner): Done {}
-  beforeIter(_runner: BaseRunner): Done {}
-  afterIter(_runner: BaseRunner): Done {}
+  beforeRun(_runner: RunState): Done {}
+  afterRun(_runner: RunState): Done {}
+  beforeEpoch(_runner: RunState): Done {}
+  afterEpoch(_runner: RunState): Done {}
+  beforeIter(_runner: RunState): Done {}
+  afterIter(_runner: RunState): Done {}
 
-  beforeTrainEpoch(runner: BaseRunner): Done {
+  beforeTrainEpoch(runner: RunState): Done {
     return this.beforeEpoch(runner);
   }
-  beforeValEpoch(runner: BaseRunner): Done {
+  beforeValEpoch(runner: RunState): Done {
     return this.beforeEpoch(runner);
   }
-  afterTrainEpoch(runner: BaseRunner): Done {
+  afterTrainEpoch(runner: RunState): Done {
     return this.afterEpoch(runner);
   }
-  afterValEpoch(runner: BaseRunner): Done {
+  afterValEpoch(runner: RunState): Done {
     return this.afterEpoch(runner);
   }
-  beforeTrainIter(runner: BaseRunner): Done {
+  beforeTrainIter(runner: RunState): Done {
     return this.beforeIter(runner);
   }
-  beforeValIter(runner: BaseRunner): Done {
+  beforeValIter(runner: RunState): Done {
     return this.beforeIter(runner);
   }
-  afterTrainIter(runner: BaseRunner): Done {
+  afterTrainIter(runner: RunState): Done {
     return this.afterIter(runner);
   }
-  afterValIter(runner: BaseRunner): Done {
+  afterValIter(runner: RunState): Done {
     return this.afterIter(runner);
   }
 
   /** Called once when the run failed, instead of `afterRun`: let go of what lives outside of it. */
-  afterFailure(_runner: BaseRunner): Done {}
+  afterFailure(_runner: RunState): Done {}
 
   /** Bytes of the GPU that the hook keeps, besides buffers of the model: for the budget that a run begins with. */
-  gpuBytes(_runner: Pick<BaseRunner, 'optimizer'>): number {
+  gpuBytes(_runner: Pick<RunState, 'optimizer'>): number {
     return 0;
   }
 
@@ -95,37 +95,37 @@ export abstract class Hook {
   }
 
   /** Called before a checkpoint is loaded to go on from it: the model must have what the file shall fill. */
-  beforeResume(_runner: BaseRunner): void {}
+  beforeResume(_runner: RunState): void {}
 
   /** Called once in a resumed run, behind `beforeRun`: `runner.dataLoader` is the training loader. */
-  afterResume(_runner: BaseRunner): Done {}
+  afterResume(_runner: RunState): Done {}
 
   /** What this hook must remember in a checkpoint: plain values, and TorchTensors. */
-  stateDict(_runner: BaseRunner): HookState | undefined | Promise<HookState | undefined> {
+  stateDict(_runner: RunState): HookState | undefined | Promise<HookState | undefined> {
     return undefined;
   }
   /** Called when a run is resumed, behind {@link beforeResume} and before `beforeRun`. */
-  loadStateDict(_state: HookState, _runner: BaseRunner): void {}
+  loadStateDict(_state: HookState, _runner: RunState): void {}
 
   /** True in every n-th epoch, counted from 1; never for n <= 0. */
-  everyNEpochs(runner: BaseRunner, n: number): boolean {
+  everyNEpochs(runner: RunState, n: number): boolean {
     return n > 0 && (runner.epoch + 1) % n === 0;
   }
   /** True in every n-th iteration of the epoch. */
-  everyNInnerIters(runner: BaseRunner, n: number): boolean {
+  everyNInnerIters(runner: RunState, n: number): boolean {
     return n > 0 && (runner.innerIter + 1) % n === 0;
   }
   /** True in every n-th iteration of the run. */
-  everyNIters(runner: BaseRunner, n: number): boolean {
+  everyNIters(runner: RunState, n: number): boolean {
     return n > 0 && (runner.iter + 1) % n === 0;
   }
-  endOfEpoch(runner: BaseRunner): boolean {
+  endOfEpoch(runner: RunState): boolean {
     return runner.innerIter + 1 === runner.dataLoader?.length;
   }
-  isLastEpoch(runner: BaseRunner): boolean {
+  isLastEpoch(runner: RunState): boolean {
     return runner.epoch + 1 === runner.maxEpochs;
   }
-  isLastIter(runner: BaseRunner): boolean {
+  isLastIter(runner: RunState): boolean {
     return runner.iter + 1 === runner.maxIters;
   }
 

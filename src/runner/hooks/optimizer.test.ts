@@ -22,7 +22,7 @@ import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { FloatBuffer, Module, Parameter } from '../../nn/index.ts';
 import { LBFGS, Optimizer, SGD } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
-import type { BatchLoader, RunnableModel, StepOutputs } from '../baseRunner.ts';
+import type { BatchLoader, RunnableModel, StepOutputs } from '../runnerTypes.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';
 import { EMAHook } from './ema.ts';

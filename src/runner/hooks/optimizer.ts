@@ -10,7 +10,8 @@ import type { Optimizer } from '../../optim/optimizer.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { Parameter } from '../../nn/index.ts';
-import type { BaseRunner, StepOutputs } from '../baseRunner.ts';
+import type { BaseRunner } from '../baseRunner.ts';
+import type { StepOutputs } from '../runnerTypes.ts';
 import type { LogVars } from '../logBuffer.ts';
 import { Hook } from './hook.ts';
 

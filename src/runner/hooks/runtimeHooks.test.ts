@@ -3,13 +3,13 @@
 import { describe, expect, test } from 'vitest';
 import type { DatasetChange } from '../../datasets/datasetChange.ts';
 import { add, initEngine, memory, read, tensor } from '../../gpu/index.ts';
-import { isProfiling } from '../../gpu/profiler.ts';
+import { isProfiling } from '../../gpu/dispatch/profiler.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { failBuffers } from '../../gpu/testing/outOfMemory.ts';
 import { Module, Parameter } from '../../nn/index.ts';
 import { SGD } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
-import type { BatchLoader, RunnableModel, StepOutputs } from '../baseRunner.ts';
+import type { BatchLoader, RunnableModel, StepOutputs } from '../runnerTypes.ts';
 import { resumeRun } from '../checkpoint.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';

@@ -6,7 +6,7 @@ import { Module, Parameter } from '../../nn/index.ts';
 import { SGD } from '../../optim/index.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import type { RunEvent } from '../../contracts/runEvents.ts';
-import type { BatchLoader, RunnableModel, StepOutputs } from '../baseRunner.ts';
+import type { BatchLoader, RunnableModel, StepOutputs } from '../runnerTypes.ts';
 import { EpochBasedRunner } from '../epochBasedRunner.ts';
 import { createLogger } from '../logger.ts';
 import { EvalHook, type Evaluator } from './evaluation.ts';

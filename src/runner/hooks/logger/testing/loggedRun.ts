@@ -6,7 +6,7 @@ import { BuildContext, createRunRegistries, type RunServices } from '../../../..
 import { createMemoryFs } from '../../../../storage/memoryFs.ts';
 import type { FileSystem } from '../../../../contracts/fileSystem.ts';
 import type { RunEvent, RunListener } from '../../../../contracts/runEvents.ts';
-import type { RunnableModel, StepOutputs } from '../../../baseRunner.ts';
+import type { RunnableModel, StepOutputs } from '../../../runnerTypes.ts';
 import { EpochBasedRunner } from '../../../epochBasedRunner.ts';
 import { createLogger } from '../../../logger.ts';
 import { RunControl } from '../../../runControl.ts';
