@@ -24,7 +24,9 @@ export function chosenClasses({ own, followed }: ClassSource): readonly string[]
   const extra = followed.filter((name) => !own.includes(name));
   throw new DatasetError(
     `classes must be those that the model is trained on, by name, but ${[
-      ...(missing.length > 0 ? [`${quoted(missing)} ${missing.length === 1 ? 'is' : 'are'} none of them`] : []),
+      ...(missing.length > 0
+        ? [`${quoted(missing)} ${missing.length === 1 ? 'is' : 'are'} none of them`]
+        : []),
       ...(extra.length > 0 ? [`${quoted(extra)} ${extra.length === 1 ? 'is' : 'are'} missing`] : []),
     ].join(' and ')}`,
     { code: 'classes-differ', hint: `write classes=${tupleText(followed)}, in any order` },

@@ -8,7 +8,7 @@ import {
   type EvaluationGroundTruth,
   type ImgInfo,
 } from '../contracts/annotations.ts';
-import { IS_CROWD, IS_IGNORED, type IndexedFile } from '../contracts/datasetIndex.ts';
+import { IS_CROWD, IS_IGNORED, type IndexedFile, type IndexFinding } from '../contracts/datasetIndex.ts';
 import { invariant } from '../errors/invariant.ts';
 import { readCocoIndex } from '../formats/cocoIndex.ts';
 import { firstOf } from '../util/firstOf.ts';
@@ -49,11 +49,7 @@ export class CocoDataset extends CustomDataset {
     const state = await fileState(fs, this.annFile);
     this.#file = await cachedIndex(fs, `coco:${this.annFile}`, state, () => readCocoIndex(fs, this.annFile));
     const { index } = this.#file;
-    for (const { severity, code, message, hint } of index.findings) {
-      // MMDetection asserts it.
-      if (severity === 'error') throw new DatasetError(message, { code, hint, path: this.annFile });
-      this.context.report({ severity, code, message, hint, path: 'ann_file' });
-    }
+    for (const finding of index.findings) this.#tell(finding);
     this.#categories = this.#chooseCategories(index.categories, classes, source);
     const labelOf = new Map(this.#categories.map((category, label) => [category.id, label]));
     this.#labels = Int32Array.from(index.categories, ({ id }) => labelOf.get(id) ?? -1);
@@ -70,8 +66,17 @@ export class CocoDataset extends CustomDataset {
   protected override reportBoxes(): void {
     const file = this.#file;
     if (!file) return;
-    const problems = boxProblems(file.index, this.#labels, { path: this.annFile, isTraining: !this.testMode });
-    for (const problem of problems) this.context.report({ ...problem, path: 'ann_file' });
+    const problems = boxProblems(file.index, this.#labels, {
+      path: this.annFile,
+      isTraining: !this.testMode,
+    });
+    for (const problem of problems) this.#tell(problem);
+  }
+
+  /** @throws DatasetError for an error: nothing sensible can be trained or measured */
+  #tell({ severity, code, message, hint }: IndexFinding): void {
+    if (severity === 'error') throw new DatasetError(message, { code, hint, path: this.annFile });
+    this.context.report({ severity, code, message, hint, path: 'ann_file' });
   }
 
   protected hasGt(info: ImgInfo): boolean {

@@ -234,7 +234,9 @@ export abstract class CustomDataset implements Dataset {
   #reportLeftOut(infos: readonly ImgInfo[]): void {
     if (this.testMode || this.dataInfos.length === infos.length) return;
     const small = infos.filter((info) => !this.#isLargeEnough(info));
-    const empty = infos.filter((info) => this.#isLargeEnough(info) && this.filterEmptyGt && !this.hasGt(info));
+    const empty = infos.filter(
+      (info) => this.#isLargeEnough(info) && this.filterEmptyGt && !this.hasGt(info),
+    );
     const tell = (code: string, left: readonly ImgInfo[], why: string, path: string, hint: string): void => {
       if (left.length === 0) return;
       const names = firstOf(
@@ -244,7 +246,13 @@ export abstract class CustomDataset implements Dataset {
       const message = `training leaves out ${left.length} of ${infos.length} pictures ${why}: ${names}`;
       this.context.report({ severity: 'warning', code, message, path, hint });
     };
-    tell('small-pictures', small, `with a side below ${MIN_TRAIN_SIDE_PX} px`, 'ann_file', 'enlarge them first');
+    tell(
+      'small-pictures',
+      small,
+      `with a side below ${MIN_TRAIN_SIDE_PX} px`,
+      'ann_file',
+      'enlarge them first',
+    );
     tell(
       'background-pictures',
       empty,

@@ -40,7 +40,8 @@ export async function cachedIndex(
 
 /** Take over indexes that another worker has read. */
 export function seedIndexes(fs: FileSystem, files: readonly IndexedFile[]): void {
-  for (const { key, state, index } of files) keep(entriesOf(fs), key, { state, index: Promise.resolve(index) });
+  for (const { key, state, index } of files)
+    keep(entriesOf(fs), key, { state, index: Promise.resolve(index) });
 }
 
 /** Size and time of change of a file. */

@@ -72,7 +72,11 @@ export async function buildDataset(
   if (classes && dataset.CLASSES.join('\n') !== classes.join('\n')) {
     throw new DatasetError(
       `data.${key} must number its classes as the model does (${classes.join(', ')}), but has ${dataset.CLASSES.join(', ')}`,
-      { code: 'classes-differ', path: `data.${key}`, hint: 'give the dataset class the method followClasses(classes)' },
+      {
+        code: 'classes-differ',
+        path: `data.${key}`,
+        hint: 'give the dataset class the method followClasses(classes)',
+      },
     );
   }
   return dataset;
