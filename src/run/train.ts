@@ -210,6 +210,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     // What a hook has begun to time must not go on in the next run.
     await endProfilePasses().catch(() => undefined);
     for (const cleanup of cleanups) cleanup();
+    trimMemory();
     await kernels?.end();
   }
 }
