@@ -14,7 +14,7 @@ interface CocoText {
 }
 
 const run = (name: string, fs?: FileSystem): Promise<Outcome> =>
-  outcomeOf(memorySource(folder(join(sharedDir, 'data/field_formats', name)), name), fs);
+  outcomeOf(memorySource(folder(join(sharedDir ?? '', 'data/field_formats', name)), name), fs);
 
 /** Distinct lists of boxes, one a picture; rounded to 0.01 px. */
 async function boxLists(name: string): Promise<{ outcome: Outcome; lists: unknown[] }> {
