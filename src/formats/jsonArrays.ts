@@ -51,7 +51,7 @@ export async function readJsonArrays(fs: FileSystem, path: string, take: TakeIte
 }
 
 /** Follows brackets and strings, and cuts the text into members of the root and batches of array items. */
-class ArrayReader {
+export class ArrayReader {
   readonly #file: string;
   readonly #take: TakeItems;
   readonly #counts = new Map<string, number>();

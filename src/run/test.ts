@@ -75,9 +75,10 @@ async function evaluateOn(
   const model = buildModel(dict, context);
   try {
     model.CLASSES = dataset.CLASSES;
-    const report = model.loadStateDict(checkpoint.stateDict);
-    checkSomethingLoaded(model, report, job.checkpoint);
-    if (report.message) log(report.message);
+    const { stateDict, notes } = checkpoint;
+    const report = model.loadStateDict(stateDict);
+    checkSomethingLoaded(model, report, job.checkpoint, stateDict);
+    for (const warning of [...notes, ...report.warnings]) log(warning);
     const loader = new DataLoader({
       source: new DatasetSampleSource(dataset, 0),
       dataset,

@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../index.ts';
 import { testAdapter } from '../testing/adapter.ts';
 import { failBuffers } from '../testing/outOfMemory.ts';
+import { StepPlan } from './plan.ts';
+import type { StepTensor } from './recordedStep.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -94,4 +96,16 @@ test('without room for measuring, variants are chosen by rule', async () => {
   expect(gpu.variantChoices()).toEqual({});
   expect(await resultOf(step, 128)).toBe(2 ** 15);
   dispose();
+});
+
+test('constants that fit one by one but not in the buffer that holds them all', () => {
+  const constants = [{}, {}].map((data): readonly [object, StepTensor<null>] => [
+    data,
+    { data, bytes: 240, origin: { kind: 'constant', values: new Float32Array(60) } },
+  ]);
+  const recording = { dispatches: [], tensors: new Map(constants), outputs: [], effects: [] };
+  const plan = (maxBufferSize: number): StepPlan<null> =>
+    new StepPlan(recording, { maxBufferSize, maxStorageBufferBindingSize: 256 });
+  expect(plan(512).constantBytes).toBe(512);
+  expect(() => plan(500)).toThrow(gpu.StepTooLarge);
 });

@@ -31,7 +31,7 @@ export class StepTooLarge extends Error {
 }
 
 export type TooLarge =
-  /** No buffer can hold one of its tensors; one that is kept doesn't grow with the batch. */
+  /** No buffer can hold one of its tensors, or its constants; what is kept doesn't grow with the batch. */
   | { readonly kind: 'tensor'; readonly bytes: number; readonly limit: number; readonly isKept: boolean }
   /** All together are too much: the device gave so many bytes of the plan. */
   | { readonly kind: 'sum'; readonly given: number };
@@ -90,7 +90,7 @@ export class StepPlan<A> {
   readonly #placeOf = new Map<DataId, Place>();
   readonly #outputPlaces = new Map<DataId, Tensor>();
 
-  /** @throws StepTooLarge when a tensor exceeds the limits */
+  /** @throws StepTooLarge when a tensor, or all constants together, exceed the limits */
   constructor(recording: Recording<A>, limits: SizeLimits) {
     this.#recording = recording;
     for (const output of recording.outputs) this.#planOutput(output);
@@ -189,7 +189,13 @@ export class StepPlan<A> {
     let largest: StepTensor<A> | null = null;
     for (const tensor of this.#recording.tensors.values())
       if (tensor.bytes > (largest?.bytes ?? limit)) largest = tensor;
-    if (!largest) return;
+    if (!largest) {
+      // Constants and uniforms lie in a buffer each.
+      const bytes = Math.max(this.constantBytes, this.uniformBytes);
+      if (bytes > maxBufferSize)
+        throw new StepTooLarge(this.bytes, { kind: 'tensor', bytes, limit: maxBufferSize, isKept: true });
+      return;
+    }
     const { bytes, origin } = largest;
     const isKept = origin.kind === 'outside' || origin.kind === 'constant';
     throw new StepTooLarge(this.bytes, { kind: 'tensor', bytes, limit, isKept });

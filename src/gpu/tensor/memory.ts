@@ -1,6 +1,6 @@
 // Tensors: making, keeping, counting and reading them. Reading is always asynchronous.
 import { copyInto } from '../dispatch/elementwise.ts';
-import { handleOrThrow, orLost } from '../device/handle.ts';
+import { currentHandle, handleOrThrow, orLost } from '../device/handle.ts';
 import { emptyTensor } from './emptyTensor.ts';
 import { activeRecorder, unrecorded } from '../dispatch/recorder.ts';
 import { tf, type DType, type Tensor, type Variable } from '../device/tfjs.ts';
@@ -129,13 +129,15 @@ export async function onIdle(): Promise<void> {
 
 /**
  * Give pooled GPU buffers that no tensor uses back to the device. tfjs keeps one pool per exact size and never shrinks it:
- * call this when shapes change for good (training to evaluation, a new picture size).
+ * call this when shapes change for good (training to evaluation, a new picture size, the next run).
  *
- * @returns bytes freed.
+ * @returns bytes freed; none where no engine lives, which holds nothing
  */
 export function trimMemory(): number {
+  const handle = currentHandle();
+  if (handle?.error !== null) return 0;
   flush();
-  const pool = handleOrThrow().backend.bufferManager;
+  const pool = handle.backend.bufferManager;
   let bytes = 0;
   for (const buffers of pool.freeBuffers.values())
     for (const buffer of buffers.splice(0)) {
