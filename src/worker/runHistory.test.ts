@@ -99,7 +99,7 @@ test('a run of 150,000 records and 20 MB of text opens within seconds; first, la
   await fs.writeFile(`${DIR}/a.log`, new TextEncoder().encode(line.repeat(200_000)));
   const start = performance.now();
   const { measures, log } = await readRun(fs, DIR, null);
-  // 9.5 s measured with nine sessions on two cores; it was a stack overflow before.
+  // Under 1.6 s alone, several times that where other work shares the cores.
   expect(performance.now() - start).toBeLessThan(30_000);
   const losses = new Map(measures.map(({ iter, values }) => [iter, values.loss]));
   expect([losses.get(1), losses.get(70_001), losses.get(80_002)]).toEqual([2, 99, -5]);
