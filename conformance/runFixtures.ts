@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError } from '../src/errors/trainerError.ts';
 import { initEngine } from '../src/gpu/index.ts';
-import { installNodeGpu } from '../src/gpu/nodeGpu.ts';
+import { installNodeGpu } from '../src/gpu/device/nodeGpu.ts';
 import { EVERYTHING, isNotYet } from './notYet.ts';
 import { SUITES } from './suites/index.ts';
 import {

@@ -147,8 +147,15 @@ class ListedModel implements RunnableModel, StatefulModel {
   stateDict(): Promise<ReadonlyMap<string, StateTensor>> {
     return Promise.resolve(new Map([['weight', { shape: [1], dtype: 'float32', data: Float32Array.of(1) }]]));
   }
-  loadStateDict(): { unexpected: []; missing: []; mismatched: []; message: null } {
-    return { unexpected: [], missing: [], mismatched: [], message: null };
+  loadStateDict(): {
+    unexpected: [];
+    missing: [];
+    mismatched: [];
+    notFinite: [];
+    message: null;
+    warnings: [];
+  } {
+    return { unexpected: [], missing: [], mismatched: [], notFinite: [], message: null, warnings: [] };
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { installNodeGpu } from '../../src/gpu/nodeGpu.ts';
+import { installNodeGpu } from '../../src/gpu/device/nodeGpu.ts';
 import { testAdapter } from '../../src/gpu/testing/adapter.ts';
 import { ConfigError } from '../../src/errors/trainerError.ts';
 import { SUITES } from './index.ts';
