@@ -1,6 +1,7 @@
 // `npx tabtrain <command>`: the same core as the page, in Node on Dawn.
 
 import { toErrorReport } from '../errors/trainerError.ts';
+import { maskSecrets } from '../util/secrets.ts';
 import { COMMANDS, PARITY, type Command, type Tools } from './commands.ts';
 import { parseArguments } from './arguments.ts';
 import { describeError } from './strayErrors.ts';
@@ -36,7 +37,7 @@ export async function main(
   try {
     return await command.run(parseArguments(rest, command), tools);
   } catch (error) {
-    console.error(describeError(error));
+    console.error(maskSecrets(describeError(error)));
     return toErrorReport(error).isInputError ? 2 : 1;
   }
 }
