@@ -5,6 +5,7 @@ import type { ConfigInput, KnownRun } from './keys.ts';
 import { misspeltKeys } from './misspeltKeys.ts';
 import { neverActing } from './neverActs.ts';
 import { scheduleArguments } from './schedules.ts';
+import { sizesOutOfBounds } from './sizes.ts';
 import { badValues } from './values.ts';
 
 export { foreignKeys } from './foreignKeys.ts';
@@ -20,6 +21,7 @@ export type { KnownRun } from './keys.ts';
 export function findConfigProblems(dict: ConfigInput, known: KnownRun = {}): Problem[] {
   const problems = [
     ...badValues(dict),
+    ...sizesOutOfBounds(dict),
     ...scheduleArguments(dict),
     ...foreignKeys(dict),
     ...misspeltKeys(dict),

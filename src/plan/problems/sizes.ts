@@ -1,0 +1,102 @@
+// Sizes that no machine can hold: told before anything is made of them.
+
+import type { Problem } from '../../contracts/problem.ts';
+import { isDict, type PlainDict } from '../../lang/plain.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
+import { formatBytes } from '../../util/formatBytes.ts';
+import type { ConfigInput } from './keys.ts';
+
+/** No WebGPU buffer holds more. */
+const MAX_BUFFER_BYTES = 2 ** 32;
+/** A picture for the net: three float32 channels. */
+const BYTES_PER_PX = 3 * Float32Array.BYTES_PER_ELEMENT;
+/** A dispatch has at most as many workgroups each way. */
+const MAX_BATCH = 65_535;
+/** More workers than any machine has cores for. */
+const MAX_WORKERS = 64;
+const LOADERS = ['train_dataloader', 'val_dataloader', 'test_dataloader'];
+const SPLITS = ['train', 'val', 'test'];
+
+/** Batch sizes, workers and picture sizes beyond all bounds, and `max_per_img` below 1: errors at their places. */
+export function sizesOutOfBounds(dict: ConfigInput): Problem[] {
+  const { data, model, test_cfg: testCfg } = dict;
+  return [
+    ...maxPerImg(testCfg, 'test_cfg'),
+    ...(isDict(model) ? maxPerImg(model.test_cfg, 'model.test_cfg') : []),
+    ...(isDict(data) ? loaders(data) : []),
+  ];
+}
+
+function loaders(data: PlainDict): Problem[] {
+  const places = [...LOADERS, ...SPLITS].map((key) => [data[key], `data.${key}`] as const);
+  const all: (readonly [unknown, string])[] = [[data, 'data'], ...places];
+  const counts = all.flatMap(([cfg, path]) =>
+    isDict(cfg)
+      ? [
+          ...atMost(cfg.samples_per_gpu, `${path}.samples_per_gpu`, MAX_BATCH),
+          ...atMost(cfg.workers_per_gpu, `${path}.workers_per_gpu`, MAX_WORKERS),
+        ]
+      : [],
+  );
+  return [...counts, ...SPLITS.flatMap((key) => pictures(data[key], `data.${key}`))];
+}
+
+/** Datasets in datasets, transforms in transforms: sizes have the same keys everywhere. */
+function pictures(value: unknown, path: string): Problem[] {
+  if (Array.isArray(value)) return value.flatMap((item, i) => pictures(item, `${path}[${i}]`));
+  if (!isDict(value)) return [];
+  const { size, size_divisor: divisor, img_scale: scale } = value;
+  const isPad = value.type === 'Pad';
+  return [
+    ...areas(scale, `${path}.img_scale`),
+    ...(isPad ? areas(size, `${path}.size`) : []),
+    ...(isPad ? tooLarge([divisor, divisor], divisor, `${path}.size_divisor`) : []),
+    ...['pipeline', 'transforms', 'dataset', 'datasets'].flatMap((key) =>
+      pictures(value[key], `${path}.${key}`),
+    ),
+  ];
+}
+
+/** One (width, height), or a list of them. */
+function areas(value: unknown, path: string): Problem[] {
+  if (!Array.isArray(value)) return [];
+  const sizes: unknown[] = value.every((side) => typeof side === 'number') ? [value] : value;
+  return sizes.flatMap((size) => (Array.isArray(size) ? tooLarge(size, size, path) : []));
+}
+
+function tooLarge(size: readonly unknown[], value: unknown, path: string): Problem[] {
+  const [width, height] = size;
+  if (typeof width !== 'number' || typeof height !== 'number') return [];
+  const bytes = width * height * BYTES_PER_PX;
+  if (!(bytes > MAX_BUFFER_BYTES)) return [];
+  return [
+    {
+      severity: 'error',
+      code: 'bad-value',
+      message: `a picture of ${plainRepr(value)} px must fit into a buffer of a GPU (${formatBytes(MAX_BUFFER_BYTES)} at most), but is ${formatBytes(bytes)}`,
+      path,
+      hint: 'detectors are trained on 300 to 1500 px',
+    },
+  ];
+}
+
+function maxPerImg(cfg: unknown, path: string): Problem[] {
+  if (!isDict(cfg)) return [];
+  const { max_per_img: most } = cfg;
+  const isFine = most === undefined || most === null || (Number.isInteger(most) && Number(most) >= 1);
+  return [
+    ...(isFine ? [] : [outOf('of at least 1', most, `${path}.max_per_img`)]),
+    ...['rpn', 'rcnn'].flatMap((part) => maxPerImg(cfg[part], `${path}.${part}`)),
+  ];
+}
+
+/** What is no count at all is told with the other values. */
+function atMost(value: unknown, path: string, max: number): Problem[] {
+  return typeof value === 'number' && value > max ? [outOf(`of at most ${max}`, value, path)] : [];
+}
+
+function outOf(range: string, value: unknown, path: string): Problem {
+  const key = path.slice(path.lastIndexOf('.') + 1);
+  const message = `${key} must be a whole number ${range}, but got ${plainRepr(value)}`;
+  return { severity: 'error', code: 'bad-value', message, path };
+}
