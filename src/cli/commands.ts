@@ -66,6 +66,20 @@ export const COMMANDS: readonly Command[] = [
     run: async (args, tools) => (await import('./train.ts')).runTrain(args, tools),
   },
   {
+    name: 'plan',
+    positional: ['config'],
+    summary: 'what a run would be: data, parameters, schedule, hooks, memory, problems',
+    options: [JSON_OUTPUT, DATA, CFG_OPTIONS],
+    run: async (args, tools) => (await import('./plan.ts')).runPlan(args, tools),
+  },
+  {
+    name: 'check',
+    positional: ['config'],
+    summary: 'every problem that can be known before training',
+    options: [JSON_OUTPUT, DATA, CFG_OPTIONS],
+    run: async (args, tools) => (await import('./plan.ts')).runCheck(args, tools),
+  },
+  {
     name: 'test',
     positional: ['config', 'checkpoint'],
     summary: "evaluate a checkpoint; the last line is the metrics' JSON",

@@ -5,18 +5,11 @@ import { RunControl } from '../runner/runControl.ts';
 import type { RunListener } from '../contracts/runEvents.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { createEventBatcher } from './eventBatcher.ts';
-import type {
-  ConfigPlan,
-  EngineInfo,
-  RunRequest,
-  SecretQuestion,
-  TrainCalls,
-  TrainEvents,
-} from './protocol.ts';
+import type { Plan, EngineInfo, RunRequest, SecretQuestion, TrainCalls, TrainEvents } from './protocol.ts';
 
 export interface TrainHostParts {
   probe(): Promise<EngineInfo>;
-  describe(configPath: string): Promise<ConfigPlan>;
+  describe(configPath: string): Promise<Plan>;
   train(
     request: RunRequest,
     control: RunControl,

@@ -1,9 +1,9 @@
 // Every message between the page and its two workers, by name. Types only, from layers 0 to 2.
 
-import type { ConfigPlan } from '../contracts/plan.ts';
+import type { Plan } from '../contracts/plan.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
 
-export type { ConfigPlan, PlannedGroup, PlannedParameter } from '../contracts/plan.ts';
+export type { Plan, PlannedGroup, PlannedParameter } from '../contracts/plan.ts';
 
 export interface FileInfo {
   /** From the root of the tab's file system: `workspace/configs/a.py`. */
@@ -175,7 +175,7 @@ export interface RunRequest {
 export interface TrainCalls {
   'engine.probe': { req: Record<string, never>; res: EngineInfo };
   /** What a run of the config would train. Needs no GPU, and may be asked while a run goes on. */
-  'config.describe': { req: { configPath: string }; res: ConfigPlan };
+  'config.describe': { req: { configPath: string }; res: Plan };
   /** Answers when the run has ended. One run at a time. */
   'run.train': { req: RunRequest; res: { workDir: string } };
   'run.pause': { req: { runId: number }; res: undefined };

@@ -1,6 +1,6 @@
 // Entry of the training worker: the engine, the runner and everything a config can name.
 
-import { describeParameters } from '../plan/describeParameters.ts';
+import { planRun } from '../plan/plan.ts';
 import type { TakeStray } from '../run/strayErrors.ts';
 import { prepareEngine, train } from '../run/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
@@ -32,7 +32,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
     return { name, isSoftware };
   },
   async describe(configPath) {
-    return describeParameters({ fs: await createOpfs(), decodeImage: decodeInBrowser, configPath });
+    return planRun({ fs: await createOpfs(), decodeImage: decodeInBrowser, configPath });
   },
   async train({ samplePort, runId: _runId, ...request }, control, onEvent, askSecret) {
     const fs = await createOpfs();

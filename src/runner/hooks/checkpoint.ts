@@ -66,7 +66,7 @@ export class CheckpointHook extends Hook {
   readonly byEpoch: boolean;
   readonly #saveOptimizer: boolean;
   readonly #maxKeep: number;
-  readonly #saveLast: boolean;
+  readonly saveLast: boolean;
   readonly #meta: Record<string, unknown> | undefined;
   readonly #template: string | undefined;
   readonly #link: boolean;
@@ -86,7 +86,7 @@ export class CheckpointHook extends Hook {
     this.#saveOptimizer = args.saveOptimizer ?? true;
     this.#outDir = args.outDir ?? null;
     this.#maxKeep = args.maxKeepCkpts ?? -1;
-    this.#saveLast = args.saveLast ?? true;
+    this.saveLast = args.saveLast ?? true;
     this.#meta = args.meta;
     this.#template = args.filenameTmpl;
     // A mistake in it is told before anything is trained.
@@ -100,7 +100,7 @@ export class CheckpointHook extends Hook {
 
   override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
     if (!this.byEpoch) return;
-    if (this.everyNEpochs(runner, this.interval) || (this.#saveLast && this.isLastEpoch(runner))) {
+    if (this.everyNEpochs(runner, this.interval) || (this.saveLast && this.isLastEpoch(runner))) {
       runner.logger.info(`Saving checkpoint at ${runner.epoch + 1} epochs`);
       await this.#save(runner, runner.epoch + 1, {
         epoch: runner.epoch + 1,
@@ -123,7 +123,7 @@ export class CheckpointHook extends Hook {
 
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
     if (this.byEpoch) return;
-    if (this.everyNIters(runner, this.interval) || (this.#saveLast && this.isLastIter(runner))) {
+    if (this.everyNIters(runner, this.interval) || (this.saveLast && this.isLastIter(runner))) {
       runner.logger.info(`Saving checkpoint at ${runner.iter + 1} iterations`);
       await this.#save(runner, runner.iter + 1, runner.positionAfterIter());
     }

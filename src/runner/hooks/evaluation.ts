@@ -21,12 +21,18 @@ export interface Evaluation {
   readonly predictions: readonly PredictedImage[];
 }
 
-/** Runs the model over the validation set; `apis/` provides it. */
+/** Runs the model over the validation set; `run/` provides it. */
 export interface Evaluator {
   /** Batches of the validation set. */
   readonly length: number;
   evaluate(evalKwargs: Readonly<Record<string, unknown>>): Promise<Evaluation>;
 }
+
+/** Of a run that is only planned. */
+export const EVALUATES_NOTHING: Evaluator = {
+  length: 0,
+  evaluate: () => Promise.reject(new Error('internal: a plan evaluates nothing')),
+};
 
 export interface EvalHookArgs {
   interval?: number;
@@ -112,11 +118,11 @@ export class EvalHook extends Hook {
   }
 
   override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
-    if (this.byEpoch && this.#due(runner.epoch)) await this.#evaluate(runner);
+    if (this.byEpoch && this.isDue(runner.epoch)) await this.#evaluate(runner);
   }
 
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
-    if (this.byEpoch || !this.#due(runner.iter)) return;
+    if (this.byEpoch || !this.isDue(runner.iter)) return;
     for (const hook of runner.hooks) {
       if (hook instanceof LoggerHook) await hook.afterTrainIter(runner);
     }
@@ -154,7 +160,8 @@ export class EvalHook extends Hook {
     this.interval = (reached.at(-1) ?? this.#dynamic[0])[1];
   }
 
-  #due(current: number): boolean {
+  /** Whether it evaluates behind this epoch (or iteration), counted from 0. */
+  isDue(current: number): boolean {
     const start = this.#start;
     if (start === null) return (current + 1) % this.interval === 0;
     if (current + 1 < start) return false;
