@@ -11,6 +11,7 @@ import { locateError } from './locateError.ts';
 import { createUserModules } from './ownModules.ts';
 import type { Parts, PartsHost, PlanJob } from './parts.ts';
 import { locateProblem, problemOf, sortProblems } from './problemOf.ts';
+import { findConfigProblems } from './problems/index.ts';
 import './registerAll.ts';
 import type { RunConfig } from './runConfig.ts';
 import { staticProblems } from './staticProblems.ts';
@@ -102,6 +103,7 @@ export async function assemble(
       if (builder.name === 'modules') break;
     }
   }
+  if (parts.length) problems.push(...findConfigProblems(dict, parts.length));
   isAssembled = true;
   return {
     parts,

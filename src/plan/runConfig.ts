@@ -10,8 +10,9 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Problem } from '../contracts/problem.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { checkCustomImports } from '../usercode/index.ts';
-import { checkRunConfig } from './checkRunConfig.ts';
+import { checkAutoScaleLr } from './autoScaleLr.ts';
 import { problemOf } from './problemOf.ts';
+import { findConfigProblems, foreignKeys, placed } from './problems/index.ts';
 
 /** A config as a run uses it. */
 export interface RunConfig {
@@ -40,6 +41,9 @@ export async function openRunConfig(
   );
   if (!config) return { config: null, problems };
   const name = (configPath.split('/').at(-1) ?? configPath).replace(/\.\w+$/, '');
+  // A config of MMDetection 3.x lacks everything that a 2.x one must have: one word says why.
+  const foreign = foreignKeys(config.dict).map((problem) => placed(problem, config.dict));
+  if (foreign.some(isError)) return { config: null, problems: [...problems, ...foreign] };
   try {
     const { dict, warnings } = compatCfg(replaceCfgVals(config.dict));
     const old = warnings.map(({ message }): Problem => ({
@@ -47,19 +51,26 @@ export async function openRunConfig(
       code: 'deprecated',
       message,
     }));
-    const all = [...problems, ...old, ...doubtsOf(dict)];
+    const all = [...problems, ...old, ...textProblems(dict)];
     return { config: { config, dict, name, problems: all }, problems: all };
   } catch (error) {
     return { config: null, problems: [...problems, problemOf(error, config.dict)] };
   }
 }
 
-function doubtsOf(dict: ConfigDict): Problem[] {
+/** What the resolved dict alone tells. */
+export function textProblems(dict: ConfigDict): Problem[] {
+  const problems = findConfigProblems(dict);
   try {
-    return checkRunConfig(dict).map((message) => ({ severity: 'warning', code: 'unread-key', message }));
+    checkAutoScaleLr(dict.auto_scale_lr);
+    return problems;
   } catch (error) {
-    return [problemOf(error, dict)];
+    return [problemOf(error, dict), ...problems];
   }
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === 'error';
 }
 
 /** @throws ConfigError with the place of the first mistake */
@@ -69,7 +80,7 @@ export async function readRunConfig(
   cfgOptions?: Record<string, unknown>,
 ): Promise<RunConfig> {
   const { config, problems } = await openRunConfig(fs, configPath, cfgOptions);
-  const first = problems.find(({ severity }) => severity === 'error');
+  const first = problems.find(isError);
   if (first) throw new ConfigError(first.message, first);
   if (config) return config;
   throw new ConfigError(`the config '${configPath}' can not be read`, { code: 'file-not-found' });

@@ -28,6 +28,7 @@ export interface BuildOptions {
 export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: BuildOptions): T {
   const { path, context, defaultArgs = {} } = options;
   assertDict(cfg, path);
+  assertDict(defaultArgs, 'default_args');
   if (registry.buildFunc) return registry.buildFunc(cfg);
   const merged: Record<string, unknown> = { ...defaultArgs, ...cfg };
   const type = merged.type;

@@ -230,10 +230,10 @@ async function loadWeights(runner: BaseRunner, model: Detector, options: Prepare
   if (resume) return resumeRun(runner, model, resume.path, resume.checkpoint);
   const loadFrom = options.loadFrom ?? stringOrNull(runConfig.dict.load_from);
   if (loadFrom === null) return;
-  const { stateDict } = await readCheckpoint(fs, loadFrom);
+  const { stateDict, notes } = await readCheckpoint(fs, loadFrom);
   const report = model.loadStateDict(stateDict);
-  checkSomethingLoaded(model, report, loadFrom);
-  if (report.message) logger.warning(report.message);
+  checkSomethingLoaded(model, report, loadFrom, stateDict);
+  for (const warning of [...notes, ...report.warnings]) logger.warning(warning);
   logger.info(`load checkpoint from ${loadFrom}`);
 }
 

@@ -1,7 +1,7 @@
 // A run from its first word to its last: folder, record, log, and what goes wrong.
 
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
-import { adapterInfo, endProfilePasses, initEngine, type AdapterInfo } from '../gpu/index.ts';
+import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
 import { locateError } from '../plan/locateError.ts';
 import { readRunConfig, type RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
@@ -143,6 +143,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     // What a hook has begun to time must not go on in the next run.
     await endProfilePasses().catch(() => undefined);
     for (const cleanup of cleanups) cleanup();
+    trimMemory();
     await kernels?.end();
   }
 }

@@ -8,6 +8,7 @@ import { unmetKind, type ArgKind } from '../../registry/argKinds.ts';
 import { snakeToCamel } from '../../registry/argNames.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
+import type { RunControl } from '../runControl.ts';
 import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
 import { checkpointDir } from './outDir.ts';
@@ -25,7 +26,11 @@ export interface Evaluation {
 export interface Evaluator {
   /** Batches of the validation set. */
   readonly length: number;
-  evaluate(evalKwargs: Readonly<Record<string, unknown>>): Promise<Evaluation>;
+  /**
+   * @param control of the run: asked between batches
+   * @returns null when Stop was heard before the end: what was found until then says nothing
+   */
+  evaluate(evalKwargs: Readonly<Record<string, unknown>>, control: RunControl): Promise<Evaluation | null>;
 }
 
 /** Of a run that is only planned. */
@@ -170,8 +175,13 @@ export class EvalHook extends Hook {
 
   async #evaluate(runner: BaseRunner): Promise<void> {
     runner.model.eval();
-    const { metrics, perClass, predictions } = await this.#withoutProfile();
+    const evaluation = await this.#withoutProfile(runner);
     runner.model.train();
+    if (!evaluation) {
+      runner.logger.info('Stop came during the evaluation: it is left out');
+      return;
+    }
+    const { metrics, perClass, predictions } = evaluation;
     this.latest = { ...metrics };
     this.count += 1;
     const { output } = runner.logBuffer;
@@ -193,10 +203,10 @@ export class EvalHook extends Hook {
   }
 
   /** An evaluation after an iteration is no part of it. */
-  async #withoutProfile(): Promise<Evaluation> {
+  async #withoutProfile({ control }: BaseRunner): Promise<Evaluation | null> {
     const goOn = suspendProfile();
     try {
-      return await this.#evaluator.evaluate(this.#evalKwargs);
+      return await this.#evaluator.evaluate(this.#evalKwargs, control);
     } finally {
       goOn();
     }
