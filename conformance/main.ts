@@ -6,7 +6,8 @@ import type { FixtureCase, FixtureFile, ParityCaseResult } from './suites/types.
 import { initEngine } from '../src/gpu/index.ts';
 import { installNodeGpu } from '../src/gpu/nodeGpu.ts';
 import type { Arguments } from '../src/cli/arguments.ts';
-import { PARITY, type Tools } from '../src/cli/commands.ts';
+import type { Tools } from '../src/cli/command.ts';
+import { PARITY } from '../src/cli/commands.ts';
 import { main as runCommand } from '../src/cli/main.ts';
 
 export { onStrayError } from '../src/cli/strayErrors.ts';
