@@ -81,7 +81,7 @@ export const COMMANDS: readonly Command[] = [
     options: [JSON_OUTPUT],
     run: async (args) => {
       const { inspect } = await import('./inspect.ts');
-      console.log(await inspect(args.positional[0], args.has('json')));
+      console.log(await inspect(args.word(0), args.has('json')));
       return 0;
     },
   },
@@ -99,7 +99,7 @@ export const COMMANDS: readonly Command[] = [
     options: [],
     run: async (args) => {
       const { cocoEval } = await import('./cocoEval.ts');
-      console.log(await cocoEval(args.positional[0], args.positional[1]));
+      console.log(await cocoEval(args.word(0), args.word(1)));
       return 0;
     },
   },

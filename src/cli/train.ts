@@ -33,7 +33,7 @@ export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): P
   try {
     await installNodeGpu();
     const result = await train({
-      configPath: root.path(args.positional[0]),
+      configPath: root.path(args.word(0)),
       fs: root.fs,
       decodeImage: decodeWithSharp,
       control,
