@@ -32,7 +32,7 @@ export async function kernelsSuite(options: SuiteOptions): Promise<SuiteResult> 
   const gpu = await import('../src/gpu/index.ts');
   const conv = await import('../src/gpu/kernels/conv2d/op.ts');
   const { matMulForward } = await import('../src/gpu/kernels/matMul/op.ts');
-  const { installNodeGpu } = await import('../src/gpu/nodeGpu.ts');
+  const { installNodeGpu } = await import('../src/gpu/device/nodeGpu.ts');
   await installNodeGpu();
   const { name: adapter, isSoftware } = await gpu.initEngine();
   const random = (shape: readonly number[]): Tensor =>

@@ -47,7 +47,7 @@ export async function main(argv: readonly string[], launch: Launch): Promise<num
     return 0;
   }
   // Chooses the driver for all threads. Not imported above: a worker that loads this file must not load our engine.
-  const { installNodeGpu } = await import('../src/gpu/nodeGpu.ts');
+  const { installNodeGpu } = await import('../src/gpu/device/nodeGpu.ts');
   await installNodeGpu();
   const { suite, json, ...rest } = args;
   const places = { ...launch, workerUrl: import.meta.url };

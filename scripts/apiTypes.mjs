@@ -82,7 +82,7 @@ export async function emitTypes() {
   const emitted = new Map();
   const write = (path, content) => emitted.set(relative(join(root, 'src'), resolve(path)), content);
   program.emit(undefined, write, undefined, true);
-  emitted.set('gpu/tfjs.d.ts', TENSOR_TYPES);
+  emitted.set('gpu/device/tfjs.d.ts', TENSOR_TYPES);
   const needed = {};
   const queue = [ENTRY];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {

@@ -45,15 +45,21 @@ export type { Sampler } from './datasets/index.ts';
 export type { BaseRunner as Runner } from './runner/baseRunner.ts';
 
 // Tensors
-export * from './gpu/ops.ts';
+export * from './gpu/ops/index.ts';
 // Layers and losses, NHWC, each with its gradient
-export * from './gpu/layerOps.ts';
-export { addInto, copyInto, runElementwise, scaleAll, type ElementwiseRun } from './gpu/elementwise.ts';
+export * from './gpu/ops/layers.ts';
+export {
+  addInto,
+  copyInto,
+  runElementwise,
+  scaleAll,
+  type ElementwiseRun,
+} from './gpu/dispatch/elementwise.ts';
 // Values of a batch in an own head or loss, and effects on the host: what a compiled step must be told.
-export { onStep, stepInput } from './gpu/compiledStep/stepInput.ts';
-export type { HostValues } from './gpu/compiledStep/recording.ts';
-export { dispose, keep, read, readMany, tensor, tidy, variable } from './gpu/memory.ts';
-export type { DType, Tensor, Variable } from './gpu/tfjs.ts';
+export { onStep, stepInput } from './gpu/step/stepInput.ts';
+export type { HostValues } from './gpu/step/recordedStep.ts';
+export { dispose, keep, read, readMany, tensor, tidy, variable } from './gpu/tensor/memory.ts';
+export type { DType, Tensor, Variable } from './gpu/device/tfjs.ts';
 
 // What the tutorials take from torch.nn and mmcv.utils besides
 export { isListOf, isSeqOf, isTupleOf } from './usercode/isListOf.ts';

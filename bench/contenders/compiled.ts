@@ -3,7 +3,8 @@ import * as gpu from '../../src/gpu/index.ts';
 import { SGD } from '../../src/optim/index.ts';
 import { imageValues, LR, MOMENTUM, type NetSpec } from '../nets/netSpec.ts';
 import type { Contender, Job, Stepper } from './contender.ts';
-import { idle, lossAndGrads, netParameters, update } from './eager.ts';
+import { idle } from './engineIdle.ts';
+import { lossAndGrads, netParameters, update } from './eager.ts';
 
 export async function compiled(adapter: string): Promise<Contender> {
   await gpu.initEngine();

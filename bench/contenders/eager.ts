@@ -20,7 +20,7 @@ import {
   type OptimizerJob,
   type Stepper,
 } from './contender.ts';
-import { paced } from './device.ts';
+import { idle } from './engineIdle.ts';
 import { opStepper } from './engineOps.ts';
 
 export async function eager(adapter: string): Promise<Contender> {
@@ -161,9 +161,4 @@ function optimizerStepper({ shapes, rule }: OptimizerJob): Stepper {
     idle,
     value: async () => Float32Array.from(await gpu.read(params[0].variable)).reduce((a, b) => a + b, 0),
   };
-}
-
-/** Wait for the device as every contender does, not as the engine would. */
-export async function idle(): Promise<void> {
-  await paced(gpu.handleOrThrow().device.queue.onSubmittedWorkDone());
 }

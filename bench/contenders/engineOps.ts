@@ -6,7 +6,7 @@ import { Adam, SGD } from '../../src/optim/index.ts';
 import { inputValues, opNamed, type OpSpec } from '../ops/opSpec.ts';
 import { LR, MOMENTUM } from '../nets/netSpec.ts';
 import type { OpJob, Stepper } from './contender.ts';
-import { idle } from './eager.ts';
+import { idle } from './engineIdle.ts';
 
 type Run = (inputs: readonly gpu.Tensor[]) => gpu.Tensor;
 

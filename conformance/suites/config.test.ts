@@ -24,6 +24,13 @@ test('an error case passes only with the right kind of error', async () => {
   expect(await statusOf({ ...config, ...error('KeyError') })).toBe('failed');
 });
 
-test('an unknown kind is skipped by name, never passed', async () => {
-  expect(await statusOf({ kind: 'something_new' })).toBe('skipped');
+test('an unknown kind fails', async () => {
+  expect(await statusOf({ kind: 'something_new' })).toBe('failed');
+});
+
+test('what MMCV looks up in a config is found in the plain data', async () => {
+  const out = { a: { __tuple__: [1, 2] }, b: 1 };
+  const access = { 'cfg.b': 1, "cfg['a'][1]": 2, 'cfg.get("c", 3)': 3, 'cfg.c': { error: 'AttributeError' } };
+  expect(await statusOf({ ...config, out, access })).toBe('passed');
+  expect(await statusOf({ ...config, out, access: { 'cfg.b': 2 } })).toBe('failed');
 });

@@ -2,14 +2,7 @@
 
 import { loadConfig } from '../../src/config/config.ts';
 import { encodeValue } from '../../src/config/encode.ts';
-import {
-  failed,
-  type FixtureFile,
-  type ParityCaseResult,
-  type ParityOutcome,
-  passed,
-  skipped,
-} from './types.ts';
+import { failed, type FixtureFile, type ParityCaseResult, type ParityOutcome, passed } from './types.ts';
 
 interface Snippet {
   /** Texts by file name; `main.py` is loaded. */
@@ -93,7 +86,7 @@ export async function runSyntaxCases(fixture: FixtureFile, file: string): Promis
 }
 
 async function runFeature(feature: string): Promise<ParityOutcome> {
-  if (!Object.hasOwn(SNIPPETS, feature)) return skipped(`there is no snippet for '${feature}'`);
+  if (!Object.hasOwn(SNIPPETS, feature)) return failed(`there is no snippet for '${feature}'`);
   const { files, out } = SNIPPETS[feature];
   const { config, diagnostics } = await loadConfig('main.py', (path) => Promise.resolve(files[path] ?? null));
   if (!config) return failed(diagnostics.map((d) => d.message).join('; '));

@@ -26,8 +26,8 @@ import {
 } from './modelCase.ts';
 import {
   failed,
+  notBuilt,
   passed,
-  skipped,
   type ParityCaseResult,
   type ParityOutcome,
   type ParitySuite,
@@ -185,18 +185,18 @@ async function runCase(
   directory: string,
 ): Promise<ParityOutcome> {
   const run = model.runs[runName];
-  if (run.dtype.startsWith('float64')) return skipped('the GPU has no float64');
+  if (run.dtype.startsWith('float64')) return notBuilt('float64');
   const configFile = join(directory, `${name}.json`);
-  if (!existsSync(configFile)) return skipped(`${name}.json with the model's config is not beside the file`);
+  if (!existsSync(configFile)) return failed(`${name}.json with the model's config is not beside the file`);
   const { config_resolved: config } = JSON.parse(readFileSync(configFile, 'utf8')) as {
     config_resolved: { model: Readonly<Record<string, unknown>>; data: { train: Record<string, unknown> } };
   };
   const missing = missingType(config.model);
-  if (missing !== null) return skipped(`${missing} is not built yet`);
+  if (missing !== null) return notBuilt(missing);
   if (runName.startsWith('formula_'))
     return judge(await repeatRun(config.model, run, (step) => formulaBatch(model, step)), FORMULA_TOLERANCES);
   const pictures = join(directory, '../data/bccd');
-  if (!existsSync(pictures)) return skipped('the pictures are not at ../data/bccd');
+  if (!existsSync(pictures)) return failed('the pictures are not at ../data/bccd');
   const batches = await pictureBatches(config.data.train, pictures);
   const errors = await repeatRun(config.model, run, (step) => batches(model.batches[step]), exactPair(model));
   return judge(errors, PICTURE_TOLERANCES);

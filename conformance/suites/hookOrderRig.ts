@@ -5,7 +5,7 @@ import { Parameter, type StateTensor } from '../../src/nn/index.ts';
 import { SGD } from '../../src/optim/index.ts';
 import { BuildContext } from '../../src/registry/buildContext.ts';
 import { createRunRegistries } from '../../src/registry/registries.ts';
-import { snakeToCamel } from '../../src/registry/argSpec.ts';
+import { snakeToCamel } from '../../src/registry/argNames.ts';
 import type { BaseRunner } from '../../src/runner/baseRunner.ts';
 import type { BatchLoader, RunnableModel, StepOutputs, Workflow } from '../../src/runner/runnerTypes.ts';
 import type { StatefulModel } from '../../src/runner/checkpoint.ts';
@@ -18,6 +18,7 @@ import { createLogger } from '../../src/runner/logger.ts';
 import { createMemoryFs } from '../../src/storage/memoryFs.ts';
 import type { FileSystem } from '../../src/contracts/fileSystem.ts';
 import { buildLoggers } from '../../src/plan/trainingHooks.ts';
+import { isDict } from '../../src/lang/plain.ts';
 import { decodeValue } from './compare.ts';
 import { failed, passed, type FixtureCase, type ParityOutcome } from './types.ts';
 
@@ -38,6 +39,8 @@ export interface RunCase extends FixtureCase {
   readonly lr?: number;
   readonly workflow?: readonly [string, number][];
   readonly resume?: readonly [number, number];
+  /** What the run's meta holds from the start, such as exp_name, seed and env_info. */
+  readonly meta?: unknown;
   readonly hook_msgs?: Record<string, unknown>;
   readonly eval_kwargs?: unknown;
   /** What the evaluations find, in turn. */
@@ -75,6 +78,7 @@ export function makeRig(one: RunCase, header: Header | null = null): Rig {
   const runner = isIterBased(one)
     ? new IterBasedRunner({ ...options, maxIters: one.max_iters })
     : new EpochBasedRunner({ ...options, maxEpochs: one.max_epochs });
+  if (isDict(one.meta)) runner.meta = decodeValue(one.meta) as BaseRunner['meta'];
   if (one.hook_msgs) runner.meta.hook_msgs = { ...one.hook_msgs };
   if (one.resume) runner.restorePosition({ epoch: one.resume[0], iter: one.resume[1], innerIter: 0 });
   const workflow: Workflow = one.workflow ?? [['train', 1]];
@@ -143,8 +147,15 @@ class ListedModel implements RunnableModel, StatefulModel {
   stateDict(): Promise<ReadonlyMap<string, StateTensor>> {
     return Promise.resolve(new Map([['weight', { shape: [1], dtype: 'float32', data: Float32Array.of(1) }]]));
   }
-  loadStateDict(): { unexpected: []; missing: []; mismatched: []; message: null } {
-    return { unexpected: [], missing: [], mismatched: [], message: null };
+  loadStateDict(): {
+    unexpected: [];
+    missing: [];
+    mismatched: [];
+    notFinite: [];
+    message: null;
+    warnings: [];
+  } {
+    return { unexpected: [], missing: [], mismatched: [], notFinite: [], message: null, warnings: [] };
   }
 }
 

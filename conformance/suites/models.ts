@@ -22,7 +22,7 @@ import {
   toNchw,
   type TensorStats,
 } from './modelCase.ts';
-import { failed, passed, skipped, type ParityOutcome, type ParitySuite } from './types.ts';
+import { failed, notBuilt, passed, type ParityOutcome, type ParitySuite } from './types.ts';
 import { formulaInput, formulaWeights } from './weightFormula.ts';
 
 // fixtures/README: float32 against float64 differs by 1e-7 to 1e-6; losses 1e-4, gradient norms 1e-3.
@@ -71,7 +71,7 @@ function checkRelative(where: string, got: number, wanted: number, tolerance: nu
 
 async function runModelCase(one: ModelCase): Promise<ParityOutcome> {
   const missing = missingType(one.model_cfg);
-  if (missing !== null) return skipped(`${missing} is not built yet`);
+  if (missing !== null) return notBuilt(missing);
   const model = buildDetector(withScoreThreshold(one.model_cfg, 0.02));
   try {
     for (const [name, wanted] of Object.entries(one.weights_check))
@@ -237,7 +237,7 @@ function withScoreThreshold(modelCfg: Readonly<Record<string, unknown>>, thresho
   return { ...modelCfg, test_cfg: { ...(modelCfg.test_cfg as object), score_thr: threshold } };
 }
 
-/** Detectors whose classes are all built; the others are skipped by name. */
+/** Detectors whose classes are all built. */
 export const suite: ParitySuite = {
   files: ['models.json'],
   needsGpu: true,

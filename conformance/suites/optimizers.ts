@@ -21,7 +21,7 @@ import {
 } from '../../src/registry/index.ts';
 import { decodeValue, diffNumbers, runCases } from './compare.ts';
 import { runLbfgs, type LbfgsCase } from './optimizersLbfgs.ts';
-import { failed, passed, skipped, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';
+import { failed, notBuilt, passed, type FixtureCase, type ParityOutcome, type ParitySuite } from './types.ts';
 
 /**
  * Relative to the largest value that a tensor has held so far: one that passes near zero keeps the rounding errors of its
@@ -74,10 +74,7 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
 };
 
 async function runCase(one: OptimizerCase, inputs: Inputs): Promise<ParityOutcome> {
-  const registries = createRunRegistries();
-  if (!registries.OPTIMIZERS.has(one.optimizer)) {
-    return skipped(`optimizer ${one.optimizer} is not built yet`);
-  }
+  if (!createRunRegistries().OPTIMIZERS.has(one.optimizer)) return notBuilt(one.optimizer);
   if (one.error) return refuses(one, inputs);
   if ('x0' in one) return runLbfgs(one as unknown as LbfgsCase, (parameters) => buildLbfgs(one, parameters));
   if ('sparse_grads' in one) return runSparse(one, one as unknown as SparseCase);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { installNodeGpu } from '../../src/gpu/nodeGpu.ts';
+import { installNodeGpu } from '../../src/gpu/device/nodeGpu.ts';
 import { testAdapter } from '../../src/gpu/testing/adapter.ts';
 import { ConfigError } from '../../src/errors/trainerError.ts';
 import { SUITES } from './index.ts';
@@ -20,7 +20,7 @@ async function outcomeOf(
 ): Promise<ParityOutcome> {
   const suite = SUITES.find(({ files }) => files.includes(file));
   const results = await suite?.run({ ...header, cases: [{ id: 'x', ...one }] }, file, '/nowhere');
-  return results?.[0].outcome ?? { status: 'skipped', reason: 'no suite' };
+  return results?.at(0)?.outcome ?? { status: 'skipped', name: 'no suite' };
 }
 
 test('only our counterpart of the expected exception passes, never a bug of ours', () => {
@@ -41,6 +41,46 @@ test('an optimizer without a type is a KeyError', async () => {
     outcomeOf('optimizer_constructor.json', { ...one, error: { type } }, { models: { m: TREE } });
   expect((await run('KeyError')).status).toBe('passed');
   expect((await run('TypeError')).status).toBe('failed');
+});
+
+const GROUP = { params: ['weight'], lr: 0.1 };
+
+test.each([
+  ['the default constructor by name', { type: 'SGD', constructor: 'DefaultOptimizerConstructor' }],
+  ['a class as type', { type: { __class__: 'torch.optim.sgd.SGD' } }],
+  ['a class as type, told as such only', { type: { __repr__: 'type' } }],
+])('an optimizer of %s is built as a run builds it', async (_, cfg) => {
+  const weight = { name: 'weight', param_id: 0, shape: [2], requires_grad: true };
+  const models = { m: { ...TREE, params: [weight] } };
+  const one = { model: 'm', optimizer_cfg: { ...cfg, lr: 0.1 }, paramwise_cfg: null, warnings: [] };
+  const out = { optimizer_class: 'SGD', param_groups: [GROUP] };
+  const run = (more: object): Promise<ParityOutcome> =>
+    outcomeOf('optimizer_constructor.json', { ...one, ...more }, { models });
+  expect(await run(out)).toEqual({ status: 'passed' });
+  expect((await run({ ...out, param_groups: [{ ...GROUP, lr: 1 }] })).status).toBe('failed');
+  const other = { ...one.optimizer_cfg, constructor: 'NopeConstructor' };
+  expect(await run({ optimizer_cfg: other, error: { type: 'KeyError' } })).toEqual({ status: 'passed' });
+});
+
+test("a log begins with the run's meta as Python writes it, and names the experiment", async () => {
+  const meta = { exp_name: 'ü.py', seed: 0, env_info: 'a\nb' };
+  const record = { mode: 'train', epoch: 1, iter: 2, lr: 0.01, data_time: 0.125, loss: 1, time: 0.25 };
+  const line = 'Epoch [1][2/2]\tlr: 1.000e-02, eta: 0:00:00, time: 0.250, data_time: 0.125, loss: 1.0000';
+  const one = {
+    kind: 'log',
+    runner: 'EpochBasedRunner',
+    max_epochs: 1,
+    train_len: 2,
+    meta,
+    log_config: { interval: 2, hooks: [{ type: 'TextLoggerHook' }] },
+    out: {
+      json_log_lines: [meta, record],
+      json_log_raw_first_lines: ['{"exp_name": "\\u00fc.py", "seed": 0, "env_info": "a\\nb"}'],
+      console_lines: ["workflow: [('train', 1)], max: 1 epochs", 'Exp name: ü.py', line],
+    },
+  };
+  const header = { train_log_vars: [{ loss: 1 }], train_num_samples_cycle: [1] };
+  expect(await outcomeOf('hook_order.json', one, header)).toEqual({ status: 'passed' });
 });
 
 test.each([
@@ -103,6 +143,8 @@ test.each([
   ['registry', 'build(dict(x=1)) -> x,y', '', 'KeyError'],
   ['registry', 'cfg is a list', '', 'TypeError'],
   ['registry', 'force=1', '', 'TypeError'],
+  ['registry', 'default_args is a list', '', 'TypeError'],
+  ['registry', 'anything', "A: A.__init__() got an unexpected keyword argument 'z'", 'TypeError'],
   ['registry', 'KeyError', "'Other is not in the model registry'", 'KeyError'],
 ])('%s: %s %s raises %s and no other', async (kind, description, observed_message, type) => {
   const run = (wanted: string): Promise<ParityOutcome> =>
@@ -111,13 +153,15 @@ test.each([
   expect((await run('MemoryError')).status).toBe('failed');
 });
 
-test('what a description writes in Python is done, and one that is not understood is skipped', async () => {
+test('what a description writes in Python is done, and one that is not understood fails', async () => {
   const description = 'build(dict(type="A", x=[1, (2,)]), default_args=dict(y="z")) -> x,y';
   const out = [[1, { __tuple__: [2] }], 'z'];
   expect(await misc({ kind: 'registry', description, out })).toEqual({ status: 'passed' });
   expect((await misc({ kind: 'registry', description, out: [1, 2] })).status).toBe('failed');
-  for (const kind of ['registry', 'runner_init'])
-    expect((await misc({ kind, description: 'something else' })).status).toBe('skipped');
+  const isClass = 'build(dict(type=A, x=3)) -> x,y';
+  expect(await misc({ kind: 'registry', description: isClass, out: [3, 2] })).toEqual({ status: 'passed' });
+  for (const kind of ['registry', 'runner_init', 'new_kind'])
+    expect((await misc({ kind, description: 'something else' })).status).toBe('failed');
 });
 
 test.each([

@@ -2,6 +2,7 @@
 // holds `A(x=1, y=2)` alone.
 
 import { encodeValue, loadConfigText } from '../../src/config/index.ts';
+import { isDict } from '../../src/lang/plain.ts';
 import { BuildContext } from '../../src/registry/buildContext.ts';
 import { buildFromCfg } from '../../src/registry/buildFromCfg.ts';
 import { createRunRegistries } from '../../src/registry/registries.ts';
@@ -9,9 +10,10 @@ import { Registry, splitScopeKey } from '../../src/registry/registry.ts';
 import { createMemoryFs } from '../../src/storage/memoryFs.ts';
 import { Tuple } from '../../src/util/tuple.ts';
 import { MISC_CODES, orError, type MiscCase } from './miscCase.ts';
-import { skipped, type ParityOutcome } from './types.ts';
+import { failed, type ParityOutcome } from './types.ts';
 
 class A {
+  static readonly args = { optional: ['x', 'y'] };
   readonly x: unknown;
   readonly y: unknown;
   constructor({ x = 1, y = 2 }: { x?: unknown; y?: unknown }) {
@@ -27,8 +29,8 @@ class B {
 
 /** What is done for a description, and its groups; the first that matches. */
 const ACTIONS: readonly (readonly [RegExp, (groups: readonly string[], one: MiscCase) => unknown])[] = [
-  [/^build\((.*)\) -> x,y/, ([call]) => buildCall(call)],
-  [/^build\((.*)\):/, ([call]) => buildCall(call)],
+  [/^build\((.*)\) -> x,y/, ([call = '']) => buildCall(call)],
+  [/^build\((.*)\):/, ([call = '']) => buildCall(call)],
   [/^cfg dict unchanged/, () => unchangedCfg()],
   [/^len\(\)/, () => namedRegistry().names().length],
   [/^"\w+" in R/, (_, { description = '' }) => areContained(description)],
@@ -40,11 +42,30 @@ const ACTIONS: readonly (readonly [RegExp, (groups: readonly string[], one: Misc
   [/^constructor raising/, () => buildB()],
   [/same name twice without force/, () => onlyA().registerModule()(A)],
   [/^no type key/, () => build({ x: 1 })],
-  [/^type is (?:an? )?(.+)/, ([words]) => build({ type: valueOf(words) })],
-  [/^cfg is (?:an? )?(.+)/, ([words]) => build(valueOf(words))],
-  [/^module=(.+)/, ([words]) => onlyA().registerModule()(valueOf(words) as never)],
-  [/^name=(.+)/, ([words]) => onlyA().registerModule({ name: valueOf(words) as never })(class C {})],
-  [/^force=(.+)/, ([words]) => onlyA().registerModule({ force: valueOf(words) as never })(class C {})],
+  [/^type is (?:an? )?(.+)/, ([words = '']) => build({ type: valueOf(words) })],
+  [/^type is the class\b|^type=A\b/, () => build({ type: A })],
+  [/^default_args(?: is |=)(?:an? )?(.+)/, ([words = '']) => build({ type: 'A' }, valueOf(words))],
+  [/unexpected (keyword )?argument/, () => build({ type: 'A', nope: 1 })],
+  [/with force(=True)?\b|^force=True/, () => forcedNames()],
+  [/^cfg is (?:an? )?(.+)/, ([words = '']) => build(valueOf(words))],
+  [/^module=(.+)/, ([words = '']) => onlyA().registerModule()(valueOf(words) as never)],
+  [/^name=(.+)/, ([words = '']) => registerNamed(valueOf(words))],
+  [/^force=(.+)/, ([words = '']) => registerForced(valueOf(words))],
+];
+
+/** What makes MMCV say its messages, for descriptions that don't tell what was done. */
+const RAISING: readonly (readonly [RegExp, (given: string) => unknown])[] = [
+  [/^'(\w+) is not in the model registry'/, (type) => build({ type })],
+  [/must contain the key "type"/, () => build({ x: 1 })],
+  [/^A: .*unexpected keyword argument '(\w+)'/, (name) => build({ type: 'A', [name]: 1 })],
+  [/^cfg must be a dict, but got <class '(\w+)'>/, (type) => build(valueOf(type))],
+  [/^default_args must be .* but got <class '(\w+)'>/, (type) => build({ type: 'A' }, valueOf(type))],
+  [/^type must be .* but got <class '(\w+)'>/, (type) => build({ type: valueOf(type) })],
+  [/is already registered in/, () => onlyA().registerModule()(A)],
+  [/^module must be .* but got <class '(\w+)'>/, (type) => onlyA().registerModule()(valueOf(type) as never)],
+  [/^name must be .* but got <class '(\w+)'>/, (type) => registerNamed(valueOf(type))],
+  [/^force must be .* but got <class '(\w+)'>/, (type) => registerForced(valueOf(type))],
+  [/^scope \w+ exists in/, () => twoOfAScope()],
 ];
 
 export function runRegistry(one: MiscCase): ParityOutcome | Promise<ParityOutcome> {
@@ -58,9 +79,11 @@ export function runRegistry(one: MiscCase): ParityOutcome | Promise<ParityOutcom
       : MISC_CODES;
     return orError(one, () => act(found.slice(1), one), codes);
   }
-  const unknown = /^'(\w+) is not in the model registry'/.exec(error?.observed_message ?? '');
-  if (unknown) return orError(one, () => build({ type: unknown[1] }));
-  return skipped(`it isn't known what is done: ${description}`);
+  for (const [pattern, act] of RAISING) {
+    const found = pattern.exec(error?.observed_message ?? '');
+    if (found) return orError(one, () => act(found[1] ?? ''));
+  }
+  return failed(`it isn't known what is done: ${description}`);
 }
 
 function onlyA(): Registry<unknown> {
@@ -69,21 +92,45 @@ function onlyA(): Registry<unknown> {
   return registry;
 }
 
-function build(cfg: unknown, defaultArgs?: Record<string, unknown>): unknown[] {
+function registerNamed(name: unknown): unknown {
+  return onlyA().registerModule({ name: name as never })(class C {});
+}
+
+function registerForced(force: unknown): unknown {
+  return onlyA().registerModule({ force: force as never })(class C {});
+}
+
+/** Register another class as A by force, and build it. */
+function forcedNames(): unknown {
+  const registry = onlyA();
+  registry.registerModule({ name: 'A', force: true })(class extends A {});
+  return registry.names();
+}
+
+function build(cfg: unknown, defaultArgs?: unknown): unknown[] {
   const { x, y } = buildFromCfg<unknown>(cfg, onlyA(), {
     path: 'model',
     context: contextOf(),
-    defaultArgs,
+    defaultArgs: defaultArgs as Record<string, unknown> | undefined,
   }) as A;
   return [x, y];
 }
 
 /** @param call Python's arguments of `build` */
 async function buildCall(call: string): Promise<unknown> {
-  const { config, diagnostics } = await loadConfigText(`call = dict(cfg=${call})`, '.py');
-  if (!config) throw new Error(`build(${call}) can't be read: ${diagnostics[0].message}`);
+  // A class by itself, `type=A`, is no value of a config.
+  const text = call.replaceAll(/\btype=(A|B)\b/g, `type='${CLASS_MARK}$1'`);
+  const { config, diagnostics } = await loadConfigText(`call = dict(cfg=${text})`, '.py');
+  if (!config) throw new Error(`build(${call}) can't be read: ${diagnostics.at(0)?.message}`);
   const { cfg, default_args: defaultArgs } = config.dict.call as Record<string, unknown>;
-  return encodeValue(build(cfg, defaultArgs as Record<string, unknown> | undefined));
+  return encodeValue(build(withClass(cfg), withClass(defaultArgs)));
+}
+
+const CLASS_MARK = 'the class ';
+
+function withClass(cfg: unknown): unknown {
+  if (!isDict(cfg) || typeof cfg.type !== 'string' || !cfg.type.startsWith(CLASS_MARK)) return cfg;
+  return { ...cfg, type: cfg.type.endsWith('A') ? A : B };
 }
 
 function unchangedCfg(): unknown {
@@ -106,7 +153,7 @@ function areContained(description: string): boolean[] {
 
 /** A value in words: `a number`, `list`, `3`. */
 function valueOf(words: string): unknown {
-  if (/^(number|int)/.test(words)) return 3;
+  if (/^(number|int|float)/.test(words)) return 3;
   if (/^(string|str)/.test(words)) return 'x';
   if (/^list/.test(words)) return [];
   if (/^None/.test(words)) return null;

@@ -8,7 +8,7 @@ import { Tuple } from '../../src/util/tuple.ts';
 import { SGD } from '../../src/optim/index.ts';
 import { Parameter } from '../../src/nn/index.ts';
 import { orError, runnerOptions, type MiscCase } from './miscCase.ts';
-import { skipped, type ParityOutcome } from './types.ts';
+import { failed, type ParityOutcome } from './types.ts';
 
 /** MMCV's arguments that our runners have, or refuse. */
 const ARGUMENTS = {
@@ -36,7 +36,7 @@ const VALUES: readonly (readonly [RegExp, () => unknown])[] = [
 export function runRunnerInit(one: MiscCase): ParityOutcome | Promise<ParityOutcome> {
   const options = changedOptions(one);
   const { description = '' } = one;
-  if (!options) return skipped(`it isn't known what is given: ${description}`);
+  if (!options) return failed(`it isn't known what is given: ${description}`);
   const Runner = /IterBased|max_iters None/.test(description) ? IterBasedRunner : EpochBasedRunner;
   return orError({ ...one, out: null }, async () => {
     const runner = new Runner(options);

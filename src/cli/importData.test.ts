@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -49,7 +49,8 @@ describe('tabtrain import', () => {
       warning [image-not-found] listed image not found: gone.png (in ann.json)
       warning [empty-box] images/2.png: a box with zero width or height was dropped
       note [split-made] the source has no train and val split: 1 of 2 pictures are kept for validation
-      2 warnings, 0 skipped"
+      2 warnings, 0 skipped
+      next: npx tabtrain train configs/a/retinanet_r18_a.py"
     `);
     expect((await readdir(join(root, 'data'))).sort()).toEqual(['a']);
   });
@@ -88,6 +89,42 @@ describe('tabtrain import', () => {
       message: 'this is a RAR archive, not a zip',
     });
     expect(await readdir(join(root, 'data')).catch(() => [])).toEqual([]);
+  });
+
+  test('the config that the page offers is written; one of a person stays', async () => {
+    const folder = await makeDrop();
+    const path = join(root, 'configs/a/retinanet_r18_a.py');
+    const first = await importData(folder, { name: 'a', root, json: true });
+    expect(JSON.parse(first.text).config).toBe('configs/a/retinanet_r18_a.py');
+    expect(await readFile(path, 'utf8')).toContain("ann_file='data/a/annotations/instances_train.json'");
+    await writeFile(path, '# mine');
+    const second = await importData(folder, { name: 'a', root, replace: true });
+    expect(second.text).toContain('configs/a/retinanet_r18_a.py was there and is kept as it is');
+    expect(await readFile(path, 'utf8')).toBe('# mine');
+  });
+
+  test('nothing to train on is exit code 2, whether refused or kept to be looked at', async () => {
+    const folder = await makeDrop();
+    await writeFile(join(folder, 'ann.json'), JSON.stringify({ ...annotations, annotations: [] }));
+    const { exitCode, text } = await importData(folder, { name: 'a', root, json: true });
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(text).error).toMatchObject({ code: 'nothing-left' });
+    expect(await readdir(join(root, 'data')).catch(() => [])).toEqual([]);
+    expect(await readdir(join(root, 'configs')).catch(() => [])).toEqual([]);
+    await rm(join(folder, 'ann.json'));
+    expect((await importData(folder, { name: 'a', root })).exitCode).toBe(2);
+    await writeFile(join(folder, 'labels.csv'), '1.png,1,2,3,4,cell\n');
+    const csv = await importData(folder, { name: 'b', root });
+    expect(csv).toMatchObject({ exitCode: 2, text: expect.stringContaining('labels.csv is CSV') });
+  });
+
+  test('two imports of one name at once: one is refused, the other is whole', async () => {
+    const folder = await makeDrop();
+    const both = await Promise.all([1, 2].map(() => importData(folder, { name: 'a', root, replace: true })));
+    expect(both.map(({ exitCode }) => exitCode).sort()).toEqual([0, 2]);
+    expect(both.find(({ exitCode }) => exitCode === 2)?.text).toContain('import of a');
+    expect((await readdir(join(root, 'data/a/images'))).sort()).toEqual(['1.png', '2.png']);
+    expect((await readdir(join(root, 'data'))).sort()).toEqual(['a']);
   });
 
   test('many notes of a kind are cut after the first', () => {

@@ -1,9 +1,19 @@
 // `tabtrain import PATH --name NAME [--json]`
 
-import { importDataset, suggestName, type ImportItem, type ImportReport } from '../importing/importFolder.ts';
+import {
+  datasetConfig,
+  datasetConfigPath,
+  importDataset,
+  suggestName,
+  type ImportItem,
+  type ImportProgress,
+  type ImportReport,
+} from '../importing/importFolder.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { formatReport, toErrorReport } from '../errors/index.ts';
+import type { FileSystem } from '../contracts/fileSystem.ts';
 import { createNodeFs } from '../storage/nodeFs.ts';
+import { createNodeLocks } from '../storage/nodeLocks.ts';
 import { pathSource } from './folderSource.ts';
 
 export interface ImportDataOptions {
@@ -18,10 +28,11 @@ export interface ImportDataOptions {
   /** What the numbers of a COCO `bbox` are; default `xywh`. */
   bboxFormat?: 'xywh' | 'xyxy';
   signal?: AbortSignal;
+  onProgress?(progress: ImportProgress): void;
 }
 
 /**
- * Import a dataset from disk.
+ * Import a dataset from disk and write a config that trains on it, unless there is one.
  * @returns exit code 0, 1 (our fault or the disk's) or 2 (the input's fault), and the text to print
  */
 export async function importData(
@@ -35,22 +46,52 @@ export async function importData(
     replace,
     bboxFormat,
     signal,
+    onProgress,
   } = options;
+  const fs = createNodeFs(root);
   try {
     const report = await importDataset(await pathSource(path), {
-      fs: createNodeFs(root),
+      fs,
+      locks: createNodeLocks(root),
       name,
       decodeImage: decodeWithSharp,
       replace,
       bboxFormat,
       signal,
+      onProgress,
     });
-    return { exitCode: 0, text: json ? JSON.stringify(report) : formatImport(report) };
+    const isEmpty = report.warnings.some(({ code }) => code === 'nothing-left');
+    const config = isEmpty ? undefined : await writeConfig(fs, report);
+    const text = json ? JSON.stringify({ ...report, config: config?.path }) : formatImport(report);
+    const rest = config && !json ? `\n${nextStep(config)}` : '';
+    return { exitCode: isEmpty ? 2 : 0, text: `${text}${rest}` };
   } catch (error) {
     const report = toErrorReport(error);
     const text = json ? JSON.stringify({ error: { ...report, stack: undefined } }) : formatReport(report);
     return { exitCode: report.isInputError ? 2 : 1, text };
   }
+}
+
+interface WrittenConfig {
+  readonly path: string;
+  /** A person's own text stood there and was left alone. */
+  readonly isOther: boolean;
+}
+
+/** The config that the page offers too. @returns undefined when there is no class to learn */
+async function writeConfig(fs: FileSystem, report: ImportReport): Promise<WrittenConfig | undefined> {
+  if (report.classes.length === 0) return undefined;
+  const path = datasetConfigPath(report);
+  const text = datasetConfig(report);
+  if ((await fs.stat(path)) !== null) return { path, isOther: (await fs.readText(path)) !== text };
+  await fs.writeFile(path, text);
+  return { path, isOther: false };
+}
+
+function nextStep({ path, isOther }: WrittenConfig): string {
+  const kept = isOther ? `${path} was there and is kept as it is: does it fit this data?\n` : '';
+  // A dataset's name has no white space: the path needs no quotes.
+  return `${kept}next: npx tabtrain train ${path}`;
 }
 
 // Codes of findings of which there can be one per picture and which need nobody's attention.

@@ -1,7 +1,7 @@
 import { parseCfgOptions } from '../config/index.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { resultsToCocoDetections } from '../evaluation/index.ts';
-import { installNodeGpu } from '../gpu/nodeGpu.ts';
+import { installNodeGpu } from '../gpu/device/nodeGpu.ts';
 import { testCheckpoint } from '../run/test.ts';
 import type { Arguments } from './arguments.ts';
 import { createNodeRoot } from './nodeRoot.ts';

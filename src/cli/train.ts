@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../errors/trainerError.ts';
 import { parseCfgOptions } from '../config/index.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
-import { installNodeGpu } from '../gpu/nodeGpu.ts';
+import { installNodeGpu } from '../gpu/device/nodeGpu.ts';
 import { RunControl } from '../runner/runControl.ts';
 import { readKernelMode } from '../run/kernelChoices.ts';
 import { train } from '../run/train.ts';

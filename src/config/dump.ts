@@ -34,7 +34,7 @@ function docOf(value: unknown, isFloat: boolean): Doc {
     if (value.size === 0) return 'dict()';
     const items = [...value].map(([k, v]) => ({
       prefix: `${plainRepr(k, false, true)}: `,
-      doc: docOf(v, false),
+      doc: docOf(v, isFloatEntry(value, k)),
     }));
     return { open: 'dict({', items, close: '})' };
   }

@@ -4,8 +4,13 @@ import type { Span } from '../errors/span.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import {
   dictKeys,
-  dictEntries,
+  type AnyDict,
   deleteEntry,
+  dictEntries,
+  entriesOf,
+  findEntry,
+  findKey,
+  isAnyDict,
   isDict,
   isFloatEntry,
   KeyedDict,
@@ -40,17 +45,22 @@ export function deepCopy(value: unknown): unknown {
   return copy;
 }
 
-/** A shallow copy of a dict or list. */
-function shallowCopy<T extends PlainDict | unknown[]>(value: T): T;
-function shallowCopy(value: PlainDict | unknown[]): PlainDict | unknown[] {
+function putEntry(dict: AnyDict, key: unknown, value: unknown): void {
+  if (dict instanceof KeyedDict) dict.set(findKey(dict, key)?.key ?? key, value);
+  else setEntry(dict, String(key), value);
+}
+
+/** A shallow copy of a dict or list. @param isKeyed a dict whose keys needn't be text */
+function shallowCopy<T extends AnyDict | unknown[]>(value: T, isKeyed?: boolean): T;
+function shallowCopy(value: AnyDict | unknown[], isKeyed = value instanceof KeyedDict): AnyDict | unknown[] {
   if (Array.isArray(value)) {
     const copy: unknown[] =
       value instanceof Tuple ? Tuple.of(...(value as unknown[])) : [...(value as unknown[])];
     copySources(value, copy);
     return copy;
   }
-  const copy: PlainDict = {};
-  for (const [key, item] of dictEntries(value)) setEntry(copy, key, item);
+  const copy: AnyDict = isKeyed ? new KeyedDict() : {};
+  for (const [key, item] of entriesOf(value)) putEntry(copy, key, item);
   copySources(value, copy);
   return copy;
 }
@@ -68,36 +78,36 @@ function moveSource(from: object, fromKey: string, to: object, toKey: string | n
  * @throws ConfigError `merge-clash` for a dict over something that isn't one; `list-index` for an index out of range;
  *   `merge-list-element` for an element that can't take a merge
  */
-export function mergeAIntoB<T extends PlainDict | unknown[]>(
-  a: PlainDict,
-  b: T,
-  allowListKeys?: boolean,
-  path?: string,
-): T;
-export function mergeAIntoB(
-  a: PlainDict,
-  b: PlainDict | unknown[],
-  allowListKeys = false,
-  path = '',
-): PlainDict | unknown[] {
-  const merged = shallowCopy(b);
-  for (const [key, value] of dictEntries(a)) {
-    const at = path === '' ? key : `${path}.${key}`;
-    const span = sourceOf(a, key)?.span ?? (isContainer(value) ? sourceOf(value, null)?.span : undefined);
-    if (Array.isArray(merged)) mergeIntoList(a, key, value, merged, { allowListKeys, at, span });
-    else if (isDict(value) && Object.hasOwn(merged, key)) {
-      const { isDeleting, rest } = takeDeleteTag(value);
-      const old = merged[key];
-      if (isDeleting) setEntry(merged, key, deepCopy(rest));
-      else if (isDict(old)) setEntry(merged, key, mergeAIntoB(rest, old, allowListKeys, at));
-      else if (allowListKeys && Array.isArray(old) && !(old instanceof Tuple)) {
-        setEntry(merged, key, mergeAIntoB(rest, old as unknown[], allowListKeys, at));
-      } else throw clash(key, at, rest, old, isFloatEntry(merged, key), span);
-      moveSource(a, key, merged, key);
-    } else {
-      setEntry(merged, key, deepCopy(value));
-      moveSource(a, key, merged, key);
+export function mergeAIntoB(a: PlainDict, b: PlainDict, allowListKeys?: boolean): PlainDict {
+  return merge(a, b, allowListKeys ?? false, '') as PlainDict;
+}
+
+function merge(
+  a: AnyDict,
+  b: AnyDict | unknown[],
+  allowListKeys: boolean,
+  path: string,
+): AnyDict | unknown[] {
+  const isKeyed = a instanceof KeyedDict || b instanceof KeyedDict;
+  const merged = shallowCopy<AnyDict | unknown[]>(b, isKeyed);
+  for (const [key, value] of entriesOf(a)) {
+    const name = String(key);
+    const at = path === '' ? name : `${path}.${name}`;
+    const span = sourceOf(a, name)?.span ?? (isContainer(value) ? sourceOf(value, null)?.span : undefined);
+    if (Array.isArray(merged)) {
+      mergeIntoList(a, name, value, merged, { allowListKeys, at, span });
+      continue;
     }
+    const old = findEntry(merged, key);
+    if (isAnyDict(value) && old) {
+      const { isDeleting, rest } = takeDeleteTag(value);
+      if (isDeleting) putEntry(merged, key, deepCopy(rest));
+      else if (isAnyDict(old.value)) putEntry(merged, key, merge(rest, old.value, allowListKeys, at));
+      else if (allowListKeys && Array.isArray(old.value) && !(old.value instanceof Tuple)) {
+        putEntry(merged, key, merge(rest, old.value as unknown[], allowListKeys, at));
+      } else throw clash(name, at, rest, old.value, isFloatEntry(merged, key), span);
+    } else putEntry(merged, key, deepCopy(value));
+    moveSource(a, name, merged, name);
   }
   return merged;
 }
@@ -107,7 +117,7 @@ interface Place {
   readonly at: string;
   readonly span: Span | undefined;
 }
-function mergeIntoList(a: PlainDict, key: string, value: unknown, list: unknown[], place: Place): void {
+function mergeIntoList(a: AnyDict, key: string, value: unknown, list: unknown[], place: Place): void {
   const { allowListKeys, at, span } = place;
   if (!allowListKeys || !/^\d+$/.test(key)) {
     throw new ConfigError(
@@ -132,7 +142,7 @@ function mergeIntoList(a: PlainDict, key: string, value: unknown, list: unknown[
     );
   }
   const old = list[index];
-  if (!isDict(value) || !(isDict(old) || (Array.isArray(old) && !(old instanceof Tuple)))) {
+  if (!isAnyDict(value) || !(isAnyDict(old) || (Array.isArray(old) && !(old instanceof Tuple)))) {
     throw new ConfigError(
       `${at} must be a dict merged into a dict, but it is a ${plainTypeName(value)} and the list has a ${plainTypeName(old, isFloatEntry(list, index))} there`,
       {
@@ -143,17 +153,18 @@ function mergeIntoList(a: PlainDict, key: string, value: unknown, list: unknown[
       },
     );
   }
-  list[index] = mergeAIntoB(value, old as PlainDict | unknown[], allowListKeys, at);
+  list[index] = merge(value, old as AnyDict | unknown[], allowListKeys, at);
   moveSource(a, key, list, index);
 }
 
 /** `_delete_` is read for its truth and leaves the dict either way. */
-function takeDeleteTag(value: PlainDict): { isDeleting: boolean; rest: PlainDict } {
-  if (!Object.hasOwn(value, DELETE_KEY)) return { isDeleting: false, rest: value };
+function takeDeleteTag(value: AnyDict): { isDeleting: boolean; rest: AnyDict } {
+  const tag = findEntry(value, DELETE_KEY);
+  if (!tag) return { isDeleting: false, rest: value };
   const rest = shallowCopy(value);
-  const tag = rest[DELETE_KEY];
-  deleteEntry(rest, DELETE_KEY);
-  return { isDeleting: isTruthyPlain(tag), rest };
+  if (rest instanceof KeyedDict) rest.delete(DELETE_KEY);
+  else deleteEntry(rest, DELETE_KEY);
+  return { isDeleting: isTruthyPlain(tag.value), rest };
 }
 
 /** Python's truth of a plain value. */
@@ -167,7 +178,7 @@ export function isTruthyPlain(value: unknown): boolean {
 function clash(
   key: string,
   path: string,
-  value: PlainDict,
+  value: AnyDict,
   old: unknown,
   isFloat: boolean,
   span: Span | undefined,

@@ -4,7 +4,9 @@ import type { Diagnostic } from '../errors/diagnostic.ts';
 import type { Span } from '../errors/span.ts';
 import {
   dictKeys,
-  getEntry,
+  entriesOf,
+  findEntry,
+  isAnyDict,
   isDict,
   isFloatEntry,
   KeyedDict,
@@ -88,15 +90,16 @@ export function resolveBaseMarkers(
     let key = '';
     for (key of marker.path.split('.')) {
       container = value;
-      if (!isDict(container) || !Object.hasOwn(container, key)) {
+      const entry = isAnyDict(container) ? findEntry(container, key) : undefined;
+      if (!entry) {
         if (failed.has(marker)) return null;
         failed.add(marker);
-        const keys = isDict(container) ? dictKeys(container) : [];
+        const keys = isAnyDict(container) ? entriesOf(container).map(([k]) => String(k)) : [];
         const near = nearest(key, keys);
         diagnostics.push({
           severity: 'error',
-          code: isDict(container) ? 'missing-key' : 'wrong-type',
-          message: isDict(container)
+          code: isAnyDict(container) ? 'missing-key' : 'wrong-type',
+          message: isAnyDict(container)
             ? `{{_base_.${marker.path}}} must name a value of the base config, but it has no '${key}'`
             : `{{_base_.${marker.path}}} must go through dicts only, but the value before '${key}' is none`,
           span: markerSpan(marker),
@@ -104,9 +107,9 @@ export function resolveBaseMarkers(
         });
         return null;
       }
-      value = getEntry(container, key);
+      value = entry.value;
     }
-    return { value: deepCopy(value), isFloat: isDict(container) && isFloatEntry(container, key) };
+    return { value: deepCopy(value), isFloat: isFloatEntry(container as object, key) };
   };
 
   const visit = (value: unknown, put: (fresh: unknown, isFloat: boolean) => void): void => {
@@ -132,7 +135,12 @@ export function resolveBaseMarkers(
         });
       }
     } else if (value instanceof KeyedDict) {
-      for (const [key, item] of value) visit(item, (fresh) => value.set(key, fresh));
+      for (const [key, item] of value) {
+        visit(item, (fresh, isFloat) => {
+          value.set(key, fresh);
+          mark(value, String(key), isFloat);
+        });
+      }
     }
   };
 

@@ -4,9 +4,12 @@ import { ConfigError } from '../errors/trainerError.ts';
 import {
   deleteEntry,
   dictEntries,
+  findEntry,
   getEntry,
+  isAnyDict,
   isDict,
   isFloatEntry,
+  KeyedDict,
   type PlainDict,
   plainTypeName,
   setEntry,
@@ -46,6 +49,12 @@ function replaceIn(value: unknown, config: PlainDict): unknown {
       put(out, key, item, value, config, (v) => setEntry(out, key, v));
     return out;
   }
+  if (value instanceof KeyedDict) {
+    const out = new KeyedDict();
+    copySources(value, out);
+    for (const [key, item] of value) put(out, String(key), item, value, config, (v) => out.set(key, v));
+    return out;
+  }
   if (Array.isArray(value)) {
     const out: unknown[] = value instanceof Tuple ? new Tuple() : [];
     copySources(value, out);
@@ -83,7 +92,7 @@ function replaceText(text: string, config: PlainDict, span: ConfigError['span'])
   const found = places.map((place) => ({ place, ...lookUp(place.slice(2, -1), config, span) }));
   // One after the other, as in MMDetection: a value's own `${…}` is replaced where a later place has the same text.
   const value = found.reduce((whole, { place, value: part, isFloat }) => {
-    if (Array.isArray(part) || isDict(part)) {
+    if (Array.isArray(part) || isAnyDict(part)) {
       throw new ConfigError(
         `'${place}' inside longer text must be a plain value, but it is a ${plainTypeName(part)}`,
         {
@@ -104,7 +113,8 @@ function lookUp(path: string, config: PlainDict, span: ConfigError['span']): Fou
   let key = '';
   for (key of path.split('.')) {
     container = value;
-    if (isDict(container) && Object.hasOwn(container, key)) value = container[key];
+    const entry = isAnyDict(container) ? findEntry(container, key) : undefined;
+    if (entry) value = entry.value;
     else {
       throw new ConfigError(`'\${${path}}' must name a value of the config, but there is no '${key}'`, {
         code: 'missing-key',
@@ -112,5 +122,5 @@ function lookUp(path: string, config: PlainDict, span: ConfigError['span']): Fou
       });
     }
   }
-  return { value, isFloat: isDict(container) && isFloatEntry(container, key) };
+  return { value, isFloat: isFloatEntry(container as object, key) };
 }

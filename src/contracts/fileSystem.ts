@@ -23,6 +23,8 @@ export interface FileWriter {
 }
 
 export interface FileSystem {
+  /** Renaming a folder copies all that is in it, and a crash leaves a part under either name. Default false. */
+  readonly copiesFolders?: boolean;
   /** @throws StorageError `not-found` */
   readFile(path: string): Promise<Uint8Array>;
   /** UTF-8; a byte order mark is dropped. @throws StorageError `not-found` */

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { DeviceError } from '../errors/index.ts';
-import { handleOrThrow } from './engine.ts';
+import { handleOrThrow } from './device/handle.ts';
 import * as gpu from './index.ts';
 import { testAdapter } from './testing/adapter.ts';
 

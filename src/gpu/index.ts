@@ -1,16 +1,26 @@
 // The engine's public face: nothing above this folder imports tfjs or touches WebGPU.
 export * from './engine.ts';
-export { allocating } from './allocating.ts';
-export * from './deviceErrors.ts';
-export * from './memory.ts';
-export * from './autograd.ts';
-export * from './compiledStep/index.ts';
-export * from './ops.ts';
-export * from './layerOps.ts';
+export {
+  adapterInfo,
+  checkDevice,
+  handleOrThrow,
+  orLost,
+  setWaitPacer,
+  type AdapterInfo,
+  type DeviceLimits,
+  type WaitPacer,
+} from './device/handle.ts';
+export { allocating } from './device/allocating.ts';
+export * from './device/deviceErrors.ts';
+export * from './tensor/memory.ts';
+export * from './tensor/autograd.ts';
+export * from './step/index.ts';
+export * from './ops/index.ts';
+export * from './ops/layers.ts';
 export { activationKey } from './kernels/activation.ts';
 export { normaliseImages } from './kernels/normaliseImage/op.ts';
 export type { PackedImages } from './kernels/normaliseImage/packedImages.ts';
-export * from './elementwise.ts';
+export * from './dispatch/elementwise.ts';
 export {
   clearTensors,
   copyTensors,
@@ -19,19 +29,19 @@ export {
   packTensors,
   wholeOf,
   type Arena,
-} from './arena.ts';
-export { ArenaRows, canUpdateArenas, NO_ROW, updateArenas, type ArenaUpdate } from './arenaUpdate.ts';
-export * from './globalNorm.ts';
-export { setVariantChoices, variantChoices } from './variantChoice.ts';
-export { measurePeak } from './peak.ts';
+} from './tensor/arena.ts';
+export { ArenaRows, canUpdateArenas, NO_ROW, updateArenas, type ArenaUpdate } from './tensor/arenaUpdate.ts';
+export * from './ops/globalNorm.ts';
+export { setVariantChoices, variantChoices } from './dispatch/variantChoice.ts';
+export { measurePeak } from './ops/peak.ts';
 export {
   endProfile,
   endProfilePasses,
   profileState,
   startProfile,
   suspendProfile,
-  type DispatchWork,
   type ProfilePass,
   type ProfileRow,
-} from './profiler.ts';
-export type { DType, Tensor, Variable } from './tfjs.ts';
+} from './dispatch/profiler.ts';
+export type { DispatchWork } from './dispatch/program.ts';
+export type { DType, Tensor, Variable } from './device/tfjs.ts';

@@ -6,6 +6,7 @@ const CHUNK_CHARS = 1 << 18;
 
 /**
  * Write a COCO file piece by piece. Image ids are the source's where they are unique, annotation ids count from 1.
+ * @param beat called between pieces
  * @param prefix folder that `file_name` is relative to, inside the dataset; '' or ending in '/'
  */
 export async function writeCoco(
@@ -14,6 +15,7 @@ export async function writeCoco(
   images: readonly CleanImage[],
   categories: RawDataset['categories'],
   prefix: string,
+  beat: () => Promise<void> | undefined,
 ): Promise<void> {
   const writer = await fs.createWriter(path);
   try {
@@ -24,6 +26,7 @@ export async function writeCoco(
       if (pending.length < CHUNK_CHARS) continue;
       await writer.write(encoder.encode(pending));
       pending = '';
+      await beat();
     }
     await writer.write(encoder.encode(pending));
   } catch (error) {

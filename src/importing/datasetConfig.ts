@@ -37,7 +37,7 @@ export function datasetConfig(report: ImportReport, template: DatasetConfigTempl
   const itersPerEpoch = Math.max(1, Math.ceil(report.images.train / batch));
   const maxEpochs = template.maxEpochs ?? clamp(Math.round(TARGET_ITERS / itersPerEpoch), 1, 200);
   const warmupIters = clamp(Math.floor((maxEpochs * itersPerEpoch) / 10), 1, 100);
-  const interval = Math.max(1, Math.round(maxEpochs / 10));
+  const interval = intervalOf(maxEpochs);
   const [long, short] = template.imgScale ?? scaleFor(report.medianSize);
   // Without a validation picture there is nothing to evaluate: the training pictures stand in, and the config says so.
   const hasVal = report.images.val > 0;
@@ -64,8 +64,7 @@ model = dict(
         frozen_stages=-1,
         norm_cfg=dict(type='BN', requires_grad=True),
         norm_eval=False,
-        style='pytorch',
-        init_cfg=None),
+        style='pytorch'),
     neck=dict(
         type='FPN',
         in_channels=[64, 128, 256, 512],
@@ -193,6 +192,13 @@ function scaleFor([width, height]: readonly [number, number]): [number, number] 
   if (width === 0 || height === 0) return [LONG_SIDE_PX, LONG_SIDE_PX];
   const ratio = Math.min(width, height) / Math.max(width, height);
   return [LONG_SIDE_PX, Math.max(32, Math.round((LONG_SIDE_PX * ratio) / 32) * 32)];
+}
+
+/** About ten evaluations, the last one of the final weights: a divisor of the epochs near a tenth of them. */
+function intervalOf(epochs: number): number {
+  const wanted = Math.max(1, epochs / 10);
+  const divisors = Array.from({ length: epochs }, (_, i) => i + 1).filter((n) => epochs % n === 0);
+  return divisors.reduce((best, n) => (Math.abs(n - wanted) < Math.abs(best - wanted) ? n : best), 1);
 }
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));

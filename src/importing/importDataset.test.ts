@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DatasetError, TrainerError } from '../errors/index.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
+import { createMemoryLocks } from '../storage/memoryLocks.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { importDataset } from './importDataset.ts';
@@ -18,6 +19,7 @@ beforeAll(async () => {
 const run = (drop: Drop, options: Partial<ImportOptions> = {}): Promise<ImportReport> =>
   importDataset(memorySource(drop), {
     fs: createMemoryFs(),
+    locks: createMemoryLocks(),
     name: 'x',
     decodeImage: decodeWithSharp,
     ...options,
@@ -218,7 +220,11 @@ describe('findings', () => {
           yield file.path.endsWith('1.jpg') ? fileOf(file.path, gone) : file;
       },
     };
-    const report = await importDataset(broken, { fs: createMemoryFs(), name: 'x' });
+    const report = await importDataset(broken, {
+      fs: createMemoryFs(),
+      locks: createMemoryLocks(),
+      name: 'x',
+    });
     expect(skips(report)).toEqual(['unreadable-file images/1.jpg']);
   });
 
@@ -279,7 +285,7 @@ describe('findings', () => {
     expect((await refusal(run({ 'a.json': '{"images": [1, 2', 'a.jpg': pictures[0] }))).message).toMatch(
       /line 1, column 17 .*cut off/,
     );
-    expect(codes(await run({ 'a.jpg': pictures[0] }))).toEqual(['no-annotations']);
+    expect(codes(await run({ 'a.jpg': pictures[0] }))).toEqual(['no-annotations', 'nothing-left']);
     expect((await refusal(run({ 'a.json': coco(['a.jpg', 'b.jpg'], SIZE) }))).message).toMatch(
       /none of the 2 pictures .* was found: a\.jpg, b\.jpg/,
     );

@@ -11,6 +11,8 @@ import { commonFolder, isPicturePath } from './paths.ts';
 import { checkPicture, type PictureFacts } from './pictures.ts';
 import { isFileFault } from './readers.ts';
 import { readDataset } from './readDataset.ts';
+import { tellIfNothingIsLeft } from './nothingLeft.ts';
+import { Pulse } from './pulse.ts';
 import { splitImages, type Splits } from './split.ts';
 import { openStaging } from './staging.ts';
 import type {
@@ -26,6 +28,8 @@ import type {
 const PICTURES_AT_ONCE = 4;
 // Small files that are no pictures (annotations, lists, licences) are kept as they are; larger ones are not data we know.
 const MAX_OTHER_BYTES = 500 * 2 ** 20;
+/** In the dataset's folder. */
+const REPORT_FILE = 'import_report.json';
 const KEPT_OTHERS = /\.(?:json|xml|txt|ya?ml|csv|md|names)$|(?:^|\/)(?:licen[cs]e|readme|notice)$/i;
 
 /**
@@ -36,7 +40,7 @@ const KEPT_OTHERS = /\.(?:json|xml|txt|ya?ml|csv|md|names)$|(?:^|\/)(?:licen[cs]
  * `signal` was aborted. Nothing is left behind then.
  */
 export async function importDataset(source: ImportSource, options: ImportOptions): Promise<ImportReport> {
-  const staging = await openStaging(options.fs, options.name, options.replace ?? false);
+  const staging = await openStaging(options.fs, options.locks, options.name, options.replace ?? false);
   try {
     const report = await new Import(source, options, staging.folder).run();
     await staging.commit();
@@ -53,6 +57,12 @@ class Import {
   /** Folder that is filled, without a trailing slash. */
   readonly #folder: string;
   readonly #findings = new Findings();
+  /** Where an import that has nothing to wait for hears that it is cancelled. */
+  readonly #pulse = new Pulse(() => {
+    this.#checkCancelled();
+    this.#options.onProgress?.(this.#progress);
+  });
+
   #progress: ImportProgress = { phase: 'reading', done: 0, total: 0, bytes: 0 };
 
   constructor(source: ImportSource, options: ImportOptions, folder: string) {
@@ -66,10 +76,11 @@ class Import {
     const onFile = (bytes: number): Promise<void> => this.#step(bytes);
     const scratch = `${this.#folder}/.zips`;
     this.#begin('reading', 0);
+    const beat = (): Promise<void> | undefined => this.#pulse.beat();
     const index = await collectFiles(this.#source, { fs, scratch, findings: this.#findings, onFile });
-    const dataset = await readDataset({ index, findings: this.#findings, bboxFormat, onFile });
+    const dataset = await readDataset({ index, findings: this.#findings, bboxFormat, onFile, beat });
     const facts = await this.#storePictures(dataset);
-    const images = this.#cleanImages(dataset, facts);
+    const images = await this.#cleanImages(dataset, facts);
     const splits = splitImages(images, this.#findings);
     const report = this.#report(dataset, splits);
     await this.#storeOthers(index, report);
@@ -77,9 +88,10 @@ class Import {
     for (const split of ['train', 'val', 'test'] as const) {
       if (split === 'test' && splits.test.length === 0) continue;
       const path = `${this.#folder}/${annFile(split)}`;
-      await writeCoco(fs, path, splits[split], dataset.categories, prefix);
+      await writeCoco(fs, path, splits[split], dataset.categories, prefix, beat);
       await this.#step(0);
     }
+    await fs.writeFile(`${this.#folder}/${REPORT_FILE}`, `${JSON.stringify(report, null, 2)}\n`);
     await fs.remove(scratch);
     return report;
   }
@@ -95,6 +107,7 @@ class Import {
     const { done, ...rest } = this.#progress;
     this.#progress = { ...rest, done: done + 1, bytes: rest.bytes + bytes };
     this.#options.onProgress?.(this.#progress);
+    await this.#pulse.beat();
   }
 
   #checkCancelled(): void {
@@ -119,23 +132,19 @@ class Import {
     return facts;
   }
 
-  #cleanImages(dataset: RawDataset, facts: ReadonlyMap<IndexedFile, PictureFacts>): CleanImage[] {
+  async #cleanImages(
+    dataset: RawDataset,
+    facts: ReadonlyMap<IndexedFile, PictureFacts>,
+  ): Promise<CleanImage[]> {
     warnAboutFormat(dataset, (image) => facts.get(image.file), this.#findings);
     const images: CleanImage[] = [];
     for (const raw of dataset.images) {
       const known = facts.get(raw.file);
       const image = known && cleanImage(raw, known, dataset, this.#findings);
       if (image) images.push(image);
+      await this.#pulse.beat();
     }
-    const boxes = images.reduce((sum, i) => sum + i.boxes.length, 0);
-    if (images.length === 0)
-      this.#findings.warn(
-        'nothing-left',
-        'images',
-        'no usable picture is left: there is nothing to train on',
-      );
-    else if (boxes === 0 && dataset.images.some((i) => i.boxes.length > 0))
-      this.#findings.warn('nothing-left', 'boxes', 'no usable box is left: there is nothing to train on');
+    tellIfNothingIsLeft(dataset, images, this.#findings);
     return images;
   }
 
@@ -147,11 +156,11 @@ class Import {
   async #storeOthers(index: FileIndex, report: ImportReport): Promise<void> {
     const { fs, name } = this.#options;
     const files = [report.trainAnnFile, report.valAnnFile, report.testAnnFile].filter((f) => f !== undefined);
-    const generated = new Set(files.map((f) => f.slice(`data/${name}/`.length)));
+    const generated = new Set([REPORT_FILE, ...files.map((f) => f.slice(`data/${name}/`.length))]);
     const others = index.files.filter(
       (f) => !isPicturePath(f.path) && KEPT_OTHERS.test(f.path) && f.source.size <= MAX_OTHER_BYTES,
     );
-    this.#begin('writing', others.length + generated.size);
+    this.#begin('writing', others.length + files.length);
     for (const { path, source } of others) {
       const target = generated.has(path) ? path.replace(/[^/]+$/, 'original_$&') : path;
       const writer = await fs.createWriter(`${this.#folder}/${target}`);
@@ -197,6 +206,9 @@ class Import {
     };
   }
 }
+
+/** Where the report of an import is kept. */
+export const reportPath = (name: string): string => `data/${name}/${REPORT_FILE}`;
 
 const annFile = (split: 'train' | 'val' | 'test'): string => `annotations/instances_${split}.json`;
 

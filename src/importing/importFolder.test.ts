@@ -7,6 +7,7 @@ import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries } from '../registry/registries.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
+import { createMemoryLocks } from '../storage/memoryLocks.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import { Tuple } from '../util/tuple.ts';
 import { buildDataset } from '../plan/buildDataset.ts';
@@ -58,7 +59,8 @@ describe('an imported dataset and its config', () => {
   beforeAll(async () => {
     fs = createMemoryFs();
     const source = filesSource(await drop(10), 'cells');
-    report = await importDataset(source, { fs, name: 'cells', decodeImage: decodeWithSharp });
+    const locks = createMemoryLocks();
+    report = await importDataset(source, { fs, locks, name: 'cells', decodeImage: decodeWithSharp });
     const path = datasetConfigPath(report);
     await fs.writeFile(path, datasetConfig(report));
     config = await loadConfigOrThrow(path, (file) => fs.readText(file));

@@ -6,7 +6,10 @@ export {
   fileOf,
   filesSource,
   importDataset,
+  isUnfinished,
+  lockDataset,
   recoverImports,
+  reportPath,
   suggestName,
   zipSource,
 } from './index.ts';

@@ -1,7 +1,7 @@
 export { datasetConfig, datasetConfigPath, type DatasetConfigTemplate } from './datasetConfig.ts';
-export { importDataset } from './importDataset.ts';
+export { importDataset, reportPath } from './importDataset.ts';
 export { filesSource, fileOf, zipSource, type DroppedFile } from './sources.ts';
-export { recoverImports, suggestName } from './staging.ts';
+export { isUnfinished, lockDataset, recoverImports, suggestName } from './staging.ts';
 export type {
   ImportFormat,
   ImportItem,

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { TrainerError } from '../errors/index.ts';
 import { bytesSource } from '../serialization/zip/index.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
+import { createMemoryLocks } from '../storage/memoryLocks.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { sniffImage } from '../datasets/decoders/sniff.ts';
@@ -37,7 +38,8 @@ export interface Outcome {
 /** Import and classify what came of it. */
 export async function outcomeOf(source: ImportSource, fs = createMemoryFs()): Promise<Outcome> {
   try {
-    const report = await importDataset(source, { fs, name: 'x', decodeImage: decodeWithSharp });
+    const locks = createMemoryLocks();
+    const report = await importDataset(source, { fs, locks, name: 'x', decodeImage: decodeWithSharp });
     const findings = [...report.skipped, ...report.warnings];
     const kind =
       report.skipped.length > 0

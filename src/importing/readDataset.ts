@@ -2,6 +2,7 @@
 
 import { DatasetError } from '../errors/index.ts';
 import { findCocoFiles, noteRefusals, readCoco } from './cocoReader.ts';
+import { exportHint, foreignByName } from './foreignFormats.ts';
 import { isPicturePath, splitOfFolder } from './paths.ts';
 import type { ReadContext } from './readers.ts';
 import type { ImportFormat, RawDataset } from './types.ts';
@@ -96,6 +97,14 @@ function withoutAnnotations({ index, findings }: ReadContext): RawDataset {
           ? 'unpack the archive first, or pack it as .zip'
           : 'drop a zip or a folder with pictures and COCO json, Pascal VOC xml or YOLO txt files',
       },
+    );
+  }
+  const foreign = index.files.find((f) => foreignByName(f.path) !== undefined);
+  if (foreign) {
+    const format = foreignByName(foreign.path) ?? '';
+    throw new DatasetError(
+      `annotations must be COCO json, Pascal VOC xml or YOLO txt, but ${foreign.path} is ${format}`,
+      { code: 'unknown-format', path: foreign.path, hint: exportHint(format) },
     );
   }
   findings.warn(

@@ -13,6 +13,8 @@ export interface ReadContext {
   readonly bboxFormat: 'xywh' | 'xyxy';
   /** Called after each annotation file; throws when the import was cancelled. */
   onFile(bytes: number): Promise<void>;
+  /** Call often in loops without waiting, and await what it gives; throws when the import was cancelled. */
+  beat(): Promise<void> | undefined;
 }
 
 // V8's longest string has 512 Mi units.

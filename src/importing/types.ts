@@ -2,6 +2,7 @@
 
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
+import type { Locks } from '../contracts/locks.ts';
 
 /** One file of a drop, as the drop names it. Nothing is read before it is asked for. */
 export interface SourceFile {
@@ -40,6 +41,8 @@ export interface ImportProgress {
 
 export interface ImportOptions {
   fs: FileSystem;
+  /** Keep others from importing into the same name, and their unfinished imports from us. */
+  locks: Locks;
   /** The dataset's folder under `data/`: letters, digits, `_`, `-` and `.`. */
   name: string;
   /** Decodes each picture once, to find damaged ones. Without it only headers and end marks are looked at. */

@@ -4,16 +4,19 @@ import { Tuple } from '../util/tuple.ts';
 import { MAX_VALUES } from './limits.ts';
 import { KeyedDict, Opaque, type PlainDict, setEntry } from './plain.ts';
 import { PyError, type Range } from './pyError.ts';
+import { repr } from './repr.ts';
 import { setSource, type ValueSource } from './sourceMap.ts';
 import {
   type Cell,
   PyBuiltin,
+  PyBytes,
   PyClass,
   PyDict,
   PyFloat,
   PyFunction,
   PyList,
   PyModule,
+  PyRange,
   PySet,
   PyTuple,
   type Scope,
@@ -98,6 +101,8 @@ export class Exporter {
     if (value instanceof PyDict) return this.#dict(value, depth);
     if (value instanceof PySet) return new Set(this.#items([...value.map.values()], [], depth));
     if (value instanceof PyClass) return new Opaque('type', value.name);
+    // What a dump can write again: range(0, 4), b'ab'.
+    if (value instanceof PyRange || value instanceof PyBytes) return new Opaque(typeName(value), repr(value));
     if (value instanceof PyFunction || value instanceof PyBuiltin)
       return new Opaque(typeName(value), value.name);
     return new Opaque(typeName(value), typeName(value));

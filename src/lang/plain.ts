@@ -74,10 +74,55 @@ export function getEntry(dict: PlainDict, key: string): unknown {
 }
 
 /** Tell whether a container's entry is a Python float (`1.0`, not `1`). */
-export function isFloatEntry(container: object, key: string | number): boolean {
-  const value: unknown = (container as Record<string | number, unknown>)[key];
+export function isFloatEntry(container: object, key: unknown): boolean {
+  const name = String(key);
+  const value: unknown =
+    container instanceof KeyedDict ? container.get(key) : (container as Record<string, unknown>)[name];
   if (typeof value !== 'number') return false;
-  return !Number.isSafeInteger(value) || Object.is(value, -0) || sourceOf(container, key)?.isFloat === true;
+  return !Number.isSafeInteger(value) || Object.is(value, -0) || sourceOf(container, name)?.isFloat === true;
+}
+
+/**
+ * A text that is equal exactly for keys that Python's dict holds equal (1, 1.0 and True are one); undefined for what can't be a key.
+ */
+export function hashOf(key: unknown): string | undefined {
+  if (typeof key === 'string') return `s${key}`;
+  if (key === null || key === undefined) return 'N';
+  if (typeof key === 'boolean') return key ? 'n1' : 'n0';
+  if (typeof key === 'number' || typeof key === 'bigint') return `n${String(key)}`;
+  if (key instanceof Opaque) return `o${key.typeName} ${key.name}`;
+  if (!(key instanceof Tuple)) return undefined;
+  const parts = [...(key as readonly unknown[])].map(hashOf);
+  return parts.includes(undefined) ? undefined : `t${JSON.stringify(parts)}`;
+}
+
+/** The key of a dict that equals `key`; undefined where it has none. */
+export function findKey(dict: KeyedDict, key: unknown): { readonly key: unknown } | undefined {
+  if (dict.has(key)) return { key };
+  const hash = hashOf(key);
+  for (const own of dict.keys()) if (hashOf(own) === hash) return { key: own };
+  return undefined;
+}
+
+export type AnyDict = PlainDict | KeyedDict;
+
+/** Tell a dict, whatever its keys, from every other value. */
+export function isAnyDict(value: unknown): value is AnyDict {
+  return isDict(value) || value instanceof KeyedDict;
+}
+
+/** The entries of a dict in Python's order, whatever its keys. */
+export function entriesOf(dict: AnyDict): [unknown, unknown][] {
+  return dict instanceof KeyedDict ? [...dict] : dictEntries(dict);
+}
+
+/** An entry by Python's equality of keys. */
+export function findEntry(dict: AnyDict, key: unknown): { readonly value: unknown } | undefined {
+  if (dict instanceof KeyedDict) {
+    const found = findKey(dict, key);
+    return found && { value: dict.get(found.key) };
+  }
+  return typeof key === 'string' && Object.hasOwn(dict, key) ? { value: dict[key] } : undefined;
 }
 
 /** Python's truth of a plain value: None, False, 0 and what is empty are false. */

@@ -17,7 +17,7 @@ export function plainRepr(value: unknown, isFloat = false, isCode = false): stri
   }
   if (value instanceof KeyedDict) {
     const entries = [...value].map(
-      ([k, v]) => `${plainRepr(k, false, isCode)}: ${plainRepr(v, false, isCode)}`,
+      ([k, v]) => `${plainRepr(k, false, isCode)}: ${plainRepr(v, isFloatEntry(value, k), isCode)}`,
     );
     return `{${entries.join(', ')}}`;
   }

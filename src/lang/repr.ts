@@ -59,6 +59,11 @@ export function strRepr(text: string): string {
   return quote + out + quote;
 }
 
+/** `repr` of bytes. @param latin1 one character per byte */
+export function bytesRepr(latin1: string): string {
+  return `b${strRepr(latin1).replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`)}`;
+}
+
 /** Python's `repr(value)`. */
 export function repr(value: Value, depth = 0): string {
   spend(1);
@@ -88,7 +93,7 @@ export function repr(value: Value, depth = 0): string {
     return `range(${value.start}, ${value.stop}${value.step === 1 ? '' : `, ${value.step}`})`;
   }
   if (value instanceof PyBytes) {
-    return `b${strRepr(value.latin1).replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`)}`;
+    return bytesRepr(value.latin1);
   }
   if (value instanceof PyFunction) return `<function ${value.name}>`;
   if (value instanceof PyBuiltin) {

@@ -3,9 +3,11 @@
 
 import { DeliveryError, requestJson, type HttpRequest } from './delivery/http.ts';
 import { nextParcel, Uploads, type OutletParts, type UploadRecord } from './delivery/outlet.ts';
+import { refusesData, sendInParts } from './delivery/refusals.ts';
 import type { Delivery, Outlet } from './delivery/sender.ts';
 import type { TrackedRunSettings } from './delivery/unsentFile.ts';
 import { upload } from './delivery/upload.ts';
+import { MlflowNames } from './mlflowNames.ts';
 
 export interface MlflowMetric {
   readonly key: string;
@@ -54,10 +56,18 @@ const DEFAULT_EXPERIMENT_ID = '0';
 /** The server's limits for one log-batch; one place of the 1,000 is the tag's. */
 const MAX_METRICS = 999;
 const MAX_PARAMS = 100;
+/** Characters of a parameter's and of a tag's value: what servers from 2.8 on take. */
+const MAX_VALUE_CHARS = { params: 6000, tags: 5000 } as const;
+/** Of a parameter's: before 2.8, and before 1.28. */
+const OLDER_LIMITS = [500, 250];
+
+type Pair = { readonly key: string; readonly value: string };
+type PairKind = keyof typeof MAX_VALUE_CHARS;
 
 /**
  * Delivers one run to MLflow. A metric that is sent twice is the same row twice, which the server keeps once; records
- * that a tag of the run counts already are left out.
+ * that a tag of the run counts already are left out. What the server refuses (a parameter that has another value there,
+ * a value it can't keep) is left out and told; names that it can't take are spelled so that it can.
  */
 export class MlflowOutlet implements Outlet<MlflowRecord> {
   readonly name = 'MLflow';
@@ -65,6 +75,8 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
   readonly #settings: MlflowRunSettings;
   readonly #parts: MlflowParts;
   readonly #uploads: Uploads;
+  readonly #names: Readonly<Record<PairKind | 'metrics', MlflowNames>>;
+  readonly #refused = new Set<string>();
   #experimentId: string | null = null;
   #run: OpenRun | null = null;
   /** The run was asked for, and perhaps made. */
@@ -75,6 +87,13 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
     this.#parts = parts;
     this.#uploads = new Uploads(this.name, parts.onSkip);
     this.#mayExist = parts.isContinued;
+    const makeNames = (): MlflowNames =>
+      new MlflowNames((name, valid) =>
+        parts.onSkip(
+          `MLflow gets '${name}' as '${valid}': its names have letters, digits, '_', '-', '.', '/' and spaces only, at most 250`,
+        ),
+      );
+    this.#names = { metrics: makeNames(), params: makeNames(), tags: makeNames() };
   }
 
   async send(records: readonly MlflowRecord[], delivery: Delivery): Promise<number> {
@@ -91,7 +110,12 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
     const end = parcel.find((record) => record.kind === 'end');
     if (end) {
       const body = { run_id: run.runId, status: end.status, end_time: end.endTime };
-      await this.#call('runs/update', body, signal);
+      try {
+        await this.#call('runs/update', body, signal);
+      } catch (error) {
+        if (!refusesData(error)) throw error;
+        this.#tellRefused("the run's end", error);
+      }
     }
     return count;
   }
@@ -100,14 +124,95 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
     const wanted = records.filter((record) => record.kind === 'metrics').filter(({ n }) => n >= run.taken);
     if (wanted.length === 0) return;
     const taken = Math.max(...wanted.map(({ n }) => n)) + 1;
-    const metrics = wanted.flatMap((record) => record.metrics);
+    const metrics = wanted
+      .flatMap((record) => record.metrics)
+      .map((metric) => ({ ...metric, key: this.#names.metrics.valid(metric.key) }));
+    const tags = [{ key: RECORDS_TAG, value: String(taken) }];
+    let isCounted = false;
     for (let at = 0; at < metrics.length; at += MAX_METRICS) {
       const isLast = at + MAX_METRICS >= metrics.length;
-      const tags = isLast ? [{ key: RECORDS_TAG, value: String(taken) }] : [];
-      const body = { run_id: run.runId, metrics: metrics.slice(at, at + MAX_METRICS), tags };
-      await this.#call('runs/log-batch', body, signal);
+      const part = metrics.slice(at, at + MAX_METRICS);
+      await sendInParts(part, {
+        send: async (some) => {
+          const isWhole = isLast && some === part;
+          await this.#log(run, { metrics: some, tags: isWhole ? tags : [] }, signal);
+          isCounted = isWhole;
+        },
+        probe: () => this.#log(run, {}, signal),
+        onRefused: ({ key, step }, reason) => this.#tellRefused(`'${key}' at step ${step}`, reason, key),
+      });
     }
+    if (!isCounted) await this.#log(run, { tags }, signal);
     run.taken = taken;
+  }
+
+  async #log(
+    { runId }: OpenRun,
+    what: Readonly<{ metrics?: readonly MlflowMetric[]; params?: readonly Pair[]; tags?: readonly Pair[] }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#call('runs/log-batch', { run_id: runId, ...what }, signal);
+  }
+
+  /** Parameters or tags of the run; those that the server has with the same value stay. */
+  async #logPairs(
+    run: OpenRun,
+    kind: PairKind,
+    values: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const pairs = toPairs(values).map(({ key, value }) =>
+      this.#cut(kind, { key: this.#names[kind].valid(key), value }, MAX_VALUE_CHARS[kind]),
+    );
+    for (let at = 0; at < pairs.length; at += MAX_PARAMS)
+      await sendInParts(pairs.slice(at, at + MAX_PARAMS), {
+        send: (some) => this.#log(run, { [kind]: some }, signal),
+        probe: () => this.#log(run, {}, signal),
+        onRefused: (pair, reason) => this.#logCut(run, kind, pair, reason, signal),
+      });
+  }
+
+  /** What an older server refuses as too long is cut; the rest is left out. */
+  async #logCut(
+    run: OpenRun,
+    kind: PairKind,
+    pair: Pair,
+    reason: DeliveryError,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const name = `the ${kind === 'params' ? 'parameter' : 'tag'} '${pair.key}'`;
+    let last = reason;
+    for (const limit of OLDER_LIMITS) {
+      if (limit >= pair.value.length) continue;
+      try {
+        await this.#log(run, { [kind]: [{ ...pair, value: pair.value.slice(0, limit) }] }, signal);
+        this.#tellCut(kind, pair, limit);
+        return;
+      } catch (error) {
+        if (!refusesData(error)) throw error;
+        last = error;
+      }
+    }
+    this.#tellRefused(name, last);
+  }
+
+  #cut(kind: PairKind, pair: Pair, maxChars: number): Pair {
+    if (pair.value.length <= maxChars) return pair;
+    this.#tellCut(kind, pair, maxChars);
+    return { key: pair.key, value: pair.value.slice(0, maxChars) };
+  }
+
+  #tellCut(kind: PairKind, { key, value }: Pair, maxChars: number): void {
+    this.#parts.onSkip(
+      `MLflow gets the first ${maxChars} characters of the ${kind === 'params' ? 'parameter' : 'tag'} '${key}': the server takes no more, but it has ${value.length}`,
+    );
+  }
+
+  /** Once for each subject: a metric that is refused may come with every record. */
+  #tellRefused(what: string, { message }: DeliveryError, subject = what): void {
+    if (this.#refused.has(subject)) return;
+    this.#refused.add(subject);
+    this.#parts.onSkip(`MLflow refuses ${what}, which is left out: ${message}`);
   }
 
   async #open(signal: AbortSignal): Promise<OpenRun> {
@@ -116,13 +221,8 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
     const experimentId = this.#experimentId;
     const found = this.#mayExist ? await this.#findRun(experimentId, signal) : null;
     const run = found ?? (await this.#makeRun(experimentId, signal));
-    const pairs = toPairs(this.#settings.params);
-    for (let at = 0; at < pairs.length; at += MAX_PARAMS)
-      await this.#call(
-        'runs/log-batch',
-        { run_id: run.runId, params: pairs.slice(at, at + MAX_PARAMS) },
-        signal,
-      );
+    await this.#logPairs(run, 'tags', this.#settings.tags, signal);
+    await this.#logPairs(run, 'params', this.#settings.params, signal);
     if (this.#parts.isLive && run.status !== 'RUNNING')
       await this.#call('runs/update', { run_id: run.runId, status: 'RUNNING' }, signal);
     const url = `${trackingUri}/#/experiments/${experimentId}/runs/${run.runId}`;
@@ -131,10 +231,14 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
   }
 
   async #makeRun(experimentId: string, signal: AbortSignal): Promise<OpenRun> {
-    const { tags, startTime, key } = this.#settings;
+    const { startTime, key } = this.#settings;
     this.#mayExist = true;
-    const allTags = { ...tags, [RUN_KEY_TAG]: key };
-    const body = { experiment_id: experimentId, start_time: startTime, tags: toPairs(allTags) };
+    // The person's own tags follow: one that is refused must not keep the run from being made.
+    const body = {
+      experiment_id: experimentId,
+      start_time: startTime,
+      tags: [{ key: RUN_KEY_TAG, value: key }],
+    };
     const { run } = await this.#call('runs/create', body, signal);
     return readRun(run, experimentId);
   }
@@ -230,7 +334,7 @@ export class MlflowOutlet implements Outlet<MlflowRecord> {
   }
 }
 
-function toPairs(values: Readonly<Record<string, string>>): { key: string; value: string }[] {
+function toPairs(values: Readonly<Record<string, string>>): Pair[] {
   return Object.entries(values).map(([key, value]) => ({ key, value }));
 }
 

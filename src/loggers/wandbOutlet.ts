@@ -3,6 +3,7 @@
 
 import { DeliveryError, request, requestJson } from './delivery/http.ts';
 import { nextParcel, Uploads, type OutletParts, type UploadRecord } from './delivery/outlet.ts';
+import { refusesData, sendInParts } from './delivery/refusals.ts';
 import type { Delivery, Outlet } from './delivery/sender.ts';
 import { basicAuth } from './delivery/serverAddress.ts';
 import type { TrackedRunSettings } from './delivery/unsentFile.ts';
@@ -55,6 +56,15 @@ const CREATE_FILES = `mutation CreateRunFiles($entity: String!, $project: String
   }
 }`;
 
+/** Code of an error that GraphQL answers, with status 200. */
+const REFUSED_QUERY = 'query-refused';
+
+/** A row of the history and its line. */
+interface Line {
+  readonly at: number;
+  readonly row: WandbRow;
+}
+
 interface OpenRun {
   readonly entity: string;
   readonly project: string;
@@ -75,7 +85,8 @@ export interface WandbParts extends OutletParts<WandbRunSettings> {
 
 /**
  * Delivers one run to W&B. Lines carry their numbers, so that sending some twice overwrites them with themselves; rows
- * that an earlier process delivered are left out.
+ * that an earlier process delivered are left out. A row that the server refuses leaves an empty one in its line; other
+ * things it refuses (a summary, the run's description) are left out. Each is told.
  */
 export class WandbOutlet implements Outlet<WandbRecord> {
   readonly name = 'W&B';
@@ -84,6 +95,8 @@ export class WandbOutlet implements Outlet<WandbRecord> {
   readonly #settings: WandbRunSettings;
   readonly #parts: WandbParts;
   readonly #uploads: Uploads;
+  /** What was told to be refused. */
+  readonly #refused = new Set<string>();
   #entity: string | null = null;
   #run: OpenRun | null = null;
 
@@ -107,20 +120,58 @@ export class WandbOutlet implements Outlet<WandbRecord> {
     const parcel = records.slice(0, count);
     await this.#sendRows(run, parcel, signal);
     const end = parcel.find((record) => record.kind === 'end');
-    if (end) await this.#stream(run, { complete: true, exitcode: end.exitCode }, signal);
+    if (end)
+      await this.#unlessRefused("the run's end", () =>
+        this.#stream(run, { complete: true, exitcode: end.exitCode }, signal),
+      );
     return count;
   }
 
   async #sendRows(run: OpenRun, records: readonly WandbRecord[], signal: AbortSignal): Promise<void> {
     const rows = records.filter((record) => record.kind === 'row').filter(({ n }) => n >= run.taken);
     if (rows.length === 0) return;
-    const offset = run.firstLine + run.taken;
-    const history = { offset, content: rows.map(({ row }) => JSON.stringify(row)) };
-    const summary = { offset: 0, content: [JSON.stringify(rows.at(-1)?.summary)] };
-    const files = { 'wandb-history.jsonl': history, 'wandb-summary.json': summary };
-    await this.#stream(run, { files }, signal);
+    const first = run.firstLine + run.taken;
+    const lines = rows.map(({ row }, i) => ({ at: first + i, row }));
+    const history = (some: readonly Line[]): object => ({
+      'wandb-history.jsonl': { offset: some[0]?.at, content: some.map(({ row }) => JSON.stringify(row)) },
+    });
+    const summary = {
+      'wandb-summary.json': { offset: 0, content: [JSON.stringify(rows.at(-1)?.summary)] },
+    };
+    try {
+      await this.#stream(run, { files: { ...history(lines), ...summary } }, signal);
+    } catch (error) {
+      if (!refusesData(error)) throw error;
+      await sendInParts(lines, {
+        send: (some) => this.#stream(run, { files: history(some) }, signal),
+        probe: () => this.#stream(run, {}, signal),
+        onRefused: async ({ at, row }, { message }) => {
+          // Lines are counted: one must stay.
+          const { _step, _timestamp, _runtime } = row;
+          await this.#stream(run, { files: history([{ at, row: { _step, _timestamp, _runtime } }]) }, signal);
+          this.#tellRefused('a row', `what was logged at step ${String(_step)}`, message);
+        },
+      });
+      await this.#unlessRefused('the summary', () => this.#stream(run, { files: summary }, signal));
+    }
     // Only now: rows that come again keep their lines.
     run.taken += rows.length;
+  }
+
+  async #unlessRefused(what: string, send: () => Promise<unknown>): Promise<void> {
+    try {
+      await send();
+    } catch (error) {
+      if (!refusesData(error)) throw error;
+      this.#tellRefused(what, what, error.message);
+    }
+  }
+
+  /** The first of each kind: the others go the same way. */
+  #tellRefused(kind: string, what: string, reason: string): void {
+    if (this.#refused.has(kind)) return;
+    this.#refused.add(kind);
+    this.#parts.onSkip(`W&B refuses ${what}, which is left out: ${reason}`);
   }
 
   async #open(signal: AbortSignal): Promise<OpenRun> {
@@ -141,10 +192,8 @@ export class WandbOutlet implements Outlet<WandbRecord> {
     const settings = this.#settings;
     this.#entity ??= settings.entity ?? (await this.#defaultEntity(key, signal));
     const entity = this.#entity;
-    const variables = {
-      name: settings.key,
-      project: settings.project,
-      entity,
+    const place = { name: settings.key, project: settings.project, entity };
+    const description = {
       displayName: settings.displayName ?? undefined,
       notes: settings.notes ?? undefined,
       groupName: settings.group ?? undefined,
@@ -152,7 +201,7 @@ export class WandbOutlet implements Outlet<WandbRecord> {
       tags: settings.tags ?? undefined,
       config: JSON.stringify(settings.config),
     };
-    const { upsertBucket } = await this.#graphql(key, UPSERT_RUN, variables, signal);
+    const upsertBucket = await this.#upsert(key, place, description, signal);
     const bucket = fieldOf(upsertBucket, 'bucket');
     const projectOf = fieldOf(bucket, 'project');
     const lines = Number(fieldOf(bucket, 'historyLineCount') ?? 0);
@@ -165,10 +214,28 @@ export class WandbOutlet implements Outlet<WandbRecord> {
       taken: this.#parts.isContinued ? Math.max(0, lines - firstLine) : 0,
     };
     const pages = settings.baseUrl.replace('//api.', '//');
-    const place = [run.entity, run.project, 'runs', settings.key].map(encodeURIComponent).join('/');
-    const url = `${pages}/${place}`;
+    const path = [run.entity, run.project, 'runs', settings.key].map(encodeURIComponent).join('/');
+    const url = `${pages}/${path}`;
     this.#parts.onOpen({ url, settings: { ...settings, firstLine }, known: run.taken });
     return run;
+  }
+
+  /** Make the run, or find it; without its description where the server refuses that. */
+  async #upsert(key: string, place: object, description: object, signal: AbortSignal): Promise<unknown> {
+    try {
+      return (await this.#graphql(key, UPSERT_RUN, { ...place, ...description }, signal)).upsertBucket;
+    } catch (error) {
+      if (!(error instanceof DeliveryError) || !(error.code === REFUSED_QUERY || refusesData(error)))
+        throw error;
+      const { upsertBucket } = await this.#graphql(key, UPSERT_RUN, place, signal);
+      const what = Object.entries(description).flatMap(([name, value]) =>
+        value === undefined ? [] : [name],
+      );
+      this.#parts.onSkip(
+        `W&B refuses the description of the run (${what.join(', ')}), which is left out: ${error.message}`,
+      );
+      return upsertBucket;
+    }
   }
 
   async #defaultEntity(key: string, signal: AbortSignal): Promise<string> {
@@ -229,7 +296,7 @@ export class WandbOutlet implements Outlet<WandbRecord> {
     const { data, errors } = answer;
     if (Array.isArray(errors) && errors.length > 0) {
       const message = textOr(fieldOf(errors[0], 'message'), 'it does not say why');
-      throw new DeliveryError(`W&B refuses the request: ${message}`, { isFinal: true });
+      throw new DeliveryError(`W&B refuses the request: ${message}`, { isFinal: true, code: REFUSED_QUERY });
     }
     return typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {};
   }

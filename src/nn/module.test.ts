@@ -45,7 +45,7 @@ describe('module tree', () => {
     const net = new Net();
     expect([...(await net.stateDict()).keys()]).toEqual(NAMES);
     expect(net.namedParameters().map(([name]) => name)).toEqual(NAMES.filter((n) => !/running|num_/.test(n)));
-    expect(net.heads.items[0].conv.weight.name).toBe('heads.0.conv.weight');
+    expect(net.heads.items[0]?.conv.weight.name).toBe('heads.0.conv.weight');
     expect(net.bn1.runningMean?.name).toBe('bn1.running_mean');
   });
 
@@ -89,7 +89,9 @@ describe('loadStateDict', () => {
       unexpected: [],
       missing: [],
       mismatched: [],
+      notFinite: [],
       message: null,
+      warnings: [],
     });
     expect([...(await net.conv1.weight.toTorch())]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     expect(net.bn1.numBatchesTracked?.value).toBe(7);

@@ -14,7 +14,6 @@ import {
   type Tensor,
   type Variable,
 } from '../gpu/index.ts';
-import type { Module } from './module.ts';
 import { gpuShape, torchToGpu, gpuToTorch, type Layout } from './layout.ts';
 
 export type { Layout } from './layout.ts';
@@ -27,9 +26,14 @@ export interface StateTensor {
   readonly data: ArrayLike<number> | ArrayLike<bigint>;
 }
 
-/** Where a parameter or buffer hangs; set by the module that registers it. */
+/** What a parameter or buffer knows of the module that registers it. */
+interface NamedModule {
+  readonly fullName: string;
+}
+
+/** Where a parameter or buffer hangs. */
 interface Owner {
-  readonly module: Module;
+  readonly module: NamedModule;
   readonly key: string;
 }
 
@@ -59,7 +63,7 @@ abstract class Stored {
   }
 
   /** Called by `Module.addParameter` and `addBuffer`; the first owner names a shared tensor. */
-  setOwner(module: Module, key: string): void {
+  setOwner(module: NamedModule, key: string): void {
     this.#owner ??= { module, key };
   }
 }

@@ -1,9 +1,10 @@
 // Saving and loading by name, with MMCV's rules about what is missing, unexpected or of the wrong shape.
 
-import { CheckpointError } from '../errors/index.ts';
-import type { Module } from './module.ts';
+import { CheckpointError, invariant } from '../errors/index.ts';
+import { toFloat32, toInt64 } from '../serialization/pth/toFloat32.ts';
 import type { FloatBuffer, Parameter } from './parameter.ts';
 import { IntBuffer, readFloats, type StateTensor } from './parameter.ts';
+import type { StateTree } from './stateTree.ts';
 
 export interface LoadOptions {
   /** Throw when anything doesn't fit. Default false. */
@@ -19,8 +20,12 @@ export interface LoadReport {
   readonly missing: readonly string[];
   /** Tensors of another shape; they are not loaded. */
   readonly mismatched: readonly { name: string; expected: readonly number[]; actual: readonly number[] }[];
+  /** Names of tensors that hold NaN or infinity, among those that were loaded. */
+  readonly notFinite: readonly string[];
   /** MMCV's warning text, or null when all fits. */
   readonly message: string | null;
+  /** All that is to be told: `message`, and the tensors with values that are not finite. */
+  readonly warnings: readonly string[];
 }
 
 type Item = Parameter | FloatBuffer | IntBuffer;
@@ -28,7 +33,7 @@ type Item = Parameter | FloatBuffer | IntBuffer;
 const DEFAULT_REVISIONS: readonly (readonly [RegExp, string])[] = [[/^module\./, '']];
 
 /** Copy every parameter and buffer of a tree out, parameters before buffers in each module, parents first. */
-export async function saveStateDict(root: Module): Promise<Map<string, StateTensor>> {
+export async function saveStateDict(root: StateTree): Promise<Map<string, StateTensor>> {
   const items = stateItems(root);
   const floats: (Parameter | FloatBuffer)[] = [];
   for (const item of items.values()) if (!(item instanceof IntBuffer)) floats.push(item);
@@ -36,27 +41,28 @@ export async function saveStateDict(root: Module): Promise<Map<string, StateTens
   const integers = new Map(
     [...items].flatMap(([name, item]) => (item instanceof IntBuffer ? [[name, item.value]] : [])),
   );
-  const values = await readFloats(floats);
+  const values = new Map((await readFloats(floats)).map((data, i) => [floats[i], data] as const));
   const state = new Map<string, StateTensor>();
-  let next = 0;
   for (const [name, item] of items) {
     if (item instanceof IntBuffer) {
       const data = BigInt64Array.of(BigInt(integers.get(name) ?? 0));
       state.set(name, { shape: [], dtype: 'int64', data });
     } else {
-      state.set(name, { shape: [...item.shape], dtype: 'float32', data: values[next++] });
+      const data = values.get(item);
+      invariant(data, `${name} was not read`);
+      state.set(name, { shape: [...item.shape], dtype: 'float32', data });
     }
   }
   return state;
 }
 
 /**
- * Set parameters and buffers by name; tensors of another dtype are converted, those of another shape left out.
+ * Set parameters and buffers by name; tensors of another dtype are converted as `copy_` does, those of another shape left out.
  * Source: mmcv 1.7.2 `runner/checkpoint.py` `load_state_dict` and torch 1.13 `Module._load_from_state_dict`.
- * @throws CheckpointError `state-dict-mismatch` when `strict` and something doesn't fit; what fits is loaded even then, as in MMCV
+ * @throws CheckpointError `unsupported` for complex values; `state-dict-mismatch` when `strict` and something doesn't fit; what fits is loaded even then, as in MMCV
  */
 export function loadStateDict(
-  root: Module,
+  root: StateTree,
   state: ReadonlyMap<string, StateTensor>,
   options: LoadOptions,
 ): LoadReport {
@@ -70,11 +76,12 @@ export function loadStateDict(
   const items = stateItems(root);
   const missing: string[] = [];
   const mismatched: LoadReport['mismatched'][number][] = [];
+  const notFinite: string[] = [];
   for (const [name, item] of items) {
     const value = source.get(name);
     if (!value) missing.push(name);
     else if (!fits(item, value)) mismatched.push({ name, expected: item.shape, actual: value.shape });
-    else assign(item, value);
+    else if (!assign(item, value, name)) notFinite.push(name);
   }
   const unexpected = [...source.keys()].filter((name) => !items.has(name));
   const told = missing.filter((name) => !name.includes('num_batches_tracked'));
@@ -85,13 +92,15 @@ export function loadStateDict(
       hint: 'load without strict to take what fits, or use the config that the checkpoint was trained with',
     });
   }
-  return { unexpected, missing: told, mismatched, message };
+  const warnings = message === null ? [] : [message];
+  if (notFinite.length > 0) warnings.push(describeNotFinite(notFinite));
+  return { unexpected, missing: told, mismatched, notFinite, message, warnings };
 }
 
 /** Everything a state dict holds, by name and in its order. */
-export function stateItems(root: Module): Map<string, Item> {
+export function stateItems(root: StateTree): Map<string, Item> {
   const items = new Map<string, Item>();
-  const visit = (module: Module, prefix: string): void => {
+  const visit = (module: StateTree, prefix: string): void => {
     for (const [key, parameter] of module.ownParameters()) items.set(prefix + key, parameter);
     for (const [key, buffer] of module.ownBuffers()) items.set(prefix + key, buffer);
     // Shared modules are written once per name, as PyTorch does.
@@ -107,16 +116,29 @@ function fits(item: Item, value: StateTensor): boolean {
   return item.shape.length === value.shape.length && item.shape.every((n, i) => n === value.shape[i]);
 }
 
-function assign(item: Item, value: StateTensor): void {
-  if (item instanceof IntBuffer) item.value = Math.trunc(Number(value.data[0]));
-  else item.fromTorch(toFloat32(value.data));
+/** @returns false when a value is NaN or infinite @throws CheckpointError `unsupported` */
+function assign(item: Item, value: StateTensor, name: string): boolean {
+  try {
+    if (item instanceof IntBuffer) {
+      item.value = toInt64(value.dtype, value.data);
+      return true;
+    }
+    const data = toFloat32(value.dtype, value.data);
+    item.fromTorch(data);
+    return data.every(Number.isFinite);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    const { message, code, hint } = error;
+    throw new CheckpointError(`${name}: ${message}`, { code, hint, cause: error });
+  }
 }
 
-function toFloat32(data: StateTensor['data']): Float32Array {
-  if (data instanceof Float32Array) return data;
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < out.length; i++) out[i] = Number(data[i]);
-  return out;
+const MAX_NAMES = 5;
+
+function describeNotFinite(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMES).join(', ');
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  return `the checkpoint has values that are NaN or infinite in ${shown}${more}: the run that wrote it had diverged, take an earlier checkpoint`;
 }
 
 function describe(

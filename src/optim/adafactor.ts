@@ -15,7 +15,8 @@ import type { Parameter } from '../nn/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkAllNonNegative } from './checks.ts';
 import { option, type CommonArgs } from './decayedGrad.ts';
-import { Optimizer, type ParamGroup } from './optimizer.ts';
+import { Optimizer } from './optimizer.ts';
+import type { ParamGroup } from './paramGroup.ts';
 import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface AdafactorArgs extends Omit<CommonArgs, 'capturable' | 'differentiable' | 'fused'> {

@@ -2,7 +2,7 @@ import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { adamDefaults, adamRule, type AdamArgs } from './adamRule.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import type { ParamGroup } from './optimizer.ts';
+import type { ParamGroup } from './paramGroup.ts';
 import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 /**

@@ -3,7 +3,7 @@
 import { checkBetas, checkNonNegative } from './checks.ts';
 import type { CommonArgs } from './decayedGrad.ts';
 import type { Element, ElementwiseRule } from './elementwiseRule.ts';
-import type { ParamGroup } from './optimizer.ts';
+import type { ParamGroup } from './paramGroup.ts';
 
 export interface AdamArgs extends CommonArgs {
   /** Default 1e-3. */

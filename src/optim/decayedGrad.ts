@@ -1,7 +1,7 @@
 // What most rules begin with: the gradient, turned round to climb, plus weight decay.
 
 import type { Element, Scalars } from './elementwiseRule.ts';
-import type { GroupInput, ParamGroup } from './optimizer.ts';
+import type { GroupInput, ParamGroup } from './paramGroup.ts';
 import type { Parameter } from '../nn/index.ts';
 
 /** Arguments that every optimizer shares. */

@@ -12,7 +12,8 @@ import {
 } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import { advance, type ElementwiseRule, type Scalars } from './elementwiseRule.ts';
-import { Optimizer, STATE_NEED, type ParamGroup } from './optimizer.ts';
+import { Optimizer, STATE_NEED } from './optimizer.ts';
+import type { ParamGroup } from './paramGroup.ts';
 import type { ParameterPool } from './parameterPool.ts';
 import { RuleBatch } from './ruleBatch.ts';
 import { inTouchedRows } from './touchedRows.ts';

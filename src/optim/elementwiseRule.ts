@@ -1,7 +1,7 @@
 // Optimizers whose update is a formula on each element: one rule, run by WGSL on the GPU and by TypeScript as its
 // specification.
 
-import type { ParamGroup } from './optimizer.ts';
+import type { ParamGroup } from './paramGroup.ts';
 
 /** The variables of one element: `p` (parameter), `g` (gradient, read only) and each state by its key. */
 export type Element = Record<string, number>;

@@ -20,6 +20,7 @@ export * from './nadam.ts';
 export * from './optimizer.ts';
 export { isFloatOption } from './optimizerKinds.ts';
 export * from './optimizerState.ts';
+export * from './paramGroup.ts';
 export * from './paramGroups.ts';
 export * from './parameterPool.ts';
 export * from './paramModule.ts';

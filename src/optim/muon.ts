@@ -5,7 +5,8 @@ import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue, checkAllNonNegative } from './checks.ts';
 import { option, type CommonArgs } from './decayedGrad.ts';
 import { newtonSchulz } from './newtonSchulz.ts';
-import { Optimizer, type GroupInput, type ParamGroup } from './optimizer.ts';
+import { Optimizer } from './optimizer.ts';
+import type { GroupInput, ParamGroup } from './paramGroup.ts';
 import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface MuonArgs extends Pick<CommonArgs, 'params'> {

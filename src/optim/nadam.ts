@@ -3,7 +3,7 @@ import { checkAllNonNegative, checkBetas } from './checks.ts';
 import { decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import type { ParamGroup } from './optimizer.ts';
+import type { ParamGroup } from './paramGroup.ts';
 import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
 
 export interface NadamArgs extends CommonArgs {

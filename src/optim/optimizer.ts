@@ -23,24 +23,8 @@ import {
   type StateValue,
 } from './optimizerState.ts';
 import { checkRates } from './checks.ts';
+import { parameterIndices, type GroupInput, type ParamGroup, type ParamState } from './paramGroup.ts';
 import { dropGrad, ParameterPool } from './parameterPool.ts';
-
-/** A parameter group: PyTorch's keys, of which schedules change `lr`, `momentum` and `betas` between steps. */
-export interface ParamGroup {
-  readonly params: readonly Parameter[];
-  lr: number;
-  initial_lr?: number;
-  momentum?: number;
-  betas?: readonly number[];
-  weight_decay?: number;
-  [option: string]: unknown;
-}
-
-/**
- * State of one parameter by PyTorch's keys: tensors in the parameter's GPU layout (owned by the optimizer), numbers
- * (`step`), or null.
- */
-export type ParamState = Map<string, Tensor | number | null>;
 
 /** What the state's memory is for. */
 export const STATE_NEED: MemoryNeed = {
@@ -48,25 +32,6 @@ export const STATE_NEED: MemoryNeed = {
   path: 'optimizer',
   hint: 'SGD without momentum has none, with momentum half of what Adam has; frozen parameters have none either',
 };
-
-/** Groups as a config or an optimizer constructor gives them. */
-export type GroupInput = { readonly params: readonly Parameter[] } & Readonly<Record<string, unknown>>;
-
-/** PyTorch's number of each parameter: shared ones keep one index. */
-export function parameterIndices(groups: readonly ParamGroup[]): Map<Parameter, number> {
-  const indices = new Map<Parameter, number>();
-  let start = 0;
-  for (const { params } of groups) {
-    const fresh = new Map<Parameter, number>();
-    // PyTorch builds the group's map in one go, so a parameter that is listed twice gets its last place.
-    params.forEach((param, i) => {
-      if (!indices.has(param)) fresh.set(param, start + i);
-    });
-    for (const [param, index] of fresh) indices.set(param, index);
-    start += params.length;
-  }
-  return indices;
-}
 
 /** The arguments that PyTorch's optimizers gained, and what they do without them. */
 export const LATER_OPTIONS: Readonly<Record<string, unknown>> = {

@@ -3,7 +3,7 @@
 import { CheckpointError } from '../errors/trainerError.ts';
 import type { Parameter, StateTensor } from '../nn/index.ts';
 import { Tuple } from '../util/tuple.ts';
-import type { ParamGroup } from './optimizer.ts';
+import type { ParamGroup } from './paramGroup.ts';
 
 /** A value of a saved state. */
 export type StateValue = StateTensor | number | null | readonly StateValue[];

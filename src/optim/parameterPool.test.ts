@@ -16,7 +16,7 @@ import { Rng } from '../util/prng.ts';
 import { Adam } from './adam.ts';
 import { clipGradNorm, clipGradNormReference } from './gradClip.ts';
 import { accumulateGrads, gradSums, takeGradSums } from './gradSums.ts';
-import type { GroupInput } from './optimizer.ts';
+import type { GroupInput } from './paramGroup.ts';
 import { RMSprop } from './rmsprop.ts';
 import { SGD } from './sgd.ts';
 

@@ -2,7 +2,7 @@
 
 import { ArenaRows, NO_ROW, updateArenas, type Arena } from '../gpu/index.ts';
 import type { ElementwiseRule, Scalars } from './elementwiseRule.ts';
-import type { ParamGroup } from './optimizer.ts';
+import type { ParamGroup } from './paramGroup.ts';
 import type { ParameterPool } from './parameterPool.ts';
 
 /** The parameters that one rule updates in a step, and their hyper-parameters. */

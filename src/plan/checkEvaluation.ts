@@ -7,6 +7,7 @@ import { evaluateSpecOf } from '../datasets/wrappers.ts';
 import { isDict, type PlainDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { unmetKind, type ArgKind } from '../registry/argKinds.ts';
+import type { ArgSpec } from '../registry/argSpec.ts';
 import { EVAL_HOOK_KINDS } from '../runner/hooks/evaluation.ts';
 import { checkRule } from '../runner/hooks/saveBest.ts';
 import { nearest } from '../util/nearest.ts';
@@ -88,7 +89,7 @@ export function evaluationWarnings(dict: Readonly<Record<string, unknown>>, hasV
 
 function checkKinds(
   values: Readonly<Record<string, unknown>>,
-  kinds: Readonly<Record<string, ArgKind>>,
+  kinds: NonNullable<ArgSpec['kinds']>,
 ): void {
   for (const [key, kind] of Object.entries(kinds)) {
     const wanted = unmetKind(values[key], kind);

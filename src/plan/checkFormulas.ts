@@ -2,7 +2,7 @@
 
 import { spanAt, type Span } from '../errors/span.ts';
 import { UserCodeError } from '../errors/trainerError.ts';
-import { checkFormula, type FormulaFault } from '../gpu/checkFormula.ts';
+import { checkFormula, type FormulaFault } from '../gpu/dispatch/checkFormula.ts';
 import {
   ElementwiseOptimizer,
   type ElementwiseRule,

@@ -2,7 +2,7 @@ import { ConfigError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { isDict, plainTypeName } from '../lang/plain.ts';
 import { copySources } from '../lang/sourceMap.ts';
-import { snakeToCamel } from '../registry/argSpec.ts';
+import { snakeToCamel } from '../registry/argNames.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import { EvalHook, type Evaluator } from '../runner/hooks/evaluation.ts';

@@ -1,55 +1,73 @@
-// The shapes a config value may have, so that a class can declare them and needn't check each by hand.
+// The kinds by name, for what has no declaration of its own: constructors of people's classes, as the compiler reads them.
 
-import { isDict } from '../lang/plain.ts';
 import { Tuple } from '../util/tuple.ts';
+import {
+  above,
+  atLeast,
+  bool,
+  dict,
+  flag,
+  int,
+  kindOf,
+  listOf,
+  number,
+  oneOrMore,
+  orNone,
+  str,
+  tuplePairOf,
+  type Kind,
+} from './args/index.ts';
 
-const isInt = (value: unknown): boolean => Number.isInteger(value);
-const isNumber = (value: unknown): boolean => typeof value === 'number' && !Number.isNaN(value);
-const isStr = (value: unknown): boolean => typeof value === 'string';
-const isListOf =
-  (test: (value: unknown) => boolean) =>
-  (value: unknown): boolean =>
-    Array.isArray(value) && value.every(test);
-const isPairs = (value: unknown): boolean =>
-  !(value instanceof Tuple) &&
-  isListOf((pair) => pair instanceof Tuple && pair.length === 2 && pair.every(isInt))(value);
+const intPair = tuplePairOf(int);
 
 const KINDS = {
-  int: ['a whole number', isInt],
-  'positive int': ['a whole number of at least 1', (value: unknown) => isInt(value) && Number(value) >= 1],
-  number: ['a number', isNumber],
-  'positive number': ['a number greater than 0', (value: unknown) => isNumber(value) && Number(value) > 0],
-  // As Python takes it: 0 and 1 stand for False and True.
-  flag: ['True or False', (value: unknown) => typeof value === 'boolean' || value === 0 || value === 1],
-  bool: ['True or False', (value: unknown) => typeof value === 'boolean'],
-  str: ['a string', isStr],
-  'str or strs': [
-    'a string or a list or tuple of strings',
-    (value: unknown) => isStr(value) || isListOf(isStr)(value),
-  ],
-  dict: ['a dict', isDict],
-  ints: ['a list or tuple of whole numbers', isListOf(isInt)],
-  'positive ints': [
-    'a list or tuple of whole numbers of at least 1',
-    isListOf((value) => isInt(value) && Number(value) >= 1),
-  ],
-  numbers: ['a list or tuple of numbers', isListOf(isNumber)],
-  'int pairs': ['a list of tuples of two whole numbers', isPairs],
-} as const satisfies Record<string, readonly [string, (value: unknown) => boolean]>;
+  int,
+  'positive int': atLeast(int, 1),
+  number,
+  'positive number': above(number, 0),
+  flag,
+  bool,
+  str,
+  'str or strs': oneOrMore(str),
+  dict,
+  ints: listOf(int),
+  'positive ints': listOf(atLeast(int, 1)),
+  numbers: listOf(number),
+  'int pairs': kindOf<readonly (readonly [number, number])[]>(
+    'list of (int, int)',
+    'a list of tuples of two whole numbers',
+    (value) =>
+      Array.isArray(value) &&
+      !(value instanceof Tuple) &&
+      value.every((pair) => intPair.fault(pair) === null),
+  ),
+} as const satisfies Record<string, Kind<never> | Kind<unknown>>;
 
-type Kind = keyof typeof KINDS;
+type Name = keyof typeof KINDS;
 
 /** The shape of one argument; with a `?`, None will do as well. */
-export type ArgKind = Kind | `${Kind}?`;
+export type ArgKind = Name | `${Name}?`;
+
+const byName = new Map<string, Kind<unknown>>(
+  Object.entries(KINDS).flatMap(([name, kind]) => [
+    [name, kind as Kind<unknown>],
+    [`${name}?`, orNone(kind as Kind<unknown>)],
+  ]),
+);
+
+/** @param kind the kind itself, or its name */
+export function kindNamed(kind: ArgKind | Kind<unknown>): Kind<unknown> {
+  const found = typeof kind === 'string' ? byName.get(kind) : kind;
+  if (!found) throw new TypeError(`internal: no kind is called ${String(kind)}`);
+  return found;
+}
 
 /**
  * Check a value against a shape.
  * @returns what it must be, in words, or null when it fits
  * @example unmetKind(3, 'ints') // 'a list or tuple of whole numbers'
  */
-export function unmetKind(value: unknown, kind: ArgKind): string | null {
-  const orNone = kind.endsWith('?');
-  const [words, test] = KINDS[(orNone ? kind.slice(0, -1) : kind) as Kind];
-  if (value === undefined || (orNone && value === null) || test(value)) return null;
-  return orNone ? `${words} or None` : words;
+export function unmetKind(value: unknown, kind: ArgKind | Kind<unknown>): string | null {
+  const known = kindNamed(kind);
+  return value === undefined || known.fault(value) === null ? null : known.words;
 }

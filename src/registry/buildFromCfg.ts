@@ -1,10 +1,8 @@
 import { RegistryError, TrainerError, UserCodeError } from '../errors/trainerError.ts';
 import { setSource, sourceOf } from '../lang/sourceMap.ts';
-import { plainRepr } from '../lang/plainRepr.ts';
-import { nearest } from '../util/nearest.ts';
-import { unmetKind } from './argKinds.ts';
-import { snakeToCamel } from './argSpec.ts';
-import { isArgument, knownArgs, sideBySide, type KnownArgs } from './constructorArgs.ts';
+import { argProblems } from './argProblems.ts';
+import { snakeToCamel } from './argNames.ts';
+import { sideBySide } from './constructorArgs.ts';
 import { assertDict, type Registrable, type Registry } from './registry.ts';
 
 /** What the build needs of a `BuildContext`: the same one for another place in the config. */
@@ -30,6 +28,7 @@ export interface BuildOptions {
 export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: BuildOptions): T {
   const { path, context, defaultArgs = {} } = options;
   assertDict(cfg, path);
+  assertDict(defaultArgs, 'default_args');
   if (registry.buildFunc) return registry.buildFunc(cfg);
   const merged: Record<string, unknown> = { ...defaultArgs, ...cfg };
   const type = merged.type;
@@ -43,7 +42,9 @@ export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: Bu
   }
   const module = resolveType(type, registry, cfg, path);
   delete merged.type;
-  checkArgs(module, merged, cfg, path);
+  refuseSideBySide(module, merged, path);
+  for (const problem of argProblems(module, merged, cfg, path))
+    throw new RegistryError(problem.message, problem);
   const args: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(merged)) {
     args[snakeToCamel(key)] = value;
@@ -80,74 +81,6 @@ function resolveType<T>(type: unknown, registry: Registry<T>, cfg: object, path:
       cause: error,
     });
   }
-}
-
-function checkArgs(
-  module: Registrable<unknown>,
-  args: Readonly<Record<string, unknown>>,
-  cfg: object,
-  path: string,
-): void {
-  refuseSideBySide(module, args, path);
-  const spec = knownArgs(module);
-  if (!spec) return;
-  const known = [...spec.required, ...spec.optional];
-  const unknown = Object.keys(args).find((key) => !known.some((name) => isArgument(key, name, spec)));
-  if (unknown !== undefined && !spec.isOpen) {
-    throw new RegistryError(`${module.name} got an unexpected argument '${unknown}'`, {
-      code: 'unknown-argument',
-      path: `${path}.${unknown}`,
-      span: sourceOf(cfg, unknown)?.span ?? sourceOf(cfg, null)?.span,
-      hint: unknownHint(unknown, known, spec, module),
-    });
-  }
-  const valueOf = (name: string): { readonly key: string; readonly value: unknown } => {
-    const key = Object.keys(args).find((one) => isArgument(one, name, spec)) ?? name;
-    return { key, value: args[key] };
-  };
-  const missing = spec.required.filter((name) => valueOf(name).value === undefined);
-  if (missing.length > 0) {
-    const orDefault = spec.isRead
-      ? `, or give it a default in the constructor of ${spec.owner.name}: { ${snakeToCamel(missing[0])} = … }`
-      : '';
-    throw new RegistryError(
-      `${module.name} is missing the required argument${missing.length > 1 ? 's' : ''} ${missing.map((m) => `'${m}'`).join(', ')}`,
-      {
-        code: 'missing-argument',
-        path,
-        span: sourceOf(cfg, 'type')?.span ?? sourceOf(cfg, null)?.span,
-        hint: `write ${missing[0]}=… inside ${path}${orDefault}`,
-      },
-    );
-  }
-  for (const [name, kind] of Object.entries(spec.kinds)) {
-    const { key, value } = valueOf(name);
-    const wanted = unmetKind(value, kind);
-    if (wanted === null) continue;
-    throw new RegistryError(`${module.name}: ${key} must be ${wanted}, but got ${plainRepr(value)}`, {
-      code: 'bad-value',
-      path: `${path}.${key}`,
-      span: sourceOf(cfg, key)?.span ?? sourceOf(cfg, 'type')?.span,
-    });
-  }
-}
-
-function unknownHint(
-  key: string,
-  known: readonly string[],
-  spec: KnownArgs,
-  module: Registrable<unknown>,
-): string {
-  if (spec.unreachable.includes(key))
-    return `arguments arrive in camelCase: call it ${snakeToCamel(key)} in the constructor of ${spec.owner.name}`;
-  // Any two letters are near each other.
-  const near = key.length > 1 ? nearest(key, known) : undefined;
-  if (near) return `did you mean '${near}'?`;
-  const list = `it takes: ${known.join(', ') || 'no arguments'}`;
-  // A subclass that takes more than its base must say so itself.
-  return spec.owner === module
-    ? list
-    : `${list}; that list is ${spec.owner.name}'s: give ${module.name} its own \`static args\` to take others`;
 }
 
 /** Python's way of taking arguments, side by side, gives a class the whole object as its first one. */

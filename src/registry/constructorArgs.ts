@@ -2,7 +2,9 @@
 
 import type { Span } from '../errors/span.ts';
 import type { ArgKind } from './argKinds.ts';
-import { camelToSnake, snakeToCamel, type ArgSpec } from './argSpec.ts';
+import type { Kind } from './args/types.ts';
+import { camelToSnake, snakeToCamel } from './argNames.ts';
+import type { ArgSpec } from './argSpec.ts';
 
 /** What a constructor says about its arguments. Names are as it has them: in camelCase. */
 export interface ReadConstructor {
@@ -44,7 +46,7 @@ export interface KnownArgs {
   readonly optional: readonly string[];
   /** True when any other key is taken too. */
   readonly isOpen: boolean;
-  readonly kinds: Readonly<Record<string, ArgKind>>;
+  readonly kinds: Readonly<Record<string, ArgKind | Kind<unknown>>>;
   /** The class whose list it is: a base class, perhaps. */
   readonly owner: ClassWithArgs;
   /** True when it was read from a constructor. */

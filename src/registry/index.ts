@@ -1,3 +1,6 @@
+export * from './args/index.ts';
+export { cfgProblems } from './cfgProblems.ts';
+export * from './argNames.ts';
 export * from './argSpec.ts';
 export * from './buildContext.ts';
 export * from './buildFromCfg.ts';

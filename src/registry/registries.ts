@@ -1,25 +1,10 @@
 // Every registry of MMCV and MMDetection that a config can reach. The layers above fill them at import.
 
 import { Registry, type ModuleWatch } from './registry.ts';
+import { REGISTRY_NAMES, type RegistryKind } from './registryKinds.ts';
 
-/** Registry key -> the name MMCV prints for it. MMDetection's BACKBONES, NECKS, HEADS, LOSSES and DETECTORS all are MODELS. */
-const REGISTRY_NAMES = {
-  MODELS: 'models',
-  DATASETS: 'dataset',
-  PIPELINES: 'pipeline',
-  SAMPLERS: 'sampler',
-  OPTIMIZERS: 'optimizer',
-  OPTIMIZER_BUILDERS: 'optimizer builder',
-  HOOKS: 'hook',
-  RUNNERS: 'runner',
-  PRIOR_GENERATORS: 'Generator for anchors and points',
-  BBOX_ASSIGNERS: 'bbox_assigner',
-  BBOX_SAMPLERS: 'bbox_sampler',
-  BBOX_CODERS: 'bbox_coder',
-  IOU_CALCULATORS: 'IoU calculator',
-} as const;
+export type { RegistryKind } from './registryKinds.ts';
 
-export type RegistryKind = keyof typeof REGISTRY_NAMES;
 export type Registries = Readonly<Record<RegistryKind, Registry<unknown>>>;
 
 const kinds = Object.keys(REGISTRY_NAMES) as RegistryKind[];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RegistryError } from '../errors/trainerError.ts';
 import { setSource } from '../lang/sourceMap.ts';
-import { snakeToCamel } from './argSpec.ts';
+import { snakeToCamel } from './argNames.ts';
 import { BuildContext, type RunServices } from './buildContext.ts';
 import { buildFromCfg } from './buildFromCfg.ts';
 import { createRunRegistries, HOOKS } from './registries.ts';

@@ -179,15 +179,19 @@ export class Registry<T> {
   getOrThrow(name: string): Registrable<T> {
     const found = this.get(name);
     if (found) return found;
+    const { message, hint } = this.missing(name);
+    throw new RegistryError(message, { code: 'unknown-type', hint });
+  }
+
+  /** What to say of a name that is not here: what was forgotten, or the nearest name. */
+  missing(name: string): { readonly message: string; readonly hint: string } {
     const near = nearest(name, this.names());
-    throw new RegistryError(`${name} is not in the ${this.name} registry`, {
-      code: 'unknown-type',
-      hint:
-        this.explainMissing(name) ??
-        (near
-          ? `did you mean '${near}'?`
-          : `registered are: ${this.names().sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`),
-    });
+    const hint =
+      this.explainMissing(name) ??
+      (near
+        ? `did you mean '${near}'?`
+        : `registered are: ${this.names().sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`);
+    return { message: `${name} is not in the ${this.name} registry`, hint };
   }
 }
 

@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
-import { EngineBackend } from '../gpu/backend.ts';
+import { EngineBackend } from '../gpu/device/backend.ts';
 import { adapterInfo, memory, onIdle, trimMemory } from '../gpu/index.ts';
-import { isProfiling } from '../gpu/profiler.ts';
+import { isProfiling } from '../gpu/dispatch/profiler.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import { RunControl } from '../runner/runControl.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';

@@ -6,11 +6,13 @@ import { RunError } from '../errors/trainerError.ts';
 import type { BboxResult } from '../evaluation/index.ts';
 import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import { snakeToCamel } from '../registry/argSpec.ts';
+import { snakeToCamel } from '../registry/argNames.ts';
 import type { Evaluation, Evaluator } from '../runner/hooks/evaluation.ts';
 import type { DecodedImage, DecodeImage } from '../contracts/image.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { ClassScore, DrawnBox, PredictedImage } from '../contracts/runEvents.ts';
+import { RunControl } from '../runner/runControl.ts';
+import { untilStopped } from '../runner/untilStopped.ts';
 import { turn } from '../util/turn.ts';
 
 /** A model that can detect. */
@@ -47,20 +49,27 @@ export class DetectorEvaluator implements Evaluator {
     return this.#options.loader.length;
   }
 
-  /** Detections of every picture, in the dataset's order and in its own pixels. */
-  async detect(): Promise<BboxResult[]> {
+  /**
+   * Detections of every picture, in the dataset's order and in its own pixels. Pauses between two batches, and stops
+   * there, as `control` says.
+   */
+  async detect(control = new RunControl()): Promise<BboxResult[]> {
     const { model, loader } = this.#options;
     model.eval();
     const results: BboxResult[] = [];
-    for await (const batch of loader.epoch(0)) {
+    for await (const batch of untilStopped(loader.epoch(0), control)) {
       results.push(...(await model.simpleTest(batch, { rescale: true })));
       await turn();
     }
     return results;
   }
 
-  async evaluate(evalKwargs: Readonly<Record<string, unknown>>): Promise<Evaluation> {
-    const results = await this.detect();
+  async evaluate(
+    evalKwargs: Readonly<Record<string, unknown>>,
+    control = new RunControl(),
+  ): Promise<Evaluation | null> {
+    const results = await this.detect(control);
+    if (await control.checkpoint()) return null;
     return { ...(await this.score(results, evalKwargs)), predictions: await this.#draw(results) };
   }
 

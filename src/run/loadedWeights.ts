@@ -1,5 +1,6 @@
 import { CheckpointError } from '../errors/trainerError.ts';
 import type { Module } from '../nn/index.ts';
+import { prefixInFile } from '../nn/namePrefix.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
 
 /** A checkpoint of which a smaller share of the parameters fits is of another model. */
@@ -7,9 +8,15 @@ const LEAST_SHARE = 0.1;
 
 /**
  * Refuse a checkpoint of which next to nothing fits: MMCV would go on with random weights and a long warning.
+ * @param stateDict what was to be loaded, for its names
  * @throws CheckpointError `foreign-checkpoint`
  */
-export function checkSomethingLoaded(model: Module, report: LoadReport, path: string): void {
+export function checkSomethingLoaded(
+  model: Module,
+  report: LoadReport,
+  path: string,
+  stateDict: ReadonlyMap<string, unknown>,
+): void {
   const names = model.namedParameters().map(([name]) => name);
   const absent = new Set([...report.missing, ...report.mismatched.map(({ name }) => name)]);
   const fitting = names.filter((name) => !absent.has(name)).length;
@@ -21,6 +28,17 @@ export function checkSomethingLoaded(model: Module, report: LoadReport, path: st
   throw new CheckpointError(`the checkpoint must fit the model of the config, but ${reason}`, {
     code: 'foreign-checkpoint',
     path,
-    hint: 'use the config that the checkpoint was trained with: tabtrain inspect lists its parameters',
+    hint: hintFor(stateDict, names),
   });
+}
+
+/** Files of other trainers (Lightning's, a wrapped or averaged model's) have the same names behind a prefix, or the other way. */
+function hintFor(stateDict: ReadonlyMap<string, unknown>, names: readonly string[]): string {
+  const prefix = prefixInFile(stateDict.keys(), names);
+  if (prefix)
+    return `the file has the model's names behind '${prefix}': save it without, torch.save({'state_dict': {k.removeprefix('${prefix}'): v for k, v in state_dict.items()}}, 'weights.pth')`;
+  const part = prefixInFile(names, [...stateDict.keys()]);
+  if (part)
+    return `the file holds the model's ${part.slice(0, -1)} alone: load it there, with init_cfg=dict(type='Pretrained', checkpoint=…)`;
+  return 'use the config that the checkpoint was trained with: tabtrain inspect lists its parameters';
 }

@@ -46,7 +46,7 @@ export async function testCheckpoint(job: TestJob): Promise<TestResult> {
   await initEngine();
   const userModules = createUserModules();
   try {
-    return await evaluateOn(job, dict, checkpoint.stateDict, userModules);
+    return await evaluateOn(job, dict, checkpoint, userModules);
   } catch (error) {
     // The metric that was asked for stands nowhere in the config.
     const written = job.metric === undefined ? dict : { ...dict, evaluation: null };
@@ -57,7 +57,7 @@ export async function testCheckpoint(job: TestJob): Promise<TestResult> {
 async function evaluateOn(
   job: TestJob,
   dict: ConfigDict,
-  stateDict: LoadedCheckpoint['stateDict'],
+  { stateDict, notes }: LoadedCheckpoint,
   userModules: UserModules,
 ): Promise<TestResult> {
   const { fs, decodeImage, log } = job;
@@ -74,8 +74,8 @@ async function evaluateOn(
   try {
     model.CLASSES = dataset.CLASSES;
     const report = model.loadStateDict(stateDict);
-    checkSomethingLoaded(model, report, job.checkpoint);
-    if (report.message) log(report.message);
+    checkSomethingLoaded(model, report, job.checkpoint, stateDict);
+    for (const warning of [...notes, ...report.warnings]) log(warning);
     const loader = new DataLoader({
       source: new DatasetSampleSource(dataset, 0),
       dataset,

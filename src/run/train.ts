@@ -210,7 +210,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     control.onChange(() => undefined);
     // What a hook has begun to time must not go on in the next run.
     await endProfilePasses().catch(() => undefined);
-    for (const cleanup of [...cleanups, () => kernels?.end(), () => folder?.release()]) {
+    for (const cleanup of [...cleanups, trimMemory, () => kernels?.end(), () => folder?.release()]) {
       try {
         await cleanup();
       } catch (error) {
@@ -392,10 +392,10 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const loadFrom = options.loadFrom ?? stringOrNull(dict.load_from);
   if (options.resume) await resumeRun(runner, model, options.resume.path, options.resume.checkpoint);
   else if (loadFrom) {
-    const { stateDict } = await readCheckpoint(fs, loadFrom);
+    const { stateDict, notes } = await readCheckpoint(fs, loadFrom);
     const report = model.loadStateDict(stateDict);
-    checkSomethingLoaded(model, report, loadFrom);
-    if (report.message) logger.warning(report.message);
+    checkSomethingLoaded(model, report, loadFrom, stateDict);
+    for (const warning of [...notes, ...report.warnings]) logger.warning(warning);
     logger.info(`load checkpoint from ${loadFrom}`);
   }
   model.setStepMode({

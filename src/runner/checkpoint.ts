@@ -8,9 +8,12 @@ import { fileSource } from '../serialization/zip/byteSource.ts';
 import { crc32 } from '../serialization/zip/crc32.ts';
 import {
   bytesOf,
+  findStateDict,
+  metaOf,
   OrderedMap,
   PyFloat,
   readPth,
+  toFloat32,
   TorchTensor,
   verifyPth,
   writePth,
@@ -18,6 +21,7 @@ import {
   type TorchDtype,
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
+import { remoteScheme } from '../util/remoteAddress.ts';
 import { Tuple } from '../util/tuple.ts';
 import type { BaseRunner } from './baseRunner.ts';
 import type { RunnerMeta, RunPosition } from './runnerTypes.ts';
@@ -105,7 +109,7 @@ async function writeCheckpoint(
       iter,
       mmcv_version: '1.7.2',
       time: asctime(new Date()),
-      ...(runner.model.CLASSES && { CLASSES: [...runner.model.CLASSES] }),
+      ...(runner.model.CLASSES && { CLASSES: Tuple.of(...runner.model.CLASSES) }),
       tabtrain: await collectOwnMeta(runner, own, position, options.writer ?? null),
     },
     state_dict: state,
@@ -162,14 +166,16 @@ export interface LoadedCheckpoint {
   readonly meta: ReadonlyMap<string, PthValue>;
   readonly stateDict: ReadonlyMap<string, TorchTensor>;
   readonly optimizer: PthValue | undefined;
+  /** What a person should know of the file: where its weights were found. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Read a checkpoint: `{state_dict, meta, optimizer}` or a bare state dict.
- * @throws CheckpointError when it is missing, damaged, unsafe or holds no state dict
+ * Read a checkpoint: `{state_dict, meta, optimizer}`, a bare state dict, or one under a key of other trainers (`model`, `ema`).
+ * @throws CheckpointError when it is missing, damaged, unsafe, another kind of file, or holds no state dict
  */
 export async function readCheckpoint(fs: FileSystem, path: string): Promise<LoadedCheckpoint> {
-  if (/^\w+:\/\//.test(path)) {
+  if (remoteScheme(path) !== null) {
     throw new CheckpointError(`checkpoints are read from files, but got the address ${path}`, {
       code: 'remote-checkpoint',
       path,
@@ -186,20 +192,20 @@ export async function readCheckpoint(fs: FileSystem, path: string): Promise<Load
   } catch (error) {
     throw withPath(error, path);
   }
-  if (!(root instanceof Map)) throw noStateDict(path);
-  const inner = root.get('state_dict');
-  const dict = inner instanceof Map ? inner : root;
-  const stateDict = new Map<string, TorchTensor>();
-  for (const [name, value] of dict) {
-    if (value instanceof TorchTensor) stateDict.set(String(name), value);
-  }
-  if (stateDict.size === 0) throw noStateDict(path);
-  const meta = root.get('meta');
+  const { stateDict, path: place, others } = findStateDict(root, path);
   return {
-    meta: meta instanceof Map ? (meta as ReadonlyMap<string, PthValue>) : new Map(),
+    meta: metaOf(root),
     stateDict,
-    optimizer: root.get('optimizer'),
+    optimizer: root instanceof Map ? root.get('optimizer') : undefined,
+    notes: notesOn(path, place, others),
   };
+}
+
+/** What is to be told of a file whose weights are not where MMCV puts them. */
+function notesOn(path: string, place: readonly string[], others: readonly string[]): string[] {
+  if (place.length === 0 || place.join('.') === 'state_dict') return [];
+  const beside = others.length === 0 ? '' : ` (${others.join(', ')} holds weights too)`;
+  return [`the weights of ${path} were read from its key '${place.join('.')}'${beside}`];
 }
 
 /**
@@ -213,7 +219,7 @@ export async function resumeRun(
   path: string,
   loaded?: LoadedCheckpoint,
 ): Promise<void> {
-  const { meta, stateDict, optimizer } = loaded ?? (await readCheckpoint(runner.fs, path));
+  const { meta, stateDict, optimizer, notes } = loaded ?? (await readCheckpoint(runner.fs, path));
   const epoch = meta.get('epoch');
   const iter = meta.get('iter');
   if (typeof epoch !== 'number' || typeof iter !== 'number') {
@@ -227,8 +233,8 @@ export async function resumeRun(
     );
   }
   for (const hook of runner.hooks) hook.beforeResume(runner);
-  const { message } = model.loadStateDict(stateDict);
-  if (message) runner.logger.warning(message);
+  const { warnings } = model.loadStateDict(stateDict);
+  for (const warning of [...notes, ...warnings]) runner.logger.warning(warning);
   if (optimizer !== undefined) {
     if (!runner.optimizer)
       throw new ConfigError('the checkpoint has an optimizer, but the run has none', {
@@ -271,13 +277,6 @@ function withPath(error: unknown, path: string): unknown {
   return new CheckpointError(message, { code, hint, path, cause: error });
 }
 
-function noStateDict(path: string): CheckpointError {
-  return new CheckpointError(`No state_dict found in checkpoint file ${path}`, {
-    code: 'no-state-dict',
-    path,
-  });
-}
-
 function toTorch({ shape, dtype, data }: StateTensor): TorchTensor {
   // Modules and optimizers hold only dtypes that PyTorch has, in the arrays TorchTensor wants; it checks.
   return new TorchTensor({ shape, dtype: dtype as TorchDtype, data: data as TorchTensor['data'] });
@@ -316,7 +315,9 @@ function stateToPth(value: StateValue): PthValue {
 /** What an optimizer's state can hold; undefined for anything else. */
 function stateFromPth(value: PthValue): StateValue | undefined {
   if (typeof value === 'number' || value === null) return value;
-  if (value instanceof TorchTensor) return { shape: value.shape, dtype: value.dtype, data: value.data };
+  // PyTorch casts an optimizer's state to its parameter's dtype, which is float32 here.
+  if (value instanceof TorchTensor)
+    return { shape: value.shape, dtype: 'float32', data: toFloat32(value.dtype, value.data) };
   if (Array.isArray(value)) return value.map((item) => stateFromPth(item) ?? null);
   return undefined;
 }

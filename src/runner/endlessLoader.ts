@@ -10,6 +10,7 @@ export class EndlessLoader {
   #epoch: number;
   #start: number;
   #batches: AsyncGenerator<unknown> | null = null;
+  #isWaiting = false;
 
   /** @param taken batches that a resumed run has had already */
   constructor(loader: BatchLoader, taken = 0) {
@@ -26,6 +27,13 @@ export class EndlessLoader {
 
   /** @throws RunError `empty-loader` when an epoch has no batch */
   async next(): Promise<unknown> {
+    this.#isWaiting = true;
+    const batch = await this.#next();
+    this.#isWaiting = false;
+    return batch;
+  }
+
+  async #next(): Promise<unknown> {
     this.#batches ??= this.loader.epoch(this.#epoch, this.#start);
     let result = await this.#batches.next();
     if (result.done) {
@@ -45,6 +53,9 @@ export class EndlessLoader {
 
   /** Let go of what is being decoded ahead. */
   async close(): Promise<void> {
-    await this.#batches?.return(undefined);
+    const end = this.#batches?.return(undefined);
+    // Behind a batch that nobody waits for any more its end may take for ever.
+    if (this.#isWaiting) end?.catch(() => undefined);
+    else await end;
   }
 }

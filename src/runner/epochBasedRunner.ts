@@ -5,6 +5,7 @@ import { BaseRunner, checkWorkflow } from './baseRunner.ts';
 import type { BatchLoader, Mode, OpenStage, RunnerMeta, RunPosition, Workflow } from './runnerTypes.ts';
 import { formatFilename } from './filenameTmpl.ts';
 import { previousGpuCount } from './previousGpus.ts';
+import { untilStopped } from './untilStopped.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
 
 /**
@@ -107,7 +108,7 @@ export class EpochBasedRunner extends BaseRunner {
     this.doneInEpoch = this.resumeInnerIter;
     this.resumeInnerIter = 0;
     await this.#beginEpoch();
-    for await (const batch of loader.epoch(this.epoch, this.doneInEpoch)) {
+    for await (const batch of untilStopped(loader.epoch(this.epoch, this.doneInEpoch), this.control)) {
       this.innerIter = this.doneInEpoch;
       this.dataBatch = batch;
       await this.callHook('beforeTrainIter');
@@ -118,11 +119,14 @@ export class EpochBasedRunner extends BaseRunner {
       this.doneInEpoch += 1;
       if (await this.heardStop()) break;
     }
+    await this.heardStop();
     // Stopped with batches left: the epoch is not finished, its hooks and its number wait for the resumed run.
     if (this.stopped && this.doneInEpoch < loader.length) return;
     await this.callHook('afterTrainEpoch');
     this.doneInEpoch = 0;
     this.epoch += 1;
+    // During an evaluation, perhaps: the next epoch must not begin.
+    await this.heardStop();
   }
 
   /** One pass in evaluation mode that computes losses and changes nothing. */
@@ -133,7 +137,7 @@ export class EpochBasedRunner extends BaseRunner {
     this.dataLoader = loader;
     let done = 0;
     await this.callHook('beforeValEpoch');
-    for await (const batch of loader.epoch(this.epoch)) {
+    for await (const batch of untilStopped(loader.epoch(this.epoch), this.control)) {
       this.innerIter = done;
       this.dataBatch = batch;
       await this.callHook('beforeValIter');
@@ -143,6 +147,7 @@ export class EpochBasedRunner extends BaseRunner {
       done += 1;
       if (await this.heardStop()) return;
     }
+    if (await this.heardStop()) return;
     await this.callHook('afterValEpoch');
   }
 

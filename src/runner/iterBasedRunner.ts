@@ -5,6 +5,7 @@ import { BaseRunner, checkWorkflow } from './baseRunner.ts';
 import type { BatchLoader, Mode, RunnerMeta, RunPosition, Workflow } from './runnerTypes.ts';
 import { EndlessLoader } from './endlessLoader.ts';
 import { formatFilename } from './filenameTmpl.ts';
+import { orStop, STOPPED } from './untilStopped.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
 
 /**
@@ -94,7 +95,8 @@ export class IterBasedRunner extends BaseRunner {
     if (this.epoch !== loader.epoch) this.model.recheckSteps?.();
     // Before the batch is taken: the number changes one iteration after the loader began anew.
     this.epoch = loader.epoch;
-    const batch = await loader.next();
+    const batch = await orStop(loader.next(), this.control);
+    if ((await this.heardStop()) || batch === STOPPED) return;
     this.dataBatch = batch;
     await this.callHook('beforeTrainIter');
     await this.step(batch);
@@ -110,7 +112,8 @@ export class IterBasedRunner extends BaseRunner {
     this.model.eval();
     this.mode = 'val';
     this.dataLoader = loader.loader;
-    const batch = await loader.next();
+    const batch = await orStop(loader.next(), this.control);
+    if ((await this.heardStop()) || batch === STOPPED) return;
     this.dataBatch = batch;
     await this.callHook('beforeValIter');
     await this.step(batch);

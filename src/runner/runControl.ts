@@ -1,9 +1,11 @@
 /**
- * The handle by which a person pauses, resumes, profiles and stops a run, and what is thrown beside it ends it. The runner asks {@link RunControl.checkpoint}
- * after every iteration, so a request is heard within one iteration.
+ * The handle by which a person pauses, resumes, profiles and stops a run, and by which an error thrown beside it ends it.
+ * Whoever does something long asks {@link RunControl.checkpoint} between its parts (the runner between iterations, an
+ * evaluation between batches); whoever waits for something races it against {@link RunControl.stopSignal}.
  */
 export class RunControl {
   #paused = false;
+  readonly #stop = new AbortController();
   #stopRequested = false;
   #failure: Error | null = null;
   #profileIters = 0;
@@ -24,6 +26,11 @@ export class RunControl {
 
   get isStopRequested(): boolean {
     return this.#stopRequested;
+  }
+
+  /** Aborted by {@link stop} and by {@link fail}. */
+  get stopSignal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** Call `listener` after every change. */
@@ -61,12 +68,14 @@ export class RunControl {
   stop(): void {
     this.#stopRequested = true;
     this.#release();
+    this.#stop.abort();
   }
 
   /** End the run with an error of which the runner itself knows nothing; the first one counts. */
   fail(error: Error): void {
     this.#failure ??= error;
     this.#release();
+    this.#stop.abort();
   }
 
   /** @throws what {@link fail} was told */

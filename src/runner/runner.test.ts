@@ -186,7 +186,7 @@ describe('EpochBasedRunner', () => {
     control.pause();
     const done = runner.run([loaderOf(2)], [['train', 1]]);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(model.batches).toEqual(['train', 0]);
+    expect(model.batches).toEqual(['train']);
     control.resume();
     await done;
     expect(model.batches).toEqual(['train', 0, 1]);

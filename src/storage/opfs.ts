@@ -38,6 +38,8 @@ export async function createOpfs(subdir = ''): Promise<FileSystem> {
 }
 
 class Opfs implements FileSystem {
+  // Chromium and Safari move files, no folders.
+  readonly copiesFolders = true;
   readonly #root: FileSystemDirectoryHandle;
   /** Tail of the appends to each path: a sync access handle is exclusive, so they queue up. */
   readonly #queues = new Map<string, Promise<void>>();

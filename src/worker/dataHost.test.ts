@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { createMemoryFs } from '../storage/memoryFs.ts';
+import { createMemoryLocks } from '../storage/memoryLocks.ts';
 import { RpcClient } from './channel.ts';
 import { createDataHost } from './dataHost.ts';
 import type { DataCalls, DataEvents } from './protocol.ts';
@@ -21,6 +22,7 @@ async function connect() {
   };
   createDataHost(port2, {
     fs: async () => fs,
+    locks: createMemoryLocks(),
     decodeImage: unused,
     openFile: unused,
     inspectCheckpoint: unused,

@@ -3,6 +3,7 @@
 import type { DatasetSpec } from '../plan/buildDataset.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { Locks } from '../contracts/locks.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { copyFile, fileTree, requireBelow, seedWorkspace, writeExpected } from './files.ts';
@@ -11,6 +12,7 @@ import { listRuns, readRun } from './runHistory.ts';
 
 export interface DataHostParts {
   readonly fs: () => Promise<FileSystem>;
+  readonly locks: Locks;
   readonly decodeImage: DecodeImage;
   /** The stored file itself, not a copy of its bytes. */
   readonly openFile: (path: string) => Promise<File>;
@@ -26,7 +28,7 @@ const own = (path: string): string => requireBelow('workspace', path);
 
 /** Answer DataCalls on `endpoint`. */
 export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server<DataEvents> {
-  const { fs, openFile, decodeImage } = parts;
+  const { fs, locks, openFile, decodeImage } = parts;
   return serve<DataCalls, DataEvents>(endpoint, {
     'files.tree': async ({ path }) => fileTree(await fs(), path),
     'files.readText': async ({ path }) => (await fs()).readText(path),
@@ -52,11 +54,11 @@ export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server
     'runs.remove': async ({ workDir }) => {
       await (await fs()).remove(requireBelow('work_dirs', workDir));
     },
-    'datasets.list': async () => (await datasetCalls()).listDatasets(await fs()),
+    'datasets.list': async () => (await datasetCalls()).listDatasets(await fs(), locks),
     'datasets.import': async (request, context) =>
-      (await datasetCalls()).importInto(await fs(), decodeImage, request, context),
+      (await datasetCalls()).importInto({ fs: await fs(), locks, decodeImage }, request, context),
     'datasets.remove': async ({ name }) => {
-      await (await datasetCalls()).removeDataset(await fs(), name);
+      await (await datasetCalls()).removeDataset(await fs(), locks, name);
     },
     'datasets.preview': async ({ name, count }) =>
       (await datasetCalls()).previewDataset(await fs(), openFile, name, count),

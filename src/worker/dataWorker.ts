@@ -2,6 +2,7 @@
 
 import { createOpfs } from '../storage/opfs.ts';
 import { normalizePath } from '../storage/path.ts';
+import { createWebLocks } from '../storage/webLocks.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { createDataHost } from './dataHost.ts';
@@ -33,6 +34,7 @@ const decodeImage: DecodeImage = async (bytes, name) =>
 
 createDataHost(self as DedicatedWorkerGlobalScope, {
   fs: openStorage,
+  locks: createWebLocks(),
   decodeImage,
   openFile,
   inspectCheckpoint: async (fs, path) => (await import('./inspectCheckpoint.ts')).inspectCheckpoint(fs, path),

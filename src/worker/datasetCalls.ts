@@ -4,7 +4,10 @@ import {
   datasetConfig,
   filesSource,
   importDataset,
+  isUnfinished,
+  lockDataset,
   recoverImports,
+  reportPath,
   zipSource,
   type ImportItem,
   type ImportProgress as ImporterProgress,
@@ -13,6 +16,7 @@ import {
 import { DatasetError } from '../errors/trainerError.ts';
 import { blobSource } from '../serialization/zip/index.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { Locks } from '../contracts/locks.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { requireBelow } from './files.ts';
 import type {
@@ -34,7 +38,8 @@ const FORMAT_NAMES: Readonly<Record<ImportReport['format'], string>> = {
   images: 'pictures without annotations',
 };
 
-const reportPath = (name: string): string => `${DATA}/${name}/import_report.json`;
+/** Progress is told at most this often. */
+const PROGRESS_MS = 100;
 
 export interface ImportRequest {
   readonly source: ImportSource;
@@ -42,10 +47,16 @@ export interface ImportRequest {
   readonly replace: boolean;
 }
 
-/** Import and keep the report beside the data. @throws DatasetError, ZipError, StorageError; nothing is left then */
+/** What an import works with. */
+export interface ImportTools {
+  readonly fs: FileSystem;
+  readonly locks: Locks;
+  readonly decodeImage: DecodeImage;
+}
+
+/** Import a drop. @throws DatasetError, ZipError, StorageError; nothing is left then */
 export async function importInto(
-  fs: FileSystem,
-  decodeImage: DecodeImage,
+  tools: ImportTools,
   { source, name, replace }: ImportRequest,
   context: { signal: AbortSignal; progress: (progress: ImportProgress) => void },
 ): Promise<DatasetSummary> {
@@ -54,31 +65,47 @@ export async function importInto(
       ? zipSource(blobSource(source.file), source.file.name)
       : filesSource(source.files, name);
   const report = await importDataset(opened, {
-    fs,
+    ...tools,
     name,
     replace,
-    decodeImage,
     signal: context.signal,
-    onProgress: (progress) => context.progress(describeProgress(progress)),
+    onProgress: sometimes((progress) => context.progress(describeProgress(progress))),
   });
-  await fs.writeFile(reportPath(report.name), `${JSON.stringify(report, null, 2)}\n`);
   return toSummary(report);
 }
 
+/** Pass on the first progress of a phase, and the newest one from time to time. */
+function sometimes(tell: (progress: ImporterProgress) => void): (progress: ImporterProgress) => void {
+  let last: { phase: string; ms: number } | undefined;
+  return (progress) => {
+    const ms = performance.now();
+    if (last?.phase === progress.phase && ms - last.ms < PROGRESS_MS) return;
+    last = { phase: progress.phase, ms };
+    tell(progress);
+  };
+}
+
 /** Data sets with a report, by name; imports that a crash cut off are completed or removed first. */
-export async function listDatasets(fs: FileSystem): Promise<DatasetSummary[]> {
-  await recoverImports(fs);
+export async function listDatasets(fs: FileSystem, locks: Locks): Promise<DatasetSummary[]> {
+  await recoverImports(fs, locks);
   const found: DatasetSummary[] = [];
   for (const { name, kind } of await fs.list(DATA)) {
-    if (kind !== 'directory' || name.startsWith('.')) continue;
+    if (kind !== 'directory' || name.startsWith('.') || (await isUnfinished(fs, name))) continue;
     const report = await readReport(fs, name);
     if (report) found.push(toSummary(report));
   }
   return found;
 }
 
-export async function removeDataset(fs: FileSystem, name: string): Promise<void> {
-  await fs.remove(requireBelow(DATA, `${DATA}/${name}`));
+/** @throws DatasetError `import-running` */
+export async function removeDataset(fs: FileSystem, locks: Locks, name: string): Promise<void> {
+  const folder = requireBelow(DATA, `${DATA}/${name}`);
+  const lock = await lockDataset(locks, name, `removal of ${name}`);
+  try {
+    await fs.remove(folder);
+  } finally {
+    await lock.release();
+  }
 }
 
 /** The first pictures with boxes. @param openFile gives a picture's bytes without copying them */

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../index.ts';
-import { bindings, emptyTensor, flatMain, runProgram } from '../program.ts';
+import { bindings, flatMain } from '../dispatch/program.ts';
+import { emptyTensor } from '../tensor/emptyTensor.ts';
+import { runProgram } from '../dispatch/runProgram.ts';
 import { testAdapter } from '../testing/adapter.ts';
 import { expectClose } from '../testing/numbers.ts';
 import {

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../index.ts';
 import { testAdapter } from '../testing/adapter.ts';
-import { setVariantChoices } from '../variantChoice.ts';
+import { setVariantChoices } from '../dispatch/variantChoice.ts';
 import { convFilterGrad } from './conv2d/op.ts';
 import { convShape } from './conv2d/shape.ts';
 import { convTraits, variantKey, variants } from './conv2d/variants.ts';

@@ -7,8 +7,8 @@ import {
   type Activation,
 } from '../kernels/activation.ts';
 import { runMap, type MapSource } from '../kernels/map/op.ts';
-import { runOp } from '../op.ts';
-import { tf, type Tensor } from '../tfjs.ts';
+import { runOp } from '../tensor/tape.ts';
+import { tf, type Tensor } from '../device/tfjs.ts';
 import { unary } from './map.ts';
 
 function valueSource(activation: Activation): MapSource {

@@ -1,6 +1,6 @@
 // Arithmetic of two operands. Shapes broadcast as in NumPy; plain numbers travel in the uniforms.
 import { runMap, type MapSource } from '../kernels/map/op.ts';
-import { tf, type Tensor } from '../tfjs.ts';
+import { tf, type Tensor } from '../device/tfjs.ts';
 import { binary, type BinarySlope, type Operand } from './map.ts';
 
 const same: BinarySlope = (dy) => tf.clone(dy);

@@ -1,8 +1,8 @@
 // New tensors, and changes of dtype.
-import { copyInto } from '../elementwise.ts';
+import { copyInto } from '../dispatch/elementwise.ts';
 import { fillTensor } from '../kernels/fill/op.ts';
 import { runMap, type MapSource } from '../kernels/map/op.ts';
-import type { DType, Tensor } from '../tfjs.ts';
+import type { DType, Tensor } from '../device/tfjs.ts';
 import { TO_FLOAT, typeOf } from './dtype.ts';
 import { clone } from './movement.ts';
 

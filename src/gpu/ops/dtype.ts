@@ -1,6 +1,6 @@
 // Programs read the words of a buffer as they were told: integers become floats before a program of floats has them.
 import { runMap, type MapSource } from '../kernels/map/op.ts';
-import type { DType, Tensor } from '../tfjs.ts';
+import type { DType, Tensor } from '../device/tfjs.ts';
 
 /** Bools are integers on the GPU. */
 export const typeOf = (x: Tensor): DType => (x.dtype === 'float32' ? 'float32' : 'int32');

@@ -1,16 +1,16 @@
 // Comparisons and choices. What comes out of a comparison is int32 0 or 1 and a constant to the tape.
-import { unbroadcast } from '../broadcast.ts';
+import { unbroadcast } from './unbroadcast.ts';
 import { oneHotRows } from '../kernels/gather/op.ts';
 import { runMap, type MapSource } from '../kernels/map/op.ts';
 import { argMaxOver, reduce } from '../kernels/reduce/op.ts';
-import { runOp } from '../op.ts';
-import { broadcastShape } from '../strides.ts';
-import { tf, type Tensor } from '../tfjs.ts';
+import { runOp } from '../tensor/tape.ts';
+import { broadcastShape } from '../dispatch/strides.ts';
+import { tf, type Tensor } from '../device/tfjs.ts';
 import { cast } from './creation.ts';
 import { asFloat } from './dtype.ts';
 import { compare, type Operand } from './map.ts';
 import { reshape } from './movement.ts';
-import { axesOf, reduceShapes, shapeWithout } from './reductions.ts';
+import { axesOf, reduceShapes, shapeWithout } from './sumOver.ts';
 
 const comparison = (name: string, operator: string): MapSource => ({
   name,

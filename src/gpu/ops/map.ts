@@ -1,9 +1,9 @@
 // Joins elementwise functions to their gradients.
-import { unbroadcast } from '../broadcast.ts';
+import { unbroadcast } from './unbroadcast.ts';
 import { runMap, type MapOperand, type MapSource } from '../kernels/map/op.ts';
-import { runOp } from '../op.ts';
-import { broadcastShape } from '../strides.ts';
-import type { Tensor } from '../tfjs.ts';
+import { runOp } from '../tensor/tape.ts';
+import { broadcastShape } from '../dispatch/strides.ts';
+import type { Tensor } from '../device/tfjs.ts';
 
 export type Operand = Tensor | number;
 

@@ -1,13 +1,13 @@
 // Ops that only move values. Reshaping and cloning share memory and cost nothing.
 import { invariant } from '../../errors/index.ts';
-import { unbroadcast } from '../broadcast.ts';
+import { unbroadcast } from './unbroadcast.ts';
 import { copyStrided } from '../kernels/copy/op.ts';
 import { fillInto } from '../kernels/fill/op.ts';
 import { gatherGrad, gatherRows } from '../kernels/gather/op.ts';
-import { runOp } from '../op.ts';
-import { emptyTensor } from '../program.ts';
-import { broadcastStrides, sizeOf, stridesOf } from '../strides.ts';
-import { tf, type Tensor } from '../tfjs.ts';
+import { runOp } from '../tensor/tape.ts';
+import { emptyTensor } from '../tensor/emptyTensor.ts';
+import { broadcastStrides, sizeOf, stridesOf } from '../dispatch/strides.ts';
+import { tf, type Tensor } from '../device/tfjs.ts';
 import { asFloat, typeOf } from './dtype.ts';
 import { move } from './map.ts';
 

@@ -1,4 +1,4 @@
-// Values of the elementary ops where they are easy to get wrong; their gradients are tested in ../ops.test.ts.
+// Values of the elementary ops where they are easy to get wrong; their gradients are tested in gradients.test.ts.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../index.ts';
 import { activateCpu, activationSlopeCpu } from '../kernels/activation.ts';

@@ -1,6 +1,6 @@
 // The one tfjs kernel that its tape runs by itself: it adds the gradients of branches.
 import { mapInto } from '../kernels/map/op.ts';
-import { tf, type TensorInfo, type WebGPUBackend } from '../tfjs.ts';
+import { tf, type TensorInfo, type WebGPUBackend } from '../device/tfjs.ts';
 
 const NAME = 'Add';
 

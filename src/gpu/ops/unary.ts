@@ -1,6 +1,6 @@
 // Functions of one tensor.
 import type { MapSource } from '../kernels/map/op.ts';
-import type { Tensor } from '../tfjs.ts';
+import type { Tensor } from '../device/tfjs.ts';
 import { unary } from './map.ts';
 
 const float = (name: string, expression: string): MapSource => ({ name, expression, isFloat: true });

@@ -1,6 +1,7 @@
 // The one way a test gets the GPU: it fails, never skips, where there is none.
-import { initEngine, type AdapterInfo } from '../engine.ts';
-import { installNodeGpu } from '../nodeGpu.ts';
+import { initEngine } from '../engine.ts';
+import type { AdapterInfo } from '../device/handle.ts';
+import { installNodeGpu } from '../device/nodeGpu.ts';
 
 /**
  * Start the engine on this machine's best adapter (Node).

@@ -1,6 +1,7 @@
 // This machine's adapter as a poorer one.
-import { disposeEngine, initEngine, type AdapterInfo } from '../engine.ts';
-import { installNodeGpu } from '../nodeGpu.ts';
+import { disposeEngine, initEngine } from '../engine.ts';
+import type { AdapterInfo } from '../device/handle.ts';
+import { installNodeGpu } from '../device/nodeGpu.ts';
 
 /**
  * Start the engine afresh on the best adapter, with lower limits or fewer features than it has.

@@ -1,5 +1,5 @@
 // A GPU that runs out of memory when a test wants it to.
-import { handleOrThrow } from '../engine.ts';
+import { handleOrThrow } from '../device/handle.ts';
 
 /**
  * Have the device fail buffers by asking it for its largest one instead, which the software adapters don't give: the error

@@ -1,5 +1,5 @@
 // A GPU that can bind little at once: what is cut into several buffers can be tested with few numbers.
-import { handleOrThrow } from '../engine.ts';
+import { handleOrThrow } from '../device/handle.ts';
 
 /** Have the engine take the device for one that binds no more than so many bytes. @returns what ends it */
 export function smallBindings(maxBytes: number): () => void {

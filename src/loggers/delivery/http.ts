@@ -11,6 +11,8 @@ const COME_AGAIN = [408, 425, 429];
 interface DeliveryErrorOptions {
   /** True when sending the same again can't help: the key, the address or the data is at fault. */
   isFinal: boolean;
+  /** Default `logger-refused` or `logger-away`. */
+  code?: string;
   status?: number;
   /** The server's own wish. */
   retryAfterMs?: number;
@@ -25,8 +27,8 @@ export class DeliveryError extends RunError {
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, { isFinal, status, retryAfterMs, hint, cause }: DeliveryErrorOptions) {
-    super(message, { code: isFinal ? 'logger-refused' : 'logger-away', hint, cause });
+  constructor(message: string, { isFinal, code, status, retryAfterMs, hint, cause }: DeliveryErrorOptions) {
+    super(message, { code: code ?? (isFinal ? 'logger-refused' : 'logger-away'), hint, cause });
     this.isFinal = isFinal;
     this.status = status;
     this.retryAfterMs = retryAfterMs;

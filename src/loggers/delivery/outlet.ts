@@ -21,7 +21,7 @@ export interface OutletParts<S extends TrackedRunSettings> {
   /** True when the run goes on; false when only what is left of it gets delivered. */
   readonly isLive: boolean;
   onOpen(run: OpenedRun<S>): void;
-  /** Hears of a file that can't be uploaded. */
+  /** Hears what is left out, or sent otherwise than it was logged. */
   onSkip(message: string): void;
 }
 

@@ -1,15 +1,23 @@
 import { describe, expect, test } from 'vitest';
+import { spanAt } from '../../errors/span.ts';
+import { setSource } from '../../lang/sourceMap.ts';
 import { Rng } from '../../util/prng.ts';
-import { BatchNorm2d, Conv2d, ConvModule, Module, ModuleList, type Parameter } from '../index.ts';
+import {
+  BatchNorm2d,
+  Conv2d,
+  ConvModule,
+  Module,
+  ModuleList,
+  type Parameter,
+  type StateTensor,
+} from '../index.ts';
 
 class Net extends Module {
   readonly conv = this.addModule('conv', new Conv2d({ inChannels: 32, outChannels: 64, kernelSize: 3 }));
   readonly last = this.addModule('last', new Conv2d({ inChannels: 64, outChannels: 8, kernelSize: 1 }));
   readonly bn = this.addModule('bn', new BatchNorm2d({ numFeatures: 64 }));
-  readonly list = this.addModule(
-    'list',
-    new ModuleList([new ConvModule({ inChannels: 32, outChannels: 64, kernelSize: 3 })]),
-  );
+  readonly item = new ConvModule({ inChannels: 32, outChannels: 64, kernelSize: 3 });
+  readonly list = this.addModule('list', new ModuleList([this.item]));
 }
 
 async function spread(parameter: Parameter): Promise<{ mean: number; std: number; max: number }> {
@@ -41,7 +49,7 @@ describe('initWeights', () => {
     expectNear(std, near(1 / Math.sqrt(288) / Math.sqrt(3)));
     expect(max).toBeLessThanOrEqual(1 / Math.sqrt(288));
     // Kaiming normal over fan_out = 64 * 9, bias 0.
-    const [item] = net.list.items;
+    const { item } = net;
     expectNear((await spread(item.conv.weight)).std, near(Math.sqrt(2 / 576)));
     expect(await item.conv.bias?.toTorch()).toEqual(new Float32Array(64));
   });
@@ -55,7 +63,7 @@ describe('initWeights', () => {
     expect((await spread(kaiming.bn.weight as Parameter)).mean).toBe(2);
     expect((await spread(kaiming.bn.bias as Parameter)).mean).toBe(3);
     const xavier = await init({ type: 'Xavier', layer: 'Conv2d', distribution: 'uniform' });
-    expectNear((await spread(xavier.list.items[0].conv.weight)).std, near(Math.sqrt(2 / (288 + 576))));
+    expectNear((await spread(xavier.item.conv.weight)).std, near(Math.sqrt(2 / (288 + 576))));
     const normal = await init({ type: 'Normal', layer: 'Conv2d', std: 0.01 });
     expectNear((await spread(normal.conv.weight)).std, near(0.01));
     expect((await spread(normal.conv.bias as Parameter)).max).toBe(0);
@@ -93,6 +101,45 @@ describe('initWeights', () => {
     expect((await net.last.bias?.toTorch())?.[3]).toBe(5);
     expect(warnings[0]).toContain('missing keys in source state_dict: conv.weight');
   });
+
+  const ofDetector = async (): Promise<Map<string, StateTensor>> => {
+    const state = await new Net().stateDict();
+    return new Map([...state].map(([name, value]) => [`backbone.${name}`, value]));
+  };
+  const pretrained = (cfg: Record<string, unknown>): Promise<void> => {
+    const net = new Net();
+    net.initCfg = { type: 'Pretrained', checkpoint: 'checkpoints/a.pth', ...cfg };
+    return net.initWeights(new Rng(0), { loadPretrained: ofDetector });
+  };
+
+  test("Pretrained with a whole detector's file: refused without prefix, and the prefix is in the hint", async () => {
+    await expect(pretrained({})).rejects.toMatchObject({
+      code: 'foreign-checkpoint',
+      path: 'model.init_cfg.checkpoint',
+      hint: "write init_cfg=dict(type='Pretrained', checkpoint='checkpoints/a.pth', prefix='backbone.')",
+    });
+    await expect(pretrained({ prefix: 'backbone.' })).resolves.toBeUndefined();
+    await expect(pretrained({ prefix: 'neck' })).rejects.toMatchObject({
+      path: 'model.init_cfg.prefix',
+      hint: "its names begin with 'backbone.'",
+    });
+  });
+
+  test.each(['torchvision://resnet50', 'open-mmlab://resnet50', 'https://x.org/a.pth', 'https:/x.org/a.pth'])(
+    'Pretrained %s: refused at its place, and frozen_stages is not left freezing random weights',
+    async (checkpoint) => {
+      const net = new Net();
+      const cfg = { type: 'Pretrained', checkpoint };
+      const span = spanAt('a.py', 'x', 0, 1);
+      setSource(cfg, 'checkpoint', { span });
+      net.initCfg = cfg;
+      await expect(net.initWeights(new Rng(0))).rejects.toMatchObject({
+        code: 'remote-checkpoint',
+        span,
+        hint: expect.stringContaining('frozen_stages=-1'),
+      });
+    },
+  );
 
   test.each([
     [{ type: 'Kaimming', layer: 'Conv2d' }, 'is not an initialiser'],

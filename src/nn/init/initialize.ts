@@ -1,9 +1,11 @@
 // `init_cfg`: which layers get which starting values. Source: mmcv 1.7.2 `cnn/utils/weight_init.py`.
 
-import { ConfigError, TrainerError } from '../../errors/index.ts';
+import { ConfigError } from '../../errors/index.ts';
+import { copySources } from '../../lang/sourceMap.ts';
 import type { Rng } from '../../util/prng.ts';
-import type { Module } from '../module.ts';
-import type { Parameter, StateTensor } from '../parameter.ts';
+import type { Parameter } from '../parameter.ts';
+import type { InitTarget } from './initTarget.ts';
+import { loadPretrained, type PretrainedOptions } from './pretrained.ts';
 import {
   biasInitWithProb,
   fillConstant,
@@ -17,15 +19,7 @@ import {
   type Nonlinearity,
 } from './initializers.ts';
 
-export interface InitOptions {
-  /**
-   * Reads the state dict of a checkpoint file for `init_cfg=dict(type='Pretrained', checkpoint=…)`.
-   * Absent: such an init_cfg is refused.
-   */
-  loadPretrained?: (path: string) => Promise<ReadonlyMap<string, StateTensor>>;
-  /** Told what a pretrained checkpoint lacked. */
-  warn?: (message: string) => void;
-}
+export type InitOptions = PretrainedOptions;
 
 type Cfg = Record<string, unknown>;
 type FillWeight = (weight: Parameter, rng: Rng) => void;
@@ -36,13 +30,14 @@ type FillWeight = (weight: Parameter, rng: Rng) => void;
  * @throws ConfigError for an unknown type, a wrong key, or an override of something that isn't there
  */
 export async function initialize(
-  module: Module,
+  module: InitTarget,
   initCfg: unknown,
   rng: Rng,
   options: InitOptions,
 ): Promise<void> {
   for (const cfg of asList(initCfg, 'init_cfg')) {
     const { override, ...own } = cfg;
+    copySources(cfg, own);
     await initializeOne(module, own, rng, options, false);
     if (override === undefined || override === null) continue;
     const { layer: _, ...inherited } = own;
@@ -65,7 +60,7 @@ export function isPretrained(initCfg: unknown): boolean {
 }
 
 async function initializeOne(
-  module: Module,
+  module: InitTarget,
   cfg: Cfg,
   rng: Rng,
   options: InitOptions,
@@ -151,40 +146,6 @@ function weightFiller(cfg: Cfg): FillWeight {
 }
 
 const NONLINEARITIES: readonly Nonlinearity[] = ['relu', 'leaky_relu', 'linear', 'sigmoid', 'tanh', 'selu'];
-
-async function loadPretrained(module: Module, cfg: Cfg, options: InitOptions): Promise<void> {
-  const { checkpoint, prefix } = cfg;
-  if (typeof checkpoint !== 'string')
-    throw bad("init_cfg Pretrained is missing the required argument 'checkpoint'");
-  const scheme = /^[\w-]+:\/\//.exec(checkpoint);
-  if (scheme) {
-    throw new ConfigError(`init_cfg Pretrained must name a file of the workspace, but got '${checkpoint}'`, {
-      code: 'remote-checkpoint',
-      hint: `nothing is downloaded here: drop the .pth file on the page and write its path, such as 'checkpoints/resnet50.pth', or set init_cfg=None (pretrained=None) to start from random weights`,
-    });
-  }
-  if (!options.loadPretrained) {
-    throw new TrainerError('this run offers no way to read pretrained checkpoints', {
-      code: 'no-pretrained-loader',
-    });
-  }
-  let state = await options.loadPretrained(checkpoint);
-  if (typeof prefix === 'string') state = withPrefix(state, prefix, checkpoint);
-  const { message } = module.loadStateDict(state);
-  if (message !== null) options.warn?.(`${checkpoint}: ${message}`);
-}
-
-/** Source: mmcv `_load_checkpoint_with_prefix`. */
-function withPrefix(
-  state: ReadonlyMap<string, StateTensor>,
-  prefix: string,
-  checkpoint: string,
-): Map<string, StateTensor> {
-  const start = prefix.endsWith('.') ? prefix : `${prefix}.`;
-  const found = [...state].filter(([name]) => name.startsWith(start));
-  if (found.length === 0) throw bad(`${checkpoint} has no tensor whose name begins with '${start}'`);
-  return new Map(found.map(([name, value]) => [name.slice(start.length), value]));
-}
 
 function distributionOf(cfg: Cfg): Distribution {
   return oneOf<Distribution>(cfg.distribution ?? 'normal', ['normal', 'uniform'], 'distribution');

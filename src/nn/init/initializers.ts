@@ -33,7 +33,7 @@ export function calculateGain(nonlinearity: Nonlinearity, a = 0.01): number {
 /** Inputs and outputs of one weight: PyTorch's `_calculate_fan_in_and_fan_out`. */
 export function fans(parameter: Parameter): { fanIn: number; fanOut: number } {
   const [out, input, ...kernel] = parameter.shape;
-  if (input === undefined) {
+  if (out === undefined || input === undefined) {
     throw new ConfigError(
       `an initialiser that needs fan in and fan out takes weights of at least 2 dimensions, but ${parameter.name} has ${parameter.shape.length}`,
       { code: 'bad-init', hint: "use type='Constant', 'Normal' or 'Uniform' for such layers" },

@@ -72,5 +72,7 @@ export class Conv2d extends Module {
 
 /** Read PyTorch's "number or pair". */
 export function toPair(value: PairArg): Pair {
-  return typeof value === 'number' ? [value, value] : [value[0], value[1]];
+  if (typeof value === 'number') return [value, value];
+  const [rows = 0, columns = rows] = value;
+  return [rows, columns];
 }

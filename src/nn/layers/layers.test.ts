@@ -155,7 +155,7 @@ describe('activations of ConvModule', () => {
     const first = async (actCfg: { type: string; negative_slope?: number }): Promise<number> => {
       const layer = new ConvModule({ inChannels: 2, outChannels: 3, kernelSize: 3, actCfg });
       layer.resetParameters(new Rng(1));
-      return (await layer.conv.weight.toTorch())[0];
+      return (await layer.conv.weight.toTorch())[0] ?? NaN;
     };
     const relu = await first({ type: 'ReLU' });
     expect((await first({ type: 'LeakyReLU', negative_slope: 1 })) / relu).toBeCloseTo(Math.SQRT1_2, 6);

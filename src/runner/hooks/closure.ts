@@ -1,6 +1,6 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
-import { snakeToCamel } from '../../registry/argSpec.ts';
+import { snakeToCamel } from '../../registry/argNames.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';

@@ -5,10 +5,11 @@ import { plainRepr } from '../../lang/plainRepr.ts';
 import type { ClassScore, PredictedImage } from '../../contracts/runEvents.ts';
 import { suspendProfile } from '../../gpu/index.ts';
 import { unmetKind, type ArgKind } from '../../registry/argKinds.ts';
-import { snakeToCamel } from '../../registry/argSpec.ts';
+import { snakeToCamel } from '../../registry/argNames.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { removeOwn } from '../ownCheckpoint.ts';
+import type { RunControl } from '../runControl.ts';
 import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
 import { checkpointDir } from './outDir.ts';
@@ -26,7 +27,11 @@ export interface Evaluation {
 export interface Evaluator {
   /** Batches of the validation set. */
   readonly length: number;
-  evaluate(evalKwargs: Readonly<Record<string, unknown>>): Promise<Evaluation>;
+  /**
+   * @param control of the run: asked between batches
+   * @returns null when Stop was heard before the end: what was found until then says nothing
+   */
+  evaluate(evalKwargs: Readonly<Record<string, unknown>>, control: RunControl): Promise<Evaluation | null>;
 }
 
 export interface EvalHookArgs {
@@ -164,8 +169,13 @@ export class EvalHook extends Hook {
 
   async #evaluate(runner: BaseRunner): Promise<void> {
     runner.model.eval();
-    const { metrics, perClass, predictions } = await this.#withoutProfile();
+    const evaluation = await this.#withoutProfile(runner);
     runner.model.train();
+    if (!evaluation) {
+      runner.logger.info('Stop came during the evaluation: it is left out');
+      return;
+    }
+    const { metrics, perClass, predictions } = evaluation;
     this.latest = { ...metrics };
     this.count += 1;
     const { output } = runner.logBuffer;
@@ -187,10 +197,10 @@ export class EvalHook extends Hook {
   }
 
   /** An evaluation after an iteration is no part of it. */
-  async #withoutProfile(): Promise<Evaluation> {
+  async #withoutProfile({ control }: BaseRunner): Promise<Evaluation | null> {
     const goOn = suspendProfile();
     try {
-      return await this.#evaluator.evaluate(this.#evalKwargs);
+      return await this.#evaluator.evaluate(this.#evalKwargs, control);
     } finally {
       goOn();
     }

@@ -1,4 +1,4 @@
-import type { ParamGroup } from '../../optim/optimizer.ts';
+import type { ParamGroup } from '../../optim/paramGroup.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';

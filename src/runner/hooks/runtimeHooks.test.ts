@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DatasetChange } from '../../datasets/datasetChange.ts';
 import { add, initEngine, memory, read, tensor } from '../../gpu/index.ts';
-import { isProfiling } from '../../gpu/profiler.ts';
+import { isProfiling } from '../../gpu/dispatch/profiler.ts';
 import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { failBuffers } from '../../gpu/testing/outOfMemory.ts';
 import { Module, Parameter } from '../../nn/index.ts';

@@ -1,7 +1,7 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
 import { setSource, sourceOf } from '../../lang/sourceMap.ts';
-import { camelToSnake } from '../../registry/argSpec.ts';
+import { camelToSnake } from '../../registry/argNames.ts';
 import type { ScheduleOptions, ScheduleRun } from '../../schedules/schedule.ts';
 import { WARMUP_KEYS } from '../../schedules/warmup.ts';
 import type { BaseRunner } from '../baseRunner.ts';

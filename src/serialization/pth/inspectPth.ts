@@ -4,14 +4,19 @@ import { Tuple } from '../../util/tuple.ts';
 import type { ByteSource } from '../zip/byteSource.ts';
 import { crc32 } from '../zip/crc32.ts';
 import { bytesOf, valueAt, type ScalarValue, type TorchDtype } from './dtypes.ts';
+import { dictOf } from './findStateDict.ts';
+import { keyText } from './keyText.ts';
 import { readPth } from './readPth.ts';
 import {
   countOf,
   NumpyArray,
   NumpyScalar,
+  OpaqueObject,
   PyFloat,
   PyObjectStub,
   TorchTensor,
+  UnreadableTensor,
+  type PthKey,
   type PthValue,
 } from './values.ts';
 
@@ -55,7 +60,9 @@ export async function inspectPth(input: Uint8Array | ByteSource): Promise<Inspec
     if (key !== 'meta' && key !== 'state_dict' && !(item instanceof TorchTensor))
       rest[keyText(key)] = toPlain(item);
   const weights =
-    top.get('state_dict') === undefined ? tensors : tensors.filter((t) => t.key.startsWith('state_dict.'));
+    dictOf(top.get('state_dict')) === undefined
+      ? tensors
+      : tensors.filter((t) => t.key.startsWith('state_dict.'));
   return {
     keys: names,
     tensors,
@@ -95,6 +102,25 @@ function collect(value: PthValue, path: string, out: TensorSummary[], above: rea
   const join = (key: string): string => (path === '' ? key : `${path}.${key}`);
   if (value instanceof Map) for (const [key, item] of value) collect(item, join(keyText(key)), out, inside);
   else if (Array.isArray(value)) value.forEach((item, i) => collect(item, join(String(i)), out, inside));
+  else if (value instanceof OpaqueObject) {
+    for (const part of [value.args, value.items, value.entries])
+      if (part) collect(part as PthValue, path, out, inside);
+    if (value.state instanceof Map) collectState(value.state, path, out, inside);
+  }
+}
+
+/** The attributes of a foreign object; the tables of a whole model are left out of the names, as `state_dict()` does. */
+function collectState(
+  state: ReadonlyMap<PthKey, PthValue>,
+  path: string,
+  out: TensorSummary[],
+  above: readonly PthValue[],
+): void {
+  for (const [key, item] of state) {
+    const isTable = key === '_parameters' || key === '_buffers' || key === '_modules';
+    const name = keyText(key);
+    collect(item, isTable ? path : path === '' ? name : `${path}.${name}`, out, above);
+  }
 }
 
 function summarise(tensor: TorchTensor, key: string): TensorSummary {
@@ -126,6 +152,8 @@ function toPlain(value: PthValue, depth = 0): unknown {
   if (value instanceof NumpyScalar) return toPlain(value.value, depth);
   if (value instanceof NumpyArray) return value.data.map((item) => toPlain(item, depth));
   if (value instanceof Uint8Array) return `<${value.length} bytes>`;
+  if (value instanceof OpaqueObject) return plainOpaque(value, depth);
+  if (value instanceof UnreadableTensor) return `<tensor, ${value.kind}>`;
   if (value instanceof PyObjectStub) return `<${value.qualifiedName}>`;
   if (Array.isArray(value) || value instanceof Tuple)
     return Array.from(value, (item) => toPlain(item, depth + 1));
@@ -141,9 +169,15 @@ function toPlain(value: PthValue, depth = 0): unknown {
   return Object.fromEntries(out);
 }
 
-function keyText(key: unknown): string {
-  if (key instanceof Tuple) return `(${key.map(keyText).join(', ')})`;
-  return key instanceof PyObjectStub ? key.qualifiedName : String(key);
+/** `<argparse.Namespace>` where there is nothing inside, else `{'<argparse.Namespace>': what is inside}`. */
+function plainOpaque({ qualifiedName, args, items, entries, state }: OpaqueObject, depth: number): unknown {
+  const parts = Object.entries({ args, items, entries, state }).flatMap(([key, part]) => {
+    const isEmpty = part === undefined || part === null || (Array.isArray(part) && part.length === 0);
+    return isEmpty ? [] : [[key, toPlain(part as PthValue, depth + 1)] as const];
+  });
+  const [only, ...more] = parts;
+  if (!only) return `<${qualifiedName}>`;
+  return { [`<${qualifiedName}>`]: more.length === 0 ? only[1] : Object.fromEntries(parts) };
 }
 
 /** One line where it is short, otherwise one line per item. */
@@ -153,7 +187,8 @@ function describe(value: unknown, indent = '  '): string[] {
     return typeof value === 'string' ? value.split('\n').map((line) => indent + line) : [indent + text];
   return Object.entries(value).flatMap(([key, item]) => {
     const inner = describe(item, `${indent}  `);
-    if (inner.length === 1) return [`${indent}${key}: ${inner[0].trim()}`];
+    const [only = ''] = inner;
+    if (inner.length === 1) return [`${indent}${key}: ${only.trim()}`];
     return [`${indent}${key}:`, ...inner];
   });
 }

@@ -1,10 +1,18 @@
 // NumPy values inside a pickle: `meta` of checkpoints holds them by accident (a metric, a seed).
 // Source: numpy/core/src/multiarray/descriptor.c (`__reduce__`, `__setstate__`), methods.c of ndarray.
 
-import { damaged, unsupported } from './checkpointErrors.ts';
+import { damaged } from './checkpointErrors.ts';
 import { toInteger } from './pickleBytes.ts';
 import { halfToNumber } from './dtypes.ts';
-import { countOf, NumpyArray, NumpyScalar, PyObjectStub, type NumpyValue, type PthValue } from './values.ts';
+import {
+  countOf,
+  NumpyArray,
+  NumpyScalar,
+  OpaqueObject,
+  PyObjectStub,
+  type NumpyValue,
+  type PthValue,
+} from './values.ts';
 
 const NAMES: Readonly<Record<string, string>> = {
   b1: 'bool',
@@ -32,6 +40,11 @@ export class NumpyDtype extends PyObjectStub {
     this.code = code;
   }
 
+  /** False for objects, dates, structures, complex and long floats. */
+  get isReadable(): boolean {
+    return this.code in NAMES || /^[US]\d{1,6}$/.test(this.code);
+  }
+
   get bytesPerItem(): number {
     return Number(this.code.slice(1)) * (this.code.startsWith('U') ? 4 : 1);
   }
@@ -45,11 +58,10 @@ export class NumpyArrayShell extends PyObjectStub {
 }
 
 export function makeNumpyDtype(args: readonly PthValue[]): NumpyDtype {
-  const code = typeof args[0] === 'string' ? args[0].replace(/^[<>|=]/, '') : '';
-  if (!(code in NAMES) && !/^[US]\d{1,6}$/.test(code))
-    throw unsupported(`it has a NumPy dtype ${JSON.stringify(args[0])}`);
+  const [given] = args;
+  const code = typeof given === 'string' ? given.replace(/^[<>|=]/, '') : '';
   const dtype = new NumpyDtype(code);
-  dtype.isLittleEndian = !String(args[0]).startsWith('>');
+  dtype.isLittleEndian = !String(given).startsWith('>');
   return dtype;
 }
 
@@ -59,21 +71,27 @@ export function setDtypeState(dtype: NumpyDtype, state: PthValue): void {
   dtype.isLittleEndian = state[1] !== '>';
 }
 
-export function makeNumpyScalar(args: readonly PthValue[]): NumpyScalar {
+/** A scalar; one of a dtype that has no counterpart here (a date, a structure) is opaque. */
+export function makeNumpyScalar(args: readonly PthValue[]): NumpyScalar | OpaqueObject {
   const [dtype, raw] = args;
+  if (!(dtype instanceof NumpyDtype)) throw damaged('a NumPy scalar is incomplete');
+  if (!dtype.isReadable) return new OpaqueObject('numpy.generic', 'generic', args);
   const bytes = toRaw(raw);
-  if (!(dtype instanceof NumpyDtype) || !bytes || bytes.length < dtype.bytesPerItem)
-    throw damaged('a NumPy scalar is incomplete');
+  if (!bytes || bytes.length < dtype.bytesPerItem) throw damaged('a NumPy scalar is incomplete');
   return new NumpyScalar(nameOf(dtype), readItem(dtype, bytes, 0));
 }
 
-/** BUILD of an array: (version, shape, dtype, is Fortran order, bytes). */
-export function makeNumpyArray(state: PthValue): NumpyArray {
+/**
+ * BUILD of an array: (version, shape, dtype, is Fortran order, bytes). One of objects, dates or structures is opaque; of its
+ * parts only the objects are kept.
+ */
+export function makeNumpyArray(state: PthValue): NumpyArray | OpaqueObject {
   if (!Array.isArray(state)) throw damaged('a NumPy array has no state');
   const [, shape, dtype, isFortran, raw] = state;
   if (!Array.isArray(shape) || !(dtype instanceof NumpyDtype))
     throw damaged('a NumPy array has no shape or dtype');
   const sizes = shape.map(Number);
+  if (!dtype.isReadable) return new OpaqueObject('numpy.ndarray', 'ndarray', [shape, dtype, raw ?? null]);
   const count = countOf(sizes);
   const bytes = toRaw(raw);
   if (!bytes || bytes.length !== count * dtype.bytesPerItem)
@@ -138,13 +156,13 @@ function readText(view: DataView, code: string, isLittleEndian: boolean): string
 }
 
 function fromFortran(items: readonly NumpyValue[], shape: readonly number[]): NumpyValue[] {
-  const out: NumpyValue[] = [];
-  const index = shape.map(() => 0);
-  for (let i = 0; i < items.length; i++) {
-    let from = 0;
-    for (let d = shape.length - 1; d >= 0; d--) from = from * shape[d] + index[d];
-    out.push(items[from]);
-    for (let d = shape.length - 1; d >= 0 && ++index[d] === shape[d]; d--) index[d] = 0;
+  // Element (i, j, …) lies at i + rows * (j + …): the places in C order, grown axis by axis.
+  let places = [0];
+  let stride = 1;
+  for (const size of shape) {
+    const step = stride;
+    places = places.flatMap((place) => Array.from({ length: size }, (_, i) => place + i * step));
+    stride *= size;
   }
-  return out;
+  return places.flatMap((place) => items.slice(place, place + 1));
 }

@@ -63,8 +63,7 @@ export class PickleBytes {
   /** A little-endian two's complement integer of any length. */
   long(count: number): number | bigint {
     let value = 0n;
-    const bytes = this.raw(count);
-    for (let i = count - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]);
+    for (const byte of this.raw(count).slice().reverse()) value = (value << 8n) | BigInt(byte);
     return toInteger(count > 0 ? BigInt.asIntN(8 * count, value) : 0n);
   }
 

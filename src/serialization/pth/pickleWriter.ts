@@ -93,6 +93,10 @@ class PickleWriter {
 
   #tensor(tensor: TorchTensor): void {
     const { storage, components } = DTYPES[tensor.dtype];
+    if (storage === 'UntypedStorage')
+      throw new CheckpointError(`checkpoint tensor must have a dtype of PyTorch 1.13, got ${tensor.dtype}`, {
+        code: 'unsupported',
+      });
     this.#global('torch._utils', '_rebuild_tensor_v2');
     this.op(0x28);
     this.op(0x28);
@@ -206,8 +210,9 @@ class PickleWriter {
     // The shortest two's complement that keeps the sign.
     const bytes: number[] = [];
     for (let rest = value; ; rest >>= 8n) {
-      bytes.push(Number(BigInt.asUintN(8, rest)));
-      const isSignKept = ((bytes[bytes.length - 1] & 0x80) !== 0) === rest < 0n;
+      const byte = Number(BigInt.asUintN(8, rest));
+      bytes.push(byte);
+      const isSignKept = ((byte & 0x80) !== 0) === rest < 0n;
       if (isSignKept && rest >> 8n === (rest < 0n ? -1n : 0n)) break;
     }
     if (value === 0n) bytes.length = 0;
@@ -274,9 +279,9 @@ class PickleWriter {
 export function contiguousStrides(shape: readonly number[]): number[] {
   const strides: number[] = [];
   let step = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
+  for (const size of [...shape].reverse()) {
     strides.unshift(step);
-    step *= Math.max(1, shape[i]);
+    step *= Math.max(1, size);
   }
   return strides;
 }

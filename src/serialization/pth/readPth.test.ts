@@ -98,7 +98,7 @@ describe.each(['zip', 'legacy', 'protocol4'])('readPth of a file by torch.save: 
     const whole = golden(name);
     for (let i = 0; i < whole.length; i++) {
       const flipped = whole.slice();
-      flipped[i] ^= 0x11 + (i % 7);
+      flipped[i] = (flipped[i] ?? 0) ^ (0x11 + (i % 7));
       expect(await codeOf(readPth(flipped))).not.toMatch(/^not a CheckpointError/);
     }
   });
@@ -108,7 +108,7 @@ describe('readPth', () => {
   test('a flipped byte in a tensor of a zip is found by its CRC', async () => {
     const bytes = golden('zip');
     const where = Buffer.from(bytes).indexOf(Buffer.from(Float32Array.of(0.5, 0.625).buffer));
-    bytes[where] ^= 1;
+    bytes[where] = (bytes[where] ?? 0) ^ 1;
     expect(await codeOf(readPth(bytes))).toBe('damaged');
   });
 
@@ -161,7 +161,6 @@ describe('readPth', () => {
 
   test.each([
     ['<!DOCTYPE html><html>404', /a web page/],
-    ['\x40\0\0\0\0\0\0\0{"__metadata__":{}}', /a safetensors file/],
     ['version https://git-lfs.github.com/spec/v1', /Git LFS/],
     ['\x80\x02}q\x00.', /a pickle that torch.save did not write/],
   ])('says what a foreign file is: %j', async (text, message) => {

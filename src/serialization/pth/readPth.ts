@@ -2,6 +2,8 @@
 // Source: torch/serialization.py `_load`, caffe2/serialize/inline_container.cc.
 
 import { CheckpointError } from '../../errors/index.ts';
+import { describeForeign, describeForeignZip, type ForeignFile } from '../foreignFile.ts';
+import { isSafetensors, readSafetensors, verifySafetensors } from '../safetensors/readSafetensors.ts';
 import { bytesSource, type ByteSource } from '../zip/byteSource.ts';
 import type { ZipEntry } from '../zip/centralDirectory.ts';
 import { openZip, type ZipArchive } from '../zip/zipArchive.ts';
@@ -16,10 +18,10 @@ import type { PthValue } from './values.ts';
 const MIN_COPY_BYTES = 1 << 28;
 
 /**
- * Read a checkpoint of either format (zip since PyTorch 1.6, legacy before). Views become tensors in C order. Every
- * CRC-32 of a zip is checked.
+ * Read a checkpoint: torch.save's zip (since PyTorch 1.6), its legacy format, or safetensors (then a dict of `state_dict`).
+ * Views become tensors in C order. Every CRC-32 of a zip is checked. Foreign objects come as `OpaqueObject`.
  * @throws CheckpointError `damaged`, `unsafe-global` (names the global; nothing is executed), `unsupported`,
- * `not-a-checkpoint`.
+ * `not-a-checkpoint` (says what the file is).
  */
 export async function readPth(
   input: Uint8Array | ByteSource,
@@ -29,6 +31,7 @@ export async function readPth(
   const copyBudget = Math.max(MIN_COPY_BYTES, 4 * source.size);
   return guarded(async () => {
     if (!(await isZip(source))) {
+      if (isSafetensors(await source.read(0, 9))) return readSafetensors(source);
       const { bytes, headerEnd } = await openLegacy(source);
       return readLegacy(bytes, headerEnd, copyBudget, options);
     }
@@ -54,6 +57,7 @@ export async function verifyPth(
   const source = input instanceof Uint8Array ? bytesSource(input) : input;
   return guarded(async () => {
     if (!(await isZip(source))) {
+      if (isSafetensors(await source.read(0, 9))) return verifySafetensors(source);
       const { bytes, headerEnd } = await openLegacy(source);
       const found = [...scanLegacy(bytes, headerEnd).storages.values()];
       return { storages: found.length, bytes: found.reduce((sum, storage) => sum + storage.length, 0) };
@@ -84,12 +88,12 @@ async function openCheckpoint(source: ByteSource): Promise<CheckpointFile> {
   const zip = await openZip(source);
   const byName = new Map(zip.entries.map((entry) => [entry.name, entry]));
   const main = zip.entries.find((entry) => /^([^/]+\/)?data\.pkl$/.test(entry.name));
-  if (!main) throw notACheckpoint('a zip without data.pkl');
+  if (!main) throw notACheckpoint(describeForeignZip(zip.entries.map(({ name }) => name)));
   const root = main.name.slice(0, -'data.pkl'.length);
   if (byName.has(`${root}constants.pkl`))
     throw unsupported(
       'it is a TorchScript program',
-      "save the weights with torch.save({'state_dict': model.state_dict()}, path)",
+      "save its weights: torch.save({'state_dict': torch.jit.load(path).state_dict()}, 'weights.pth')",
     );
   const order = byName.get(`${root}byteorder`);
   if (order && new TextDecoder().decode(await zip.read(order)).trim() === 'big')
@@ -118,27 +122,18 @@ async function isZip(source: ByteSource): Promise<boolean> {
 
 async function openLegacy(source: ByteSource): Promise<{ bytes: Uint8Array; headerEnd: number }> {
   if (source.size === 0) throw damaged('it has 0 bytes');
-  const head = await source.read(0, 64);
-  if (head[0] !== 0x80) throw notACheckpoint(describe(head));
+  const head = await source.read(0, Math.min(512, source.size));
+  if (head[0] !== 0x80) throw notACheckpoint(describeForeign(head, source.size));
   const bytes = await source.read(0, source.size);
   const headerEnd = legacyHeaderEnd(bytes);
-  if (headerEnd === undefined) throw notACheckpoint('a pickle that torch.save did not write');
+  if (headerEnd === undefined) throw notACheckpoint(describeForeign(head, source.size));
   return { bytes, headerEnd };
 }
 
-function describe(head: Uint8Array): string {
-  const text = String.fromCharCode(...head);
-  if (/^\s*<(!doctype|html)/i.test(text)) return 'a web page: the download gave an error page';
-  if (text[8] === '{') return 'a safetensors file';
-  if (text.startsWith('PK')) return 'an empty or split zip';
-  if (text.startsWith('version https://git-lfs'))
-    return 'a Git LFS pointer: the real file was not downloaded';
-  return `a file that starts with ${JSON.stringify(text.slice(0, 8))}`;
-}
-
-function notACheckpoint(got: string): CheckpointError {
-  return new CheckpointError(`checkpoint must be a file that torch.save wrote, got ${got}`, {
+function notACheckpoint({ what, hint }: ForeignFile): CheckpointError {
+  return new CheckpointError(`checkpoint must be a file that torch.save wrote, got ${what}`, {
     code: 'not-a-checkpoint',
+    hint,
   });
 }
 

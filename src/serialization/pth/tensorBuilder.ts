@@ -105,24 +105,24 @@ export class TensorReader implements TensorBuilder {
     this.#copyBudget -= count * bytesPerElement(dtype);
     if (this.#copyBudget < 0) throw damaged('its views are far larger than the file');
     const out = new array(count * components);
-    const index = view.shape.map(() => 0);
-    let from = offset;
-    for (let i = 0; i < count; i++) {
-      for (let c = 0; c < components; c++) out[i * components + c] = all[from * components + c];
-      for (let d = view.shape.length - 1; d >= 0; d--) {
-        from += view.strides[d];
-        if (++index[d] < view.shape[d]) break;
-        from -= view.strides[d] * view.shape[d];
-        index[d] = 0;
+    // Element by element in C order; the innermost axis is the loop at the bottom.
+    let to = 0;
+    const copyAxis = (axis: number, from: number): void => {
+      const size = view.shape[axis];
+      const stride = view.strides[axis];
+      if (size === undefined || stride === undefined) {
+        for (let c = 0; c < components; c++) out[to++] = all[from * components + c] ?? 0;
+        return;
       }
-    }
+      for (let i = 0; i < size; i++) copyAxis(axis + 1, from + i * stride);
+    };
+    copyAxis(0, offset);
     return out;
   }
 }
 
 function storageDtype(className: string): TorchDtype {
-  // Untyped storages hold bytes; the tensor names its element type itself.
-  const dtype = className === 'UntypedStorage' ? 'uint8' : dtypeOfStorage(className);
+  const dtype = dtypeOfStorage(className);
   if (!dtype) throw unsupported(`it has a torch.${className}`);
   return dtype;
 }
@@ -135,7 +135,7 @@ function checkView(storage: StorageRef, view: ViewSpec): void {
       `a tensor has shape [${shape.join(', ')}], strides [${strides.join(', ')}], offset ${offset}`,
     );
   if (countOf(shape) === 0) return;
-  const last = shape.reduce((sum, size, d) => sum + (size - 1) * strides[d], offset);
+  const last = shape.reduce((sum, size, d) => sum + (size - 1) * (strides[d] ?? 0), offset);
   const size = view.dtype ? bytesPerElement(view.dtype) / bytesPerElement(storage.dtype) : 1;
   if ((last + 1) * size > storage.count)
     throw damaged(

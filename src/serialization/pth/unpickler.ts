@@ -1,15 +1,24 @@
 // A pickle is a program for a small stack machine. This one builds plain data and the tensors of a checkpoint; it
-// has no way to import or call anything. Protocols 0 to 5.
+// has no way to import or call anything: what it does not know becomes an opaque object. Protocols 0 to 5.
 // Source: CPython Lib/pickletools.py (opcodes); torch/serialization.py (persistent ids of storages).
 
 import { Tuple } from '../../util/tuple.ts';
-import { findGlobal, GlobalRef, storageClassOf } from './allowedGlobals.ts';
+import { callGlobal, findGlobal, GlobalRef, storageClassOf } from './allowedGlobals.ts';
 import { damaged, unsafeGlobal, unsupported } from './checkpointErrors.ts';
 import { makeNumpyArray, NumpyArrayShell, NumpyDtype, setDtypeState } from './numpy.ts';
 import { PickleBytes, toInteger } from './pickleBytes.ts';
 import { pythonRepr, unescapeString, unescapeUnicode } from './pythonText.ts';
 import { StorageRef, type TensorBuilder } from './tensorBuilder.ts';
-import { OrderedMap, PyFloat, PyObjectStub, TorchTensor, type PthKey, type PthValue } from './values.ts';
+import {
+  NumpyScalar,
+  OpaqueObject,
+  OrderedMap,
+  PyFloat,
+  PyObjectStub,
+  TorchTensor,
+  type PthKey,
+  type PthValue,
+} from './values.ts';
 
 export interface UnpickleOptions {
   /** Give floats that are whole numbers as PyFloat, so that writing them again keeps their type; default false. */
@@ -159,13 +168,8 @@ class Unpickler {
         return this.#append(this.#popMany(1));
       case 'e':
         return this.#append(this.#popMark());
-      case '\x90': {
-        const items = this.#popMark();
-        const set = this.#top();
-        if (!(set instanceof Set)) throw damaged('items are added to what is no set');
-        for (const item of items) set.add(toKey(item));
-        return true;
-      }
+      case '\x90':
+        return this.#add(this.#popMark());
       case 's':
         return setItems(this.#at(2), this.#popMany(2));
       case 'u': {
@@ -209,14 +213,18 @@ class Unpickler {
       }
       case 'R':
       case '\x81': {
-        const [callable, args] = this.#popMany(2);
-        return this.#push(this.#build(callable, args));
+        const args = this.#pop();
+        return this.#push(this.#build(this.#pop(), args));
       }
       case '\x92': {
-        const [callable, args, keywords] = this.#popMany(3);
-        if (keywords instanceof Map && keywords.size > 0)
-          throw unsupported('it has an object with keyword arguments');
-        return this.#push(this.#build(callable, args));
+        const keywords = this.#pop();
+        const args = this.#pop();
+        const made = this.#build(this.#pop(), args);
+        if (keywords instanceof Map && keywords.size > 0) {
+          if (!(made instanceof OpaqueObject)) throw unsupported('it has plain data with keyword arguments');
+          made.entries = keywords;
+        }
+        return this.#push(made);
       }
       case 'i':
         this.#global(input.line(), input.line());
@@ -226,8 +234,8 @@ class Unpickler {
         return this.#push(this.#build(callable, tupleOf(args)));
       }
       case 'b': {
-        const [target, state] = this.#popMany(2);
-        return this.#push(this.#setState(target, state));
+        const state = this.#pop();
+        return this.#push(this.#setState(this.#pop(), state));
       }
       case 'Q':
         return this.#push(this.#storage(this.#pop()));
@@ -247,19 +255,16 @@ class Unpickler {
 
   #global(module: string, name: string): boolean {
     const found = findGlobal(module, name);
-    if (!found.isAllowed) this.#refused ??= found;
+    if (found.isRefused) this.#refused ??= found;
     return this.#push(found);
   }
 
   #build(callable: PthValue | undefined, args: PthValue): PthValue {
-    if (!(callable instanceof GlobalRef)) throw damaged('its pickle calls what is no class or function');
-    if (!callable.isAllowed) {
+    if (callable instanceof GlobalRef && callable.isRefused) {
       const shown = Array.isArray(args) ? args.map((arg) => pythonRepr(arg)).join(', ') : pythonRepr(args);
       throw unsafeGlobal(callable.qualifiedName, `${callable.qualifiedName}(${shown})`);
     }
-    if (!callable.build) throw unsupported(`it has an object of class ${callable.qualifiedName}`);
-    if (!Array.isArray(args)) throw damaged('its pickle calls with what is no tuple');
-    return callable.build(args, this.#builder);
+    return callGlobal(callable, args, this.#builder);
   }
 
   #setState(target: PthValue, state: PthValue): PthValue {
@@ -274,6 +279,7 @@ class Unpickler {
     }
     if (target instanceof NumpyArrayShell) {
       const array = makeNumpyArray(state);
+      // The same array may have been remembered, and stand elsewhere.
       for (const [index, value] of this.#memo) if (value === target) this.#memo.set(index, array);
       return array;
     }
@@ -286,24 +292,36 @@ class Unpickler {
   }
 
   /** ('storage', class, key, location, elements[, view]); view = (key, offset, elements) in the old format. */
-  #storage(id: PthValue): StorageRef {
+  #storage(id: PthValue): PthValue {
     const [kind, type, key, , count, view] = Array.isArray(id) ? id : [];
     const className = storageClassOf(type);
-    if (kind !== 'storage' || className === undefined)
-      throw unsupported('it has a persistent id that is no storage');
+    // A whole module of the old format: its class, with the source text beside it.
+    if (kind === 'module' && type instanceof PyObjectStub) return type;
+    if (kind !== 'storage') return new OpaqueObject('pickle.persistent_id', 'persistent_id', [id]);
+    if (className === undefined) throw damaged('a storage has no class');
     if (typeof count !== 'number' || count < 0) throw damaged(`storage ${String(key)} has no size`);
     const storage = this.#builder.storage(className, String(key), count);
     if (!Array.isArray(view)) return storage;
-    const [, offset, size] = view.map(Number);
+    const [, offset = NaN, size = NaN] = view.map(Number);
     if (!(offset >= 0 && size >= 0 && offset + size <= count))
       throw damaged(`a view leaves storage ${storage.key}`);
     return new StorageRef(storage.dtype, storage.key, offset, size);
   }
 
   #append(items: readonly PthValue[]): true {
-    const list = this.#top();
+    const top = this.#top();
+    if (top instanceof OpaqueObject) top.items ??= [];
+    const list = top instanceof OpaqueObject ? top.items : top;
     if (!Array.isArray(list) || list instanceof Tuple) throw damaged('items are appended to what is no list');
     for (const item of items) list.push(item);
+    return true;
+  }
+
+  #add(items: readonly PthValue[]): true {
+    const set = this.#top();
+    if (set instanceof OpaqueObject) return this.#append(items);
+    if (!(set instanceof Set)) throw damaged('items are added to what is no set');
+    for (const item of items) set.add(toKey(item));
     return true;
   }
 
@@ -365,16 +383,28 @@ function tupleOf(items: readonly PthValue[]): Tuple<PthValue> {
 }
 
 function setItems(target: PthValue, items: readonly PthValue[]): true {
-  if (!(target instanceof Map)) throw damaged('items are set on what is no dict');
-  if (items.length % 2 !== 0) throw damaged('a dict has a key without a value');
-  for (let i = 0; i < items.length; i += 2) target.set(toKey(items[i]), items[i + 1]);
+  if (target instanceof OpaqueObject) target.entries ??= new Map();
+  const map = target instanceof OpaqueObject ? target.entries : target;
+  if (!(map instanceof Map)) throw damaged('items are set on what is no dict');
+  let key: PthValue | undefined;
+  for (const item of items) {
+    if (key === undefined) key = item;
+    else {
+      map.set(toKey(key), item);
+      key = undefined;
+    }
+  }
+  if (key !== undefined) throw damaged('a dict has a key without a value');
   return true;
 }
 
 function toKey(value: PthValue): PthKey {
   if (value instanceof PyFloat) return value.value;
+  if (value instanceof NumpyScalar) return value.value;
   if (value === null || typeof value !== 'object') return value;
   if (value instanceof Tuple || value instanceof Uint8Array || value instanceof PyObjectStub) return value;
+  if (value instanceof Set) return new OpaqueObject('builtins.frozenset', 'frozenset', [value]);
+  if (value instanceof TorchTensor) return new OpaqueObject('torch.Tensor', 'Tensor', [value]);
   throw damaged('a dict or a set has a key that Python can not hash');
 }
 

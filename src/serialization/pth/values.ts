@@ -77,6 +77,28 @@ export class PyObjectStub {
   }
 }
 
+/**
+ * A foreign object: of a class or built by a function that is not known here. Its parts are kept to be shown; nothing of it
+ * was executed.
+ */
+export class OpaqueObject extends PyObjectStub {
+  /** What was appended or added to it, where it is a list, a deque, a set. */
+  items?: PthValue[];
+  /** Its items by key, where it is a dict (a defaultdict, a Counter). */
+  entries?: Map<PthKey, PthValue>;
+}
+
+/** A tensor that is no dense one in main memory: quantised, sparse, nested, of a device that isn't there. */
+export class UnreadableTensor extends PyObjectStub {
+  /** Such as `quantised`. */
+  readonly kind: string;
+
+  constructor(qualifiedName: string, kind: string, args: readonly PthValue[]) {
+    super(qualifiedName, 'Tensor', args);
+    this.kind = kind;
+  }
+}
+
 /** A `numpy.ndarray`, in C order. */
 export class NumpyArray {
   readonly shape: readonly number[];

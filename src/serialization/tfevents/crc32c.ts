@@ -12,7 +12,7 @@ let table: Uint32Array | undefined;
 export function crc32c(data: Uint8Array): number {
   const t = (table ??= makeTable());
   let crc = ~0;
-  for (const byte of data) crc = t[(crc ^ byte) & 255] ^ (crc >>> 8);
+  for (const byte of data) crc = (t[(crc ^ byte) & 255] ?? 0) ^ (crc >>> 8);
   return ~crc >>> 0;
 }
 

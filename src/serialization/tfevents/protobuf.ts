@@ -83,7 +83,7 @@ export function readFields(data: Uint8Array): ProtoField[] | null {
   const varint = (): number => {
     let value = 0;
     for (let scale = 1; at < data.length; scale *= 128) {
-      const byte = data[at++];
+      const byte = data[at++] ?? 0;
       value += (byte & 127) * scale;
       if (byte < 128) return value;
     }

@@ -71,7 +71,7 @@ describe('event files', () => {
     const bytes = encodeRecords(EVENTS);
     for (const at of [first, first + 9, first + 20]) {
       const damaged = bytes.slice();
-      damaged[at] ^= 4;
+      damaged[at] = (damaged[at] ?? 0) ^ 4;
       expect(readRecords(damaged).events).toHaveLength(1);
       expect(() => readByTheSpec(damaged)).toThrow();
     }

@@ -13,22 +13,27 @@ let tables: Uint32Array | undefined;
  */
 export function crc32(data: Uint8Array, seed = 0): number {
   const t = (tables ??= makeTables());
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   let crc = ~seed;
   let i = 0;
   for (const last = data.length - SLICES; i <= last; i += SLICES) {
-    crc ^= data[i] | (data[i + 1] << 8) | (data[i + 2] << 16) | (data[i + 3] << 24);
+    const low = crc ^ view.getInt32(i, true);
+    const high = view.getInt32(i + 4, true);
     crc =
-      t[1792 + (crc & 255)] ^
-      t[1536 + ((crc >>> 8) & 255)] ^
-      t[1280 + ((crc >>> 16) & 255)] ^
-      t[1024 + (crc >>> 24)] ^
-      t[768 + data[i + 4]] ^
-      t[512 + data[i + 5]] ^
-      t[256 + data[i + 6]] ^
-      t[data[i + 7]];
+      entry(t, 1792, low) ^
+      entry(t, 1536, low >>> 8) ^
+      entry(t, 1280, low >>> 16) ^
+      entry(t, 1024, low >>> 24);
+    crc ^=
+      entry(t, 768, high) ^ entry(t, 512, high >>> 8) ^ entry(t, 256, high >>> 16) ^ entry(t, 0, high >>> 24);
   }
-  for (; i < data.length; i++) crc = t[(crc ^ data[i]) & 255] ^ (crc >>> 8);
+  for (; i < data.length; i++) crc = entry(t, 0, crc ^ view.getUint8(i)) ^ (crc >>> 8);
   return ~crc >>> 0;
+}
+
+/** The entry of one of the eight tables for the lowest byte of `bits`. */
+function entry(t: Uint32Array, table: number, bits: number): number {
+  return t[table + (bits & 255)] ?? 0;
 }
 
 function makeTables(): Uint32Array {
@@ -38,6 +43,9 @@ function makeTables(): Uint32Array {
     for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
     t[n] = c;
   }
-  for (let n = 256; n < t.length; n++) t[n] = t[t[n - 256] & 255] ^ (t[n - 256] >>> 8);
+  for (let n = 256; n < t.length; n++) {
+    const before = t[n - 256] ?? 0;
+    t[n] = entry(t, 0, before) ^ (before >>> 8);
+  }
   return t;
 }

@@ -75,7 +75,8 @@ function checkPolicy(entries: readonly ZipEntry[], policy: ZipPolicy): void {
   const fileEntries = entries.filter((e) => !e.isDirectory);
   if (fileEntries.length === 0 && !policy.allowEmpty)
     throw new ZipError('zip-empty', 'the zip is empty: it must hold at least one file');
-  if (fileEntries.length > 0 && fileEntries.every((e) => e.isEncrypted)) throw encrypted(fileEntries[0]);
+  const [first] = fileEntries;
+  if (first && fileEntries.every((e) => e.isEncrypted)) throw encrypted(first);
   let total = 0;
   for (const entry of fileEntries) {
     total += entry.size;

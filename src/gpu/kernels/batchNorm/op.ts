@@ -2,8 +2,8 @@
 // addition of a residual branch are folded in.
 import { invariant } from '../../../errors/index.ts';
 import { activationGrad } from '../../ops/activations.ts';
-import { runOp } from '../../op.ts';
-import { tf, type Tensor } from '../../tfjs.ts';
+import { runOp } from '../../tensor/tape.ts';
+import { tf, type Tensor } from '../../device/tfjs.ts';
 import { isSlopeKnownFromOutput, type Activation } from '../activation.ts';
 import {
   frozenGrad,

@@ -1,7 +1,7 @@
 // WGSL of batch and group norm over x seen as [samples, rows, C] (batch norm: one sample). A thread owns four channels
 // (one where C is no multiple of 4) of a run of rows, so that per-channel values are loaded once. Statistics are joined
 // chunk by chunk in a fixed order. Per-channel statistics lie as [samples, C].
-import { bindings, type Program } from '../../program.ts';
+import { bindings, type Program } from '../../dispatch/program.ts';
 import { activationGradWgsl, activationKey, activationWgsl, type Activation } from '../activation.ts';
 
 const UNIFORMS = 'size: u32, rows: u32, columns: u32, rowsPerThread: u32, chunks: u32, eps: f32';

@@ -1,8 +1,10 @@
 // The passes that batch norm and group norm are made of.
 import { invariant } from '../../../errors/index.ts';
-import { handleOrThrow } from '../../engine.ts';
-import { emptyTensor, runProgram, spread, type Program } from '../../program.ts';
-import { tf, type Tensor } from '../../tfjs.ts';
+import { handleOrThrow } from '../../device/handle.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { spread, type Program } from '../../dispatch/program.ts';
+import { tf, type Tensor } from '../../device/tfjs.ts';
 import type { Activation } from '../activation.ts';
 import {
   frozenGradProgram,

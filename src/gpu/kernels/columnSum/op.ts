@@ -1,7 +1,9 @@
 // Sums over all axes but the last, in a fixed order: bias gradients, and the joining of split-K partials.
-import { handleOrThrow } from '../../engine.ts';
-import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
-import { tf, type Tensor } from '../../tfjs.ts';
+import { handleOrThrow } from '../../device/handle.ts';
+import { bindings, flatMain, spread, type Program } from '../../dispatch/program.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { tf, type Tensor } from '../../device/tfjs.ts';
 
 const ROWS_PER_CHUNK = 64;
 // So many rows a software adapter adds up in one dispatch: a second one would cost more.

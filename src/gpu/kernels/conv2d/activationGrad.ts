@@ -1,7 +1,9 @@
 // dy through an activation that a forward program folded in.
-import { eachElement, elementGrid, perThreadKey, perThreadOf } from '../../eachElement.ts';
-import { bindings, emptyTensor, runProgram } from '../../program.ts';
-import type { Tensor } from '../../tfjs.ts';
+import { eachElement, elementGrid, perThreadKey, perThreadOf } from '../../dispatch/eachElement.ts';
+import { bindings } from '../../dispatch/program.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import type { Tensor } from '../../device/tfjs.ts';
 import { activationGradWgsl, activationKey, type Activation } from '../activation.ts';
 
 /**

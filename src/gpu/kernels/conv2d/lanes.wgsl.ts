@@ -5,7 +5,7 @@
 // values of a step (4 channels in x `width` channels out) are loaded once per subgroup, spread over its lanes.
 // Filter gradient: a lane owns 4 filter rows (a tap's four channels), times `width` output channels; it loads x for itself
 // and gets dy by broadcast. Every output is summed in the same order as in the other variants.
-import { bindings, type Program } from '../../program.ts';
+import { bindings, type Program } from '../../dispatch/program.ts';
 import type { ConvShape } from './shape.ts';
 import {
   DIVIDE,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../../index.ts';
 import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
-import { setVariantChoices } from '../../variantChoice.ts';
+import { setVariantChoices } from '../../dispatch/variantChoice.ts';
 import { activateCpu, activationSlopeCpu, type Activation } from '../activation.ts';
 import { convFilterGradCpu, convForwardCpu, convInputGradCpu } from './op.cpu.ts';
 import { conv2d } from './op.ts';

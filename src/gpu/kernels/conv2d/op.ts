@@ -1,8 +1,9 @@
 // 2-D convolution, NHWC activations and HWIO weights, with stride, padding, dilation and groups.
 import { invariant } from '../../../errors/index.ts';
-import { runOp } from '../../op.ts';
-import { emptyTensor, runProgram } from '../../program.ts';
-import type { Tensor } from '../../tfjs.ts';
+import { runOp } from '../../tensor/tape.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import type { Tensor } from '../../device/tfjs.ts';
 import { columnSum } from '../columnSum/op.ts';
 import { activationGrad } from './activationGrad.ts';
 import { convFlops, convShape, type Conv2dOptions, type ConvShape } from './shape.ts';

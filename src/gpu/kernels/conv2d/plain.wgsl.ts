@@ -4,7 +4,7 @@
 //
 // Each thread makes 4 pixels x 4 channels (forward, input gradient) or 4 x 4 channels of one filter tap (filter
 // gradient): 16 sums in registers, 8 vec4 loads per 64 multiply-adds.
-import { bindings, type Program } from '../../program.ts';
+import { bindings, type Program } from '../../dispatch/program.ts';
 import type { ConvShape } from './shape.ts';
 import {
   element,

@@ -3,7 +3,7 @@
 // summed in the same order as in the other variants.
 //
 // Rows are pixels (forward, input gradient) or filter rows in quads (filter gradient), columns are channels.
-import { bindings, type Program } from '../../program.ts';
+import { bindings, type Program } from '../../dispatch/program.ts';
 import type { ConvShape } from './shape.ts';
 import {
   element,

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { setVariantChoices } from '../../variantChoice.ts';
+import { setVariantChoices } from '../../dispatch/variantChoice.ts';
 import { convShape, type Conv2dOptions, type ConvShape } from './shape.ts';
 import { chooseVariant, filterGradSplits, variantKey, variants, type ConvTraits } from './variants.ts';
 import type { ConvKind } from './wgsl.ts';

@@ -1,6 +1,6 @@
 // The ways to compute a convolution's three parts, and the rule that chooses one.
-import { handleOrThrow } from '../../engine.ts';
-import { spread, type Grid } from '../../program.ts';
+import { handleOrThrow } from '../../device/handle.ts';
+import { spread, type Grid } from '../../dispatch/program.ts';
 import {
   depthwiseFilterGrad,
   depthwiseFilterGradThreads,
@@ -12,7 +12,7 @@ import {
   depthwiseInputGradThreads,
   isDepthwise,
 } from '../depthwiseConv2d/programs.wgsl.ts';
-import { pickVariant } from '../../variantChoice.ts';
+import { pickVariant } from '../../dispatch/variantChoice.ts';
 import {
   isRowMode,
   lanesFilterGrad,

@@ -1,5 +1,5 @@
 // What the convolution's programs share: uniforms, loaders, the folded bias and activation.
-import { bindings, type Grid, type Program } from '../../program.ts';
+import { bindings, type Grid, type Program } from '../../dispatch/program.ts';
 import { activationKey, activationWgsl, isSlopeKnownFromOutput, type Activation } from '../activation.ts';
 import type { ConvShape } from './shape.ts';
 

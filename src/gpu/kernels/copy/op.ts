@@ -1,7 +1,8 @@
 // Moving values: slices, concatenation, transposition and broadcasting are one program that copies by strides.
-import { bindings, flatMain, runProgram, spread, type Program } from '../../program.ts';
-import { joinAxes, sizeOf } from '../../strides.ts';
-import type { TensorInfo } from '../../tfjs.ts';
+import { bindings, flatMain, spread, type Program } from '../../dispatch/program.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { joinAxes, sizeOf } from '../../dispatch/strides.ts';
+import type { TensorInfo } from '../../device/tfjs.ts';
 import { axisFields, COORDINATES, dotStrides, MAX_RANK } from '../map/op.wgsl.ts';
 
 /** A walk through a tensor's memory, in elements. */

@@ -3,7 +3,7 @@
 //
 // Forward and input gradient: a thread goes down a strip of 2 or 4 columns. Filter gradient: it goes along the rows of its
 // split. All of them keep a window of source values in registers, to which each step adds its new ones.
-import { bindings, type Program } from '../../program.ts';
+import { bindings, type Program } from '../../dispatch/program.ts';
 import type { ConvShape } from '../conv2d/shape.ts';
 import {
   DIVIDE,

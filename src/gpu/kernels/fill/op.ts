@@ -1,7 +1,9 @@
 // Constant tensors made on the GPU, so that a recorded step has no uploads in it.
-import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
-import type { DType, Tensor, TensorInfo } from '../../tfjs.ts';
-import { sizeOf } from '../../strides.ts';
+import { bindings, flatMain, spread, type Program } from '../../dispatch/program.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import type { DType, Tensor, TensorInfo } from '../../device/tfjs.ts';
+import { sizeOf } from '../../dispatch/strides.ts';
 
 /** A new tensor with `value` everywhere. Not differentiable. */
 export function fillTensor(shape: readonly number[], value: number, dtype: DType = 'float32'): Tensor {

@@ -1,8 +1,10 @@
 // Picking entries by index, the gradient of it without atomics, and one-hot rows.
 import { invariant } from '../../../errors/index.ts';
-import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
+import { bindings, flatMain, spread, type Program } from '../../dispatch/program.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
 import { fillTensor } from '../fill/op.ts';
-import type { DType, Tensor } from '../../tfjs.ts';
+import type { DType, Tensor } from '../../device/tfjs.ts';
 
 /**
  * Entries of x along `axis` by int32 indices [n], each in [0, entries). Any dtype. Not differentiable by itself.

@@ -1,8 +1,10 @@
 // Group norm: every picture and group of neighbouring channels has its own statistics. Activation folded in.
 import { invariant } from '../../../errors/index.ts';
-import { runOp } from '../../op.ts';
-import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
-import { tf, type Tensor } from '../../tfjs.ts';
+import { runOp } from '../../tensor/tape.ts';
+import { bindings, flatMain, spread, type Program } from '../../dispatch/program.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { tf, type Tensor } from '../../device/tfjs.ts';
 import type { Activation } from '../activation.ts';
 import {
   emptyPairs,

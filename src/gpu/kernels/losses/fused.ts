@@ -1,8 +1,10 @@
 // Runs a loss and its gradient: two dispatches forward (chunk sums, join) and one backward, in a fixed order.
-import { runOp } from '../../op.ts';
+import { runOp } from '../../tensor/tape.ts';
 import { asFloat } from '../../ops/dtype.ts';
-import { emptyTensor, runProgram, spread, type Program } from '../../program.ts';
-import { tf, type Tensor } from '../../tfjs.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { spread, type Program } from '../../dispatch/program.ts';
+import { tf, type Tensor } from '../../device/tfjs.ts';
 import { fillTensor } from '../fill/op.ts';
 import { chunkSumProgram, elementProgram, gradProgram, joinProgram, type LossSource } from './op.wgsl.ts';
 

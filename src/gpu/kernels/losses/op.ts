@@ -1,6 +1,6 @@
 // Losses fused with their gradients. Without a reduction each gives the sum of its values, a float32 scalar.
 import { invariant } from '../../../errors/index.ts';
-import type { Tensor } from '../../tfjs.ts';
+import type { Tensor } from '../../device/tfjs.ts';
 import { asFloat } from '../../ops/dtype.ts';
 import { giouSource, iouSource, type BoxWeightLayout, type IouMode } from './boxSources.wgsl.ts';
 import { fusedLoss, type FusedLoss, type LossReduction } from './fused.ts';

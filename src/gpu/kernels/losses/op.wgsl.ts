@@ -1,6 +1,6 @@
 // WGSL of fused losses. A loss is two functions of a value's index: the value, and what writes its gradient by the
 // prediction. Three programs are made of them (the values, chunk sums, the gradient); a fourth joins the sums.
-import { bindings, flatMain, type Program } from '../../program.ts';
+import { bindings, flatMain, type Program } from '../../dispatch/program.ts';
 
 export interface LossSource {
   /** Names the source: every value that changes it is part of the name. */

@@ -1,8 +1,9 @@
 // Elementwise functions of up to three inputs with NumPy's broadcasting. Not differentiable by itself: ops/ adds gradients.
-import { elementGrid, perThreadOf } from '../../eachElement.ts';
-import { emptyTensor, runProgram } from '../../program.ts';
-import { broadcastStrides, joinAxes, sizeOf } from '../../strides.ts';
-import type { Tensor, TensorInfo } from '../../tfjs.ts';
+import { elementGrid, perThreadOf } from '../../dispatch/eachElement.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { broadcastStrides, joinAxes, sizeOf } from '../../dispatch/strides.ts';
+import type { Tensor, TensorInfo } from '../../device/tfjs.ts';
 import {
   mapProgram,
   MAX_RANK,

@@ -1,6 +1,6 @@
 // WGSL of elementwise functions with broadcasting: a value at a time, or four where all inputs lie flat.
-import { eachElement, perThreadKey, type PerThread } from '../../eachElement.ts';
-import { bindings, type Program } from '../../program.ts';
+import { eachElement, perThreadKey, type PerThread } from '../../dispatch/eachElement.ts';
+import { bindings, type Program } from '../../dispatch/program.ts';
 
 export interface MapSource {
   /** Names the function: every value that changes its source is part of the name. */

@@ -1,6 +1,6 @@
 // WGSL of a sum of several tensors of one shape: what a chain of additions gives, bit by bit, in one pass.
-import { eachElement, perThreadKey, type PerThread } from '../../eachElement.ts';
-import { bindings, type Program } from '../../program.ts';
+import { eachElement, perThreadKey, type PerThread } from '../../dispatch/eachElement.ts';
+import { bindings, type Program } from '../../dispatch/program.ts';
 
 /** Keys of the additions that a sum may stand for: two tensors of one size, floats, read flat. Their uniform is the size. */
 export const ADDITIONS: ReadonlyMap<string, SumElement> = new Map(

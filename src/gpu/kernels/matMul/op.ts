@@ -1,9 +1,11 @@
 // Matrix product, by the convolution's programs: with 1x1 windows, its three parts are a product plain, with the second
 // and with the first factor transposed.
 import { invariant } from '../../../errors/index.ts';
-import { runOp } from '../../op.ts';
-import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
-import { tf, type Tensor } from '../../tfjs.ts';
+import { runOp } from '../../tensor/tape.ts';
+import { bindings, flatMain, spread, type Program } from '../../dispatch/program.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { tf, type Tensor } from '../../device/tfjs.ts';
 import { fillTensor } from '../fill/op.ts';
 import { convFilterGrad, convForward, convInputGrad } from '../conv2d/op.ts';
 import type { ConvShape } from '../conv2d/shape.ts';

@@ -1,9 +1,11 @@
 // Max pooling with PyTorch's rules: padding counts as -inf, the gradient goes to the first maximum in row-major order,
 // NaN wins.
 import { invariant } from '../../../errors/index.ts';
-import { runOp } from '../../op.ts';
-import { emptyTensor, runProgram, spread } from '../../program.ts';
-import type { Tensor } from '../../tfjs.ts';
+import { runOp } from '../../tensor/tape.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { spread } from '../../dispatch/program.ts';
+import type { Tensor } from '../../device/tfjs.ts';
 import type { Pair } from '../conv2d/shape.ts';
 import { forwardProgram, inputGradProgram, poolUniforms, type PoolShape } from './op.wgsl.ts';
 

@@ -1,7 +1,7 @@
 // WGSL of max pooling. One thread per output value (forward) or input value (gradient), channels fastest. The gradient
 // visits the few windows that hold the pixel, in row-major order: no atomics. Kernel, stride and padding are constants of
 // the source, so that loops unroll and divisions become shifts: a net has one or two kinds of pooling.
-import { bindings, flatMain, type Program } from '../../program.ts';
+import { bindings, flatMain, type Program } from '../../dispatch/program.ts';
 import type { Pair } from '../conv2d/shape.ts';
 
 export interface PoolShape {

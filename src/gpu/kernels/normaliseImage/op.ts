@@ -1,8 +1,10 @@
 // uint8 pictures to a normalised float32 batch: unpack, flip, swap channels, look up, pad. One dispatch. No gradient:
 // pictures are the beginning.
 import { invariant } from '../../../errors/index.ts';
-import { emptyTensor, runProgram, spread } from '../../program.ts';
-import type { Tensor } from '../../tfjs.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { spread } from '../../dispatch/program.ts';
+import type { Tensor } from '../../device/tfjs.ts';
 import { normaliseProgram } from './op.wgsl.ts';
 import { INFO_WORDS, slotWords, TABLE_ROWS, type ImageBatchShape } from './packedImages.ts';
 

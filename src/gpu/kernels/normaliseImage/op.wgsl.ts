@@ -1,7 +1,7 @@
 // WGSL of normaliseImages. A thread makes four neighbouring pixels of a row of the result, or one where the width isn't
 // a multiple of four: three bytes and three look-ups a pixel. Sizes of pictures, flips and the table are data, so that a
 // recorded step takes new ones each time.
-import { bindings, flatMain, type Program } from '../../program.ts';
+import { bindings, flatMain, type Program } from '../../dispatch/program.ts';
 import { INFO_WORDS, MIRRORS_COLUMNS, MIRRORS_ROWS, SWAPS_CHANNELS, TABLE_ROWS } from './packedImages.ts';
 
 const PADDING = (TABLE_ROWS - 1) * 3;

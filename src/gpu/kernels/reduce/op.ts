@@ -1,6 +1,8 @@
 // Sums and maxima over axes, in a fixed order, and the place of the maximum.
-import { emptyTensor, runProgram, spread } from '../../program.ts';
-import { tf, type Tensor } from '../../tfjs.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import { spread } from '../../dispatch/program.ts';
+import { tf, type Tensor } from '../../device/tfjs.ts';
 import { fillTensor } from '../fill/op.ts';
 import { argMaxProgram, reduceProgram, type Reduction } from './op.wgsl.ts';
 

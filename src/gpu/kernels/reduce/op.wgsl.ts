@@ -1,5 +1,5 @@
 // WGSL of reductions over the middle axis of [outer, mid, inner].
-import { bindings, flatMain, type Program } from '../../program.ts';
+import { bindings, flatMain, type Program } from '../../dispatch/program.ts';
 
 export type Reduction = 'sum' | 'max';
 

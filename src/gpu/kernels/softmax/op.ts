@@ -1,7 +1,9 @@
 // Softmax over the last axis: one thread per row. Meant for rows of classes or bins, not of thousands.
-import { runOp } from '../../op.ts';
-import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
-import type { Tensor } from '../../tfjs.ts';
+import { runOp } from '../../tensor/tape.ts';
+import { bindings, flatMain, spread, type Program } from '../../dispatch/program.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import type { Tensor } from '../../device/tfjs.ts';
 
 /** exp(x - max) / sum(exp(x - max)) over the last axis. */
 export function softmax(x: Tensor): Tensor {

@@ -1,8 +1,10 @@
 // Nearest upsampling as torch's: output row i reads input row floor(i * in / out).
 import { invariant } from '../../../errors/index.ts';
-import { runOp } from '../../op.ts';
-import { bindings, emptyTensor, flatMain, runProgram, spread, type Program } from '../../program.ts';
-import type { Tensor } from '../../tfjs.ts';
+import { runOp } from '../../tensor/tape.ts';
+import { bindings, flatMain, spread, type Program } from '../../dispatch/program.ts';
+import { emptyTensor } from '../../tensor/emptyTensor.ts';
+import { runProgram } from '../../dispatch/runProgram.ts';
+import type { Tensor } from '../../device/tfjs.ts';
 import type { Pair } from '../conv2d/shape.ts';
 
 /** Resize x [B, H, W, C] to `size` = [outH, outW] (up or down) by picking pixels. */

@@ -70,7 +70,7 @@ export class TextLoggerHook extends LoggerHook {
     await super.beforeRun(runner);
     this.#startIter = runner.iter;
     const { tabtrain: _own, ...meta } = runner.meta;
-    await this.#append(runner, JSON.stringify(meta));
+    await this.#append(runner, pythonJson(meta));
   }
 
   override async afterRun(runner: BaseRunner): Promise<void> {
@@ -105,7 +105,7 @@ export class TextLoggerHook extends LoggerHook {
     if (this.#expNameDue(runner)) runner.logger.info(`Exp name: ${String(runner.meta.exp_name)}`);
     runner.logger.info(this.#line(runner, record));
     const rounded = Object.fromEntries(Object.entries(record).map(([k, v]) => [k, roundFloat(k, v)]));
-    await this.#append(runner, stringifyRecord(rounded));
+    await this.#append(runner, pythonJson(rounded));
   }
 
   async #append(runner: BaseRunner, line: string): Promise<void> {
@@ -156,14 +156,18 @@ function roundFloat(key: string, value: LogValue): LogValue {
   return (below % 2 === 0 ? below : below + 1) / 1e5;
 }
 
-/** JSON as Python's json.dumps spells it: a NaN stays a NaN instead of becoming null. */
-function stringifyRecord(record: Record<string, LogValue>): string {
-  const fields = Object.entries(record).map(([key, value]) => {
-    const text =
-      typeof value === 'number' && !Number.isFinite(value) ? pythonFloat(value) : JSON.stringify(value);
-    return `${JSON.stringify(key)}: ${text}`;
-  });
-  return `{${fields.join(', ')}}`;
+/** JSON as Python's json.dumps spells it: a NaN stays a NaN instead of becoming null, and text is ASCII. */
+function pythonJson(value: unknown): string {
+  if (typeof value === 'number' && !Number.isFinite(value)) return pythonFloat(value);
+  if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return asciiJson(value);
+  const known = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return `{${known.map(([key, entry]) => `${asciiJson(key)}: ${pythonJson(entry)}`).join(', ')}}`;
+}
+
+function asciiJson(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'null';
+  return text.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function pythonFloat(value: number): string {

@@ -230,3 +230,38 @@ test('WandbSummary: what is not finite and not a number is kept as it is', () =>
   expect(summary.update({ loss: 'NaN', note: 'b' })).toEqual({ loss: 'NaN', note: 'b' });
   expect(summary.update({ loss: 0.5 })).toEqual({ loss: { max: 1 }, note: 'b' });
 });
+
+describe('what W&B refuses', () => {
+  test('a row leaves an empty one in its line; a summary is left out; everything else arrives', async () => {
+    tracker.maxLineChars = 400;
+    const run = makeLoggedRun([makeHook({ interval: 1, logArtifact: false })], {
+      before: (iter) => {
+        if (iter === 6) run.runner.logBuffer.update({ ['x'.repeat(500)]: 1 });
+      },
+    });
+    await run.run();
+    const points = tracker.points();
+    expect(points.map(({ step }) => step)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(points.filter(({ values }) => !('train/loss' in values)).map(({ step }) => step)).toEqual(
+      // The buffer keeps it to the end of the epoch.
+      [7, 8, 9, 10],
+    );
+    expect(tracker.ended()).toBe('exit code 0');
+    expect(run.lines.filter((line) => line.includes('W&B refuses'))).toEqual([
+      expect.stringContaining('what was logged at step 7, which is left out'),
+      expect.stringContaining('the summary, which is left out'),
+    ]);
+    expect(run.notices).toEqual([]);
+    expect(await run.fs.list('w/unsent')).toEqual([]);
+  });
+
+  test('a description: the run is made without it', async () => {
+    tracker.refusesConfig = true;
+    const run = makeLoggedRun([makeHook({ initKwargs: { config: { big: 1 }, notes: 'n' } })]);
+    await run.run();
+    expect(tracker.points()).toHaveLength(4);
+    expect(run.lines.join('\n')).toContain(
+      'W&B refuses the description of the run (notes, config), which is left out',
+    );
+  });
+});

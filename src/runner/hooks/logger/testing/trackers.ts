@@ -1,5 +1,6 @@
 // What W&B's and MLflow's servers keep of a run, as far as their protocols say; strict about what they refuse.
 
+import { posix } from 'node:path';
 import type { Answer, Received } from './trackingServer.ts';
 
 export interface TrackedPoint {
@@ -41,6 +42,10 @@ export class FakeWandb implements Tracker {
   readonly files = new Map<string, string>();
   /** Posts that only said that the run is alive. */
   heartbeats = 0;
+  /** Longest line of history or summary that is taken, in characters. */
+  maxLineChars = Infinity;
+  /** True: the run's description is refused, as GraphQL does. */
+  refusesConfig = false;
   readonly #runs = new Map<string, WandbRun>();
 
   handle(request: Received): Answer {
@@ -105,6 +110,8 @@ export class FakeWandb implements Tracker {
       return { json: { data: { createRunFiles: { runID: '1', uploadHeaders: ['X-Test: yes'], files } } } };
     }
     if (!String(query).includes('upsertBucket')) return bad(400, { errors: [{ message: 'unknown query' }] });
+    if (this.refusesConfig && given.config !== undefined)
+      return { json: { errors: [{ message: 'config is too large' }], data: null } };
     this.variables.push(given);
     const place = `${String(given.project)}/${String(given.name)}`;
     const run = this.#runs.get(place) ?? { history: [], summary: {}, exitCode: null };
@@ -118,6 +125,8 @@ export class FakeWandb implements Tracker {
   #stream(run: WandbRun, body: Record<string, unknown>): Answer {
     const files = (body.files ?? {}) as Record<string, { offset: number; content: string[] } | undefined>;
     const history = files['wandb-history.jsonl'];
+    for (const line of Object.values(files).flatMap((file) => file?.content ?? []))
+      if (line.length > this.maxLineChars) return bad(400, { error: 'line is too long' });
     if (history) {
       if (history.offset > run.history.length) return bad(400, { error: 'lines are missing' });
       for (const [i, line] of history.content.entries()) {
@@ -156,6 +165,12 @@ export class FakeMlflow implements Tracker {
   readonly statuses: string[] = [];
   /** When set, what a request must bring. */
   authorization: string | undefined;
+  /** Characters of a parameter's value: 250, 500 or 6000, by the server's version. */
+  maxParamChars = 6000;
+  /** As of stores that can't keep NaN. */
+  refusesNaN = false;
+  /** As of runs that somebody has deleted in the server's pages. */
+  isRunDeleted = false;
 
   handle(request: Received): Answer {
     if (this.authorization !== undefined && request.authorization !== this.authorization)
@@ -220,7 +235,7 @@ export class FakeMlflow implements Tracker {
         return { json: runs.length === 0 ? {} : { runs } };
       }
       case 'runs/log-batch':
-        return run ? logBatch(run, body) : bad(404, { error_code: 'RESOURCE_DOES_NOT_EXIST' });
+        return run ? this.#logBatch(run, body) : bad(404, { error_code: 'RESOURCE_DOES_NOT_EXIST' });
       case 'runs/update':
         if (!run) return bad(404, { error_code: 'RESOURCE_DOES_NOT_EXIST' });
         run.status = String(body.status);
@@ -229,6 +244,44 @@ export class FakeMlflow implements Tracker {
       default:
         return bad(404, { error_code: 'ENDPOINT_NOT_FOUND' });
     }
+  }
+
+  /** Nothing of a batch is kept when one of its entries is refused. */
+  #logBatch(run: MlflowRun, body: Record<string, unknown>): Answer {
+    const metrics = (body.metrics ?? []) as {
+      key: string;
+      value: unknown;
+      timestamp: number;
+      step: number;
+    }[];
+    const params = (body.params ?? []) as { key: string; value: string }[];
+    const tags = (body.tags ?? []) as { key: string; value: string }[];
+    const refuse = (message: string): Answer => bad(400, { error_code: 'INVALID_PARAMETER_VALUE', message });
+    if (this.isRunDeleted) return refuse(`The run ${run.id} must be in the 'active' state.`);
+    if (metrics.length + params.length + tags.length > 1000 || params.length > 100 || tags.length > 100)
+      return refuse('A batch logging request can contain at most 1000 metrics, params, and tags.');
+    for (const { key } of [...metrics, ...params, ...tags]) {
+      if (!/^[/\p{L}\p{N}_.\- ]*$/u.test(key)) return refuse(`Invalid metric name: '${key}'.`);
+      if (key === '' || posix.normalize(key) !== key || /^(\.|\/)/.test(key) || key.endsWith('/'))
+        return refuse(`Invalid metric name: '${key}'. Names may be treated as files in certain cases.`);
+      if (key.length > 250)
+        return refuse(`Metric name had length ${key.length}, which exceeded length limit of 250`);
+    }
+    for (const { key, value } of params) {
+      const had = `Param value '${value.slice(0, 250)}' had length ${value.length}`;
+      if (value.length > this.maxParamChars)
+        return refuse(`${had}, which exceeded length limit of ${this.maxParamChars}`);
+      if (run.params.has(key) && run.params.get(key) !== value)
+        return refuse(`Changing param values is not allowed. Param with key='${key}' was already logged.`);
+    }
+    for (const { value } of tags)
+      if (value.length > 5000) return refuse('Tag value exceeded length limit of 5000');
+    for (const { key, value } of metrics)
+      if (value === 'NaN' && this.refusesNaN) return refuse(`Got invalid value nan for metric '${key}'.`);
+    for (const { key, value } of params) run.params.set(key, value);
+    for (const { key, value } of tags) run.tags.set(key, value);
+    for (const metric of metrics) run.metrics.set(JSON.stringify(metric), metric);
+    return { json: {} };
   }
 
   #createRun({ experiment_id: experimentId, tags }: Record<string, unknown>): Answer {
@@ -256,19 +309,4 @@ function toJson({
   const artifactUri = `mlflow-artifacts:/${experimentId}/${id}/artifacts`;
   const data = { tags: [...tags].map(([key, value]) => ({ key, value })) };
   return { info: { run_id: id, experiment_id: experimentId, status, artifact_uri: artifactUri }, data };
-}
-
-function logBatch(run: MlflowRun, body: Record<string, unknown>): Answer {
-  const metrics = (body.metrics ?? []) as { key: string; value: unknown; timestamp: number; step: number }[];
-  const params = (body.params ?? []) as { key: string; value: string }[];
-  const tags = (body.tags ?? []) as { key: string; value: string }[];
-  if (metrics.length + params.length + tags.length > 1000 || params.length > 100 || tags.length > 100)
-    return bad(400, { error_code: 'INVALID_PARAMETER_VALUE' });
-  for (const { key, value } of params) {
-    if (run.params.has(key) && run.params.get(key) !== value) return bad(400, { error_code: 'INVALID' });
-    run.params.set(key, value);
-  }
-  for (const { key, value } of tags) run.tags.set(key, value);
-  for (const metric of metrics) run.metrics.set(JSON.stringify(metric), metric);
-  return { json: {} };
 }

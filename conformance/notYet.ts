@@ -1,0 +1,35 @@
+// The one list of what conformance skips. A case that needs something built nowhere and listed nowhere fails, and so does the
+// test when a case that mentions a listed name passes: then the name comes off the list.
+
+/** Stands for every case of a file. */
+export const EVERYTHING = '*';
+
+/** By fixture file, names of what is not built yet: a registered class, a kind of case, a folder of MMDetection's configs. */
+export const NOT_YET: Readonly<Record<string, readonly string[]>> = {
+  'augment.json': [EVERYTHING],
+  'models.json': ['ATSS', 'FCOS', 'GFL', 'MobileNetV2', 'SSDVGG', 'YOLOX'],
+  'models2.json': [EVERYTHING],
+  'ops.json': [
+    'BalancedL1Loss',
+    'BoundedIoULoss',
+    'CIoULoss',
+    'DIoULoss',
+    'DistributionFocalLoss',
+    'MSELoss',
+    'QualityFocalLoss',
+    'SSDAnchorGenerator',
+    'atss_assigner',
+    'distance_coder',
+    'points',
+    'simota_assigner',
+  ],
+  'state_dicts.json': ['atss', 'fcos', 'gfl', 'ssd', 'yolox'],
+  // The GPU has no float64.
+  'bccd_first_steps.json': ['YOLOX', 'float64'],
+};
+
+/** True where a name (or the whole file) is listed. @param file base name of a fixture file */
+export function isNotYet(file: string, name: string): boolean {
+  const names = NOT_YET[file] ?? [];
+  return names.includes(name) || names.includes(EVERYTHING);
+}

@@ -1,0 +1,27 @@
+// What layers and losses compute, each one program with its gradient. Pictures are NHWC, filters HWIO.
+export { conv2d } from '../kernels/conv2d/op.ts';
+export type { Activation } from '../kernels/activation.ts';
+export type { Conv2dOptions, Pair } from '../kernels/conv2d/shape.ts';
+export {
+  batchNormEval,
+  batchNormTrain,
+  type BatchNormEvalOptions,
+  type BatchNormResult,
+  type RunningStats,
+} from '../kernels/batchNorm/op.ts';
+export { groupNorm } from '../kernels/groupNorm/op.ts';
+export { maxPool2d } from '../kernels/maxPool/op.ts';
+export { upsampleNearest2d } from '../kernels/upsample/op.ts';
+export {
+  bceWithLogitsLoss,
+  giouLoss,
+  iouLoss,
+  l1Loss,
+  sigmoidFocalLoss,
+  smoothL1Loss,
+  softmaxCrossEntropyLoss,
+  type CrossEntropyOptions,
+  type FocalLossOptions,
+  type IouMode,
+  type LossReduction,
+} from '../kernels/losses/op.ts';

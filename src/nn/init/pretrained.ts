@@ -1,0 +1,109 @@
+// `init_cfg=dict(type='Pretrained', checkpoint=…, prefix=…)`. Source: mmcv 1.7.2 `cnn/utils/weight_init.py` PretrainedInit,
+// `runner/checkpoint.py` `_load_checkpoint_with_prefix`. Differs: a file of which nothing fits is refused; MMCV goes on with
+// random weights.
+
+import { ConfigError, TrainerError } from '../../errors/index.ts';
+import { sourceOf } from '../../lang/sourceMap.ts';
+import { remoteScheme } from '../../util/remoteAddress.ts';
+import { prefixInFile } from '../namePrefix.ts';
+import type { StateTensor } from '../parameter.ts';
+import type { InitTarget } from './initTarget.ts';
+
+type State = ReadonlyMap<string, StateTensor>;
+
+export interface PretrainedOptions {
+  /** Reads the state dict of a checkpoint file. Absent: such an init_cfg is refused. */
+  loadPretrained?: (path: string) => Promise<State>;
+  /** Told what a pretrained checkpoint lacked. */
+  warn?: (message: string) => void;
+}
+
+/**
+ * Load a module's weights from a file.
+ * @param cfg the init_cfg; its place in the text goes into errors
+ * @throws ConfigError `remote-checkpoint`, `bad-init`, `foreign-checkpoint` (nothing fits); what reading the file throws
+ */
+export async function loadPretrained(
+  module: InitTarget,
+  cfg: Readonly<Record<string, unknown>>,
+  options: PretrainedOptions,
+): Promise<void> {
+  const { checkpoint, prefix } = cfg;
+  const fail = (key: string, message: string, code: string, hint?: string): ConfigError =>
+    new ConfigError(message, { code, hint, path: pathOf(module, key), span: sourceOf(cfg, key)?.span });
+  if (typeof checkpoint !== 'string')
+    throw fail('type', "init_cfg Pretrained is missing the required argument 'checkpoint'", 'bad-init');
+  const scheme = remoteScheme(checkpoint);
+  if (scheme !== null)
+    throw fail(
+      'checkpoint',
+      `init_cfg Pretrained must name a file of the workspace, but got the address '${checkpoint}'`,
+      'remote-checkpoint',
+      remoteHint(scheme, module),
+    );
+  if (!options.loadPretrained)
+    throw new TrainerError('this run offers no way to read pretrained checkpoints', {
+      code: 'no-pretrained-loader',
+    });
+  const state = await options.loadPretrained(checkpoint);
+  const wanted = typeof prefix === 'string' ? withPrefix(state, prefix) : state;
+  if (wanted.size === 0)
+    throw fail(
+      'prefix',
+      `${checkpoint} has no tensor whose name begins with '${String(prefix)}'`,
+      'bad-init',
+      `its names begin with ${beginningsOf(state)}`,
+    );
+  const report = module.loadStateDict(wanted);
+  const names = namesOf(module);
+  const absent = new Set([...report.missing, ...report.mismatched.map(({ name }) => name)]);
+  if (names.length > 0 && names.every((name) => absent.has(name))) {
+    const found = prefixInFile(state.keys(), names);
+    throw fail(
+      'checkpoint',
+      `init_cfg Pretrained must find weights of ${module.fullName || module.className} in ${checkpoint}, but none of its ${names.length} parameters is there: ${String(names[0])} is wanted, the file has ${String([...state.keys()][0])}`,
+      'foreign-checkpoint',
+      found === undefined
+        ? `its names begin with ${beginningsOf(state)}: is it a file of this architecture?`
+        : found === ''
+          ? "leave prefix out: the file's names are the module's own"
+          : `write init_cfg=dict(type='Pretrained', checkpoint='${checkpoint}', prefix='${found}')`,
+    );
+  }
+  for (const warning of report.warnings) options.warn?.(`${checkpoint}: ${warning}`);
+}
+
+function withPrefix(state: State, prefix: string): Map<string, StateTensor> {
+  const start = prefix.endsWith('.') ? prefix : `${prefix}.`;
+  const found = [...state].filter(([name]) => name.startsWith(start));
+  return new Map(found.map(([name, value]) => [name.slice(start.length), value]));
+}
+
+/** The parameters at and below a module, by names from it. */
+function namesOf(module: InitTarget): string[] {
+  const prefix = module.fullName === '' ? '' : `${module.fullName}.`;
+  const found = new Set<string>();
+  for (const [, part] of module.namedModules())
+    for (const parameter of part.ownParameters().values()) found.add(parameter.name.slice(prefix.length));
+  return [...found];
+}
+
+function beginningsOf(state: State): string {
+  const beginnings = new Set([...state.keys()].map((name) => `'${name.split('.', 1)[0] ?? ''}.'`));
+  const shown = [...beginnings].slice(0, 4);
+  return `${shown.join(', ')}${beginnings.size > shown.length ? ', …' : ''}`;
+}
+
+function remoteHint(scheme: string, module: InitTarget): string {
+  const model = scheme === 'torchvision' || scheme === 'open-mmlab' ? 'the file of that model' : 'it';
+  return (
+    `nothing is downloaded here: download ${model}, drop the .pth on the page and write its path, such as ` +
+    `checkpoint='checkpoints/resnet50.pth'. To start from random weights instead set ${module.fullName || 'the module'}'s ` +
+    'init_cfg=None (pretrained=None), and with it frozen_stages=-1 and norm_eval=False: otherwise those stages stay frozen ' +
+    'at random values'
+  );
+}
+
+function pathOf(module: InitTarget, key: string): string {
+  return `model.${module.fullName === '' ? '' : `${module.fullName}.`}init_cfg.${key}`;
+}

@@ -1,0 +1,118 @@
+// Arguments stated once: the class's constructor gets its type from here, the config its checks, FEATURES.md its tables,
+// the editor its completion.
+
+import { nearest } from '../../util/nearest.ts';
+import { snakeToCamel } from '../argNames.ts';
+import type { Arg, ArgTable, DeclaredArgs, Fault, Kind } from './types.ts';
+
+/** @param help one sentence */
+export function required<T>(kind: Kind<T>, help: string, unit?: string): Arg<T, true> {
+  return { kind, isRequired: true, help, unit };
+}
+
+/** @param fallback used where the config says nothing; undefined: the class decides @param help one sentence */
+export function optional<T>(kind: Kind<T>, fallback: NoInfer<T>, help: string, unit?: string): Arg<T, false> {
+  return { kind, isRequired: false, default: fallback, help, unit };
+}
+
+/** An argument whose absence means something that no value does. @param help one sentence */
+export function absent<T>(kind: Kind<T>, help: string, unit?: string): Arg<T | undefined, false> {
+  return { kind, isRequired: false, help, unit };
+}
+
+/**
+ * Declare the arguments of a class or the keys of a section.
+ * @example
+ * const ARGS = declareArgs({
+ *   interval: optional(atLeast(int, 1), 10, 'How often to log.', 'iterations'),
+ * });
+ * class MyHook extends Hook {
+ *   static readonly args = ARGS;
+ *   constructor(args: ArgsOf<typeof ARGS>) {
+ *     super();
+ *     const { interval } = withDefaults(ARGS, args);
+ *   }
+ * }
+ */
+export function declareArgs<const D extends ArgTable>(
+  table: D,
+  options: { readonly rest?: boolean } = {},
+): DeclaredArgs<D> {
+  const names = Object.keys(table);
+  const { rest = false } = options;
+  const kinds = Object.fromEntries(names.map((name) => [name, table[name]?.kind as Kind<unknown>]));
+  const isRequired = (name: string): boolean => table[name]?.isRequired === true;
+  const declared: DeclaredArgs<D> = {
+    table,
+    required: names.filter(isRequired),
+    optional: names.filter((name) => !isRequired(name)),
+    rest,
+    kinds,
+    faults: (values) => tableFaults(declared, values),
+  };
+  return declared;
+}
+
+function tableFaults(args: DeclaredArgs, values: Readonly<Record<string, unknown>>): Fault[] {
+  const { kinds, rest } = args;
+  const faults: Fault[] = [];
+  for (const [key, value] of Object.entries(values)) {
+    const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined;
+    if (kind) {
+      const fault = value === undefined ? null : kind.fault(value);
+      if (fault) faults.push({ ...fault, below: `.${key}${fault.below}` });
+    } else if (!rest) {
+      const names = Object.keys(kinds);
+      const near = nearest(key, names);
+      const hint = near === undefined ? `it takes: ${names.join(', ')}` : `did you mean '${near}'?`;
+      faults.push({ below: `.${key}`, at: 'key', code: 'unknown-argument', says: 'is not a key here', hint });
+    }
+  }
+  for (const name of args.required) {
+    if (values[name] === undefined)
+      faults.push({
+        below: '',
+        at: 'value',
+        code: 'missing-argument',
+        says: `must have ${name}`,
+        hint: `write ${name}=…`,
+      });
+  }
+  return faults;
+}
+
+/** `norm_cfg` -> `normCfg`, as {@link snakeToCamel} does. */
+export type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : S;
+
+type ValueOf<A> = A extends Arg<infer T> ? T : never;
+type RequiredNames<D> = {
+  [K in keyof D]: D[K] extends Arg<never, true> | Arg<unknown, true> ? K : never;
+}[keyof D];
+
+/** What a constructor gets, in camelCase; what has a default may be left out. */
+export type ArgsOf<A> =
+  A extends DeclaredArgs<infer D>
+    ? { readonly [K in RequiredNames<D> & string as Camel<K>]: ValueOf<D[K]> } & {
+        readonly [K in Exclude<keyof D & string, RequiredNames<D>> as Camel<K>]?: ValueOf<D[K]>;
+      }
+    : never;
+
+/** {@link ArgsOf} with every default in its place. */
+export type Complete<A> =
+  A extends DeclaredArgs<infer D> ? { readonly [K in keyof D & string as Camel<K>]: ValueOf<D[K]> } : never;
+
+/** The arguments with the defaults of those that were left out. */
+export function withDefaults<D extends ArgTable>(
+  declared: DeclaredArgs<D>,
+  args: NoInfer<ArgsOf<DeclaredArgs<D>>>,
+): Complete<DeclaredArgs<D>> {
+  const complete: Record<string, unknown> = { ...args };
+  for (const [name, { default: fallback }] of Object.entries(declared.table)) {
+    const key = snakeToCamel(name);
+    if (complete[key] === undefined) complete[key] = fallback;
+  }
+  // Keys and kinds are those of the table: buildFromCfg has checked what a config gives.
+  return complete as Complete<DeclaredArgs<D>>;
+}

@@ -1,0 +1,214 @@
+// What a config value may be: one object a kind, from which the check, its words, the TypeScript type and the editor's
+// help all come.
+
+import { isDict } from '../../lang/plain.ts';
+import { plainRepr } from '../../lang/plainRepr.ts';
+import { Tuple } from '../../util/tuple.ts';
+import type { RegistryKind } from '../registryKinds.ts';
+import type { DeclaredArgs, Fault, Kind } from './types.ts';
+
+/** @param test whether a value will do */
+export function kindOf<T>(label: string, words: string, test: (value: unknown) => boolean): Kind<T> {
+  return { label, words, fault: (value) => (test(value) ? null : unmet(words, value)) };
+}
+
+function unmet(words: string, value: unknown): Fault {
+  return { below: '', at: 'value', code: 'bad-value', says: `must be ${words}, but got ${plainRepr(value)}` };
+}
+
+const isInt = (value: unknown): value is number => Number.isSafeInteger(value);
+const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value);
+
+export const anything: Kind<unknown> = kindOf('any', 'anything', () => true);
+export const int: Kind<number> = kindOf('int', 'a whole number', isInt);
+/** Infinite ones too; not NaN. */
+export const number: Kind<number> = kindOf('float', 'a number', isNumber);
+export const bool: Kind<boolean> = kindOf(
+  'bool',
+  'True or False',
+  (value: unknown) => typeof value === 'boolean',
+);
+/** As Python takes it: 0 and 1 stand for False and True. */
+export const flag: Kind<boolean> = kindOf(
+  'bool',
+  'True or False',
+  (value) => typeof value === 'boolean' || value === 0 || value === 1,
+);
+export const str: Kind<string> = kindOf('str', 'a string', (value) => typeof value === 'string');
+export const dict: Kind<Readonly<Record<string, unknown>>> = kindOf('dict', 'a dict', isDict);
+
+/** @example atLeast(int, 1) // a whole number of at least 1 */
+export function atLeast(kind: Kind<number>, low: number): Kind<number> {
+  return narrowed(kind, `${kind.label} ≥ ${low}`, `of at least ${low}`, (value) => value >= low);
+}
+
+/** @example above(number, 0) // a number greater than 0 */
+export function above(kind: Kind<number>, low: number): Kind<number> {
+  return narrowed(kind, `${kind.label} > ${low}`, `greater than ${low}`, (value) => value > low);
+}
+
+/** Both ends belong to it. @example between(number, 0, 1) // a number from 0 to 1 */
+export function between(kind: Kind<number>, low: number, high: number): Kind<number> {
+  return narrowed(
+    kind,
+    `${kind.label} ${low}…${high}`,
+    `from ${low} to ${high}`,
+    (value) => value >= low && value <= high,
+  );
+}
+
+/** From `low` up to, but without `high`. @example below(number, 0, 1) // a number of at least 0 and less than 1 */
+export function below(kind: Kind<number>, low: number, high: number): Kind<number> {
+  return narrowed(
+    kind,
+    `${kind.label} ${low}…<${high}`,
+    `of at least ${low} and less than ${high}`,
+    (value) => value >= low && value < high,
+  );
+}
+
+function narrowed(
+  kind: Kind<number>,
+  label: string,
+  words: string,
+  test: (value: number) => boolean,
+): Kind<number> {
+  return kindOf(
+    label,
+    `${kind.words} ${words}`,
+    (value) => kind.fault(value) === null && test(Number(value)),
+  );
+}
+
+/** @example oneOf('range', 'value') // 'range' or 'value' */
+export function oneOf<const T>(...choices: readonly T[]): Kind<T> {
+  const names = choices.map((choice) => plainRepr(choice));
+  const words = names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}` : names.join();
+  return { ...kindOf<T>(names.join(' | '), words, (value) => choices.some((one) => one === value)), choices };
+}
+
+/** None will do as well. */
+export function orNone<T>(kind: Kind<T>): Kind<T | null> {
+  return {
+    ...kind,
+    typeOnly: undefined,
+    label: `${kind.label} | None`,
+    words: `${kind.words} or None`,
+    fault: (value) => (value === null ? null : reworded(kind, `${kind.words} or None`, value)),
+  };
+}
+
+/** What fits the first or the second. */
+export function either<A, B>(first: Kind<A>, second: Kind<B>): Kind<A | B> {
+  const words = `${first.words} or ${second.words}`;
+  return {
+    label: `${first.label} | ${second.label}`,
+    words,
+    builds: first.builds ?? second.builds,
+    gives: first.gives ?? second.gives,
+    keys: first.keys ?? second.keys,
+    choices: first.choices && second.choices ? [...first.choices, ...second.choices] : undefined,
+    fault: (value) => {
+      const fault = first.fault(value);
+      if (fault === null || second.fault(value) === null) return null;
+      // Inside the right kind of container the fault itself says more.
+      return fault.below === '' ? unmet(words, value) : fault;
+    },
+  };
+}
+
+/** These values, too, which mean something of their own. @example also(atLeast(int, 1), -1) */
+export function also<T, const V>(kind: Kind<T>, ...values: readonly V[]): Kind<T | V> {
+  return either(kind, oneOf(...values));
+}
+
+/** A list or tuple. @param length of it; default any */
+export function listOf<T>(kind: Kind<T>, length?: number): Kind<readonly T[]> {
+  const words = `a list or tuple of ${length === undefined ? '' : `${length} `}${plural(kind.words)}`;
+  const isFitting = (value: unknown): boolean =>
+    Array.isArray(value) &&
+    (length === undefined || value.length === length) &&
+    value.every((entry) => kind.fault(entry) === null);
+  const label =
+    length === undefined ? `list of ${kind.label}` : `(${Array(length).fill(kind.label).join(', ')})`;
+  return { ...kindOf<readonly T[]>(label, words, isFitting), builds: kind.builds, gives: kind.gives };
+}
+
+/** A list or tuple of two of them. */
+export function pairOf<T>(kind: Kind<T>): Kind<readonly [T, T]> {
+  const words = `a list or tuple of two ${plural(kind.words)}`;
+  return kindOf(`(${kind.label}, ${kind.label})`, words, (value) => {
+    return Array.isArray(value) && value.length === 2 && value.every((entry) => kind.fault(entry) === null);
+  });
+}
+
+/** A tuple as Python tells it from a list, of two of them. */
+export function tuplePairOf<T>(kind: Kind<T>): Kind<readonly [T, T]> {
+  const inner = pairOf(kind);
+  const words = `a tuple of two ${plural(kind.words)}`;
+  return kindOf(inner.label, words, (value) => value instanceof Tuple && inner.fault(value) === null);
+}
+
+/** One of them, or a list or tuple of them. */
+export function oneOrMore<T>(kind: Kind<T>): Kind<T | readonly T[]> {
+  return either(kind, listOf(kind));
+}
+
+/**
+ * A dict that a registered class is built from.
+ * @param gives config names of arguments that are added when it is built
+ */
+export function built(
+  kind: RegistryKind,
+  gives: readonly string[] = [],
+): Kind<Readonly<Record<string, unknown>>> {
+  return { ...dict, label: 'dict', builds: kind, gives };
+}
+
+/** A dict whose keys are declared; others are refused. */
+export function dictOf<D extends DeclaredArgs>(keys: D): Kind<Readonly<Record<string, unknown>>> {
+  return {
+    ...dict,
+    keys,
+    fault: (value) => dict.fault(value) ?? keyFault(keys, value as Record<string, unknown>),
+  };
+}
+
+/** What MMDetection has and tabtrain hasn't; values that change nothing will do. */
+export function unsupported(...harmless: readonly unknown[]): Kind<unknown> {
+  const test = (value: unknown): boolean =>
+    value === null || value === undefined || harmless.some((one) => one === value);
+  return {
+    label: 'not supported',
+    words: 'left out',
+    fault: (value) =>
+      test(value)
+        ? null
+        : {
+            below: '',
+            at: 'key',
+            code: 'unsupported',
+            says: `=${plainRepr(value)} is not supported`,
+            hint: 'leave it out',
+          },
+  };
+}
+
+function keyFault(keys: DeclaredArgs, value: Readonly<Record<string, unknown>>): Fault | null {
+  for (const fault of keys.faults(value)) return fault;
+  return null;
+}
+
+function reworded(kind: Kind<unknown>, words: string, value: unknown): Fault | null {
+  const fault = kind.fault(value);
+  return fault?.code === 'bad-value' && fault.below === '' ? unmet(words, value) : fault;
+}
+
+/** @example plural('a whole number of at least 1') // 'whole numbers of at least 1' */
+function plural(words: string): string {
+  const match = /^an? (\S+(?: number)?|list or tuple|tuple)\b(.*)$/.exec(words);
+  if (!match) return words;
+  const [, noun = '', rest = ''] = match;
+  if (noun === 'list or tuple') return `lists or tuples${rest}`;
+  return `${noun}s${rest}`;
+}
