@@ -4,6 +4,7 @@ import { toErrorReport } from '../errors/trainerError.ts';
 import type { Command, Tools } from './command.ts';
 import { COMMANDS, PARITY } from './commands.ts';
 import { watchOutput } from './output.ts';
+import { maskSecrets } from '../util/secrets.ts';
 import { parseArguments } from './arguments.ts';
 import { describeError } from './strayErrors.ts';
 
@@ -40,7 +41,7 @@ export async function main(
     const code = await command.run(parseArguments(rest, command), tools);
     return code === 0 && output.isIncomplete() ? 1 : code;
   } catch (error) {
-    console.error(describeError(error));
+    console.error(maskSecrets(describeError(error)));
     return toErrorReport(error).isInputError ? 2 : 1;
   }
 }

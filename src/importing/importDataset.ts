@@ -76,9 +76,13 @@ class Import {
     const onFile = (bytes: number): Promise<void> => this.#step(bytes);
     const scratch = `${this.#folder}/.zips`;
     this.#begin('reading', 0);
+    const onBytes = (bytes: number): Promise<void> | undefined => {
+      this.#progress = { ...this.#progress, bytes: this.#progress.bytes + bytes };
+      return this.#pulse.beat();
+    };
     const beat = (): Promise<void> | undefined => this.#pulse.beat();
     const index = await collectFiles(this.#source, { fs, scratch, findings: this.#findings, onFile });
-    const dataset = await readDataset({ index, findings: this.#findings, bboxFormat, onFile, beat });
+    const dataset = await readDataset({ index, findings: this.#findings, bboxFormat, onFile, onBytes, beat });
     const facts = await this.#storePictures(dataset);
     const images = await this.#cleanImages(dataset, facts);
     const splits = splitImages(images, this.#findings);

@@ -1,7 +1,8 @@
 // Decides which annotation format a drop is in, and reads it.
 
 import { DatasetError } from '../errors/index.ts';
-import { findCocoFiles, noteRefusals, readCoco } from './cocoReader.ts';
+import { noteRefusals, readCoco } from './cocoReader.ts';
+import { findCocoFiles } from './cocoSearch.ts';
 import { exportHint, foreignByName } from './foreignFormats.ts';
 import { isPicturePath, splitOfFolder } from './paths.ts';
 import type { ReadContext } from './readers.ts';

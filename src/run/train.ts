@@ -2,7 +2,7 @@
 
 import { isDict } from '../lang/plain.ts';
 import { formatSpan } from '../errors/span.ts';
-import { RunError, TrainerError, toErrorReport } from '../errors/trainerError.ts';
+import { RunError, TrainerError, toErrorReport, type ErrorReport } from '../errors/trainerError.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
@@ -19,6 +19,7 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Locks } from '../contracts/locks.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { Rng } from '../util/prng.ts';
+import { maskSecrets, maskSecretsIn } from '../util/secrets.ts';
 import type { RunListener } from '../contracts/runEvents.ts';
 import { autoScaleLr } from '../plan/autoScaleLr.ts';
 import { checkEvaluation, evaluationWarnings, readEvaluation } from '../plan/checkEvaluation.ts';
@@ -198,7 +199,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   } catch (cause) {
     const located = userModules.locate(cause);
     const error = runConfig ? locateError(located, runConfig.dict) : located;
-    const report = toErrorReport(error);
+    const report = maskSecretsIn(toErrorReport(error)) as ErrorReport;
     folder?.logger.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
     if (running) await endHooks(running);
     // The disk itself may be what failed; the first error is the one to show.
@@ -271,10 +272,11 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const { readEnv, askSecret } = options;
   const services = { fs, decodeImage, seed, warn, log: logger, readEnv, askSecret };
   const context = new BuildContext(userModules.registries, services);
-  options.folder.keep(`${runConfig.name}.py`, config.prettyText());
+  const configText = maskSecrets(config.prettyText());
+  options.folder.keep(`${runConfig.name}.py`, configText);
   const adapter = adapterInfo();
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
-  logger.info(`Config:\n${config.prettyText()}`);
+  logger.info(`Config:\n${configText}`);
   logger.info(`Set random seed to ${seed}, deterministic: ${options.areDeterministic ? 'True' : 'False'}`);
   for (const warning of runConfig.warnings) logger.warning(warning);
   const data = isDict(runConfig.dict.data) ? runConfig.dict.data : {};
@@ -360,7 +362,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     },
     meta: {
       env_info: `tabtrain 0.1.0, adapter: ${adapter.name}`,
-      config: config.prettyText(),
+      config: configText,
       seed,
       exp_name: config.filename.split('/').at(-1),
       mmdet_version: '2.28.2',
