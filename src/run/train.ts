@@ -438,9 +438,14 @@ function openDataset(
   const withUserModules = userModules.hasDataClasses;
   const createSource =
     options.createSampleSource ?? ((spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage }));
+  let trained: readonly string[] | undefined;
   return async (split) => {
-    const dataset = await buildDataset(runConfig.dict, split, context);
-    const source = await createSource({ configPath, cfgOptions, split, seed, withUserModules });
+    const classes = split === 'train' ? undefined : trained;
+    const dataset = await buildDataset(runConfig.dict, split, context, classes);
+    trained ??= dataset.CLASSES;
+    const { indexedFiles } = dataset;
+    const spec = { configPath, cfgOptions, split, seed, withUserModules, classes, indexedFiles };
+    const source = await createSource(spec);
     cleanups.push(() => source.dispose?.());
     return { dataset, source };
   };

@@ -23,7 +23,7 @@ export interface Evaluation {
   readonly predictions: readonly PredictedImage[];
 }
 
-/** Runs the model over the validation set; `apis/` provides it. */
+/** Runs the model over the validation set; `run/` provides it. */
 export interface Evaluator {
   /** Batches of the validation set. */
   readonly length: number;
