@@ -6,7 +6,7 @@ import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { planRun } from '../plan/plan.ts';
 import { formatBytes } from '../util/formatBytes.ts';
 import type { Arguments } from './arguments.ts';
-import type { Tools } from './commands.ts';
+import type { Tools } from './command.ts';
 import { createNodeRoot } from './nodeRoot.ts';
 
 /** `tabtrain plan CONFIG`: what a run would be. @returns 2 when it has errors */

@@ -182,8 +182,9 @@ function categoryMap(coco: CocoFile, categories: CategoryList, context: ReadCont
     if (categories.indexOf(name) === undefined) {
       const id = Number(key);
       const isFree = Number.isSafeInteger(id) && id >= 0 && !usedIds.has(id);
-      categories.add(name, isFree ? id : Math.max(0, ...usedIds) + 1);
-      usedIds.add(categories.items[categories.items.length - 1].id);
+      const own = isFree ? id : Math.max(0, ...usedIds) + 1;
+      categories.add(name, own);
+      usedIds.add(own);
     } else if ([...map.values()].includes(categories.indexOf(name) ?? -1)) {
       context.findings.warn('bad-category', name, `two categories are called "${name}"; they are joined`);
     }

@@ -107,7 +107,7 @@ function readBox(
     return undefined;
   }
   const isText = given.some((v) => typeof v === 'string');
-  const [x, y, a, b] = given.map(toNumber);
+  const [x = NaN, y = NaN, a = NaN, b = NaN] = given.map(toNumber);
   if (isText && [x, y, a, b].every(Number.isFinite))
     findings.warn('text-number', image, `${image}: a "bbox" is written as text; it was converted`);
   if (isFromPolygon)

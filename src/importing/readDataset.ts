@@ -40,7 +40,8 @@ export async function readDataset(context: ReadContext): Promise<RawDataset> {
   ].filter((f) => f.count > 0);
   // Sorting is stable, so that equal counts keep the order above.
   found.sort((a, b) => b.count - a.count);
-  if (found.length === 0) {
+  const [chosen] = found;
+  if (!chosen) {
     if (coco.refusals.length > 0) throw coco.refusals[0];
     return pictures.some(() => hasYoloNames(context)) ? readYolo(yolo, context) : withoutAnnotations(context);
   }
@@ -49,9 +50,9 @@ export async function readDataset(context: ReadContext): Promise<RawDataset> {
     findings.warn(
       'several-formats',
       LABELS[format],
-      `the drop has annotations as ${found.map((f) => LABELS[f.format]).join(' and ')}; ${LABELS[found[0].format]} is used, ${LABELS[format]} is not`,
+      `the drop has annotations as ${found.map((f) => LABELS[f.format]).join(' and ')}; ${LABELS[chosen.format]} is used, ${LABELS[format]} is not`,
     );
-  const dataset = await readAs(found[0].format);
+  const dataset = await readAs(chosen.format);
   if (dataset.images.length === 0) refuseEmpty(dataset.format, context);
   noteUnlisted(dataset, context);
   return dataset;

@@ -35,7 +35,7 @@ export function byteOrderMark(bytes: Uint8Array): string | undefined {
 
 function declaredEncoding(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 200));
-  return /^\s*<\?xml[^>]*encoding=["']([\w.:-]+)["']/.exec(head)?.[1].toLowerCase();
+  return /^\s*<\?xml[^>]*encoding=["']([\w.:-]+)["']/.exec(head)?.[1]?.toLowerCase();
 }
 
 function tryDecode(encoding: string, bytes: Uint8Array): string | undefined {

@@ -74,7 +74,7 @@ export const openValSet: Builder = {
     const { dict, context } = parts;
     const evaluation = readEvaluation(dict);
     if (!evaluation || !hasVal(parts)) return;
-    parts.valSet = await buildDataset(dict, 'val', context);
+    parts.valSet = await buildDataset(dict, 'val', context, parts.trainSet?.CLASSES);
     checkEvaluation(evaluation, parts.valSet);
   },
 };

@@ -1,6 +1,8 @@
 // Plan -> run: the parts of a config with a log, files, samples and weights, ready for the first iteration.
 
+import { RunError } from '../errors/trainerError.ts';
 import { problemText } from '../contracts/problem.ts';
+import type { Dataset } from '../datasets/dataset.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, trimMemory } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
@@ -13,16 +15,18 @@ import {
 } from '../plan/buildDataset.ts';
 import { checkFormulas } from '../plan/checkFormulas.ts';
 import { makeLoader, type OpenDataset } from '../plan/loaders.ts';
-import { need, type PartsHost } from '../plan/parts.ts';
+import { need, type Parts, type PartsHost } from '../plan/parts.ts';
 import { PlanError } from '../plan/problemOf.ts';
 import type { RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import { readCheckpoint, resumeRun } from '../runner/checkpoint.ts';
 import type { Logger } from '../runner/logger.ts';
+import type { RunFolder } from './runFolder.ts';
 import { describeBudget, memoryBudget } from '../runner/memoryBudget.ts';
 import type { BatchLoader, Workflow } from '../runner/runnerTypes.ts';
 import type { UserModules } from '../usercode/userModules.ts';
 import { Rng } from '../util/prng.ts';
+import { maskSecrets } from '../util/secrets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
@@ -33,6 +37,7 @@ import type { TrainJob } from './trainJob.ts';
 const INIT_STREAM = 0x1417;
 
 export interface PrepareOptions extends TrainJob {
+  readonly folder: RunFolder;
   readonly workDir: string;
   readonly logger: Logger;
   readonly timestamp: string;
@@ -64,9 +69,9 @@ export interface PreparedRun {
  * @throws the first problem of the plan that is an error; what loading weights or samples throws
  */
 export async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Promise<PreparedRun> {
-  const { fs, logger, workDir, seed, runConfig } = options;
-  const text = runConfig.config.prettyText();
-  await fs.writeFile(`${workDir}/${runConfig.name}.py`, text);
+  const { logger, seed, runConfig, folder } = options;
+  const text = maskSecrets(runConfig.config.prettyText());
+  folder.keep(`${runConfig.name}.py`, text);
   const adapter = adapterInfo();
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
   logger.info(`Config:\n${text}`);
@@ -126,6 +131,10 @@ function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): P
     onInvalid: (message) => {
       logger.warning(`${message}. ${INVALID_LOSS_HINT}`);
       if (options.onInvalidLoss === 'go-on') return;
+      if (options.onInvalidLoss === 'stop') {
+        control.fail(new RunError(message, { code: 'invalid-loss', hint: INVALID_LOSS_HINT }));
+        return;
+      }
       const hint = INVALID_LOSS_HINT;
       onEvent({ name: 'run.noticed', level: 'warning', code: 'invalid-loss', message, hint });
       control.pause();
@@ -142,6 +151,7 @@ function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): P
       timestamp,
       host,
       control,
+      claimWorkDir: options.folder.claim,
       onEvent: (event) => {
         onEvent(event);
         watch(event);
@@ -155,15 +165,15 @@ function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): P
       },
       meta: {
         env_info: `tabtrain 0.1.0, adapter: ${adapterInfo().name}`,
-        config: config.prettyText(),
+        config: maskSecrets(config.prettyText()),
         seed,
         exp_name: config.filename.split('/').at(-1),
         mmdet_version: '2.28.2',
         tabtrain: { version: '0.1.0', seed },
       },
     },
-    makeEvaluator: async (model, dataset, { userModules }) => {
-      const source = await samples.open('val', userModules.hasDataClasses);
+    makeEvaluator: async (model, dataset, parts) => {
+      const source = await samples.open('val', dataset, parts);
       const loader = makeLoader({ dataset, source }, runConfig.dict, seed, false);
       return new DetectorEvaluator({
         model,
@@ -187,13 +197,25 @@ class OpenSamples {
     this.#cleanups = cleanups;
   }
 
-  /** @param withUserModules whether the person's own data classes are needed */
-  async open(split: DatasetSplit, withUserModules: boolean): Promise<SampleSource> {
+  /** A source of the samples of a data set of the run. */
+  async open(
+    split: DatasetSplit,
+    { indexedFiles }: Dataset,
+    { userModules, trainSet }: Parts,
+  ): Promise<SampleSource> {
     const { fs, decodeImage, configPath, cfgOptions, seed } = this.#options;
     const create =
       this.#options.createSampleSource ??
       ((spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage }));
-    const source = await create({ configPath, cfgOptions, split, seed, withUserModules });
+    const source = await create({
+      configPath,
+      cfgOptions,
+      split,
+      seed,
+      withUserModules: userModules.hasDataClasses,
+      classes: split === 'train' ? undefined : trainSet?.CLASSES,
+      indexedFiles,
+    });
     this.#cleanups.push(() => source.dispose?.());
     return source;
   }
@@ -201,15 +223,21 @@ class OpenSamples {
 
 /** A loader for each entry of the workflow. */
 async function makeLoaders({ parts }: Assembly, samples: OpenSamples): Promise<BatchLoader[]> {
-  const { dict, seed, context, userModules } = parts;
-  const open = async (split: DatasetSplit): Promise<OpenDataset> => {
-    const dataset = split === 'train' ? need(parts, 'trainSet') : await buildDataset(dict, split, context);
-    return { dataset, source: await samples.open(split, userModules.hasDataClasses) };
-  };
-  const train = await open('train');
+  const { dict, seed, context } = parts;
+  const trainSet = need(parts, 'trainSet');
+  const open = async (split: DatasetSplit, dataset: Dataset): Promise<OpenDataset> => ({
+    dataset,
+    source: await samples.open(split, dataset, parts),
+  });
+  const train = await open('train', trainSet);
   const loaders: BatchLoader[] = [];
-  for (const [mode] of need(parts, 'workflow'))
-    loaders.push(makeLoader(mode === 'val' ? await open('val_as_train') : train, dict, seed, true));
+  for (const [mode] of need(parts, 'workflow')) {
+    const isVal = mode === 'val';
+    const set = isVal
+      ? await open('val_as_train', await buildDataset(dict, 'val_as_train', context, trainSet.CLASSES))
+      : train;
+    loaders.push(makeLoader(set, dict, seed, true));
+  }
   return loaders;
 }
 

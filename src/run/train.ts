@@ -1,16 +1,17 @@
 // A run from its first word to its last: folder, record, log, and what goes wrong.
 
-import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
+import { TrainerError, toErrorReport, type ErrorReport } from '../errors/trainerError.ts';
 import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
 import { locateError } from '../plan/locateError.ts';
 import { readRunConfig, type RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
-import { createLogger, type Logger } from '../runner/logger.ts';
 import type { UserModules } from '../usercode/userModules.ts';
+import { maskSecretsIn } from '../util/secrets.ts';
 import { readKernelMode, useKernelChoices, type KernelsInUse } from './kernelChoices.ts';
 import { prepareRun } from './prepareRun.ts';
 import { configSeed, openResumed, stringOrNull } from './resumedRun.ts';
-import { NEW_RECORD, writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
+import { RunFolder } from './runFolder.ts';
+import { NEW_RECORD } from './runRecord.ts';
 import { saveStopped } from './saveStopped.ts';
 import { failOnStray } from './strayErrors.ts';
 import type { TrainJob } from './trainJob.ts';
@@ -36,13 +37,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   onEvent({ name: 'run.phaseChanged', phase: 'preparing' });
   const started = new Date();
   const timestamp = formatTimestamp(started);
-  let record: RunRecord | null = null;
-  let workDir = '';
-  let logger: Logger | null = null;
-  const finish = async (status: RunRecordStatus, message: string | null): Promise<void> => {
-    if (record) await writeRunRecord(fs, workDir, { ...record, status, endedMs: Date.now(), message });
-    await logger?.flush();
-  };
+  let folder: RunFolder | null = null;
   // Whatever was built is freed at the end, also when building the rest failed.
   const cleanups: (() => void)[] = [];
   let runConfig: RunConfig | null = null;
@@ -52,10 +47,11 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   let ignoreStray = (): void => undefined;
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
-    workDir = job.workDir ?? workDirOf(runConfig, timestamp);
-    logger = createLogger(fs, `${workDir}/${timestamp}.log`, onEvent);
-    // Written when the run begins, or when it fails before.
-    record = {
+    const workDir = job.workDir ?? workDirOf(runConfig, timestamp);
+    const owner = `training of ${runConfig.name} by ${job.host ?? 'tabtrain'}`;
+    folder = await RunFolder.open({ fs, path: workDir, locks: job.locks, owner, timestamp, onEvent });
+    const { logger } = folder;
+    folder.record = {
       ...NEW_RECORD,
       configName: runConfig.name,
       configPath: job.configPath,
@@ -74,6 +70,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     const run = await prepareRun(
       {
         ...job,
+        folder,
         workDir,
         logger,
         timestamp,
@@ -89,8 +86,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       cleanups,
     );
     const { runner, loaders, workflow } = run;
-    record = {
-      ...record,
+    folder.record = {
+      ...folder.record,
       classes: run.classes,
       itersPerEpoch: run.itersPerEpoch,
       maxEpochs: run.maxEpochs,
@@ -99,14 +96,14 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       seed,
       resumedFrom: resume?.path ?? null,
     };
-    await writeRunRecord(fs, workDir, record);
+    await folder.begin();
     onEvent({
       name: 'run.started',
       workDir,
       configName: runConfig.name,
       classes: run.classes,
       maxEpochs: run.maxEpochs,
-      maxIters: record.maxIters,
+      maxIters: run.maxIters,
       itersPerEpoch: run.itersPerEpoch,
       startEpoch: runner.epoch,
       startIter: runner.iter,
@@ -123,18 +120,19 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     control.throwFailure();
     running = null;
     // An epoch that a hook made the last one may be off the checkpoints' interval.
-    if (runner.end === 'stopped' || runner.stopTraining !== null) await saveStopped(runner, run.model);
-    await finish(runner.end, null);
+    const isCutShort = runner.end === 'stopped' || runner.stopTraining !== null;
+    if (isCutShort && folder.isClaimed) await saveStopped(runner, run.model);
+    await folder.end(runner.end, null);
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
     return { workDir, end: runner.end };
   } catch (cause) {
     const located = locate(cause, userModules);
     const error = runConfig ? locateError(located, runConfig.dict) : located;
-    const report = toErrorReport(error);
-    logger?.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
+    const report = maskSecretsIn(toErrorReport(error)) as ErrorReport;
+    folder?.logger.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
     if (running) await endHooks(running);
     // The disk itself may be what failed; the first error is the one to show.
-    await finish('failed', report.message).catch(() => undefined);
+    await folder?.end('failed', report.message).catch(() => undefined);
     onEvent({ name: 'run.phaseChanged', phase: 'failed', error: report });
     throw error;
   } finally {
@@ -142,9 +140,14 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     control.onChange(() => undefined);
     // What a hook has begun to time must not go on in the next run.
     await endProfilePasses().catch(() => undefined);
-    for (const cleanup of cleanups) cleanup();
-    trimMemory();
-    await kernels?.end();
+    for (const cleanup of [...cleanups, trimMemory, () => kernels?.end(), () => folder?.release()]) {
+      try {
+        await cleanup();
+      } catch (error) {
+        // The others free what they hold all the same, and the run's own end is what counts.
+        onEvent({ name: 'run.noticed', level: 'warning', code: 'cleanup-failed', message: String(error) });
+      }
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
+import type { Locks } from '../contracts/locks.ts';
 import type { RunListener } from '../contracts/runEvents.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import type { DatasetSpec } from '../plan/buildDataset.ts';
@@ -35,7 +36,9 @@ export interface TrainJob {
   /** Run op by op instead of compiling the steps: slower, the same numbers. Default false. */
   eager?: boolean;
   /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
-  onInvalidLoss?: 'pause' | 'go-on';
+  onInvalidLoss?: 'pause' | 'go-on' | 'stop';
+  /** Keep other runs out of the work dir. Default: no others can be. */
+  locks?: Locks;
   /** Who trains where, as the log says: `user@machine`. */
   host?: string;
   /** Environment variables, for loggers; a page has none. */
