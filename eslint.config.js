@@ -25,6 +25,16 @@ export default ts.config(
     },
   },
   {
+    // Those rules that need types, nothing more: a promise that nobody waits for loses its error.
+    files: ['{src,conformance,e2e,bench}/**/*.ts'],
+    ignores: ['**/*.svelte.ts'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+    },
+  },
+  {
     files: ['**/*.test.ts', 'e2e/**'],
     rules: { 'max-lines': ['error', { max: 600 }], '@typescript-eslint/no-non-null-assertion': 'off' },
   },

@@ -19,7 +19,7 @@ test('all steps: each opens, Try it trains its config, and what to look at is th
     const title = await heading.innerText();
     titles.push(title);
     const step = STEPS[title];
-    expect(step, `learnSteps.ts knows "${title}"`).toBeDefined();
+    if (!step) throw new Error(`learnSteps.ts doesn't know "${title}"`);
     await learn.getByRole('button', { name: 'Try it' }).click();
     await expect(app.editor.getByRole('heading')).toHaveText(step.config);
     await expect(app.status).toContainText(/Training: epoch \d of 4|Finished/, { timeout: TRAIN_TIMEOUT_MS });

@@ -35,7 +35,7 @@ test('the laws of a file system hold in OPFS', async ({ page }) => {
     format: 'iife',
     target: 'es2023',
   });
-  const [{ text: script }] = built.outputFiles;
+  const script = built.outputFiles.at(0)?.text ?? '';
   // An empty page of the same origin: OPFS needs one, tabtrain itself would only be in the way.
   await page.route('**/empty.html', (route) =>
     route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>laws</title>' }),

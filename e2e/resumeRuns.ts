@@ -19,7 +19,7 @@ export interface ResumeCase {
 const EPOCHS = 3;
 const ITERS_PER_EPOCH = 3;
 
-export const RESUME_CASES: Readonly<Record<string, ResumeCase>> = {
+export const RESUME_CASES = {
   'SGD, EMA, cyclic': {
     settings: `
 optimizer = dict(type='SGD', lr=0.005, momentum=0.9, weight_decay=0.0001)
@@ -44,13 +44,13 @@ checkpoint_config = dict(by_epoch=False, interval=2)
     iters: 10,
     last: 'iter_10.pth',
   },
-};
+} as const satisfies Readonly<Record<string, ResumeCase>>;
 
 /** The default config with a few small pictures and the case's settings: about a second an iteration in software. */
 async function writeConfig(app: TabtrainPage, settings: string): Promise<void> {
   const text = (await app.readStored(DEFAULT_PATH)) ?? '';
   const small = text
-    .split('# --- case\n')[0]
+    .replace(/# --- case\n[\s\S]*/, '')
     .replace(/img_scale = \(\d+, \d+\)/, 'img_scale = (64, 64)')
     .replace(/num_images=320/, `num_images=${2 * ITERS_PER_EPOCH}`)
     .replace(/num_images=48/g, 'num_images=2')
@@ -151,7 +151,8 @@ async function traceOf(page: Page, { last }: ResumeCase): Promise<RunTrace> {
     };
     await walk(root);
     runs.sort((a, b) => b.started - a.started);
-    const { folder } = runs[0];
+    const folder = runs.at(0)?.folder;
+    if (!folder) throw new Error('no run is stored');
     const found: { name: string; text: string }[] = [];
     for await (const handle of folder.values())
       if (handle.kind === 'file' && handle.name.endsWith('.log.json'))
@@ -163,7 +164,9 @@ async function traceOf(page: Page, { last }: ResumeCase): Promise<RunTrace> {
     while (zip.getUint32(end, true) !== 0x06054b50) end -= 1;
     const crcs: Record<string, string> = {};
     for (let at = zip.getUint32(end + 16, true); zip.getUint32(at, true) === 0x02014b50;) {
-      const [nameBytes, extra, comment] = [28, 30, 32].map((offset) => zip.getUint16(at + offset, true));
+      const [nameBytes = 0, extra = 0, comment = 0] = [28, 30, 32].map((offset) =>
+        zip.getUint16(at + offset, true),
+      );
       const name = new TextDecoder().decode(new Uint8Array(bytes, at + 46, nameBytes));
       // The pickle is left out: it holds the time of saving.
       if (/\/data\/\d+$/.test(name)) crcs[name] = zip.getUint32(at + 16, true).toString(16);

@@ -97,7 +97,9 @@ async function digestStored(page: Page, name: string): Promise<string> {
     const root = await navigator.storage.getDirectory();
     const files = await find(await root.getDirectoryHandle('work_dirs'));
     files.sort((a, b) => b.lastModified - a.lastModified);
-    return [...new Uint8Array(await crypto.subtle.digest('SHA-256', await files[0].arrayBuffer()))];
+    return [
+      ...new Uint8Array(await crypto.subtle.digest('SHA-256', await (files[0] ?? new Blob()).arrayBuffer())),
+    ];
   }, name);
   return hex(Uint8Array.from(bytes).buffer);
 }

@@ -1,14 +1,14 @@
-// npm start: build the page and serve it. The URL is printed when it is ready.
+// npm start: build the page and serve it. Prints its progress and the address, nothing else.
 import { ensurePackages, root, run } from './setup.mjs';
 
 ensurePackages();
-if (run('npx', ['vite', 'build', '--logLevel', 'warn']) !== 0) process.exit(1);
+console.log('Building the page …');
+if (run('npx', ['vite', 'build', '--logLevel', 'error']) !== 0) process.exit(1);
 const { preview } = await import('vite');
 const server = await preview({
   root,
+  logLevel: 'error',
   preview: { port: Number(process.env.PORT ?? 4173), strictPort: false },
 });
-console.log(
-  '\n  tabtrain is ready. Open it in a browser with WebGPU (Chrome, Edge, Safari 26, Firefox 141+):\n',
-);
-server.printUrls();
+const [address = server.resolvedUrls?.network[0]] = server.resolvedUrls?.local ?? [];
+console.log(`tabtrain is ready: ${address}`);

@@ -72,7 +72,7 @@ function mmdetEvaluate(one: FixtureCase): ParityOutcome {
     Float32Array.from(
       (one.dt as CocoDetection[])
         .filter((d) => d.image_id === imageId && (categoryId === undefined || d.category_id === categoryId))
-        .flatMap(({ bbox: [x, y, w, h], score }) => [x, y, x + w, y + h, score]),
+        .flatMap(({ bbox: [x = NaN, y = NaN, w = NaN, h = NaN], score }) => [x, y, x + w, y + h, score]),
     );
   // MMDetection's proposal metrics take class-less boxes.
   const results = kwargs.metric.startsWith('proposal')

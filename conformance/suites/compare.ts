@@ -36,8 +36,9 @@ export function decodeValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(decodeValue);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value);
-  if (entries.length === 1) {
-    const [key, inner] = entries[0];
+  const [only] = entries;
+  if (only && entries.length === 1) {
+    const [key, inner] = only;
     if (key === '__tuple__') return Tuple.of(...(inner as unknown[]).map(decodeValue));
     if (key === '__float__' || key === '__int__') return Number(inner);
   }

@@ -3,7 +3,7 @@ import { suite } from './config.ts';
 
 const statusOf = async (testCase: Record<string, unknown>): Promise<string> => {
   const [result] = await suite.run({ cases: [{ id: 'x', ...testCase }] }, 'config.json', '.');
-  return result.outcome.status;
+  return result?.outcome.status ?? 'no outcome';
 };
 const files = { 'main.py': 'a = (1, 2.0)\nb = 1\n' };
 const config = { kind: 'config', root: '/r', files, main: 'main.py' };

@@ -141,7 +141,7 @@ async function configCase(testCase: FixtureCase): Promise<ParityOutcome> {
   const main = `${root}/${String(testCase.main)}`;
   const read = (path: string): Promise<string | null> => {
     const name = path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path;
-    return Promise.resolve(Object.hasOwn(files, name) ? files[name] : null);
+    return Promise.resolve(Object.hasOwn(files, name) ? (files[name] ?? null) : null);
   };
   const usePredefinedVariables = testCase.use_predefined_variables !== false;
   const loaded = await loadConfig(main, read, { usePredefinedVariables, check: checkCustomImports });

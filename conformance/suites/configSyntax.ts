@@ -86,8 +86,9 @@ export async function runSyntaxCases(fixture: FixtureFile, file: string): Promis
 }
 
 async function runFeature(feature: string): Promise<ParityOutcome> {
-  if (!Object.hasOwn(SNIPPETS, feature)) return failed(`there is no snippet for '${feature}'`);
-  const { files, out } = SNIPPETS[feature];
+  const snippet = Object.hasOwn(SNIPPETS, feature) ? SNIPPETS[feature] : undefined;
+  if (!snippet) return failed(`there is no snippet for '${feature}'`);
+  const { files, out } = snippet;
   const { config, diagnostics } = await loadConfig('main.py', (path) => Promise.resolve(files[path] ?? null));
   if (!config) return failed(diagnostics.map((d) => d.message).join('; '));
   const got = JSON.stringify(encodeValue(config.dict));

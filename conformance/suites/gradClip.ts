@@ -79,7 +79,7 @@ async function clipOnGpu(grads: Grads, options: GradClipOptions): Promise<Clippe
     try {
       if (norm && options.errorIfNonfinite) await checkFiniteNorm(norm, options.normType);
       // torch's norm of nothing is 0.
-      const totalNorm = norm ? (await read(norm))[0] : 0;
+      const totalNorm = norm ? ((await read(norm))[0] ?? NaN) : 0;
       const clipped: (number[] | null)[] = [];
       for (const { grad } of parameters) clipped.push(grad && Array.from(await read(grad)));
       return { totalNorm, clipped };

@@ -135,7 +135,7 @@ function runRunError(one: RunCase): Promise<ParityOutcome> {
   const config =
     raw === 'list' ? [['train', 1]] : (raw as unknown[][]).map((entry) => Tuple.of<unknown>(...entry));
   const rig = makeRig({ ...one, workflow: undefined });
-  const loaders = Array.from({ length: Number(one.number_of_loaders) }, () => rig.loaders[0]);
+  const loaders = Array.from({ length: Number(one.number_of_loaders) }, () => rig.loaders).flat();
   return orRaised(one, async () => {
     try {
       await rig.runner.run(loaders, readWorkflow(config));

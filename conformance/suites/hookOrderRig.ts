@@ -160,9 +160,9 @@ class ListedModel implements RunnableModel, StatefulModel {
 }
 
 function step(vars: readonly Record<string, number>[], samples: readonly number[], at: number): StepOutputs {
-  const values = vars[at % vars.length];
+  const values = vars[at % vars.length] ?? {};
   const names = Object.keys(values);
-  return { logVars: { names, values: Object.values(values) }, numSamples: samples[at % samples.length] };
+  return { logVars: { names, values: Object.values(values) }, numSamples: samples[at % samples.length] ?? 1 };
 }
 
 /** A hook whose methods (MMCV's names) note where the run is. */
@@ -219,7 +219,7 @@ export function registerEvaluation(rig: Rig, one: RunCase): { at: unknown[]; hoo
     length: one.val_len ?? 1,
     evaluate: () => {
       const found = one.metrics ?? [{ acc: 1 }];
-      const metrics = found[at.length % found.length];
+      const metrics = found[at.length % found.length] ?? {};
       at.push([runner.epoch, runner.iter, runner.innerIter, phase]);
       return Promise.resolve({ metrics, perClass: [], predictions: [] });
     },

@@ -80,7 +80,7 @@ export function setFormulaWeights(model: SingleStageDetector): void {
 /** A batch of fixture boxes over a formula input. */
 export function fixtureBatch(
   img: Float32Array,
-  [b, c, h, w]: readonly number[],
+  [b = 0, c = 0, h = 0, w = 0]: readonly number[],
   gtBboxes: readonly (readonly (readonly number[])[])[],
   gtLabels: readonly (readonly number[])[],
 ): TrainBatch {
@@ -95,11 +95,11 @@ export function fixtureBatch(
 }
 
 /** Reorder NHWC values to NCHW. */
-export function toNchw(data: Float32Array, [b, h, w, c]: readonly number[]): Float32Array {
+export function toNchw(data: Float32Array, [b = 0, h = 0, w = 0, c = 0]: readonly number[]): Float32Array {
   const out = new Float32Array(data.length);
   for (let image = 0; image < b; image++)
     for (let p = 0; p < h * w; p++)
-      for (let k = 0; k < c; k++) out[(image * c + k) * h * w + p] = data[(image * h * w + p) * c + k];
+      for (let k = 0; k < c; k++) out[(image * c + k) * h * w + p] = data[(image * h * w + p) * c + k] ?? NaN;
   return out;
 }
 
@@ -146,10 +146,10 @@ export function diffStats(
   ];
   if (wanted.abs_max !== undefined) checks.push(['abs_max', stats.absMax, wanted.abs_max, scale]);
   if (wanted.abs_sum !== undefined) checks.push(['abs_sum', stats.absSum, wanted.abs_sum, wanted.abs_sum]);
-  wanted.first.forEach((value, i) => checks.push([`[${i}]`, got[i], value, scale]));
+  wanted.first.forEach((value, i) => checks.push([`[${i}]`, got[i] ?? NaN, value, scale]));
   const tail = wanted.last ?? [];
   tail.forEach((value, i) =>
-    checks.push([`[${i - tail.length}]`, got[got.length - tail.length + i], value, scale]),
+    checks.push([`[${i - tail.length}]`, got[got.length - tail.length + i] ?? NaN, value, scale]),
   );
   for (const [name, value, expected, by] of checks) {
     const error = Math.abs(value - expected) / by;

@@ -66,12 +66,12 @@ function runAnchors(
   return firstFailure([
     diff('num_base_priors', generator.numBasePriors, one.num_base_priors, 0),
     ...one.base_anchors.map((wanted, i) =>
-      diff(`base_anchors[${i}]`, generator.baseAnchors[i], wanted.data, CLOSE),
+      diff(`base_anchors[${i}]`, generator.baseAnchors[i] ?? [], wanted.data, CLOSE),
     ),
     ...generator
       .gridPriors(one.featmap_sizes)
-      .map((got, i) => diff(`grid[${i}]`, got, one.grid[i].data, CLOSE)),
-    ...flags.map((got, i) => diff(`valid_flags[${i}]`, got, one.valid_flags[i].map(Number), 0)),
+      .map((got, i) => diff(`grid[${i}]`, got, one.grid[i]?.data ?? [], CLOSE)),
+    ...flags.map((got, i) => diff(`valid_flags[${i}]`, got, (one.valid_flags[i] ?? []).map(Number), 0)),
   ]);
 }
 
@@ -137,7 +137,7 @@ async function runLoss(
   const [grad] = grads;
   const wanted = typeof one.value === 'object' ? one.value.data : [one.value];
   const outcome = firstFailure([
-    diff('value', await read(aux[0]), wanted, LOSS_CLOSE),
+    diff('value', aux[0] ? await read(aux[0]) : [], wanted, LOSS_CLOSE),
     grad ? diff('gradient', await read(grad), one.grad_of_sum.data, LOSS_CLOSE) : 'there is no gradient',
   ]);
   dispose([source, pred, target, total, ...aux, ...(weight ? [weight] : []), ...(grad ? [grad] : [])]);
@@ -159,7 +159,7 @@ function runNms(one: {
   const labels = Int32Array.from(one.class_ids);
   const cfg = { type: 'nms', iou_threshold: one.iou_threshold };
   const batched = batchedNms(boxes, scores, labels, cfg);
-  const dets = Array.from(batched, (i) => [...boxes.subarray(i * 4, i * 4 + 4), scores[i]]).flat();
+  const dets = Array.from(batched, (i) => [...boxes.subarray(i * 4, i * 4 + 4), scores[i] ?? NaN]).flat();
   return firstFailure([
     diff('keep', nms(boxes, scores, one.iou_threshold), one.keep, 0),
     diff('batched_keep', batched, one.batched_keep, 0),
@@ -186,7 +186,7 @@ function runMulticlassNms(one: {
     floats(one.boxes),
     floats(one.scores_incl_background_last),
     {
-      numClasses: one.scores_incl_background_last.shape[1] - 1,
+      numClasses: (one.scores_incl_background_last.shape[1] ?? 0) - 1,
       scoreThr: one.score_thr,
       nms: { type: 'nms', iou_threshold: one.iou_threshold },
       maxNum: one.max_num,
@@ -241,7 +241,7 @@ function diff(
   const scale = Math.max(...expected.filter(Number.isFinite).map(Math.abs), 1e-12);
   for (const [i, value] of expected.entries()) {
     if (Object.is(got[i], value) || got[i] === value) continue;
-    if (!(Math.abs(got[i] - value) <= tolerance * scale))
+    if (!(Math.abs((got[i] ?? NaN) - value) <= tolerance * scale))
       return `${where}[${i}]: got ${got[i]}, wanted ${value}`;
   }
   return null;

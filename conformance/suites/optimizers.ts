@@ -95,10 +95,14 @@ async function runDense(one: OptimizerCase, inputs: Inputs): Promise<ParityOutco
 }
 
 async function runSparse(one: OptimizerCase, sparse: SparseCase): Promise<ParityOutcome> {
-  const [rows, columns] = [sparse.init.length, sparse.init[0].length];
+  const [rows, columns] = [sparse.init.length, sparse.init[0]?.length ?? 0];
   const grads = sparse.sparse_grads.map(({ row_indices: indices, row_values: values }) => {
     const dense = new Array<number>(rows * columns).fill(0);
-    indices.forEach((row, i) => values[i].forEach((value, c) => (dense[row * columns + c] += value)));
+    for (const [i, row] of indices.entries())
+      for (const [c, value] of (values[i] ?? []).entries()) {
+        const at = row * columns + c;
+        dense[at] = (dense[at] ?? 0) + value;
+      }
     return [dense];
   });
   const inputs: Inputs = { shapes: [[rows, columns]], init: [sparse.init.flat()], grads };
@@ -126,7 +130,7 @@ function refuses(one: OptimizerCase, inputs: Inputs): ParityOutcome {
 function makeParameters(inputs: Inputs): Parameter[] {
   return inputs.shapes.map((shape, i) => {
     const parameter = new Parameter(shape);
-    parameter.fromTorch(Float32Array.from(inputs.init[i]));
+    parameter.fromTorch(Float32Array.from(inputs.init[i] ?? []));
     return parameter;
   });
 }
@@ -217,11 +221,11 @@ function* referenceSteps(
   const Floats = dtype === 'float32' ? Float32Array : Float64Array;
   const parameters = makeParameters(inputs);
   const optimizer = build(one, parameters);
-  const values = new Map(parameters.map((p, i) => [p, Floats.from(inputs.init[i])]));
+  const values = new Map(parameters.map((p, i) => [p, Floats.from(inputs.init[i] ?? [])]));
   const states = new Map<Parameter, ReferenceState>();
   for (let step = 0; step < inputs.grads.length; step++) {
     const grads = new Map(
-      parameters.map((p, i) => [p, isNone(one, step, i) ? null : Floats.from(inputs.grads[step][i])]),
+      parameters.map((p, i) => [p, isNone(one, step, i) ? null : Floats.from(inputs.grads[step]?.[i] ?? [])]),
     );
     referenceStep(optimizer, values, grads, states);
     const got = parameters.map((p) => Array.from(values.get(p) ?? []));
@@ -236,7 +240,7 @@ async function runGpu(one: OptimizerCase, inputs: Inputs, goal: Goal): Promise<P
     // Readbacks are queued with the steps and awaited together: waiting for each would take minutes.
     const steps = inputs.grads.map(async (grads, step): Promise<StepResult> => {
       parameters.forEach((p, i) => {
-        p.grad = isNone(one, step, i) ? null : tensor(Float32Array.from(grads[i]), [...p.shape]);
+        p.grad = isNone(one, step, i) ? null : tensor(Float32Array.from(grads[i] ?? []), [...p.shape]);
       });
       optimizer.step();
       optimizer.zeroGrad();
@@ -270,13 +274,15 @@ function diffStep(
   tolerance: number,
 ): ParityOutcome | undefined {
   const allowed = (values: readonly number[]): number[] => values.map((value) => tolerance * value);
-  const [now, ideal] = [wanted.params_after_step[step], exact.params_after_step[step]];
+  const now = wanted.params_after_step[step] ?? [];
+  const ideal = exact.params_after_step[step] ?? [];
+  const largestSoFar = held[step] ?? { parameters: [], state: [] };
   const wantedState = stateAt(step, wanted);
   return (
-    diffTensors(where, got, now, ideal, allowed(held[step].parameters)) ??
+    diffTensors(where, got, now, ideal, allowed(largestSoFar.parameters)) ??
     (wantedState === undefined
       ? undefined
-      : diffState(`${where} state`, state, wantedState, stateAt(step, exact), allowed(held[step].state)))
+      : diffState(`${where} state`, state, wantedState, stateAt(step, exact), allowed(largestSoFar.state)))
   );
 }
 
@@ -330,7 +336,7 @@ function referenceState(
 /** Largest distance of two tensors' values. */
 function distance(a: readonly number[], b: readonly number[]): number {
   // Of a NaN beside a number it is NaN, which no bound allows.
-  return Math.max(0, ...a.map((value, i) => (Object.is(value, b[i]) ? 0 : Math.abs(value - b[i]))));
+  return Math.max(0, ...a.map((value, i) => (Object.is(value, b[i]) ? 0 : Math.abs(value - (b[i] ?? NaN)))));
 }
 
 const largest = (values: readonly number[]): number => Math.max(0, ...values.map(Math.abs));
@@ -343,13 +349,12 @@ function diffTensors(
   exact: readonly (readonly number[])[],
   allowed: readonly number[],
 ): ParityOutcome | undefined {
-  for (let i = 0; i < wanted.length; i++) {
-    if (got[i].length !== wanted[i].length) return failed(`${where} tensor ${i}: wrong size`);
-    if (distance(got[i], wanted[i]) <= allowed[i]) continue;
-    if (distance(got[i], exact[i]) <= distance(wanted[i], exact[i])) continue;
-    return failed(
-      `${where} tensor ${i}: got ${got[i].join()}, wanted ${wanted[i].join()}, exact ${exact[i].join()}`,
-    );
+  for (const [i, goal] of wanted.entries()) {
+    const [mine = [], ideal = [], bound = 0] = [got[i], exact[i], allowed[i]];
+    if (mine.length !== goal.length) return failed(`${where} tensor ${i}: wrong size`);
+    if (distance(mine, goal) <= bound) continue;
+    if (distance(mine, ideal) <= distance(goal, ideal)) continue;
+    return failed(`${where} tensor ${i}: got ${mine.join()}, wanted ${goal.join()}, exact ${ideal.join()}`);
   }
   return undefined;
 }
@@ -362,7 +367,8 @@ function diffState(
   exact: unknown,
   allowed: readonly number[],
 ): ParityOutcome | undefined {
-  const [a, b, c] = [got, wanted, exact].map((state) => splitTensors(decodeValue(state)));
+  const split = (state: unknown): ReturnType<typeof splitTensors> => splitTensors(decodeValue(state));
+  const [a, b, c] = [split(got), split(wanted), split(exact)];
   return (
     diffNumbers(where, a.rest, b.rest, 0) ?? diffTensors(where, a.tensors, b.tensors, c.tensors, allowed)
   );

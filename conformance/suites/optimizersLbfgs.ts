@@ -96,9 +96,9 @@ async function compareWithTorch(
   const losses = wanted.steps.map((step) => step.returned_loss);
   for (const [i, step] of wanted.steps.entries()) {
     const problem =
-      check('x', got.x[i], step.x) ??
-      check('loss', [got.loss[i]], [step.returned_loss], losses) ??
-      check('closure calls', [got.calls[i]], [step.closure_calls]);
+      check('x', got.x[i] ?? [], step.x) ??
+      check('loss', [got.loss[i] ?? NaN], [step.returned_loss], losses) ??
+      check('closure calls', [got.calls[i] ?? NaN], [step.closure_calls]);
     if (problem) return failed(`${dtype} step ${i} ${problem}`);
   }
   const problem =
@@ -110,7 +110,7 @@ async function compareWithTorch(
 }
 
 function farthest(a: readonly number[], b: readonly number[]): number {
-  return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+  return Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? NaN))));
 }
 
 async function runPlain(one: LbfgsCase, optimizer: LBFGS, dtype: Dtype, evaluate: Evaluate): Promise<Run> {
@@ -152,7 +152,7 @@ async function runOnGpu(
     },
     async () => {
       const [state] = (await optimizer.stateDict()).state.values();
-      return Object.fromEntries(state);
+      return Object.fromEntries(state ?? []);
     },
   );
 }
@@ -195,10 +195,11 @@ function rosenbrock(x: Vector, r: Round): { loss: number; grad: number[] } {
   const grad = new Array<number>(x.length).fill(0);
   let loss = 0;
   for (let i = 0; i + 1 < x.length; i++) {
-    const [off, left] = [r(x[i + 1] - r(x[i] * x[i])), r(1 - x[i])];
+    const [now = NaN, next = NaN] = x.subarray(i);
+    const [off, left] = [r(next - r(now * now)), r(1 - now)];
     loss = r(loss + r(r(100 * r(off * off)) + r(left * left)));
     const slope = r(200 * off);
-    grad[i] = r(grad[i] + r(-2 * r(slope * x[i]) - 2 * left));
+    grad[i] = r((grad[i] ?? 0) + r(-2 * r(slope * now) - 2 * left));
     grad[i + 1] = slope;
   }
   return { loss, grad };
@@ -207,7 +208,7 @@ function rosenbrock(x: Vector, r: Round): { loss: number; grad: number[] } {
 /** 0.5 x^T A x - b^T x, A symmetric, both written at the end of the case's text. */
 function quadratic(text: string): RoundedFunction {
   const [, matrix, vector] = /A=(\[\[.*\]\]), *b=(\[.*\])/.exec(text) ?? [];
-  if (!matrix) throw new Error(`unknown function ${text}`);
+  if (!matrix || !vector) throw new Error(`unknown function ${text}`);
   const parse = (list: string): unknown => JSON.parse(list.replace(/(?<!\d)\./g, '0.'));
   const [a, b] = [parse(matrix) as number[][], parse(vector) as number[]];
   return (x, r) => {
@@ -215,10 +216,10 @@ function quadratic(text: string): RoundedFunction {
       x instanceof Float32Array ? Float32Array.from(values) : Float64Array.from(values);
     // BLAS's product with a matrix rounds after each addition only.
     const ax = vectorOf(
-      a.map((row) => row.reduce((sum, value, i) => r(fusedMultiplyAdd(r(value), x[i], sum)), 0)),
+      a.map((row) => row.reduce((sum, value, i) => r(fusedMultiplyAdd(r(value), x[i] ?? NaN, sum)), 0)),
     );
     const loss = r(r(0.5 * dot(ax, x)) - dot(vectorOf(b), x));
     // The gradient of x^T A x comes to it from both sides.
-    return { loss, grad: b.map((value, i) => r(r(-value + 0.5 * ax[i]) + 0.5 * ax[i])) };
+    return { loss, grad: b.map((value, i) => r(r(-value + 0.5 * (ax[i] ?? NaN)) + 0.5 * (ax[i] ?? NaN))) };
   };
 }

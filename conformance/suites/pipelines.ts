@@ -96,7 +96,7 @@ function compareNumbers(
   if (actual.length !== expected.length)
     return [`${what} has ${actual.length} values, not ${expected.length}`];
   const isWrong = (v: number, i: number): boolean =>
-    !(Math.abs(v - expected[i]) <= tolerance * Math.max(1, Math.abs(expected[i])));
+    !(Math.abs(v - (expected[i] ?? NaN)) <= tolerance * Math.max(1, Math.abs(expected[i] ?? NaN)));
   const wrong = actual.filter(isWrong).length;
   if (wrong === 0) return [];
   const first = actual.findIndex(isWrong);

@@ -148,7 +148,7 @@ function buildB(): unknown {
 /** Of `"A" in R, "B" in R`, in turn. */
 function areContained(description: string): boolean[] {
   const registry = namedRegistry();
-  return [...description.matchAll(/"(\w+)" in R/g)].map(([, name]) => registry.has(name));
+  return [...description.matchAll(/"(\w+)" in R/g)].map(([, name = '']) => registry.has(name));
 }
 
 /** A value in words: `a number`, `list`, `3`. */
@@ -187,7 +187,7 @@ function lookUpAll(keys: readonly string[]): Record<string, boolean> {
   const registries = scopedRegistries();
   return Object.fromEntries(
     keys.map((key) => {
-      const [, which, name] = /^(\w+)\.get\((.*)\)$/.exec(key) ?? [];
+      const [, which, name = ''] = /^(\w+)\.get\((.*)\)$/.exec(key) ?? [];
       return [key, registries[which === 'kid' ? 'kid' : 'parent'].get(name) !== undefined];
     }),
   );

@@ -68,7 +68,7 @@ function changedOptions({ id, description = '', error }: MiscCase): RunnerOption
   for (const [argument, value] of [
     [description, description],
     [`${id} ${description} ${message}`, `${description} ${got}`],
-  ]) {
+  ] as const) {
     const named = Object.entries(ARGUMENTS).find(([name]) => argument.includes(name));
     const given = VALUES.find(([pattern]) => pattern.test(value));
     if (named && given) return { ...options, [named[1]]: given[1]() };

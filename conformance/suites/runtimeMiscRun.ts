@@ -134,7 +134,7 @@ async function stateOf({ model }: BaseRunner): Promise<Row['state']> {
   if (!(model instanceof Module)) return state;
   for (const [name, { data, shape }] of await model.stateDict()) {
     const values = Array.from(data as ArrayLike<number | bigint>, Number);
-    state[name] = shape.length === 0 ? values[0] : values;
+    state[name] = shape.length === 0 ? (values[0] ?? NaN) : values;
   }
   return state;
 }
@@ -190,6 +190,7 @@ function compareRows(got: readonly Row[], wanted: readonly Row[]): ParityOutcome
     const { at, epoch, iter, state, grad_norm: norm = null } = row;
     const where = `${at} ${iter ?? epoch}`;
     const mine = got[i];
+    if (!mine) return failed(`row ${i} is missing`);
     if (mine.at !== at || mine.epoch !== epoch || mine.iter !== iter)
       return failed(`row ${i}: got ${mine.at} ${mine.iter ?? mine.epoch}, wanted ${where}`);
     const names = Object.keys(state).sort();

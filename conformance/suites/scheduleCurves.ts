@@ -27,7 +27,7 @@ export function askCurves(one: MultiCase, floats: ReadonlySet<string>): Pick<Ser
       const epoch = Math.floor(iter / itersPerEpoch);
       return schedule.lrAt({ epoch, iter, innerIter: iter % itersPerEpoch }, bases, name);
     });
-    return groups.map((_, g) => rows.map((row) => row[g]));
+    return groups.map((_, g) => rows.map((row) => row[g] ?? NaN));
   });
   return { lr };
 }

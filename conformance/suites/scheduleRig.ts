@@ -93,7 +93,7 @@ export async function runSchedules(one: ScheduleCase, floats: ReadonlySet<string
     runner.registerHook(recorder, 'LOWEST');
     if (one.resume) {
       const { epoch, iter, groups: resumed } = one.resume;
-      for (const [i, group] of resumed.entries()) Object.assign(optimizer.paramGroups[i], group);
+      for (const [i, group] of resumed.entries()) Object.assign(optimizer.paramGroups[i] ?? {}, group);
       runner.restorePosition({ epoch, iter, innerIter: 0 });
     }
     const workflow = one.workflow ?? [['train', 1]];
@@ -146,7 +146,8 @@ class Recorder extends Hook {
 
   series(): Series {
     const { paramGroups } = this.#optimizer;
-    const byGroup = <T>(rows: readonly T[][]): T[][] => paramGroups.map((_, g) => rows.map((row) => row[g]));
+    const byGroup = <T>(rows: readonly T[][]): T[][] =>
+      paramGroups.map((_, g) => rows.flatMap((row) => row.slice(g, g + 1)));
     return {
       position_epoch_iter_inner: this.#positions,
       lr: byGroup(this.#lrs),

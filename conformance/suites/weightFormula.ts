@@ -24,7 +24,7 @@ export function formulaWeights(name: string, shape: readonly number[]): Float32A
 }
 
 /** The input of RetinaNet cases: 2 u over flat NCHW, given back as flat NHWC. */
-export function formulaInput(name: string, [b, c, h, w]: readonly number[]): Float32Array {
+export function formulaInput(name: string, [b = 0, c = 0, h = 0, w = 0]: readonly number[]): Float32Array {
   const u = uniformOf(name);
   const out = new Float32Array(b * c * h * w);
   for (let image = 0; image < b; image++)

@@ -6,7 +6,7 @@ import { importData } from './importData.ts';
 
 /** `tabtrain import PATH --name NAME`: counts and every warning. */
 export async function runImport(args: Arguments): Promise<number> {
-  const [path] = args.positional;
+  const [path = ''] = args.positional;
   const bboxFormat = args.value('bbox-format') ?? 'xywh';
   if (bboxFormat !== 'xywh' && bboxFormat !== 'xyxy') {
     throw new ConfigError(`--bbox-format must be xywh or xyxy, but got ${bboxFormat}`, {

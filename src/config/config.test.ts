@@ -48,6 +48,12 @@ describe('_base_', () => {
     expect([where('x'), where('y')]).toEqual(['main.py', 'b.py']);
   });
 
+  test('a base of an installed package, as MMDetection 3.x writes it, is refused with what to write', async () => {
+    expect(await complaint({ 'main.py': "_base_ = 'mmdet::_base_/default_runtime.py'\n" })).toBe(
+      "main.py:1:10 scoped-base: _base_ must name a file, but 'mmdet::_base_/default_runtime.py' names one of the installed package mmdet, as MMDetection 3.x does | copy the file into the workspace and write its path, such as '../_base_/default_runtime.py'",
+    );
+  });
+
   test('a merge clash names both types and the cure', async () => {
     const files = {
       'main.py': "_base_ = 'b.py'\nopt = dict(clip=dict(max_norm=35))\n",

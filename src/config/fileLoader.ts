@@ -231,6 +231,16 @@ export class FileLoader {
         );
         continue;
       }
+      const scope = /^(\w+)::/.exec(name)?.[1];
+      if (scope !== undefined) {
+        this.#error(
+          'scoped-base',
+          `_base_ must name a file, but '${name}' names one of the installed package ${scope}, as MMDetection 3.x does`,
+          at,
+          `copy the file into the workspace and write its path, such as '../_base_/${baseName(name.slice(scope.length + 2))}'`,
+        );
+        continue;
+      }
       const target = resolvePath(folderOf(path), name);
       if (chain.includes(target)) {
         const loop = [...chain.slice(chain.indexOf(target)), target].join(' -> ');

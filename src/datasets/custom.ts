@@ -4,7 +4,11 @@ import type { ArgSpec } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import type { Rng } from '../util/prng.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annotations.ts';
+import type { IndexedFile } from '../contracts/datasetIndex.ts';
+import { invariant } from '../errors/invariant.ts';
+import { firstOf } from '../util/firstOf.ts';
 import { badValue, refuseUnsupported } from './checkArgs.ts';
+import { chosenClasses, type ClassSource } from './classNaming.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
 import { EVALUATE_ARGS, evaluateBoxes, type EvaluationStyle } from './evaluateBoxes.ts';
 import { joinPath } from './paths.ts';
@@ -48,7 +52,7 @@ const MAX_REFETCH = 100;
  * Base of the datasets: filtering, pipeline, and picking another picture where the pipeline drops one.
  * A subclass reads its format in `loadAnnotations` and answers `getAnnInfo`.
  *
- *     load():      resolve classes -> loadAnnotations() -> (training) filter -> flag
+ *     load():      resolve classes -> loadAnnotations() -> (training) filter -> report -> flag
  *     getItem(i):  results {img_info, ann_info} -> pipeline; null -> another picture of the same flag
  *
  * Source: mmdet 2.28.2 `CustomDataset`. Differs: files are read in `load`, not in the constructor; random
@@ -65,6 +69,7 @@ export abstract class CustomDataset implements Dataset {
   protected readonly context: BuildContext;
   protected dataInfos: readonly ImgInfo[] = [];
   readonly #classes: unknown;
+  #followed: readonly string[] | null = null;
   readonly #dataRoot: string;
   readonly #pipelinePath: string;
   readonly #pipeline: readonly Transform[];
@@ -92,11 +97,23 @@ export abstract class CustomDataset implements Dataset {
     return this.CLASSES.length;
   }
 
+  /** The annotation files that were read, for other workers to take over. */
+  get indexedFiles(): readonly IndexedFile[] {
+    return [];
+  }
+
+  followClasses(classes: readonly string[]): void {
+    this.#followed = classes;
+  }
+
   async load(): Promise<void> {
-    const infos = await this.loadAnnotations(await this.#readClasses());
-    this.dataInfos = this.testMode
-      ? infos
-      : infos.filter((info) => this.#isLargeEnough(info) && (!this.filterEmptyGt || this.hasGt(info)));
+    const source = { own: await this.#readClasses(), followed: this.#followed };
+    const infos = await this.loadAnnotations(chosenClasses(source), source);
+    const isKept = (info: ImgInfo): boolean =>
+      this.#isLargeEnough(info) && (!this.filterEmptyGt || this.hasGt(info));
+    this.dataInfos = this.testMode ? infos : infos.filter(isKept);
+    this.reportBoxes();
+    this.#reportLeftOut(infos);
     this.flag = Uint8Array.from(this.dataInfos, (info) => (info.width / info.height > 1 ? 1 : 0));
     if (infos.length > 0 && this.dataInfos.length === 0) {
       throw new DatasetError(
@@ -111,11 +128,11 @@ export abstract class CustomDataset implements Dataset {
   }
 
   getImgInfo(index: number): ImgInfo {
-    return this.dataInfos[index];
+    return this.infoOf(index);
   }
 
   imagePath(index: number): string | null {
-    const info = this.dataInfos[index];
+    const info = this.infoOf(index);
     return info.pixels ? null : joinPath(this.imgPrefix, info.filename);
   }
 
@@ -179,11 +196,18 @@ export abstract class CustomDataset implements Dataset {
 
   /**
    * Read all pictures' infos, and set `CLASSES`.
-   * @param classes the config's `classes`; null for the format's own
+   * @param classes in label order: the config's or those of the model; null for the format's own
+   * @param source which of the two they are
    */
-  protected abstract loadAnnotations(classes: readonly string[] | null): Promise<ImgInfo[]>;
+  protected abstract loadAnnotations(
+    classes: readonly string[] | null,
+    source: ClassSource,
+  ): Promise<ImgInfo[]>;
   /** True when the picture has an annotation of one of the classes. */
   protected abstract hasGt(info: ImgInfo): boolean;
+
+  /** Report what of the boxes is left out. */
+  protected reportBoxes(): void {}
 
   /** @throws DatasetError `annotation-file-not-found` */
   protected async readText(path: string, what: string): Promise<string> {
@@ -191,13 +215,51 @@ export abstract class CustomDataset implements Dataset {
       return await this.context.services.fs.readText(path);
     } catch (cause) {
       if (!(cause instanceof StorageError) || cause.code !== 'not-found') throw cause;
-      throw new DatasetError(`${what} ${path} must exist, but there is no such file`, {
-        code: 'annotation-file-not-found',
-        path,
-        hint: 'import the data first, or check data_root and the path in the config',
-        cause,
-      });
+      throw notFound(path, what, cause);
     }
+  }
+
+  /** @throws DatasetError `annotation-file-not-found` */
+  protected async checkExists(path: string, what: string): Promise<void> {
+    if ((await this.context.services.fs.stat(path)) === null) throw notFound(path, what);
+  }
+
+  protected infoOf(index: number): ImgInfo {
+    const info = this.dataInfos[index];
+    invariant(info, `picture ${index} of ${this.length}`);
+    return info;
+  }
+
+  /** Pictures that training never sees, as in MMDetection. */
+  #reportLeftOut(infos: readonly ImgInfo[]): void {
+    if (this.testMode || this.dataInfos.length === infos.length) return;
+    const small = infos.filter((info) => !this.#isLargeEnough(info));
+    const empty = infos.filter(
+      (info) => this.#isLargeEnough(info) && this.filterEmptyGt && !this.hasGt(info),
+    );
+    const tell = (code: string, left: readonly ImgInfo[], why: string, path: string, hint: string): void => {
+      if (left.length === 0) return;
+      const names = firstOf(
+        left.map(({ filename }) => filename),
+        3,
+      );
+      const message = `training leaves out ${left.length} of ${infos.length} pictures ${why}: ${names}`;
+      this.context.report({ severity: 'warning', code, message, path, hint });
+    };
+    tell(
+      'small-pictures',
+      small,
+      `with a side below ${MIN_TRAIN_SIDE_PX} px`,
+      'ann_file',
+      'enlarge them first',
+    );
+    tell(
+      'background-pictures',
+      empty,
+      'without boxes of the classes',
+      'ann_file',
+      'filter_empty_gt=False trains on them as background',
+    );
   }
 
   #isLargeEnough(info: ImgInfo): boolean {
@@ -205,17 +267,17 @@ export abstract class CustomDataset implements Dataset {
   }
 
   #nameOf(index: number): string {
-    return this.dataInfos[index].filename;
+    return this.infoOf(index).filename;
   }
 
   #prePipeline(index: number): Results {
-    const img_info = this.dataInfos[index];
+    const img_info = this.infoOf(index);
     return { img_info, img_prefix: this.imgPrefix, index, bbox_fields: [], img_fields: [] };
   }
 
   #randAnother(index: number, rng: Rng): number {
     const pool = [...this.flag.keys()].filter((i) => this.flag[i] === this.flag[index]);
-    return pool[rng.integer(pool.length)];
+    return pool[rng.integer(pool.length)] ?? index;
   }
 
   async #readClasses(): Promise<readonly string[] | null> {
@@ -239,6 +301,15 @@ export abstract class CustomDataset implements Dataset {
     }
     return checkNames(classes);
   }
+}
+
+function notFound(path: string, what: string, cause?: unknown): DatasetError {
+  return new DatasetError(`${what} ${path} must exist, but there is no such file`, {
+    code: 'annotation-file-not-found',
+    path,
+    hint: 'import the data first, or check data_root and the path in the config',
+    cause,
+  });
 }
 
 function checkNames(names: readonly string[]): readonly string[] {

@@ -1,6 +1,7 @@
 import type { BboxResult } from '../evaluation/bboxResult.ts';
 import type { Rng } from '../util/prng.ts';
 import type { ClassScore } from '../contracts/runEvents.ts';
+import type { IndexedFile } from '../contracts/datasetIndex.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annotations.ts';
 import type { Results } from './pipelines/results.ts';
 
@@ -30,6 +31,10 @@ export interface Dataset {
   /** uint8 [length]: 1 where the picture is wider than high. GroupSampler keeps the groups apart. */
   readonly flag: Uint8Array;
   readonly testMode: boolean;
+  /** Number the labels as these classes of the model, by name; to be called before `load`. */
+  followClasses?(classes: readonly string[]): void;
+  /** The annotation files that `load` has read, for other workers to take over. */
+  readonly indexedFiles?: readonly IndexedFile[];
   /** Read the annotations. @throws DatasetError */
   load(): Promise<void>;
   /** One picture through the pipeline. @param rng the sample's own random numbers */

@@ -65,8 +65,15 @@ export function evaluateBoxes(
   const input = { gt, imageIds, categoryIds, results };
   const { metrics, log, coco } = cocoDatasetEvaluate(input, { ...options, metric });
   for (const line of log) logger?.info(line);
-  if (coco)
-    logger?.classScores?.(coco.perClass.map(({ ap, ap50 }, i) => ({ name: dataset.CLASSES[i], ap, ap50 })));
+  if (coco) {
+    const scores = new Map(coco.perClass.map((one) => [one.categoryId, one]));
+    logger?.classScores?.(
+      gt.categories.map(({ id, name }) => {
+        const { ap = NaN, ap50 = NaN } = scores.get(id) ?? {};
+        return { name, ap, ap50 };
+      }),
+    );
+  }
   return metrics;
 }
 

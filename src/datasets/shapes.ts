@@ -93,7 +93,7 @@ export class ShapesDataset extends CustomDataset {
   }
 
   getAnnInfo(index: number): AnnInfo {
-    const { shapes } = this.#sceneOf(this.dataInfos[index]);
+    const { shapes } = this.#sceneOf(this.infoOf(index));
     return {
       bboxes: packBoxes(shapes.map(boundsOf)),
       labels: Int32Array.from(shapes, (shape) => this.CLASSES.indexOf(shape.kind)),

@@ -6,6 +6,7 @@ import type { ArgSpec } from '../registry/argSpec.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import { DATASETS } from '../registry/registries.ts';
 import type { Rng } from '../util/prng.ts';
+import type { IndexedFile } from '../contracts/datasetIndex.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annotations.ts';
 import { badValue } from './checkArgs.ts';
 import { CustomDataset } from './custom.ts';
@@ -39,6 +40,14 @@ abstract class WrappedDataset implements Dataset {
       const { part, inner } = this.locate(index);
       return part.flag[inner];
     });
+  }
+
+  get indexedFiles(): readonly IndexedFile[] {
+    return this.parts.flatMap((part) => part.indexedFiles ?? []);
+  }
+
+  followClasses(classes: readonly string[]): void {
+    for (const part of this.parts) part.followClasses?.(classes);
   }
 
   async load(): Promise<void> {
@@ -120,7 +129,7 @@ interface ConcatDatasetArgs {
 }
 
 /**
- * Datasets one after the other; all must have the same classes.
+ * Datasets one after the other; all must have the same classes, in any order: labels go by the names of the first.
  * Differs: evaluated together, as MMDetection does with `separate_eval=False`; parts with an `evaluate` of their own one
  * by one, with their number in front of each metric (`0_bbox_mAP`), as MMDetection does otherwise.
  */
@@ -142,10 +151,15 @@ export class ConcatDataset extends WrappedDataset {
     return this.parts.reduce((n, part) => n + part.length, 0);
   }
 
+  /** Labels of all parts go by the names of the first one. */
   override async load(): Promise<void> {
-    await super.load();
+    const [head, ...others] = this.parts;
+    await head?.load();
     const first = this.CLASSES.join(', ');
-    for (const [i, part] of this.parts.entries()) {
+    for (const [at, part] of others.entries()) {
+      const i = at + 1;
+      part.followClasses?.(this.CLASSES);
+      await part.load();
       if (part.CLASSES.join(', ') === first) continue;
       throw new ConfigError(
         `the parts of ConcatDataset must have the same classes in the same order, but datasets[${i}] has ${part.CLASSES.join(', ')} and datasets[0] ${first}`,

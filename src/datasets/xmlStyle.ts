@@ -66,6 +66,7 @@ export class XMLDataset extends CustomDataset {
       infos.push(...(await Promise.all(some.map((id) => this.#loadOne(id, fileOf.get(id) ?? `${id}.jpg`)))));
     }
     this.CLASSES = this.#chooseClasses(classes);
+    this.#reportOtherCase();
     this.#labelOf = new Map(this.CLASSES.map((name, label) => [name, label]));
     return infos;
   }
@@ -75,7 +76,7 @@ export class XMLDataset extends CustomDataset {
   }
 
   getAnnInfo(index: number): AnnInfo {
-    const kept = this.#labelled(this.dataInfos[index]);
+    const kept = this.#labelled(this.infoOf(index));
     const positives = kept.filter(({ object }) => !this.#isIgnored(object));
     return {
       bboxes: packBoxes(positives.map(({ object }) => object.box)),
@@ -164,6 +165,28 @@ export class XMLDataset extends CustomDataset {
         hint: `write classes=(${found.map((name) => `'${name}',`).join(' ')})`,
       },
     );
+  }
+
+  /** Names that differ from a class in upper and lower case or in spaces only, as MMDetection leaves them out. */
+  #reportOtherCase(): void {
+    const plain = (name: string): string => name.trim().toLowerCase();
+    const meant = new Map(this.CLASSES.map((name) => [plain(name), name]));
+    const counts = new Map<string, number>();
+    for (const objects of this.#objects.values()) {
+      for (const { name } of objects) {
+        if (!this.CLASSES.includes(name) && meant.has(plain(name)))
+          counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+    }
+    for (const [name, count] of counts) {
+      this.context.report({
+        severity: 'warning',
+        code: 'name-in-other-case',
+        message: `${count} object${count === 1 ? '' : 's'} of the annotations of ${this.annFile} named '${name}' ${count === 1 ? 'is' : 'are'} left out: the class is '${meant.get(plain(name)) ?? ''}'`,
+        path: 'ann_file',
+        hint: 'give them one name in the annotations',
+      });
+    }
   }
 
   #objectsOf(info: ImgInfo): readonly VocObject[] {

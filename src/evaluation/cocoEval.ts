@@ -71,7 +71,7 @@ export function evaluateCocoBbox(
       { code: 'unknown-image', hint: 'were the detections made from another dataset?' },
     );
   }
-  const gtOf = groupByImageAndCategory(gt.annotations);
+  const gtOf = groupByImageAndCategory(asLookedUp(gt.annotations, resolved));
   const dtOf = groupByImageAndCategory(dt);
   // Without categories everything known is pooled, ordered by category, then as in the file.
   const categoryGroups = resolved.useCats ? resolved.categoryIds.map((id) => [id]) : [resolved.categoryIds];
@@ -226,6 +226,32 @@ function categoryMetrics(
     ap75: ap(0.75),
     ar: orNaN(meanRecall(curves, params, 0, max, category)),
   };
+}
+
+/**
+ * The annotations as pycocotools finds them: looked up by id, so that the last one of an id stands for all of them.
+ * Source: pycocotools 2.0 `COCO.createIndex`, `COCO.loadAnns`, `COCOeval._prepare`.
+ */
+function asLookedUp(
+  annotations: readonly CocoAnnotation[],
+  { imageIds, categoryIds, useCats }: ResolvedCocoParams,
+): readonly CocoAnnotation[] {
+  const lastOf = new Map<number, CocoAnnotation>();
+  let isUnique = true;
+  for (const annotation of annotations) {
+    if (annotation.id === undefined) continue;
+    isUnique &&= !lastOf.has(annotation.id);
+    lastOf.set(annotation.id, annotation);
+  }
+  if (isUnique) return annotations;
+  const ofImage = new Map<ImageId, CocoAnnotation[]>(imageIds.map((id) => [id, []]));
+  const wanted = new Set(categoryIds);
+  for (const annotation of annotations) {
+    if (!useCats || wanted.has(annotation.category_id)) ofImage.get(annotation.image_id)?.push(annotation);
+  }
+  return imageIds.flatMap((id) =>
+    (ofImage.get(id) ?? []).map((one) => (one.id === undefined ? one : (lastOf.get(one.id) ?? one))),
+  );
 }
 
 type Grouped<T> = ReadonlyMap<ImageId, ReadonlyMap<number, readonly T[]>>;

@@ -3,6 +3,7 @@
 
 import { DatasetError } from '../errors/index.ts';
 
+export const FILE_START: TextPlace = { line: 1, column: 1 };
 const MAX_DEPTH = 200;
 const LONG_INTEGER = /[:[,\s]-?\d{16,}(?![\d.eE])/;
 const LITERALS: readonly (readonly [string, unknown])[] = [
@@ -14,13 +15,20 @@ const LITERALS: readonly (readonly [string, unknown])[] = [
   ['-Infinity', -Infinity],
 ];
 
+/** A place in a file: counted from 1. */
+export interface TextPlace {
+  readonly line: number;
+  readonly column: number;
+}
+
 /**
  * Parse JSON; objects have no prototype-changing keys (`__proto__` is an ordinary key).
  * @param file named in errors
+ * @param start where in the file the text begins
  * @returns plain values; whole numbers beyond 2^53 are bigint.
  * @throws DatasetError `bad-json` with line and column
  */
-export function parseTolerantJson(text: string, file: string): unknown {
+export function parseTolerantJson(text: string, file: string, start: TextPlace = FILE_START): unknown {
   if (!LONG_INTEGER.test(text)) {
     try {
       return JSON.parse(text) as unknown;
@@ -28,17 +36,30 @@ export function parseTolerantJson(text: string, file: string): unknown {
       // The slow reader below either takes it or tells where it is broken.
     }
   }
-  return new Reader(text, file).document();
+  return new Reader(text, file, start).document();
+}
+
+/** Where a text ends that begins at `start`. */
+export function placeAfter(start: TextPlace, text: string): TextPlace {
+  let [lines, lastBreak] = [0, -1];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
+    lines += 1;
+    lastBreak = at;
+  }
+  const column = lines === 0 ? start.column + text.length : text.length - lastBreak;
+  return { line: start.line + lines, column };
 }
 
 class Reader {
   readonly #text: string;
   readonly #file: string;
+  readonly #start: TextPlace;
   #at = 0;
 
-  constructor(text: string, file: string) {
+  constructor(text: string, file: string, start: TextPlace) {
     this.#text = text;
     this.#file = file;
+    this.#start = start;
   }
 
   document(): unknown {
@@ -134,9 +155,7 @@ class Reader {
   }
 
   #error(expected: string): DatasetError {
-    const before = this.#text.slice(0, this.#at);
-    const line = before.split('\n').length;
-    const column = this.#at - before.lastIndexOf('\n');
+    const { line, column } = placeAfter(this.#start, this.#text.slice(0, this.#at));
     const rest = this.#text.slice(this.#at, this.#at + 20);
     const got = rest === '' ? 'the end of the file (is it cut off?)' : JSON.stringify(rest);
     return new DatasetError(

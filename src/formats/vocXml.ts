@@ -39,7 +39,7 @@ function readObject(element: XmlElement): VocObject | string {
   if (name === '') return 'an object without a name was left out';
   const bounds = child(element, 'bndbox');
   // Whole pixels, then from 1-based to 0-based.
-  const [x1, y1, x2, y2] = ['xmin', 'ymin', 'xmax', 'ymax'].map(
+  const [x1 = NaN, y1 = NaN, x2 = NaN, y2 = NaN] = ['xmin', 'ymin', 'xmax', 'ymax'].map(
     (tag) => Math.trunc(numberOf(bounds, tag)) - 1,
   );
   if (![x1, y1, x2, y2].every(Number.isFinite)) return `a ${name} whose box is not four numbers was left out`;

@@ -33,7 +33,7 @@ export function parseXml(text: string): XmlElement {
       );
     }
     const [, cdata, closing, opening, , selfClosing, plain] = match;
-    const current = open[open.length - 1];
+    const current = open.at(-1) ?? document;
     if (closing !== undefined) {
       if (open.length === 1 || current.tag !== closing)
         throw new XmlSyntaxError(`</${closing}> closes <${current.tag || 'nothing'}> at ${place(text, at)}`);
@@ -48,10 +48,11 @@ export function parseXml(text: string): XmlElement {
     else if (plain !== undefined) current.text += unescapeXml(plain);
   }
   if (open.length > 1)
-    throw new XmlSyntaxError(`<${open[open.length - 1].tag}> is never closed (is the file cut off?)`);
-  if (document.children.length !== 1 || document.text.trim() !== '')
+    throw new XmlSyntaxError(`<${open.at(-1)?.tag}> is never closed (is the file cut off?)`);
+  const [root] = document.children;
+  if (!root || document.children.length !== 1 || document.text.trim() !== '')
     throw new XmlSyntaxError(`it must hold one root element, got ${document.children.length}`);
-  return document.children[0];
+  return root;
 }
 
 /** First direct child of that name. */
@@ -63,7 +64,7 @@ const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', qu
 
 function unescapeXml(text: string): string {
   return text.replace(/&(?:#x([\da-fA-F]{1,6})|#(\d{1,7})|(\w+));/g, (whole, hex, decimal, name) => {
-    if (typeof name === 'string') return Object.hasOwn(NAMED, name) ? NAMED[name] : whole;
+    if (typeof name === 'string') return (Object.hasOwn(NAMED, name) ? NAMED[name] : undefined) ?? whole;
     const code = typeof hex === 'string' ? parseInt(hex, 16) : Number(decimal);
     return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
   });

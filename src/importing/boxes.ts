@@ -151,7 +151,7 @@ function cleanBox(
   if (over > EDGE_TOLERANCE_PX)
     findings.warn('clipped-box', name, `${name}: a box that leaves the picture was clipped to it`);
   const isWhole = over <= 0;
-  const box = isWhole ? [x, y, w, h] : [left, top, right - left, bottom - top];
+  const box: Xywh = isWhole ? [x, y, w, h] : [left, top, right - left, bottom - top];
   const area = box[2] * box[3];
   // A mask is never larger than its box; rescaled boxes have rescaled masks.
   const [, , w0, h0] = raw.bbox;

@@ -1,81 +1,15 @@
-// Reads COCO annotation files: which of the json files are some, and what they say about which picture.
+// Joins the COCO files of a drop into one dataset: what they say about which picture.
 
 import { DatasetError } from '../errors/index.ts';
 import { CategoryList, cleanName } from './categories.ts';
+import type { CocoFile } from './cocoSearch.ts';
 import { isPlainObject, readAnnotations, readOwnId, type CocoImages } from './cocoRecords.ts';
-import { baseName, extension, splitOfFolder, splitOfPath } from './paths.ts';
-import { readText, reasonOf, type ReadContext } from './readers.ts';
-import { parseTolerantJson } from '../formats/tolerantJson.ts';
-import type { IndexedFile, RawDataset, RawImage, SplitName } from './types.ts';
-
-interface CocoFile {
-  readonly file: IndexedFile;
-  readonly split: SplitName | undefined;
-  readonly images: readonly unknown[];
-  readonly annotations: readonly unknown[];
-  readonly categories: readonly unknown[];
-}
-
-/** The COCO files of a drop; when there are none, why each json file is not one. */
-export interface CocoSearch {
-  readonly files: readonly CocoFile[];
-  readonly refusals: readonly DatasetError[];
-}
-
-/** Parse every json file and keep those that are COCO annotations. */
-export async function findCocoFiles(context: ReadContext): Promise<CocoSearch> {
-  const files: CocoFile[] = [];
-  const refusals: DatasetError[] = [];
-  for (const file of context.index.files.filter((f) => extension(f.path) === 'json')) {
-    try {
-      files.push(asCoco(parseTolerantJson(await readText(file, context), file.path), file));
-    } catch (error) {
-      if (!(error instanceof DatasetError) || error.code === 'import-cancelled') throw error;
-      refusals.push(error);
-    }
-  }
-  return { files, refusals };
-}
-
-function asCoco(value: unknown, file: IndexedFile): CocoFile {
-  const refuse = (message: string, hint: string): DatasetError =>
-    new DatasetError(`${file.path} ${message}`, { code: 'not-coco', path: file.path, hint });
-  if (Array.isArray(value)) {
-    const first: unknown = value[0];
-    const isResults = isPlainObject(first) && 'image_id' in first;
-    throw refuse(
-      isResults
-        ? 'looks like a COCO results list (predictions), not a dataset'
-        : 'is not a COCO file: its top level is a list, not an object with "images" and "annotations"',
-      'import the annotation file that belongs to the pictures, such as instances_train.json',
-    );
-  }
-  if (!isPlainObject(value))
-    throw refuse('is not a COCO file: its top level is no object', 'is it the right file?');
-  const missing = ['images', 'annotations'].filter((key) => !Array.isArray(value[key]));
-  if (missing.length > 0) {
-    const others = 'shapes' in value ? '; it looks like a labelme file' : '';
-    throw refuse(
-      `is not a COCO file: no ${missing.map((k) => `"${k}"`).join(' and no ')}${others}`,
-      'a COCO file has "images", "annotations" and "categories"; Pascal VOC xml and YOLO txt are read as well',
-    );
-  }
-  if (!Array.isArray(value.categories) || value.categories.length === 0)
-    throw refuse(
-      'has no "categories": the class names are missing',
-      'add "categories": [{"id": 1, "name": "…"}, …] with the ids that the annotations use',
-    );
-  return {
-    file,
-    split: splitOfPath(file.path),
-    images: value.images as unknown[],
-    annotations: value.annotations as unknown[],
-    categories: value.categories,
-  };
-}
+import { baseName, splitOfFolder, splitOfPath } from './paths.ts';
+import { reasonOf, type ReadContext } from './readers.ts';
+import type { IndexedFile, RawDataset, RawImage } from './types.ts';
 
 /** Join the COCO files of a drop into one dataset. Of several files about the same pictures one is used. */
-export function readCoco(files: readonly CocoFile[], context: ReadContext): RawDataset {
+export async function readCoco(files: readonly CocoFile[], context: ReadContext): Promise<RawDataset> {
   const categories = new CategoryList();
   const images: RawImage[] = [];
   const takenBy = new Map<string, CocoFile>();
@@ -84,7 +18,7 @@ export function readCoco(files: readonly CocoFile[], context: ReadContext): RawD
     `${baseName(f.file.path).startsWith('instances') ? 0 : 1}${f.file.path}`;
   const failures: DatasetError[] = [];
   for (const coco of [...files].sort((x, y) => (rank(x) < rank(y) ? -1 : 1))) {
-    const records = attempt(() => resolveImages(coco, context), failures);
+    const records = await attempt(() => resolveImages(coco, context), failures);
     if (!records) continue;
     const found = [...records.byKey.values()].filter((r) => r !== null);
     const repeated = found.filter((r) => takenBy.has(r.file.path));
@@ -103,12 +37,12 @@ export function readCoco(files: readonly CocoFile[], context: ReadContext): RawD
         record.file.path,
         `${record.file.path} is listed in ${coco.file.path} and in ${takenBy.get(record.file.path)?.file.path}; the former is not used`,
       );
-    const map = attempt(() => categoryMap(coco, categories, context), failures);
+    const map = await attempt(() => categoryMap(coco, categories, context), failures);
     if (!map) continue;
-    readAnnotations(coco.annotations, records, map, coco.file.path, context);
+    await readAnnotations(coco.annotations, records, map, coco.file.path, context);
     const taken = new Set(found.filter((r) => !takenBy.has(r.file.path)));
     for (const record of taken) takenBy.set(record.file.path, coco);
-    images.push(...taken);
+    for (const image of taken) images.push(image);
   }
   if (failures.length === files.length) throw failures[0];
   for (const error of failures) context.findings.skip(error.code, error.path ?? '', error.message);
@@ -116,18 +50,18 @@ export function readCoco(files: readonly CocoFile[], context: ReadContext): RawD
 }
 
 /** Run a step that may refuse one file of several. */
-function attempt<T>(step: () => T, failures: DatasetError[]): T | undefined {
+async function attempt<T>(step: () => T | Promise<T>, failures: DatasetError[]): Promise<T | undefined> {
   try {
-    return step();
+    return await step();
   } catch (error) {
-    if (!(error instanceof DatasetError)) throw error;
+    if (!(error instanceof DatasetError) || error.code === 'import-cancelled') throw error;
     failures.push(error);
     return undefined;
   }
 }
 
 /** Find the file of each entry of "images". Entries that can't be used are null, so that their boxes are known. */
-function resolveImages(coco: CocoFile, context: ReadContext): CocoImages {
+async function resolveImages(coco: CocoFile, context: ReadContext): Promise<CocoImages> {
   const { findings } = context;
   const listed = coco.file.path;
   const byKey = new Map<string, RawImage | null>();
@@ -135,6 +69,7 @@ function resolveImages(coco: CocoFile, context: ReadContext): CocoImages {
   const byPath = new Map<string, { image: RawImage; key: string; reference: string }>();
   const aliases = new Map<string, string>();
   for (const entry of coco.images) {
+    await context.beat();
     const reference =
       isPlainObject(entry) && typeof entry.file_name === 'string' ? entry.file_name : undefined;
     if (!isPlainObject(entry) || reference === undefined || reference.trim() === '') {
@@ -247,8 +182,9 @@ function categoryMap(coco: CocoFile, categories: CategoryList, context: ReadCont
     if (categories.indexOf(name) === undefined) {
       const id = Number(key);
       const isFree = Number.isSafeInteger(id) && id >= 0 && !usedIds.has(id);
-      categories.add(name, isFree ? id : Math.max(0, ...usedIds) + 1);
-      usedIds.add(categories.items[categories.items.length - 1].id);
+      const own = isFree ? id : Math.max(0, ...usedIds) + 1;
+      categories.add(name, own);
+      usedIds.add(own);
     } else if ([...map.values()].includes(categories.indexOf(name) ?? -1)) {
       context.findings.warn('bad-category', name, `two categories are called "${name}"; they are joined`);
     }

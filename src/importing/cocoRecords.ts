@@ -1,6 +1,7 @@
 // The entries of "annotations" in a COCO file.
 
 import { DatasetError } from '../errors/index.ts';
+import type { AnnotationTable, CocoEntry } from '../formats/cocoTable.ts';
 import type { ReadContext } from './readers.ts';
 import type { RawBox, RawImage } from './types.ts';
 
@@ -42,19 +43,20 @@ export function readOwnId(value: unknown, what: string, file: string): string | 
 }
 
 /** Put each annotation's box onto its image. What can't be placed is dropped with a warning. */
-export function readAnnotations(
-  annotations: readonly unknown[],
+export async function readAnnotations(
+  annotations: AnnotationTable,
   images: CocoImages,
   categories: ReadonlyMap<string, number>,
   file: string,
   context: ReadContext,
-): void {
+): Promise<void> {
   const { findings } = context;
   const joined = new Set(images.aliases.values());
   const seen = new Map<RawImage, Set<string>>();
-  for (const entry of annotations) {
-    const imageKey = isPlainObject(entry) ? readId(entry.image_id) : undefined;
-    if (!isPlainObject(entry) || imageKey === undefined) {
+  for (const entry of annotations.rows()) {
+    await context.beat();
+    const imageKey = readId(entry.image_id);
+    if (imageKey === undefined) {
       findings.warn('unknown-image', file, `an annotation without "image_id" in ${file} was dropped`);
       continue;
     }
@@ -81,7 +83,7 @@ export function readAnnotations(
 }
 
 function readBox(
-  entry: Record<string, unknown>,
+  entry: CocoEntry,
   image: string,
   categories: ReadonlyMap<string, number>,
   context: ReadContext,
@@ -98,17 +100,22 @@ function readBox(
     );
     return undefined;
   }
-  const given = entry.bbox;
+  const { bbox: given, isFromPolygon } = entry;
   if (!Array.isArray(given) || given.length !== 4) {
     const shown = Array.isArray(given) ? `${given.length} numbers` : String(given);
     findings.warn('bad-box', image, `${image}: a "bbox" must be 4 numbers, got ${shown}; dropped`);
     return undefined;
   }
   const isText = given.some((v) => typeof v === 'string');
-  const [x, y, a, b] = given.map(toNumber);
+  const [x = NaN, y = NaN, a = NaN, b = NaN] = given.map(toNumber);
   if (isText && [x, y, a, b].every(Number.isFinite))
     findings.warn('text-number', image, `${image}: a "bbox" is written as text; it was converted`);
-  const bbox = context.bboxFormat === 'xyxy' ? ([x, y, a - x, b - y] as const) : ([x, y, a, b] as const);
+  if (isFromPolygon)
+    findings.warn('polygon', image, `${image}: a polygon without "bbox" was replaced by its bounding box`);
+  const bbox =
+    context.bboxFormat === 'xyxy' && !isFromPolygon
+      ? ([x, y, a - x, b - y] as const)
+      : ([x, y, a, b] as const);
   const area =
     typeof entry.area === 'number' && entry.area > 0 && Number.isFinite(entry.area) ? entry.area : undefined;
   return { category, bbox, area, isCrowd: entry.iscrowd === 1 || entry.iscrowd === true };

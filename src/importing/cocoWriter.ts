@@ -59,7 +59,7 @@ function* pieces(
       const entry = {
         id: ++count,
         image_id: ids[i],
-        category_id: categories[box.category].id,
+        category_id: categories[box.category]?.id,
         bbox: [box.x, box.y, box.w, box.h],
         area: box.area,
         iscrowd: box.isCrowd ? 1 : 0,

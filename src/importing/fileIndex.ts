@@ -40,7 +40,8 @@ export class FileIndex {
     // VOC files often name the picture without its extension, and then a dot is part of the name.
     const pictures = this.picturesByStem(written);
     const sameStem = nearest(pictures.length > 0 ? pictures : this.picturesByStem(stem(written)), from);
-    if (sameStem.length === 1) return { file: sameStem[0], kind: 'extension' };
+    const [only] = sameStem;
+    if (only && sameStem.length === 1) return { file: only, kind: 'extension' };
     return { candidates: sameStem };
   }
 
@@ -116,7 +117,8 @@ function pick(
       return path === end || path.endsWith(`/${end}`);
     });
     const near = nearest(fits, from);
-    if (near.length === 1) return { file: near[0], kind: kind ?? (skip === 0 ? 'exact' : 'moved') };
+    const [only] = near;
+    if (only && near.length === 1) return { file: only, kind: kind ?? (skip === 0 ? 'exact' : 'moved') };
     if (near.length > 1) return { candidates: near };
   }
   return undefined;

@@ -76,9 +76,13 @@ class Import {
     const onFile = (bytes: number): Promise<void> => this.#step(bytes);
     const scratch = `${this.#folder}/.zips`;
     this.#begin('reading', 0);
+    const onBytes = (bytes: number): Promise<void> | undefined => {
+      this.#progress = { ...this.#progress, bytes: this.#progress.bytes + bytes };
+      return this.#pulse.beat();
+    };
     const beat = (): Promise<void> | undefined => this.#pulse.beat();
     const index = await collectFiles(this.#source, { fs, scratch, findings: this.#findings, onFile });
-    const dataset = await readDataset({ index, findings: this.#findings, bboxFormat, onFile, beat });
+    const dataset = await readDataset({ index, findings: this.#findings, bboxFormat, onFile, onBytes, beat });
     const facts = await this.#storePictures(dataset);
     const images = await this.#cleanImages(dataset, facts);
     const splits = splitImages(images, this.#findings);
@@ -183,7 +187,8 @@ class Import {
     const countBoxes = (images: readonly CleanImage[]): number =>
       images.reduce((sum, i) => sum + i.boxes.length, 0);
     const perClass = dataset.categories.map(() => 0);
-    for (const image of [...train, ...val]) for (const box of image.boxes) perClass[box.category] += 1;
+    for (const image of [...train, ...val])
+      for (const { category } of image.boxes) perClass[category] = (perClass[category] ?? 0) + 1;
     const names = dataset.categories.map((c) => c.name);
     return {
       name: this.#options.name,
@@ -195,7 +200,7 @@ class Import {
       classes: names,
       images: { train: train.length, val: val.length },
       boxes: { train: countBoxes(train), val: countBoxes(val) },
-      boxesPerClass: names.map((name, i) => ({ name, count: perClass[i] })),
+      boxesPerClass: names.map((name, i) => ({ name, count: perClass[i] ?? 0 })),
       medianSize: [
         median([...train, ...val].map((i) => i.facts.width)),
         median([...train, ...val].map((i) => i.facts.height)),
@@ -213,8 +218,7 @@ export const reportPath = (name: string): string => `data/${name}/${REPORT_FILE}
 const annFile = (split: 'train' | 'val' | 'test'): string => `annotations/instances_${split}.json`;
 
 function median(values: readonly number[]): number {
-  if (values.length === 0) return 0;
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 /** Run an action over all items, a few at a time; the first failure stops the rest and is thrown. */
@@ -223,13 +227,13 @@ async function forEachAtOnce<T>(
   atOnce: number,
   action: (item: T) => Promise<void>,
 ): Promise<void> {
-  let next = 0;
+  // One iterator for all lanes: each takes the next item.
+  const rest = items.values();
   let isFailed = false;
   const lane = async (): Promise<void> => {
-    while (next < items.length && !isFailed) {
-      const item = items[next++];
+    for (let next = rest.next(); !next.done && !isFailed; next = rest.next()) {
       try {
-        await action(item);
+        await action(next.value);
       } catch (error) {
         isFailed = true;
         throw error;

@@ -97,8 +97,7 @@ export function placeOf(path: string): string {
 
 /** Number of leading folders that all paths share and that only wrap the dataset. */
 export function wrapperDepth(paths: readonly string[]): number {
-  if (paths.length === 0) return 0;
-  const first = paths[0].split('/').slice(0, -1);
+  const first = (paths[0] ?? '').split('/').slice(0, -1);
   let depth = first.length;
   for (const path of paths) {
     const folders = path.split('/').slice(0, -1);
@@ -113,7 +112,7 @@ export function wrapperDepth(paths: readonly string[]): number {
 /** The deepest folder that holds all paths, with a trailing `/`; '' for the root. */
 export function commonFolder(paths: readonly string[]): string {
   if (paths.length === 0) return '';
-  let common = dirName(paths[0]).split('/');
+  let common = dirName(paths[0] ?? '').split('/');
   for (const path of paths) {
     const folders = dirName(path).split('/');
     const differs = common.findIndex((s, i) => folders[i] !== s);

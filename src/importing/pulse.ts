@@ -1,13 +1,10 @@
 import { turn } from '../util/turn.ts';
 
 const TURN_MS = 50;
-/** Asking for the time costs more than a short step. */
-const STEPS_A_LOOK = 64;
 
 /** Keeps long loops open to messages: from time to time it lets the event loop run and tells how far the work is. */
 export class Pulse {
   readonly #tell: () => void;
-  #steps = 0;
   #lastMs = performance.now();
 
   /** @param tell called after each turn of the event loop; what it throws ends the loop */
@@ -17,8 +14,7 @@ export class Pulse {
 
   /** @returns what to await; undefined when it isn't time */
   beat(): Promise<void> | undefined {
-    if (++this.#steps % STEPS_A_LOOK !== 0 || performance.now() - this.#lastMs < TURN_MS) return undefined;
-    return this.#turn();
+    return performance.now() - this.#lastMs < TURN_MS ? undefined : this.#turn();
   }
 
   async #turn(): Promise<void> {

@@ -1,7 +1,8 @@
 // Decides which annotation format a drop is in, and reads it.
 
 import { DatasetError } from '../errors/index.ts';
-import { findCocoFiles, noteRefusals, readCoco } from './cocoReader.ts';
+import { noteRefusals, readCoco } from './cocoReader.ts';
+import { findCocoFiles } from './cocoSearch.ts';
 import { exportHint, foreignByName } from './foreignFormats.ts';
 import { isPicturePath, splitOfFolder } from './paths.ts';
 import type { ReadContext } from './readers.ts';
@@ -39,7 +40,8 @@ export async function readDataset(context: ReadContext): Promise<RawDataset> {
   ].filter((f) => f.count > 0);
   // Sorting is stable, so that equal counts keep the order above.
   found.sort((a, b) => b.count - a.count);
-  if (found.length === 0) {
+  const [chosen] = found;
+  if (!chosen) {
     if (coco.refusals.length > 0) throw coco.refusals[0];
     return pictures.some(() => hasYoloNames(context)) ? readYolo(yolo, context) : withoutAnnotations(context);
   }
@@ -48,9 +50,9 @@ export async function readDataset(context: ReadContext): Promise<RawDataset> {
     findings.warn(
       'several-formats',
       LABELS[format],
-      `the drop has annotations as ${found.map((f) => LABELS[f.format]).join(' and ')}; ${LABELS[found[0].format]} is used, ${LABELS[format]} is not`,
+      `the drop has annotations as ${found.map((f) => LABELS[f.format]).join(' and ')}; ${LABELS[chosen.format]} is used, ${LABELS[format]} is not`,
     );
-  const dataset = await readAs(found[0].format);
+  const dataset = await readAs(chosen.format);
   if (dataset.images.length === 0) refuseEmpty(dataset.format, context);
   noteUnlisted(dataset, context);
   return dataset;

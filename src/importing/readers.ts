@@ -13,6 +13,8 @@ export interface ReadContext {
   readonly bboxFormat: 'xywh' | 'xyxy';
   /** Called after each annotation file; throws when the import was cancelled. */
   onFile(bytes: number): Promise<void>;
+  /** Called with each piece of a long file; throws when the import was cancelled. */
+  onBytes(bytes: number): Promise<void> | undefined;
   /** Call often in loops without waiting, and await what it gives; throws when the import was cancelled. */
   beat(): Promise<void> | undefined;
 }

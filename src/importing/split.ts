@@ -32,8 +32,17 @@ export function splitImages(images: readonly CleanImage[], findings: Findings): 
       const message = `${splits.test.length} pictures of the test split are kept apart, in annotations/instances_test.json`;
       findings.note('test-split', 'test', message);
     }
-  } else if (has('train') && has('test')) {
+  } else if (has('train') && of('test').some((i) => i.boxes.length > 0)) {
     splits = { train: images.filter((i) => i.raw.split !== 'test'), val: of('test'), test: [] };
+  } else if (has('train') && has('test')) {
+    // Handed out without its boxes: every score on it would be 0.
+    const made = makeSplit(
+      images.filter((i) => i.raw.split !== 'test'),
+      findings,
+    );
+    splits = { ...made, test: of('test') };
+    const message = `the ${splits.test.length} pictures of the test split have no boxes: they are kept apart, in annotations/instances_test.json, and not used for validation`;
+    findings.note('test-split', 'test', message);
   } else {
     splits = makeSplit(images, findings);
   }
@@ -43,7 +52,7 @@ export function splitImages(images: readonly CleanImage[], findings: Findings): 
 
 function makeSplit(images: readonly CleanImage[], findings: Findings): Splits {
   const groups = [...groupBy(images, (i) => i.facts.digest).values()].map((group) => {
-    const name = group.map((i) => i.raw.file.path).sort()[0];
+    const [name = ''] = group.map((i) => i.raw.file.path).sort();
     return { group, name, order: fnv1a(name) };
   });
   groups.sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
@@ -60,7 +69,9 @@ function makeSplit(images: readonly CleanImage[], findings: Findings): Splits {
       'val',
       chosen.size > 0
         ? `the source has no train and val split: ${chosen.size} of ${images.length} pictures are kept for validation`
-        : 'there is only one picture to train on, none is left for validation',
+        : images.length > 1
+          ? `all ${images.length} pictures are byte for byte the same, none is left for validation`
+          : 'there is only one picture to train on, none is left for validation',
     );
   return { train: images.filter((i) => !chosen.has(i)), val: images.filter((i) => chosen.has(i)), test: [] };
 }
@@ -79,7 +90,7 @@ function warnAboutLeaks({ train, val }: Splits, findings: Findings): void {
     const names = group.map((i) => i.raw.file.path);
     findings.note(
       'same-picture',
-      names[0],
+      names[0] ?? '',
       `the same picture under ${group.length} names: ${names.join(', ')}`,
     );
   }

@@ -22,7 +22,8 @@ export function decodeText(bytes: Uint8Array): DecodedText {
   return { text: new TextDecoder('windows-1252').decode(bytes), encoding: 'latin-1', isGuessed: true };
 }
 
-function byteOrderMark(bytes: Uint8Array): string | undefined {
+/** The encoding that the first four bytes of a text tell. */
+export function byteOrderMark(bytes: Uint8Array): string | undefined {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
@@ -34,7 +35,7 @@ function byteOrderMark(bytes: Uint8Array): string | undefined {
 
 function declaredEncoding(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 200));
-  return /^\s*<\?xml[^>]*encoding=["']([\w.:-]+)["']/.exec(head)?.[1].toLowerCase();
+  return /^\s*<\?xml[^>]*encoding=["']([\w.:-]+)["']/.exec(head)?.[1]?.toLowerCase();
 }
 
 function tryDecode(encoding: string, bytes: Uint8Array): string | undefined {

@@ -16,6 +16,7 @@ export async function readImageSets(
   annotations: readonly IndexedFile[],
   context: ReadContext,
 ): Promise<((name: string) => SplitName | undefined) | undefined> {
+  const known = new Set(annotations.map((f) => keyOf(stem(f.path))));
   const lists = new Map<ListName, Set<string>>();
   for (const file of context.index.files) {
     const list = LISTS.find((name) => baseName(file.path).toLowerCase() === `${name}.txt`);
@@ -24,11 +25,12 @@ export async function readImageSets(
     const names = lists.get(list) ?? new Set<string>();
     lists.set(list, names);
     for (const line of (await readText(file, context)).split(/\r\n|\r|\n/)) {
-      const name = line.trim().split(/\s+/)[0];
-      if (name !== '') names.add(keyOf(stem(baseName(name)) || name));
+      const [name = ''] = line.trim().split(/\s+/);
+      const base = keyOf(baseName(name));
+      // What follows a dot may be an extension or a part of the name.
+      if (name !== '') names.add(known.has(base) ? base : keyOf(stem(base) || name));
     }
   }
-  const known = new Set(annotations.map((f) => keyOf(stem(f.path))));
   const used = chooseLists(lists);
   if (!used.some(([, names]) => [...names].some((name) => known.has(name)))) return undefined;
   for (const [, names] of used)
@@ -44,7 +46,7 @@ export async function readImageSets(
 
 function chooseLists(lists: ReadonlyMap<ListName, Set<string>>): [SplitName, ReadonlySet<string>][] {
   const get = (name: ListName): Set<string> => lists.get(name) ?? new Set();
-  const [train, val, trainval, test] = LISTS.map(get);
+  const [train, val, trainval, test] = [get('train'), get('val'), get('trainval'), get('test')];
   if (trainval.size > 0 && test.size > 0)
     return [
       ['train', trainval],

@@ -1,5 +1,6 @@
-// Reads Pascal VOC xml files. Classes get their ids in the order in which they are first seen, going through the
-// files by path (code units), so that the same drop always gives the same ids.
+// Reads Pascal VOC xml files. Classes have the order of a label map (labelmap.pbtxt) where there is one; others get
+// their ids in the order in which they are first seen, going through the files by path (code units), so that the same
+// drop always gives the same ids.
 // Boxes: VOC counts pixels from 1 and its corners are both inside; x = xmin - 1, y = ymin - 1, w = xmax - xmin,
 // h = ymax - ymin, as MMDetection 2.28 `datasets/xml_style.py` reads them.
 
@@ -26,7 +27,7 @@ export function findVocFiles(context: ReadContext): IndexedFile[] {
 /** Read all VOC files. Broken ones are skipped by name, together with their pictures. */
 export async function readVoc(files: readonly IndexedFile[], context: ReadContext): Promise<RawDataset> {
   const { findings } = context;
-  const categories = new CategoryList();
+  const categories = await readLabelMap(context);
   const byPath = new Map<string, { image: RawImage; keys: Set<string> }>();
   const splitOf = await readImageSets(files, context);
   for (const file of files) {
@@ -75,6 +76,20 @@ export async function readVoc(files: readonly IndexedFile[], context: ReadContex
     categories: categories.items,
     images: [...byPath.values()].map((v) => v.image),
   };
+}
+
+/** Classes in the order of TensorFlow's label map: `item { id: 1 name: 'cell' }`. */
+async function readLabelMap(context: ReadContext): Promise<CategoryList> {
+  const categories = new CategoryList();
+  const file = context.index.files.find((f) => extension(f.path) === 'pbtxt');
+  const text = file && (await readTextOrSkip(file, context));
+  const items = [...(text ?? '').matchAll(/item\s*\{([^}]*)\}/g)].flatMap(([, body = '']) => {
+    const id = /\bid\s*:\s*(\d+)/.exec(body)?.[1];
+    const name = /\bname\s*:\s*(?:"([^"]*)"|'([^']*)')/.exec(body);
+    return id === undefined || !name ? [] : [{ id: Number(id), name: cleanName(name[1] ?? name[2] ?? '') }];
+  });
+  for (const { name } of items.sort((a, b) => a.id - b.id)) categories.add(name);
+  return categories;
 }
 
 async function readOne(file: IndexedFile, context: ReadContext): Promise<VocFile | undefined> {
@@ -133,13 +148,17 @@ function readObject(
   context: ReadContext,
 ): RawBox | undefined {
   const name = cleanName(child(object, 'name')?.text ?? '');
+  const rotated = child(object, 'robndbox');
   const bounds = child(object, 'bndbox');
+  if (name !== '' && !bounds && rotated) return readRotated(rotated, name, file, categories, context);
   if (name === '' || !bounds) {
     const lack = name === '' ? '<name>' : '<bndbox>';
     context.findings.warn('bad-box', file, `${file}: an object without ${lack} was dropped`);
     return undefined;
   }
-  const [xmin, ymin, xmax, ymax] = ['xmin', 'ymin', 'xmax', 'ymax'].map((tag) => numberIn(bounds, tag));
+  const [xmin = NaN, ymin = NaN, xmax = NaN, ymax = NaN] = ['xmin', 'ymin', 'xmax', 'ymax'].map((tag) =>
+    numberIn(bounds, tag),
+  );
   if (![xmin, ymin, xmax, ymax].every(Number.isFinite)) {
     context.findings.warn(
       'bad-box',
@@ -154,6 +173,28 @@ function readObject(
     // MMDetection's converter and its training treat `difficult` as boxes to be ignored, which is COCO's iscrowd.
     isCrowd: numberIn(object, 'difficult') === 1,
   };
+}
+
+/** roLabelImg's box: centre, width and height in px, angle in radians. Its upright bounds are taken. */
+function readRotated(
+  box: XmlElement,
+  name: string,
+  file: string,
+  categories: CategoryList,
+  { findings }: ReadContext,
+): RawBox | undefined {
+  const [cx = NaN, cy = NaN, w = NaN, h = NaN, angle = NaN] = ['cx', 'cy', 'w', 'h', 'angle'].map((tag) =>
+    numberIn(box, tag),
+  );
+  if (![cx, cy, w, h, angle].every(Number.isFinite)) {
+    findings.warn('bad-box', file, `${file}: a rotated box of class ${name} lacks a number; dropped`);
+    return undefined;
+  }
+  const [cos, sin] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
+  const [width, height] = [w * cos + h * sin, w * sin + h * cos];
+  findings.warn('rotated-box', file, `${file}: a rotated box was replaced by its upright bounds`);
+  const bbox = [cx - width / 2, cy - height / 2, width, height] as const;
+  return { category: categories.add(name), bbox, isCrowd: false };
 }
 
 function numberIn(element: XmlElement | undefined, tag: string): number {

@@ -15,6 +15,8 @@ export interface YoloConfig {
   /** The split a picture is in, by what data.yaml says; undefined when it says nothing that fits. */
   splitOf(picture: string): SplitName | undefined;
   readonly hasSplits: boolean;
+  /** Numbers behind the box in each line of a pose dataset; 0 in others. */
+  readonly keypointValues: number;
 }
 
 const NAME_FILES =
@@ -33,6 +35,7 @@ export const isNamesFile = (path: string): boolean => NAME_FILES.test(baseName(p
 export async function readYoloConfig(context: ReadContext): Promise<YoloConfig> {
   const { files } = context.index;
   const yamls = files.filter((f) => ['yaml', 'yml'].includes(extension(f.path)));
+  const darknet = await readDarknet(context);
   let chosen: { file: IndexedFile; names: string[]; data: Record<string, unknown> } | undefined;
   for (const file of yamls.sort((a, b) => a.path.split('/').length - b.path.split('/').length)) {
     const data = await readYaml(file, context);
@@ -55,17 +58,43 @@ export async function readYoloConfig(context: ReadContext): Promise<YoloConfig> 
       );
   }
   if (chosen)
-    return { names: chosen.names, namesFile: chosen.file.path, ...(await readSplits(chosen, context)) };
+    return {
+      names: chosen.names,
+      namesFile: chosen.file.path,
+      keypointValues: productOf(chosen.data.kpt_shape),
+      ...(await readSplits(chosen, context)),
+    };
   const nameFile = files.find((f) => isNamesFile(f.path));
-  if (!nameFile) return { splitOf: () => undefined, hasSplits: false };
+  const splits: Splits = darknet
+    ? await readSplits(darknet, context)
+    : { splitOf: () => undefined, hasSplits: false };
+  if (!nameFile) return { ...splits, keypointValues: 0 };
   const lines = (await readText(nameFile, context)).split(/\r\n|\r|\n/).map(cleanName);
-  while (lines.length > 0 && lines[lines.length - 1] === '') lines.pop();
+  while (lines.at(-1) === '') lines.pop();
   return {
     names: unnamedFilled(lines),
     namesFile: nameFile.path,
-    splitOf: () => undefined,
-    hasSplits: false,
+    keypointValues: 0,
+    ...splits,
   };
+}
+
+/** Darknet's `obj.data`: lines `key = value`, of which `train` and `valid` name lists of pictures. */
+async function readDarknet(
+  context: ReadContext,
+): Promise<{ file: IndexedFile; data: Record<string, unknown> } | undefined> {
+  const file = context.index.files.find((f) => extension(f.path) === 'data');
+  if (!file) return undefined;
+  const lines = (await readText(file, context)).split(/\r\n|\r|\n/).map((line) => line.split('='));
+  const data = Object.fromEntries(lines.map(([key = '', ...value]) => [key.trim(), value.join('=').trim()]));
+  return { file, data };
+}
+
+/** @param shape data.yaml's `kpt_shape`: number of keypoints, and of numbers for each */
+function productOf(shape: unknown): number {
+  if (!Array.isArray(shape)) return 0;
+  const product = shape.map(Number).reduce((a, b) => a * b, 1);
+  return Number.isInteger(product) && product > 0 ? product : 0;
 }
 
 async function readYaml(

@@ -1,5 +1,6 @@
 // One YOLO label file: a line per box, `class cx cy w h` as fractions of the picture; or `class x1 y1 x2 y2 x3 y3 …`,
-// the corners of a polygon, whose bounding box is taken.
+// the corners of a polygon or of an oriented box, whose bounding box is taken; pose lines have keypoints behind the
+// box, trackers' lines a confidence and a track id.
 // Source: Ultralytics docs, "Detection/Segmentation Datasets Overview"; Darknet README, "Yolo mark".
 
 /** A box with its class as written: an index or a name. */
@@ -11,7 +12,15 @@ export interface YoloBox {
 
 /** What is odd about lines; `line` counts from 1. */
 export interface YoloFinding {
-  readonly code: 'confidence-column' | 'polygon' | 'comma-separated' | 'bad-line' | 'not-a-number';
+  readonly code:
+    | 'confidence-column'
+    | 'track-id'
+    | 'keypoints'
+    | 'same-box'
+    | 'polygon'
+    | 'comma-separated'
+    | 'bad-line'
+    | 'not-a-number';
   readonly line: number;
   readonly message: string;
 }
@@ -26,8 +35,13 @@ export interface YoloLabels {
 // Boxes that hang out of the picture reach somewhat past 1; anything larger is pixels.
 const MAX_FRACTION = 2;
 
-/** Read a label file. Never throws; an empty file is a picture without objects. */
-export function parseYoloLabels(text: string): YoloLabels {
+/**
+ * Read a label file. Never throws; an empty file is a picture without objects. Of equal boxes of a class one is kept.
+ * @param keypointValues numbers behind the box in a pose dataset, the product of data.yaml's `kpt_shape`; default 0
+ */
+export function parseYoloLabels(text: string, keypointValues = 0): YoloLabels {
+  const isTracked = looksTracked(text);
+  const seen = new Set<string>();
   const boxes: YoloBox[] = [];
   const findings: YoloFinding[] = [];
   const bad: { line: number; reason: string; text: string }[] = [];
@@ -37,12 +51,17 @@ export function parseYoloLabels(text: string): YoloLabels {
     const find = (code: YoloFinding['code'], message: string): void => {
       findings.push({ code, line, message });
     };
-    const box = parseLine(raw.trim(), find);
-    if (typeof box !== 'string') boxes.push(box);
-    else if (box !== '') bad.push({ line, reason: box, text: raw.trim().slice(0, 60) });
+    const box = parseLine(raw.trim(), { keypointValues, isTracked }, find);
+    if (typeof box !== 'string') {
+      const key = `${box.klass} ${box.bbox.join(' ')}`;
+      if (seen.has(key)) find('same-box', 'a box that is there twice is kept once');
+      else boxes.push(box);
+      seen.add(key);
+    } else if (box !== '') bad.push({ line, reason: box, text: raw.trim().slice(0, 60) });
   });
-  if (boxes.length === 0 && bad.length > 0) {
-    const [{ line, reason, text: shown }] = bad;
+  const [first] = bad;
+  if (boxes.length === 0 && first) {
+    const { line, reason, text: shown } = first;
     return { boxes, findings, refusal: `not YOLO boxes: line ${line} ${reason}: "${shown}"` };
   }
   for (const { line, reason, text: shown } of bad)
@@ -52,8 +71,30 @@ export function parseYoloLabels(text: string): YoloLabels {
 
 type Find = (code: YoloFinding['code'], message: string) => void;
 
+/** What lines of this file have behind the box. */
+interface LineKind {
+  readonly keypointValues: number;
+  readonly isTracked: boolean;
+}
+
+const BOX_VALUES = 4;
+const VISIBILITIES = ['0', '1', '2'];
+
+/** `class x y w h confidence id` in every line: six numbers of which the last is whole are no triangle. */
+function looksTracked(text: string): boolean {
+  const lines = text.split(/\r\n|\r|\n/).filter((line) => line.trim() !== '');
+  return lines.length > 0 && lines.every((line) => /^\S+(?:\s+\S+){5}\s+\d+$/.test(line.trim()));
+}
+
+/** Keypoints as x, y, visibility, where the visibility of each is 0, 1 or 2 and none is a coordinate of a polygon. */
+function hasVisibilities(values: readonly string[]): boolean {
+  const points = values.slice(BOX_VALUES);
+  if (points.length < 9 || points.length % 3 !== 0) return false;
+  return points.every((value, i) => i % 3 !== 2 || VISIBILITIES.includes(String(Number(value))));
+}
+
 /** @returns the box, a reason why the line is none, or '' when the line was dropped with a finding */
-function parseLine(text: string, find: Find): YoloBox | string {
+function parseLine(text: string, { keypointValues, isTracked }: LineKind, find: Find): YoloBox | string {
   let columns = text.split(/\s+/);
   if (columns.slice(0, 5).some((c) => /\d,\d/.test(c)) && columns.length > 1)
     return 'has decimal commas, it needs decimal points';
@@ -70,14 +111,19 @@ function parseLine(text: string, find: Find): YoloBox | string {
     find('not-a-number', 'a box with nan or inf was dropped');
     return '';
   }
-  if (fractions.length === 5) find('confidence-column', 'a sixth column (confidence) was ignored');
-  if (fractions.length > 5 && fractions.length % 2 === 1)
-    return `has ${columns.length} columns, no box and no polygon`;
-  const shape = fractions.length === 5 ? fractions.slice(0, 4) : fractions;
+  const isPose =
+    (keypointValues > 0 && fractions.length === BOX_VALUES + keypointValues) || hasVisibilities(values);
+  if (isPose) find('keypoints', 'keypoints behind the box were ignored');
+  else if (isTracked) find('track-id', 'confidence and track id behind the box were ignored');
+  else if (fractions.length === 5)
+    find('confidence-column', 'a sixth column (confidence or track id) was ignored');
+  const isBox = isPose || isTracked || fractions.length === 5;
+  if (!isBox && fractions.length % 2 === 1) return `has ${columns.length} columns, no box and no polygon`;
+  const shape = isBox ? fractions.slice(0, BOX_VALUES) : fractions;
   if (shape.some((n) => Math.abs(n) > MAX_FRACTION))
     return `has the value ${shape.find((n) => Math.abs(n) > MAX_FRACTION)}, it needs fractions of the picture (0 to 1)`;
-  if (shape.length === 4) {
-    const [cx, cy, w, h] = shape;
+  if (shape.length === BOX_VALUES) {
+    const [cx = NaN, cy = NaN, w = NaN, h = NaN] = shape;
     return { klass, bbox: [cx - w / 2, cy - h / 2, w, h] };
   }
   find('polygon', 'a polygon was replaced by its bounding box');
@@ -92,8 +138,8 @@ function splitClass(columns: readonly string[]): { klass: string; values: readon
   let words = 1;
   while (
     words < columns.length - 4 &&
-    toNumber(columns[0]) === undefined &&
-    toNumber(columns[words]) === undefined
+    toNumber(columns[0] ?? '') === undefined &&
+    toNumber(columns[words] ?? '') === undefined
   )
     words++;
   return { klass: columns.slice(0, words).join(' '), values: columns.slice(words) };

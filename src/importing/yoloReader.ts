@@ -2,7 +2,7 @@
 
 import { CategoryList } from './categories.ts';
 import { nearest } from './fileIndex.ts';
-import { baseName, extension, isPicturePath, splitOfFolder, stem } from './paths.ts';
+import { baseName, dirName, extension, isPicturePath, splitOfFolder, stem } from './paths.ts';
 import { readTextOrSkip, type ReadContext } from './readers.ts';
 import type { IndexedFile, RawBox, RawDataset, RawImage } from './types.ts';
 import { isNamesFile, readYoloConfig } from './yoloConfig.ts';
@@ -19,21 +19,33 @@ export interface YoloPairs {
   readonly orphans: readonly IndexedFile[];
 }
 
+const NO_LABEL = /(?:^|\/)(?:read_?me|licen[cs]e|requirements|notice|train|val|valid|test|trainval)[^/]*$/i;
+
 /** Match label files with pictures, by name and place. Reads nothing. */
 export function findYoloLabels(context: ReadContext): YoloPairs {
   const labelOf = new Map<IndexedFile, IndexedFile>();
   const ambiguous = new Set<IndexedFile>();
   const shared: { label: IndexedFile; pictures: readonly IndexedFile[] }[] = [];
   const orphans: IndexedFile[] = [];
+  const unmatched: IndexedFile[] = [];
   for (const label of context.index.files) {
     if (extension(label.path) !== 'txt' || isNamesFile(label.path)) continue;
     const pictures = nearest(context.index.picturesByStem(stem(label.path)), label.path);
-    if (pictures.length === 0 && /(^|\/)labels\//i.test(label.path)) orphans.push(label);
-    if (pictures.length === 0) continue;
+    const [first] = pictures;
+    if (!first) {
+      unmatched.push(label);
+      continue;
+    }
     if (pictures.length > 1) shared.push({ label, pictures });
     // The label goes to the first; the others must not become pictures without objects.
     for (const other of pictures.slice(1)) ambiguous.add(other);
-    if (!labelOf.has(pictures[0])) labelOf.set(pictures[0], label);
+    if (!labelOf.has(first)) labelOf.set(first, label);
+  }
+  // Text files among labels are labels, unless their names say something else.
+  const folders = new Set([...labelOf.values()].map((label) => dirName(label.path)));
+  for (const file of unmatched) {
+    const isAmongLabels = folders.has(dirName(file.path)) && !NO_LABEL.test(file.path);
+    if (isAmongLabels || /(^|\/)labels\//i.test(file.path)) orphans.push(file);
   }
   return { labelOf, ambiguous, shared, orphans };
 }
@@ -47,18 +59,19 @@ export async function readYolo(pairs: YoloPairs, context: ReadContext): Promise<
     findings.warn(
       'ambiguous-label',
       label.path,
-      `${label.path} is ambiguous: it could belong to ${pictures.map((p) => p.path).join(' or ')}; ${pictures[0].path} gets it, the others are left out`,
+      `${label.path} is ambiguous: it could belong to ${pictures.map((p) => p.path).join(' or ')}; ${pictures[0]?.path} gets it, the others are left out`,
     );
   for (const orphan of pairs.orphans)
     findings.warn('image-not-found', orphan.path, `no picture found for ${orphan.path}`);
   const images: RawImage[] = [];
   for (const file of index.files.filter((f) => isPicturePath(f.path))) {
     if (pairs.ambiguous.has(file)) continue;
-    const split = config.hasSplits ? config.splitOf(file.path) : splitOfFolder(file.path);
+    // Folders that data.yaml calls otherwise (`valid` for `val`) still say what they are.
+    const split = config.splitOf(file.path) ?? splitOfFolder(file.path);
     const label = pairs.labelOf.get(file);
     if (!label)
       findings.note('no-label', file.path, `${file.path} has no label file: a picture without objects`);
-    const boxes = label ? await readBoxes(label, file, classes, context) : [];
+    const boxes = label ? await readBoxes(label, file, { classes, ...config }, context) : [];
     if (boxes) images.push({ file, split, boxes });
   }
   if (!config.names && classes.list.items.length > 0)
@@ -103,13 +116,13 @@ class ClassMap {
 async function readBoxes(
   label: IndexedFile,
   picture: IndexedFile,
-  classes: ClassMap,
+  { classes, keypointValues }: { classes: ClassMap; keypointValues: number },
   context: ReadContext,
 ): Promise<RawBox[] | undefined> {
   const { findings } = context;
   const text = await readTextOrSkip(label, context);
   if (text === undefined) return undefined;
-  const labels = parseYoloLabels(text);
+  const labels = parseYoloLabels(text, keypointValues);
   if (labels.refusal !== undefined) {
     findings.skip(
       'bad-label-file',

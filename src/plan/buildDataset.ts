@@ -1,11 +1,13 @@
 import { isDict } from '../lang/plain.ts';
-import { ConfigError } from '../errors/trainerError.ts';
+import { ConfigError, DatasetError } from '../errors/trainerError.ts';
 import type { ConfigDict } from '../config/config.ts';
 import type { Dataset } from '../datasets/dataset.ts';
+import { seedIndexes } from '../datasets/indexCache.ts';
 import { expandDatasetCfg } from '../datasets/expandCfg.ts';
 import { DatasetSampleSource, type SampleSource } from '../datasets/sampleSource.ts';
 import { copySources, sourceOf } from '../lang/sourceMap.ts';
 import { BuildContext } from '../registry/buildContext.ts';
+import type { IndexedFile } from '../contracts/datasetIndex.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { readRunConfig } from './runConfig.ts';
@@ -26,13 +28,22 @@ export interface DatasetSpec {
   readonly seed: number;
   /** True when the config's own modules registered datasets or pipelines: they are imported here too. */
   readonly withUserModules?: boolean;
+  /** The model's classes in label order; absent for the training set. */
+  readonly classes?: readonly string[];
+  /** Annotation files that have been read already. */
+  readonly indexedFiles?: readonly IndexedFile[];
 }
 
-/** Build and load a dataset of a resolved config. */
+/**
+ * Build and load a dataset of a resolved config.
+ * @param classes those that the model is trained on, in label order: labels follow them by name
+ * @throws DatasetError `classes-differ` where they can't
+ */
 export async function buildDataset(
   config: ConfigDict,
   split: DatasetSplit,
   context: BuildContext,
+  classes?: readonly string[],
 ): Promise<Dataset> {
   const data = config.data;
   const key = split === 'val_as_train' ? 'val' : split;
@@ -56,7 +67,18 @@ export async function buildDataset(
     `data.${key}`,
     testMode ? { test_mode: true } : {},
   );
+  if (classes) dataset.followClasses?.(classes);
   await dataset.load();
+  if (classes && dataset.CLASSES.join('\n') !== classes.join('\n')) {
+    throw new DatasetError(
+      `data.${key} must number its classes as the model does (${classes.join(', ')}), but has ${dataset.CLASSES.join(', ')}`,
+      {
+        code: 'classes-differ',
+        path: `data.${key}`,
+        hint: 'give the dataset class the method followClasses(classes)',
+      },
+    );
+  }
   return dataset;
 }
 
@@ -74,7 +96,9 @@ export async function createLocalSampleSource(
   });
   try {
     if (spec.withUserModules) await userModules.import(spec.configPath, config.dict, context);
-    const source = new DatasetSampleSource(await buildDataset(config.dict, spec.split, context), spec.seed);
+    seedIndexes(services.fs, spec.indexedFiles ?? []);
+    const dataset = await buildDataset(config.dict, spec.split, context, spec.classes);
+    const source = new DatasetSampleSource(dataset, spec.seed);
     return spec.withUserModules ? locating(source, userModules) : source;
   } catch (error) {
     throw userModules.locate(error);

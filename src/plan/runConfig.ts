@@ -7,7 +7,7 @@ import {
   type ConfigDict,
 } from '../config/index.ts';
 import { checkCustomImports } from '../usercode/index.ts';
-import { checkRunConfig } from './checkRunConfig.ts';
+import { checkGeneration, checkRunConfig } from './checkRunConfig.ts';
 import { locateError } from './locateError.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 
@@ -36,6 +36,7 @@ export async function readRunConfig(
     check: checkCustomImports,
   });
   const name = (configPath.split('/').at(-1) ?? configPath).replace(/\.\w+$/, '');
+  checkGeneration(config.dict);
   const { dict, warnings } = compatCfg(replaceCfgVals(config.dict));
   let doubts: string[];
   try {

@@ -1,3 +1,4 @@
+import { maskSecretsIn } from '../util/secrets.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 
 export type RunRecordStatus = 'running' | 'finished' | 'stopped' | 'failed';
@@ -43,7 +44,7 @@ export function runRecordPath(workDir: string): string {
 }
 
 export async function writeRunRecord(fs: FileSystem, workDir: string, record: RunRecord): Promise<void> {
-  await fs.writeFile(runRecordPath(workDir), `${JSON.stringify(record, null, 2)}\n`);
+  await fs.writeFile(runRecordPath(workDir), `${JSON.stringify(maskSecretsIn(record), null, 2)}\n`);
 }
 
 /** @returns null when there is no record, or it can't be read. */

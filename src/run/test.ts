@@ -1,6 +1,7 @@
 // Evaluate a checkpoint on a config's test set.
 
 import { DataLoader } from '../datasets/dataLoader.ts';
+import { TrainerError } from '../errors/trainerError.ts';
 import type { EvaluationGroundTruth } from '../contracts/annotations.ts';
 import { DatasetSampleSource } from '../datasets/sampleSource.ts';
 import type { BboxResult } from '../evaluation/index.ts';
@@ -57,13 +58,14 @@ export async function testCheckpoint(job: TestJob): Promise<TestResult> {
 async function evaluateOn(
   job: TestJob,
   dict: ConfigDict,
-  { stateDict, notes }: LoadedCheckpoint,
+  checkpoint: LoadedCheckpoint,
   userModules: UserModules,
 ): Promise<TestResult> {
   const { fs, decodeImage, log } = job;
   const context = new BuildContext(userModules.registries, { fs, decodeImage, seed: 0, warn: log });
   await userModules.import(job.configPath, dict, context);
-  const dataset = await buildDataset(dict, 'test', context);
+  const classes = classesOf(checkpoint) ?? (await trainedClasses(dict, context));
+  const dataset = await buildDataset(dict, 'test', context, classes);
   const { metric } = job;
   const cfg = {
     hook: {},
@@ -73,6 +75,7 @@ async function evaluateOn(
   const model = buildModel(dict, context);
   try {
     model.CLASSES = dataset.CLASSES;
+    const { stateDict, notes } = checkpoint;
     const report = model.loadStateDict(stateDict);
     checkSomethingLoaded(model, report, job.checkpoint, stateDict);
     for (const warning of [...notes, ...report.warnings]) log(warning);
@@ -90,5 +93,26 @@ async function evaluateOn(
     return { metrics, results, groundTruth: dataset.evaluationGroundTruth() };
   } finally {
     model.dispose();
+  }
+}
+
+/** The classes that a checkpoint says its model has, in label order. */
+function classesOf({ meta }: LoadedCheckpoint): readonly string[] | undefined {
+  const classes = meta.get('CLASSES');
+  return Array.isArray(classes) && classes.length > 0 && classes.every((name) => typeof name === 'string')
+    ? classes
+    : undefined;
+}
+
+/** Those of the training set; undefined where it can't be read here: the test set's own order is all there is then. */
+async function trainedClasses(
+  dict: ConfigDict,
+  context: BuildContext,
+): Promise<readonly string[] | undefined> {
+  try {
+    return (await buildDataset(dict, 'train', context)).CLASSES;
+  } catch (error) {
+    if (error instanceof TrainerError) return undefined;
+    throw error;
   }
 }

@@ -2,7 +2,7 @@
 
 import { isDict } from '../lang/plain.ts';
 import { formatSpan } from '../errors/span.ts';
-import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
+import { RunError, TrainerError, toErrorReport, type ErrorReport } from '../errors/trainerError.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
@@ -12,12 +12,14 @@ import { readCheckpoint, resumeRun } from '../runner/checkpoint.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import type { BatchLoader, Workflow } from '../runner/runnerTypes.ts';
-import { createLogger, type Logger } from '../runner/logger.ts';
+import type { Logger } from '../runner/logger.ts';
 import { describeBudget, memoryBudget } from '../runner/memoryBudget.ts';
 import type { RunControl } from '../runner/runControl.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { Locks } from '../contracts/locks.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { Rng } from '../util/prng.ts';
+import { maskSecrets, maskSecretsIn } from '../util/secrets.ts';
 import type { RunListener } from '../contracts/runEvents.ts';
 import { autoScaleLr } from '../plan/autoScaleLr.ts';
 import { checkEvaluation, evaluationWarnings, readEvaluation } from '../plan/checkEvaluation.ts';
@@ -40,7 +42,8 @@ import { configSeed, openResumed, stringOrNull, type ResumedRun } from './resume
 import { readRunConfig, type RunConfig } from '../plan/runConfig.ts';
 import { readRunnerCfg, readWorkflow, runLength } from '../plan/runnerConfig.ts';
 import { saveStopped } from './saveStopped.ts';
-import { NEW_RECORD, writeRunRecord, type RunRecord, type RunRecordStatus } from './runRecord.ts';
+import { RunFolder } from './runFolder.ts';
+import { NEW_RECORD } from './runRecord.ts';
 import { registerRunHooks } from '../plan/trainingHooks.ts';
 import { failOnStray, type WatchStray } from './strayErrors.ts';
 import { createUserModules } from '../plan/ownModules.ts';
@@ -74,7 +77,9 @@ export interface TrainJob {
   /** Run op by op instead of compiling the steps: slower, the same numbers. Default false. */
   eager?: boolean;
   /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
-  onInvalidLoss?: 'pause' | 'go-on';
+  onInvalidLoss?: 'pause' | 'go-on' | 'stop';
+  /** Keep other runs out of the work dir. Default: no others can be. */
+  locks?: Locks;
   /** Who trains where, as the log says: `user@machine`. */
   host?: string;
   /** Environment variables, for loggers; a page has none. */
@@ -108,13 +113,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   onEvent({ name: 'run.phaseChanged', phase: 'preparing' });
   const started = new Date();
   const timestamp = formatTimestamp(started);
-  let record: RunRecord | null = null;
-  let workDir = '';
-  let logger: Logger | null = null;
-  const finish = async (status: RunRecordStatus, message: string | null): Promise<void> => {
-    if (record) await writeRunRecord(fs, workDir, { ...record, status, endedMs: Date.now(), message });
-    await logger?.flush();
-  };
+  let folder: RunFolder | null = null;
   // Whatever was built is freed at the end, also when building the rest failed.
   const cleanups: (() => void)[] = [];
   let runConfig: RunConfig | null = null;
@@ -124,10 +123,11 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   const ignoreStray = failOnStray(job.watchStray, control, userModules);
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
-    workDir = job.workDir ?? workDirOf(runConfig, timestamp);
-    logger = createLogger(fs, `${workDir}/${timestamp}.log`, onEvent);
-    // Written when the run begins, or when it fails before.
-    record = {
+    const workDir = job.workDir ?? workDirOf(runConfig, timestamp);
+    const owner = `training of ${runConfig.name} by ${job.host ?? 'tabtrain'}`;
+    folder = await RunFolder.open({ fs, path: workDir, locks: job.locks, owner, timestamp, onEvent });
+    const { logger } = folder;
+    folder.record = {
       ...NEW_RECORD,
       configName: runConfig.name,
       configPath: job.configPath,
@@ -145,6 +145,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     const { areDeterministic } = kernels;
     const options = {
       ...job,
+      folder,
       workDir,
       logger,
       timestamp,
@@ -156,8 +157,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     };
     const run = await prepareRun(options, cleanups);
     const { runner, loaders, workflow } = run;
-    record = {
-      ...record,
+    folder.record = {
+      ...folder.record,
       classes: run.classes,
       itersPerEpoch: run.itersPerEpoch,
       maxEpochs: run.maxEpochs,
@@ -166,14 +167,14 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       seed,
       resumedFrom: resume?.path ?? null,
     };
-    await writeRunRecord(fs, workDir, record);
+    await folder.begin();
     onEvent({
       name: 'run.started',
       workDir,
       configName: runConfig.name,
       classes: run.classes,
       maxEpochs: run.maxEpochs,
-      maxIters: record.maxIters,
+      maxIters: run.maxIters,
       itersPerEpoch: run.itersPerEpoch,
       startEpoch: runner.epoch,
       startIter: runner.iter,
@@ -190,18 +191,19 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     control.throwFailure();
     running = null;
     // An epoch that a hook made the last one may be off the checkpoints' interval.
-    if (runner.end === 'stopped' || runner.stopTraining !== null) await saveStopped(runner, run.model);
-    await finish(runner.end, null);
+    const isCutShort = runner.end === 'stopped' || runner.stopTraining !== null;
+    if (isCutShort && folder.isClaimed) await saveStopped(runner, run.model);
+    await folder.end(runner.end, null);
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
     return { workDir, end: runner.end };
   } catch (cause) {
     const located = userModules.locate(cause);
     const error = runConfig ? locateError(located, runConfig.dict) : located;
-    const report = toErrorReport(error);
-    logger?.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
+    const report = maskSecretsIn(toErrorReport(error)) as ErrorReport;
+    folder?.logger.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
     if (running) await endHooks(running);
     // The disk itself may be what failed; the first error is the one to show.
-    await finish('failed', report.message).catch(() => undefined);
+    await folder?.end('failed', report.message).catch(() => undefined);
     onEvent({ name: 'run.phaseChanged', phase: 'failed', error: report });
     throw error;
   } finally {
@@ -209,9 +211,14 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     control.onChange(() => undefined);
     // What a hook has begun to time must not go on in the next run.
     await endProfilePasses().catch(() => undefined);
-    for (const cleanup of cleanups) cleanup();
-    trimMemory();
-    await kernels?.end();
+    for (const cleanup of [...cleanups, trimMemory, () => kernels?.end(), () => folder?.release()]) {
+      try {
+        await cleanup();
+      } catch (error) {
+        // The others free what they hold all the same, and the run's own end is what counts.
+        onEvent({ name: 'run.noticed', level: 'warning', code: 'cleanup-failed', message: String(error) });
+      }
+    }
   }
 }
 
@@ -240,6 +247,7 @@ interface PreparedRun {
 }
 
 interface PrepareOptions extends TrainJob {
+  folder: RunFolder;
   workDir: string;
   logger: Logger;
   timestamp: string;
@@ -264,10 +272,11 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
   const { readEnv, askSecret } = options;
   const services = { fs, decodeImage, seed, warn, log: logger, readEnv, askSecret };
   const context = new BuildContext(userModules.registries, services);
-  await fs.writeFile(`${workDir}/${runConfig.name}.py`, config.prettyText());
+  const configText = maskSecrets(config.prettyText());
+  options.folder.keep(`${runConfig.name}.py`, configText);
   const adapter = adapterInfo();
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
-  logger.info(`Config:\n${config.prettyText()}`);
+  logger.info(`Config:\n${configText}`);
   logger.info(`Set random seed to ${seed}, deterministic: ${options.areDeterministic ? 'True' : 'False'}`);
   for (const warning of runConfig.warnings) logger.warning(warning);
   const data = isDict(runConfig.dict.data) ? runConfig.dict.data : {};
@@ -315,6 +324,10 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     onInvalid: (message) => {
       logger.warning(`${message}. ${INVALID_LOSS_HINT}`);
       if (options.onInvalidLoss === 'go-on') return;
+      if (options.onInvalidLoss === 'stop') {
+        control.fail(new RunError(message, { code: 'invalid-loss', hint: INVALID_LOSS_HINT }));
+        return;
+      }
       onEvent({
         name: 'run.noticed',
         level: 'warning',
@@ -335,6 +348,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     timestamp,
     host: options.host,
     control,
+    claimWorkDir: options.folder.claim,
     onEvent: (event) => {
       onEvent(event);
       watch(event);
@@ -348,7 +362,7 @@ async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Pr
     },
     meta: {
       env_info: `tabtrain 0.1.0, adapter: ${adapter.name}`,
-      config: config.prettyText(),
+      config: configText,
       seed,
       exp_name: config.filename.split('/').at(-1),
       mmdet_version: '2.28.2',
@@ -424,9 +438,14 @@ function openDataset(
   const withUserModules = userModules.hasDataClasses;
   const createSource =
     options.createSampleSource ?? ((spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage }));
+  let trained: readonly string[] | undefined;
   return async (split) => {
-    const dataset = await buildDataset(runConfig.dict, split, context);
-    const source = await createSource({ configPath, cfgOptions, split, seed, withUserModules });
+    const classes = split === 'train' ? undefined : trained;
+    const dataset = await buildDataset(runConfig.dict, split, context, classes);
+    trained ??= dataset.CLASSES;
+    const { indexedFiles } = dataset;
+    const spec = { configPath, cfgOptions, split, seed, withUserModules, classes, indexedFiles };
+    const source = await createSource(spec);
     cleanups.push(() => source.dispose?.());
     return { dataset, source };
   };

@@ -1,5 +1,6 @@
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { RunListener } from '../contracts/runEvents.ts';
+import { maskSecrets } from '../util/secrets.ts';
 
 /** Writes the text log: to its file, and to whoever listens. */
 export interface Logger {
@@ -12,10 +13,10 @@ export interface Logger {
 
 /**
  * A logger whose lines look like MMDetection's: `2026-11-23 16:01:02,345 - mmdet - INFO - message`.
- * Lines are queued and appended in order; a failing disk never stops the training, it is told once.
+ * Secrets are masked. Lines are queued and appended in order; a failing disk never stops the training, it is told once.
  */
 export function createLogger(
-  fs: FileSystem,
+  fs: Pick<FileSystem, 'appendFile'>,
   path: string,
   onEvent: RunListener,
   now: () => Date = () => new Date(),
@@ -46,7 +47,7 @@ export function createLogger(
   };
 
   const write = (level: string, message: string): void => {
-    const line = `${formatTime(now())} - mmdet - ${level} - ${message}`;
+    const line = maskSecrets(`${formatTime(now())} - mmdet - ${level} - ${message}`);
     onEvent({ name: 'run.logged', line });
     queue += `${line}\n`;
     writing ??= Promise.resolve().then(drain);

@@ -48,7 +48,7 @@ export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Serv
           hint: 'Stop it first, or wait until it is done.',
         });
       }
-      const control = new RunControl();
+      const control = new RunControl({ isAttended: true });
       current = { runId: request.runId, control };
       let seq = 0;
       const batcher = createEventBatcher((events) =>

@@ -113,7 +113,14 @@ export interface DataCalls {
   'files.tree': { req: { path: string }; res: FileInfo[] };
   // The calls below that change files take paths in `workspace/` only.
   'files.readText': { req: { path: string }; res: string };
-  'files.writeText': { req: { path: string; text: string }; res: undefined };
+  /**
+   * @param expected the text that the caller believes to be stored; null for a file that must not be there; absent: whatever is.
+   * Where something else is stored nothing is written, and `conflict` is it.
+   */
+  'files.writeText': {
+    req: { path: string; text: string; expected?: string | null };
+    res: { conflict: string | null };
+  };
   'files.rename': { req: { from: string; to: string }; res: undefined };
   'files.copy': { req: { from: string; to: string }; res: undefined };
   'files.remove': { req: { path: string }; res: undefined };

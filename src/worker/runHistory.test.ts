@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { writeRunRecord, type RunRecord } from '../run/runRecord.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
-import { listRuns, parseLogJson, readRun } from './runHistory.ts';
+import { MAX_MEASURES, parseLogJson } from './measureLog.ts';
+import { listRuns, readRun } from './runHistory.ts';
 
 const RECORD: RunRecord = {
   version: 1,
@@ -86,6 +87,27 @@ test('a folder without a run is told by its path', async () => {
     path: 'work_dirs/none',
   });
 });
+
+test('a run of 150,000 records and 20 MB of text opens within seconds; first, last and extremes stay', async () => {
+  const fs = createMemoryFs();
+  const records = 150_000;
+  await writeRunRecord(fs, DIR, { ...RECORD, itersPerEpoch: records });
+  const lossAt = (iter: number): number => (iter === 70_001 ? 99 : iter === 80_002 ? -5 : 1 + (iter % 7));
+  const lines = Array.from({ length: records }, (_, i) => train(1, i + 1, lossAt(i + 1)));
+  await fs.writeFile(`${DIR}/a.log.json`, lines.join(''));
+  const line = `${'x'.repeat(99)}\n`;
+  await fs.writeFile(`${DIR}/a.log`, new TextEncoder().encode(line.repeat(200_000)));
+  const start = performance.now();
+  const { measures, log } = await readRun(fs, DIR, null);
+  // Under 1.6 s alone, several times that where other work shares the cores.
+  expect(performance.now() - start).toBeLessThan(30_000);
+  const losses = new Map(measures.map(({ iter, values }) => [iter, values.loss]));
+  expect([losses.get(1), losses.get(70_001), losses.get(80_002)]).toEqual([2, 99, -5]);
+  expect(measures.at(-1)?.iter).toBe(records);
+  expect(measures.length).toBeLessThanOrEqual(MAX_MEASURES + 2);
+  expect(measures.length).toBeGreaterThan(MAX_MEASURES / 4);
+  expect(log.length).toBeLessThan(5000);
+}, 60_000);
 
 function train(epoch: number, iter: number, loss: number): string {
   return `${JSON.stringify({ mode: 'train', epoch, iter, loss })}\n`;

@@ -3,7 +3,8 @@
 import { readRunRecord, type RunRecord } from '../run/runRecord.ts';
 import { StorageError } from '../errors/trainerError.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import type { CheckpointInfo, Measure, RunHistory, RunSummary } from './protocol.ts';
+import { orderedMeasures, readMeasures, type MeasuresByPlace } from './measureLog.ts';
+import type { CheckpointInfo, RunHistory, RunSummary } from './protocol.ts';
 
 const WORK_DIRS = 'work_dirs';
 /** How deep below work_dirs a run may lie: `<config>/<timestamp>`, with room for a nested `work_dir`. */
@@ -85,64 +86,23 @@ export async function readRun(
   const record = await readRunRecord(fs, workDir);
   if (!record) throw new StorageError(`${workDir} holds no run`, { code: 'not-found', path: workDir });
   const names = (await fs.list(workDir)).filter((e) => e.kind === 'file').map((e) => e.name);
-  const measures: Measure[] = [];
+  const measures: MeasuresByPlace = new Map();
   const log: string[] = [];
   // A resumed run adds files beside the first ones; their names are timestamps, so sorted by time.
   for (const name of names) {
     const path = `${workDir}/${name}`;
-    if (name.endsWith('.log.json'))
-      measures.push(...parseLogJson(await fs.readText(path), record.itersPerEpoch));
+    if (name.endsWith('.log.json')) await readMeasures(fs, path, record.itersPerEpoch, measures);
     else if (name.endsWith('.log')) log.push(...(await readTail(fs, path)));
   }
   return {
     summary: await summarize(fs, workDir, record, activeWorkDir),
-    measures: latestOnly(measures),
+    measures: orderedMeasures(measures),
     log,
     itersPerEpoch: record.itersPerEpoch,
     maxEpochs: record.maxEpochs,
     maxIters: record.maxIters,
     classes: record.classes,
   };
-}
-
-/**
- * Read MMCV's `.log.json`: one object per line, the first without a mode. Iterations are counted over the run here.
- * @example parseLogJson('{"mode": "train", "epoch": 2, "iter": 10, "loss": 0.5}', 50)
- * // [{ mode: 'train', epoch: 2, iter: 60, values: { loss: 0.5 } }]
- */
-export function parseLogJson(text: string, itersPerEpoch: number): Measure[] {
-  const measures: Measure[] = [];
-  for (const line of text.split('\n')) {
-    const record = parseRecord(line);
-    if (!record) continue;
-    const { mode, epoch, iter, ...rest } = record;
-    if ((mode !== 'train' && mode !== 'val') || typeof epoch !== 'number' || typeof iter !== 'number')
-      continue;
-    const values: Record<string, number> = {};
-    for (const [key, value] of Object.entries(rest)) if (typeof value === 'number') values[key] = value;
-    // The `iter` of a val record is the number of validation batches.
-    const overall = mode === 'val' ? epoch * itersPerEpoch : (epoch - 1) * itersPerEpoch + iter;
-    measures.push({ mode, epoch, iter: overall, values });
-  }
-  return measures;
-}
-
-function parseRecord(line: string): Record<string, unknown> | null {
-  if (line.trim() === '') return null;
-  try {
-    // Python writes NaN and Infinity, which JSON does not know. A line cut off by a crash is left out.
-    const value: unknown = JSON.parse(line.replace(/: (NaN|-?Infinity)(?=[,}])/g, ': null'));
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Where a resumed run went over the same iterations again, what it measured last counts. */
-function latestOnly(measures: readonly Measure[]): Measure[] {
-  const byPlace = new Map<string, Measure>();
-  for (const measure of measures) byPlace.set(`${measure.mode} ${measure.iter}`, measure);
-  return [...byPlace.values()].sort((a, b) => a.iter - b.iter);
 }
 
 async function readTail(fs: FileSystem, path: string): Promise<string[]> {

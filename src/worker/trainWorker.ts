@@ -5,6 +5,7 @@ import type { TakeStray } from '../run/strayErrors.ts';
 import { prepareEngine, train } from '../run/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
+import { createWebLocks } from '../storage/webLocks.ts';
 import { createTrainHost } from './host.ts';
 import { RemoteSamples } from './samples.ts';
 
@@ -49,6 +50,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
         createSampleSource,
         askSecret,
         watchStray,
+        locks: createWebLocks(),
         kernels: { folder: 'cache' },
       });
     } finally {

@@ -1,7 +1,8 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { maskSecrets } from '../../util/secrets.ts';
 
 export interface ServerAddress {
-  /** Without credentials and without a slash at its end. */
+  /** Without credentials, query and a slash at its end. */
   readonly url: string;
   /** `Basic …` for credentials inside the address, which fetch itself refuses. */
   readonly authorization: string | null;
@@ -15,7 +16,7 @@ export interface ServerAddress {
 export function readServerAddress(text: string, subject: string, hint: string): ServerAddress {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new ConfigError(`${subject} must be an http or https address, but got '${text}'`, {
+    throw new ConfigError(`${subject} must be an http or https address, but got '${maskSecrets(text)}'`, {
       code: 'bad-value',
       hint,
     });
@@ -23,6 +24,9 @@ export function readServerAddress(text: string, subject: string, hint: string): 
   const { username, password } = url;
   url.username = '';
   url.password = '';
+  // Endpoints are appended to it; and a token in it would be written into files.
+  url.search = '';
+  url.hash = '';
   return {
     url: url.href.replace(/\/+$/, ''),
     authorization: username ? basicAuth(decodeURIComponent(username), decodeURIComponent(password)) : null,

@@ -8,6 +8,7 @@ import { unmetKind, type ArgKind } from '../../registry/argKinds.ts';
 import { snakeToCamel } from '../../registry/argNames.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
+import { removeOwn } from '../ownCheckpoint.ts';
 import type { RunControl } from '../runControl.ts';
 import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
@@ -22,7 +23,7 @@ export interface Evaluation {
   readonly predictions: readonly PredictedImage[];
 }
 
-/** Runs the model over the validation set; `apis/` provides it. */
+/** Runs the model over the validation set; `run/` provides it. */
 export interface Evaluator {
   /** Batches of the validation set. */
   readonly length: number;
@@ -252,8 +253,11 @@ export class EvalHook extends Hook {
       writer: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', hook: this },
     });
     const removed: string[] = [];
-    if (typeof previous === 'string' && previous !== saved.path && (await runner.fs.stat(previous))) {
-      await runner.fs.remove(previous);
+    if (
+      typeof previous === 'string' &&
+      previous !== saved.path &&
+      (await removeOwn(runner, previous)) === 'removed'
+    ) {
       removed.push(previous);
       runner.logger.info(`The previous best checkpoint ${previous} was removed`);
     }

@@ -435,3 +435,8 @@ test('the last, smaller block of an accumulation is max_iters % cumulative_iters
   expect(await run()).toBeCloseTo(-0.1 * (0.25 + second + (0.9 * second + 1)), 6);
   expect(lines.filter((line) => line.includes('Loss will be divided by 1 in the last 1'))).toHaveLength(1);
 });
+
+test('EMAHook: warm_up=0 limits nothing, as 1; a negative one is refused', () => {
+  expect(new EMAHook({ warmUp: 0 }).warmUp).toBe(0);
+  expect(() => new EMAHook({ warmUp: -1 })).toThrow('warm_up must be at least 0, but got -1');
+});

@@ -3,6 +3,7 @@ import { plainStr } from '../../../lang/plainRepr.ts';
 import type { ArgSpec } from '../../../registry/argSpec.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
+import { maskSecretsIn } from '../../../util/secrets.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
 import type { OutletParts, UploadRecord } from '../../../loggers/delivery/outlet.ts';
@@ -116,7 +117,9 @@ export class MlflowLoggerHook extends RemoteLoggerHook<MlflowRecord, MlflowRunSe
 
 HOOKS.registerModule()(MlflowLoggerHook);
 
-/** MLflow keeps tags and parameters as text, as `str` gives it. */
+/** MLflow keeps tags and parameters as text, as `str` gives it; secrets are masked. */
 function toTexts(values: Readonly<Record<string, unknown>> | null | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, plainStr(value)]));
+  return Object.fromEntries(
+    Object.entries(values ?? {}).map(([key, value]) => [key, plainStr(maskSecretsIn(value, key))]),
+  );
 }

@@ -3,6 +3,7 @@ import { isDict } from '../../../lang/plain.ts';
 import { plainRepr } from '../../../lang/plainRepr.ts';
 import { unmetKind, type ArgKind } from '../../../registry/argKinds.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
+import { maskSecretsIn } from '../../../util/secrets.ts';
 import { readServerAddress } from '../../../loggers/delivery/serverAddress.ts';
 import type { WandbRunSettings } from '../../../loggers/wandbOutlet.ts';
 
@@ -84,7 +85,10 @@ export function readWandbInit(
       goesOn: resume !== undefined && resume !== null && resume !== false && resume !== 'never',
       firstLine: null,
       config: Object.fromEntries(
-        Object.entries(isDict(config) ? config : {}).map(([key, value]) => [key, { value, desc: null }]),
+        Object.entries(isDict(config) ? config : {}).map(([key, value]) => [
+          key,
+          { value: maskSecretsIn(value, key), desc: null },
+        ]),
       ),
     },
   };
