@@ -8,6 +8,7 @@ import type { NetSpec } from './nets/netSpec.ts';
 import { markdownTable, type Cell } from './report.ts';
 import { measureOps } from './suites/ops.ts';
 import { progress, type SuiteOptions, type SuiteResult } from './suites/suite.ts';
+import { at } from '../src/util/at.ts';
 
 const DEFAULT_ROUNDS = 5;
 const MATMUL_SIZES = [512, 1024];
@@ -118,7 +119,7 @@ function convolutionsOf(net: NetSpec): Convolution[] {
     if (node.op !== 'conv') return;
     const [inH, inW, inC] = net.shapes[node.x];
     const [outH, outW, outC] = net.shapes[i + 1];
-    const [, , kernelH, kernelW] = net.params[node.weight].shape;
+    const [, , kernelH, kernelW] = at(net.params, node.weight).shape;
     const { stride, padding, groups } = node;
     const shape: ConvShape = {
       ...{ batch: net.batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, groups },
@@ -169,8 +170,8 @@ function totals(entries: readonly Entry[]): Row[] {
         {
           ...{
             net,
-            kind: kinds[0],
-            label: kinds.length > 1 ? 'all convolutions' : `all, ${kinds[0]}`,
+            kind: at(kinds, 0),
+            label: kinds.length > 1 ? 'all convolutions' : `all, ${at(kinds, 0)}`,
             count: 1,
           },
           ...{

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { Answers, ContenderName, Request } from './contenders/contender.ts';
 import type { Reply, WorkerArgs } from './worker.ts';
+import { at } from '../src/util/at.ts';
 
 /** A contender that can be asked. */
 export interface Peer {
@@ -94,7 +95,7 @@ function findPython(): string {
   const wanted = process.env.TABTRAIN_PYTHON;
   if (wanted !== undefined) return wanted;
   const places = ['python3', '/usr/bin/python3', '/usr/local/bin/python3', '/opt/conda/bin/python3'];
-  return places.find((path) => spawnSync(path, ['-c', HAS_TORCH]).status === 0) ?? places[0];
+  return places.find((path) => spawnSync(path, ['-c', HAS_TORCH]).status === 0) ?? at(places, 0);
 }
 
 function torchPeer(name: 'torch_cpu' | 'torch_cuda', { torchScript }: PeerPlaces): Peer {

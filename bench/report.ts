@@ -1,15 +1,16 @@
 // Markdown tables, as everything the benchmarks print.
+import { at } from '../src/util/at.ts';
 
 export type Cell = string | number | null | undefined;
 
 /** A Markdown table with columns lined up. Numbers but whole ones get three significant digits; what is missing is a dash. */
 export function markdownTable(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const cells = [header, ...rows.map((row) => row.map(cellText))];
-  const widths = header.map((_, i) => Math.max(3, ...cells.map((row) => row[i].length)));
+  const widths = header.map((_, i) => Math.max(3, ...cells.map((row) => at(row, i).length)));
   const line = (row: readonly string[]): string =>
-    `| ${row.map((text, i) => (i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i]))).join(' | ')} |`;
+    `| ${row.map((text, i) => (i === 0 ? text.padEnd(at(widths, i)) : text.padStart(at(widths, i)))).join(' | ')} |`;
   const rule = `| ${widths.map((w, i) => (i === 0 ? '-'.repeat(w) : `${'-'.repeat(w - 1)}:`)).join(' | ')} |`;
-  return [line(cells[0]), rule, ...cells.slice(1).map(line)].join('\n');
+  return [line(at(cells, 0)), rule, ...cells.slice(1).map(line)].join('\n');
 }
 
 function cellText(cell: Cell): string {

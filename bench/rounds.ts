@@ -1,6 +1,7 @@
 // Interleaved measuring: every round gives each contender its turn, so that whatever else the machine does meets all.
 import type { ContenderName, Job, Loaded, Report, Sample } from './contenders/contender.ts';
 import { startPeer, type Peer, type PeerPlaces } from './peers.ts';
+import { at } from '../src/util/at.ts';
 
 /** Of one contender at one job. */
 export interface Result {
@@ -48,7 +49,7 @@ export async function runRounds(options: RoundOptions): Promise<Result[]> {
   }
   for (let round = 0; round < steps; round++) {
     // Another one begins in each round.
-    for (let i = 0; i < racers.length; i++) await takeTurn(racers[(i + round) % racers.length]);
+    for (let i = 0; i < racers.length; i++) await takeTurn(at(racers, (i + round) % racers.length));
   }
   const results: Result[] = [];
   for (const racer of racers) {
@@ -116,7 +117,7 @@ function messageOf(error: unknown): string {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  return sorted.length % 2 === 1 ? at(sorted, half) : (at(sorted, half - 1) + at(sorted, half)) / 2;
 }
 
 /** Median of one measure. */

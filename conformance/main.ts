@@ -1,7 +1,8 @@
 import { basename, relative } from 'node:path';
 import { ConfigError } from '../src/errors/trainerError.ts';
 import type { Arguments } from '../src/cli/arguments.ts';
-import { PARITY, type Tools } from '../src/cli/commands.ts';
+import type { Tools } from '../src/cli/command.ts';
+import { PARITY } from '../src/cli/commands.ts';
 import { main as runCommand } from '../src/cli/main.ts';
 import { fixtureFiles, readFixture, runFixture } from './runFixtures.ts';
 import type { ParityCaseResult } from './suites/types.ts';

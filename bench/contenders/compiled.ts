@@ -5,6 +5,7 @@ import { imageValues, LR, MOMENTUM, type NetSpec } from '../nets/netSpec.ts';
 import type { Contender, Job, Stepper } from './contender.ts';
 import { idle } from './engineIdle.ts';
 import { lossAndGrads, netParameters, update } from './eager.ts';
+import { at } from '../../src/util/at.ts';
 
 export async function compiled(adapter: string): Promise<Contender> {
   await gpu.initEngine();
@@ -54,7 +55,7 @@ async function netStepper(net: NetSpec): Promise<Stepper> {
       gpu.flush();
     },
     idle,
-    value: async () => (loss ? (await gpu.read(loss))[0] : NaN),
+    value: async () => (loss ? at(await gpu.read(loss), 0) : NaN),
     tensors: () => gpu.memory().numTensors,
   };
 }

@@ -22,6 +22,7 @@ import {
 } from './contender.ts';
 import { idle } from './engineIdle.ts';
 import { opStepper } from './engineOps.ts';
+import { at } from '../../src/util/at.ts';
 
 export async function eager(adapter: string): Promise<Contender> {
   await gpu.initEngine();
@@ -55,7 +56,7 @@ function netStepper(net: NetSpec): Stepper {
       gpu.flush();
     },
     idle,
-    value: async () => (loss ? (await gpu.read(loss))[0] : NaN),
+    value: async () => (loss ? at(await gpu.read(loss), 0) : NaN),
     tensors: () => gpu.memory().numTensors,
   };
 }
@@ -90,7 +91,7 @@ export function update(
   grads: readonly (gpu.Tensor | null)[],
 ): void {
   params.forEach((param, i) => {
-    param.grad = grads[i];
+    param.grad = at(grads, i);
   });
   optimizer.step();
   optimizer.zeroGrad();
@@ -99,7 +100,7 @@ export function update(
 function netLoss(net: NetSpec, params: readonly Parameter[], batch: gpu.Tensor): gpu.Tensor {
   const values = [batch];
   for (const node of net.nodes) values.push(forward(net, node, values, params));
-  return net.outputs.map((i) => gpu.mean(gpu.square(values[i]))).reduce((a, b) => gpu.add(a, b));
+  return net.outputs.map((i) => gpu.mean(gpu.square(at(values, i)))).reduce((a, b) => gpu.add(a, b));
 }
 
 function forward(
@@ -108,13 +109,13 @@ function forward(
   values: readonly gpu.Tensor[],
   params: readonly Parameter[],
 ): gpu.Tensor {
-  const x = values[node.x];
+  const x = at(values, node.x);
   switch (node.op) {
     case 'conv':
       return gpu.conv2d(
         x,
-        params[node.weight].variable,
-        node.bias === null ? null : params[node.bias].variable,
+        at(params, node.weight).variable,
+        node.bias === null ? null : at(params, node.bias).variable,
         {
           stride: [node.stride, node.stride],
           padding: [node.padding, node.padding],
@@ -123,7 +124,7 @@ function forward(
         },
       );
     case 'norm': {
-      const [gamma, beta] = [params[node.gamma].variable, params[node.beta].variable];
+      const [gamma, beta] = [at(params, node.gamma).variable, at(params, node.beta).variable];
       return gpu.batchNormTrain(x, gamma, beta, 1e-5, node.activation ?? undefined).y;
     }
     case 'relu':
@@ -133,7 +134,7 @@ function forward(
     case 'maxPool':
       return gpu.maxPool2d(x, [3, 3], [2, 2], [1, 1]);
     case 'upsample':
-      return gpu.upsampleNearest2d(x, twice(net.shapes[node.x]));
+      return gpu.upsampleNearest2d(x, twice(at(net.shapes, node.x)));
   }
 }
 
@@ -159,6 +160,6 @@ function optimizerStepper({ shapes, rule }: OptimizerJob): Stepper {
       gpu.flush();
     },
     idle,
-    value: async () => Float32Array.from(await gpu.read(params[0].variable)).reduce((a, b) => a + b, 0),
+    value: async () => Float32Array.from(await gpu.read(at(params, 0).variable)).reduce((a, b) => a + b, 0),
   };
 }

@@ -7,6 +7,7 @@ import { inputValues, opNamed, type OpSpec } from '../ops/opSpec.ts';
 import { LR, MOMENTUM } from '../nets/netSpec.ts';
 import type { OpJob, Stepper } from './contender.ts';
 import { idle } from './engineIdle.ts';
+import { at } from '../../src/util/at.ts';
 
 type Run = (inputs: readonly gpu.Tensor[]) => gpu.Tensor;
 
@@ -48,7 +49,7 @@ export function opStepper({ op, repeats }: OpJob): Stepper {
     idle,
     value: async () => {
       const results = run();
-      const mean = gpu.tidy(() => gpu.mean(results[0]));
+      const mean = gpu.tidy(() => gpu.mean(at(results, 0)));
       const [value] = await gpu.read(mean);
       gpu.dispose([mean, ...results]);
       return value;
@@ -62,7 +63,7 @@ function runOf(spec: OpSpec): () => gpu.Tensor[] {
   const inputs = spec.inputs.map((input, i) => gpu.tensor(inputValues(input, i), input.shape));
   const run = RUNS[spec.name];
   if (differentiated.length === 0) return () => [gpu.tidy(() => run(inputs))];
-  const variables = differentiated.map((i) => gpu.variable(inputs[i]));
+  const variables = differentiated.map((i) => gpu.variable(at(inputs, i)));
   const given: readonly gpu.Tensor[] = inputs.map((x, i) => variables[differentiated.indexOf(i)] ?? x);
   return () => {
     const { loss, grads } = gpu.valueAndGrads(() => ({ loss: gpu.sum(run(given)) }), variables);
@@ -87,7 +88,7 @@ function normalise({ inputs: [input] }: OpSpec): () => gpu.Tensor[] {
     gpu.tensor(info, [info.length]),
     gpu.tensor(table, [table.length]),
   ];
-  return () => [gpu.normaliseImages(tensors[0], tensors[1], tensors[2], shape)];
+  return () => [gpu.normaliseImages(at(tensors, 0), tensors[1], tensors[2], shape)];
 }
 
 function optimizerStepper({ name, inputs: [input] }: OpSpec, repeats: number): Stepper {

@@ -21,6 +21,7 @@ import {
 } from '../nets/netSpec.ts';
 import type { Contender, Job, Stepper } from './contender.ts';
 import { paced } from './device.ts';
+import { at } from '../../src/util/at.ts';
 
 /** @throws Error when jax-js finds no WebGPU */
 export async function jaxJs(adapter: string, version: string): Promise<Contender> {
@@ -63,8 +64,8 @@ function step(net: NetSpec, params: np.Array[], momenta: np.Array[], batch: np.A
   const [loss, grads] = valueAndGrad((weights: np.Array[]) => lossOf(net, weights, batch))(
     params.map((p) => p.ref),
   );
-  const nextMomenta = momenta.map((m, i) => m.mul(MOMENTUM).add(grads[i]));
-  const nextParams = params.map((p, i) => p.sub(nextMomenta[i].ref.mul(LR)));
+  const nextMomenta = momenta.map((m, i) => m.mul(MOMENTUM).add(at(grads, i)));
+  const nextParams = params.map((p, i) => p.sub(at(nextMomenta, i).ref.mul(LR)));
   return [loss, nextParams, nextMomenta];
 }
 
@@ -72,14 +73,14 @@ function step(net: NetSpec, params: np.Array[], momenta: np.Array[], batch: np.A
 function lossOf(net: NetSpec, params: readonly np.Array[], batch: np.Array): np.Array {
   const values: np.Array[] = [batch.transpose([0, 3, 1, 2])];
   for (const node of net.nodes) values.push(forward(node, values, params));
-  const losses = net.outputs.map((i) => np.mean(np.square(values[i].ref)));
+  const losses = net.outputs.map((i) => np.mean(np.square(at(values, i).ref)));
   const total = losses.reduce((a, b) => a.add(b));
   for (const array of [...values, ...params]) array.dispose();
   return total;
 }
 
 function forward(node: Node, values: readonly np.Array[], params: readonly np.Array[]): np.Array {
-  const x = values[node.x].ref;
+  const x = at(values, node.x).ref;
   switch (node.op) {
     case 'conv': {
       const { stride, padding, groups } = node;
@@ -87,22 +88,22 @@ function forward(node: Node, values: readonly np.Array[], params: readonly np.Ar
         [padding, padding],
         [padding, padding],
       ];
-      const y = lax.convGeneralDilated(x, params[node.weight].ref, [stride, stride], pads, {
+      const y = lax.convGeneralDilated(x, at(params, node.weight).ref, [stride, stride], pads, {
         featureGroupCount: groups,
       });
-      return activate(node.bias === null ? y : y.add(perChannel(params[node.bias])), node.activation);
+      return activate(node.bias === null ? y : y.add(perChannel(at(params, node.bias))), node.activation);
     }
     case 'norm': {
       const axes = [0, 2, 3];
       const centred = x.ref.sub(x.mean(axes, { keepdims: true }));
       const variance = np.square(centred.ref).mean(axes, { keepdims: true });
-      const scale = perChannel(params[node.gamma]).div(np.sqrt(variance.add(1e-5)));
-      return activate(centred.mul(scale).add(perChannel(params[node.beta])), node.activation);
+      const scale = perChannel(at(params, node.gamma)).div(np.sqrt(variance.add(1e-5)));
+      return activate(centred.mul(scale).add(perChannel(at(params, node.beta))), node.activation);
     }
     case 'relu':
       return nn.relu(x);
     case 'add':
-      return x.add(values[node.y].ref);
+      return x.add(at(values, node.y).ref);
     case 'maxPool': {
       // reduceWindow has no padding of its own; zeros do, since nothing is negative here.
       const padded = np.pad(x, [

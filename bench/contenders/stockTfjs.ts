@@ -14,6 +14,7 @@ import {
 import { optimizerGrads, optimizerValues, type Contender, type Job, type Stepper } from './contender.ts';
 import { paced } from './device.ts';
 import { opStepper } from './tfjsOps.ts';
+import { at } from '../../src/util/at.ts';
 
 /** @throws Error when tfjs didn't start its WebGPU backend (it falls back silently) */
 export async function stockTfjs(adapter: string): Promise<Contender> {
@@ -49,7 +50,7 @@ function netStepper(net: NetSpec): Stepper {
       submit();
     },
     idle,
-    value: async () => (loss ? (await loss.data())[0] : NaN),
+    value: async () => (loss ? at(await loss.data(), 0) : NaN),
     tensors: () => tf.memory().numTensors,
   };
 }
@@ -72,13 +73,13 @@ function asShape4([a, b, c, d]: readonly number[]): [number, number, number, num
 function lossOf(net: NetSpec, image: tf.Tensor4D, params: readonly tf.Variable[]): tf.Scalar {
   const values: tf.Tensor4D[] = [image];
   for (const node of net.nodes) values.push(forward(node, values, params));
-  const losses = net.outputs.map((i) => tf.mean(tf.square(values[i])));
+  const losses = net.outputs.map((i) => tf.mean(tf.square(at(values, i))));
   // Not addN: its kernel binds them all, and tfjs's device allows 8.
   return losses.reduce((a, b) => tf.add(a, b)).asScalar();
 }
 
 function forward(node: Node, values: readonly tf.Tensor4D[], params: readonly tf.Variable[]): tf.Tensor4D {
-  const x = values[node.x];
+  const x = at(values, node.x);
   switch (node.op) {
     case 'conv': {
       const weight = params[node.weight] as tf.Tensor as tf.Tensor4D;
@@ -93,7 +94,10 @@ function forward(node: Node, values: readonly tf.Tensor4D[], params: readonly tf
         node.groups === 1
           ? tf.conv2d(x, weight, node.stride, pad)
           : tf.depthwiseConv2d(x, weight, node.stride, pad);
-      return activate(node.bias === null ? y : tf.add<tf.Tensor4D>(y, params[node.bias]), node.activation);
+      return activate(
+        node.bias === null ? y : tf.add<tf.Tensor4D>(y, at(params, node.bias)),
+        node.activation,
+      );
     }
     case 'norm': {
       const { mean, variance } = tf.moments(x, [0, 1, 2]);
@@ -138,7 +142,7 @@ function optimizerStepper(shapes: readonly (readonly number[])[], rule: 'sgd' | 
     },
     idle,
     value: async () => {
-      const total = tf.sum(variables[0]);
+      const total = tf.sum(at(variables, 0));
       const [value] = await total.data();
       total.dispose();
       return value;

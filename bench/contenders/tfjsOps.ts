@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { inputValues, opNamed, type OpSpec } from '../ops/opSpec.ts';
 import { LR, MOMENTUM } from '../nets/netSpec.ts';
 import type { OpJob, Stepper } from './contender.ts';
+import { at } from '../../src/util/at.ts';
 
 type Run = (inputs: readonly tf.Tensor[]) => tf.Tensor;
 
@@ -59,7 +60,7 @@ export function opStepper({ op, repeats }: OpJob, submit: () => void, idle: () =
     idle,
     value: async () => {
       const results = run();
-      const mean = tf.tidy(() => tf.mean(results[0]));
+      const mean = tf.tidy(() => tf.mean(at(results, 0)));
       const [value] = await mean.data();
       tf.dispose([mean, ...results]);
       return value;
@@ -73,9 +74,11 @@ function runOf(spec: OpSpec): () => tf.Tensor[] {
   const run = RUNS[spec.name];
   if (differentiated.length === 0) return () => [tf.tidy(() => run(inputs))];
   const gradients = tf.grads((...given: tf.Tensor[]) =>
-    tf.sum(run(inputs.map((x, i) => (differentiated.includes(i) ? given[differentiated.indexOf(i)] : x)))),
+    tf.sum(
+      run(inputs.map((x, i) => (differentiated.includes(i) ? at(given, differentiated.indexOf(i)) : x))),
+    ),
   );
-  return () => tf.tidy(() => gradients(differentiated.map((i) => inputs[i])));
+  return () => tf.tidy(() => gradients(differentiated.map((i) => at(inputs, i))));
 }
 
 function optimizerStepper(

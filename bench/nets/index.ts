@@ -2,6 +2,7 @@ import { fourConv } from './fourConv.ts';
 import { mobilenetV2 } from './mobilenetV2.ts';
 import type { NetSpec } from './netSpec.ts';
 import { retinanetSmall } from './retinanetSmall.ts';
+import { at } from '../../src/util/at.ts';
 
 /** The nets of the step suite, by name. */
 export const NETS: Readonly<Record<string, () => NetSpec>> = {
@@ -13,5 +14,5 @@ export const NETS: Readonly<Record<string, () => NetSpec>> = {
 /** Shapes of `count` parameters, those of the small RetinaNet (a quarter-width ResNet-18) over and over. */
 export function parameterShapes(count: number): (readonly number[])[] {
   const { params } = retinanetSmall();
-  return Array.from({ length: count }, (_, i) => params[i % params.length].shape);
+  return Array.from({ length: count }, (_, i) => at(params, i % params.length).shape);
 }

@@ -1,4 +1,5 @@
 // A net as plain data: every contender, PyTorch included, builds the same one from it.
+import { at } from '../../src/util/at.ts';
 
 export type Activation = 'relu' | 'relu6';
 
@@ -104,15 +105,15 @@ export class NetBuilder {
   norm(channels: number, activation: Activation | null = null): Layer {
     const gamma = this.#param('gamma', [channels]);
     const beta = this.#param('beta', [channels]);
-    return (x) => this.#push({ op: 'norm', x, gamma, beta, activation }, this.#shapes[x]);
+    return (x) => this.#push({ op: 'norm', x, gamma, beta, activation }, at(this.#shapes, x));
   }
 
   relu(x: number): number {
-    return this.#push({ op: 'relu', x }, this.#shapes[x]);
+    return this.#push({ op: 'relu', x }, at(this.#shapes, x));
   }
 
   add(x: number, y: number): number {
-    return this.#push({ op: 'add', x, y }, this.#shapes[x]);
+    return this.#push({ op: 'add', x, y }, at(this.#shapes, x));
   }
 
   maxPool(x: number): number {
@@ -156,7 +157,7 @@ export function parameterValues({ kind, shape, gain }: ParamSpec, index: number)
   const values = new Float32Array(size);
   if (kind === 'gamma') return values.fill(1);
   if (kind !== 'weight') return values;
-  const bound = Math.sqrt((3 * gain * shape[0]) / size);
+  const bound = Math.sqrt((3 * gain * at(shape, 0)) / size);
   return values.map((_, i) => bound * (2 * hash(i, index) - 1));
 }
 
@@ -180,7 +181,7 @@ export function stepFlops({ batch, shapes, params, nodes }: NetSpec): number {
   nodes.forEach((node, i) => {
     if (node.op !== 'conv') return;
     const [h, w] = shapes[i + 1];
-    const size = params[node.weight].shape.reduce((a, b) => a * b, 1);
+    const size = at(params, node.weight).shape.reduce((a, b) => a * b, 1);
     flops += 2 * batch * h * w * size * (node.x === 0 ? 2 : 3);
   });
   return flops;

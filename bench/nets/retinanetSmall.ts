@@ -1,6 +1,7 @@
 // Backbone, neck and head of shared/anchors/bccd_retinanet_small.json: ResNet-18 at a quarter of its width, FPN 32 from
 // C3 with two extra levels on the input, RetinaNet head of 2 + 1 convolutions per branch (9 anchors, 3 classes).
 import { NetBuilder, type NetSpec } from './netSpec.ts';
+import { at } from '../../src/util/at.ts';
 
 const BASE = 16;
 const NECK = 32;
@@ -40,11 +41,11 @@ function basicBlock(net: NetBuilder, x: number, channels: number, width: number,
 
 function fpn(net: NetBuilder, levels: readonly number[]): number[] {
   const maps = levels.slice(1).map((x, i) => net.conv(BASE * 2 ** (i + 1), NECK, 1, { hasBias: true })(x));
-  for (let i = maps.length - 1; i > 0; i--) maps[i - 1] = net.add(maps[i - 1], net.upsample(maps[i]));
+  for (let i = maps.length - 1; i > 0; i--) maps[i - 1] = net.add(at(maps, i - 1), net.upsample(at(maps, i)));
   const features = maps.map((x) => net.conv(NECK, NECK, 3, { hasBias: true })(x));
   const extra = { stride: 2, hasBias: true };
-  features.push(net.conv(8 * BASE, NECK, 3, extra)(levels[3]));
-  features.push(net.conv(NECK, NECK, 3, extra)(features[3]));
+  features.push(net.conv(8 * BASE, NECK, 3, extra)(at(levels, 3)));
+  features.push(net.conv(NECK, NECK, 3, extra)(at(features, 3)));
   return features;
 }
 

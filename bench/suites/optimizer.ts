@@ -4,6 +4,7 @@ import { parameterShapes } from '../nets/index.ts';
 import { markdownTable, ratio, shortNumber, type Cell } from '../report.ts';
 import { bestOf, medianOf, runRounds, type Result } from '../rounds.ts';
 import { adapterOf, progress, type SuiteOptions, type SuiteResult } from './suite.ts';
+import { at } from '../../src/util/at.ts';
 
 const COUNTS = [1, 10, 100, 500];
 const RULES = ['sgd', 'adam'] as const;
@@ -70,10 +71,12 @@ function disagreements(what: string, results: readonly Result[]): string[] {
   const reference = results.at(0)?.loaded.values[2];
   if (reference === undefined) return [];
   return results
-    .filter(({ loaded }) => Math.abs(loaded.values[2] - reference) > 1e-3 * Math.max(1, Math.abs(reference)))
+    .filter(
+      ({ loaded }) => Math.abs(at(loaded.values, 2) - reference) > 1e-3 * Math.max(1, Math.abs(reference)),
+    )
     .map(
       ({ name, loaded }) =>
-        `${what}: ${name} comes to ${loaded.values[2]}, ${results[0].name} to ${reference}`,
+        `${what}: ${name} comes to ${loaded.values[2]}, ${at(results, 0).name} to ${reference}`,
     );
 }
 

@@ -5,6 +5,7 @@ import { stepFlops, type NetSpec } from '../nets/netSpec.ts';
 import { markdownTable, megabytes, ratio, shortNumber, type Cell } from '../report.ts';
 import { bestOf, medianOf, runRounds, type Result } from '../rounds.ts';
 import { adapterOf, progress, type SuiteOptions, type SuiteResult } from './suite.ts';
+import { at } from '../../src/util/at.ts';
 
 /** Losses of the first step may differ by this much, relatively: float32 sums in another order. */
 const FIRST_LOSS_TOLERANCE = 1e-3;
@@ -59,7 +60,7 @@ export async function measureStep(net: NetSpec, options: SuiteOptions): Promise<
   };
   const onLoaded = (name: ContenderName, { firstStepMs, values }: Loaded): void => {
     progress(
-      `  ${name}: first step after ${shortNumber(firstStepMs / 1000)} s, loss ${values[0].toPrecision(6)}`,
+      `  ${name}: first step after ${shortNumber(firstStepMs / 1000)} s, loss ${at(values, 0).toPrecision(6)}`,
     );
   };
   const steps = options.steps ?? DEFAULT_STEPS;
@@ -131,7 +132,7 @@ function rowOf(
 
 /** The best rate of a matrix product, whose steps tell their GFLOP. */
 function gflopsOf(result: Result | undefined, key: 'wallMs' | 'cpuMs'): number | null {
-  return result ? perMs(1e9 * result.loaded.values[0], bestOf(result, key)) : null;
+  return result ? perMs(1e9 * at(result.loaded.values, 0), bestOf(result, key)) : null;
 }
 
 /** GFLOP/s. */
@@ -173,14 +174,14 @@ function disagreements(
     const say = (what: string, a: number, b: number): void => {
       found.push(`${net.name}: the ${what} of ${name} is ${a}, that of ${reference.name} ${b}`);
     };
-    if (!isNear(mine[0], theirs[0], FIRST_LOSS_TOLERANCE)) say('first loss', mine[0], theirs[0]);
-    const [fall, expected] = [mine[0] - mine[2], theirs[0] - theirs[2]];
+    if (!isNear(at(mine, 0), theirs[0], FIRST_LOSS_TOLERANCE)) say('first loss', at(mine, 0), theirs[0]);
+    const [fall, expected] = [at(mine, 0) - at(mine, 2), at(theirs, 0) - at(theirs, 2)];
     if (!isNear(fall, expected, FALL_TOLERANCE)) say('fall of the loss in two updates', fall, expected);
     if (found.length > 0) differences.set(name, found);
   }
   const isPeer = (name: ContenderName): boolean => !OURS.includes(name);
   const agreeing = results.filter(({ name }) => isPeer(name) && !differences.has(name));
-  const isAlone = differences.size === 1 && isPeer([...differences.keys()][0]) && agreeing.length > 0;
+  const isAlone = differences.size === 1 && isPeer(at([...differences.keys()], 0)) && agreeing.length > 0;
   const all = [...differences.values()].flat();
   return isAlone ? { failures: [], deviations: all } : { failures: all, deviations: [] };
 }
@@ -252,8 +253,8 @@ function netText(net: NetSpec, { row, results, missing, deviations }: Measured):
       report.dispatches,
       megabytes(report.peakBytes),
       loaded.firstStepMs,
-      loaded.values[0].toPrecision(6),
-      loaded.values[2].toPrecision(6),
+      at(loaded.values, 0).toPrecision(6),
+      at(loaded.values, 2).toPrecision(6),
     ]),
   );
   const shares = [

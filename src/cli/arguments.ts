@@ -12,6 +12,8 @@ export interface OptionSpec {
 
 export interface Arguments {
   readonly positional: readonly string[];
+  /** The positional word at `index`; '' beyond the last, which the command's declaration rules out. */
+  word(index: number): string;
   /** All values given for an option; empty for one that is absent or a flag. */
   values(option: string): readonly string[];
   /** The last value given for an option. */
@@ -34,7 +36,7 @@ export function parseArguments(
   const positional: string[] = [];
   const found = new Map<string, string[]>();
   for (let i = 0; i < words.length; i++) {
-    const word = words[i];
+    const word = words[i] ?? '';
     if (!word.startsWith('--') || word === '--') {
       positional.push(word);
       continue;
@@ -59,8 +61,8 @@ export function parseArguments(
     if (equals !== -1) values.push(word.slice(equals + 1));
     else {
       const most = option.arity === 'many' ? Infinity : 1;
-      while (values.length - before < most && i + 1 < words.length && !words[i + 1].startsWith('--'))
-        values.push(words[++i]);
+      while (values.length - before < most && i + 1 < words.length && !words[i + 1]?.startsWith('--'))
+        values.push(words[++i] ?? '');
     }
     if (values.length === before || values.slice(before).includes('')) {
       throw new ConfigError(`--${name} needs a value: --${name} ${option.value}`, { code: 'missing-value' });
@@ -74,6 +76,7 @@ export function parseArguments(
   }
   return {
     positional,
+    word: (index) => positional[index] ?? '',
     values: (option) => found.get(option) ?? [],
     value: (option) => found.get(option)?.at(-1),
     has: (option) => found.has(option),

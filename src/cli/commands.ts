@@ -1,21 +1,5 @@
-import type { ApiTypes } from '../usercode/typeCheck.ts';
-import type { Arguments, OptionSpec } from './arguments.ts';
-
-/** What the bundle of the command line can't make itself. */
-export interface Tools {
-  /** tabtrain's declarations, with which own modules are checked; without them they are not. */
-  readonly loadApiTypes?: () => Promise<ApiTypes>;
-}
-
-/** One `tabtrain` command. Its code is loaded when it runs: `print-config` must not wait for the GPU's. */
-export interface Command {
-  readonly name: string;
-  readonly positional: readonly string[];
-  readonly summary: string;
-  readonly options: readonly OptionSpec[];
-  /** @returns the exit code */
-  run(args: Arguments, tools: Tools): Promise<number>;
-}
+import type { OptionSpec } from './arguments.ts';
+import type { Command } from './command.ts';
 
 const CFG_OPTIONS: OptionSpec = {
   name: 'cfg-options',
@@ -60,10 +44,30 @@ export const COMMANDS: readonly Command[] = [
         summary:
           'measure: try the variants of each kernel once; rule: go by the kernels; auto: measure on a GPU',
       },
+      {
+        name: 'on-invalid-loss',
+        value: 'WHAT',
+        summary:
+          'stop (default): a loss or weights that are not finite end the run with exit code 1; go-on: train on',
+      },
       { name: 'profile', summary: 'time each op of 5 iterations, and print the table into the log' },
       { name: 'eager', summary: 'run op by op instead of compiling the step: slower, the same numbers' },
     ],
     run: async (args, tools) => (await import('./train.ts')).runTrain(args, tools),
+  },
+  {
+    name: 'plan',
+    positional: ['config'],
+    summary: 'what a run would be: data, parameters, schedule, hooks, memory, problems',
+    options: [JSON_OUTPUT, DATA, CFG_OPTIONS],
+    run: async (args, tools) => (await import('./plan.ts')).runPlan(args, tools),
+  },
+  {
+    name: 'check',
+    positional: ['config'],
+    summary: 'every problem that can be known before training',
+    options: [JSON_OUTPUT, DATA, CFG_OPTIONS],
+    run: async (args, tools) => (await import('./plan.ts')).runCheck(args, tools),
   },
   {
     name: 'test',
@@ -91,7 +95,7 @@ export const COMMANDS: readonly Command[] = [
     options: [JSON_OUTPUT],
     run: async (args) => {
       const { inspect } = await import('./inspect.ts');
-      console.log(await inspect(args.positional[0], args.has('json')));
+      console.log(await inspect(args.word(0), args.has('json')));
       return 0;
     },
   },
@@ -109,7 +113,7 @@ export const COMMANDS: readonly Command[] = [
     options: [],
     run: async (args) => {
       const { cocoEval } = await import('./cocoEval.ts');
-      console.log(await cocoEval(args.positional[0], args.positional[1]));
+      console.log(await cocoEval(args.word(0), args.word(1)));
       return 0;
     },
   },

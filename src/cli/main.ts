@@ -1,8 +1,10 @@
 // `npx tabtrain <command>`: the same core as the page, in Node on Dawn.
 
 import { toErrorReport } from '../errors/trainerError.ts';
+import type { Command, Tools } from './command.ts';
+import { COMMANDS, PARITY } from './commands.ts';
+import { watchOutput } from './output.ts';
 import { maskSecrets } from '../util/secrets.ts';
-import { COMMANDS, PARITY, type Command, type Tools } from './commands.ts';
 import { parseArguments } from './arguments.ts';
 import { describeError } from './strayErrors.ts';
 
@@ -34,8 +36,10 @@ export async function main(
     console.log(commandUsage(command));
     return 0;
   }
+  const output = watchOutput();
   try {
-    return await command.run(parseArguments(rest, command), tools);
+    const code = await command.run(parseArguments(rest, command), tools);
+    return code === 0 && output.isIncomplete() ? 1 : code;
   } catch (error) {
     console.error(maskSecrets(describeError(error)));
     return toErrorReport(error).isInputError ? 2 : 1;

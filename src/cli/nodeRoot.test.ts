@@ -1,6 +1,6 @@
-import { mkdtempSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseArguments } from './arguments.ts';
 import { COMMANDS } from './commands.ts';
@@ -33,6 +33,20 @@ describe('createNodeRoot', () => {
     expect(path('.')).toBe('.');
     expect(path('a/../b')).toBe('b');
     expect(path(folder)).toBe(folder);
+  });
+
+  test('a path may leave the working folder, and come back into it', async () => {
+    const { fs } = createNodeRoot();
+    const up = relative(process.cwd(), folder);
+    expect(up).toMatch(/^\.\.\//);
+    await fs.writeFile(`${up}/above.txt`, 'above');
+    expect(readFileSync(join(folder, 'above.txt'), 'utf8')).toBe('above');
+    expect(await fs.readText(`src/../${up}/above.txt`)).toBe('above');
+    await fs.rename(`${up}/above.txt`, `${folder}/moved.txt`);
+    expect(await fs.readText(`${up}/moved.txt`)).toBe('above');
+    const own = `../${basename(process.cwd())}/package.json`;
+    expect(await fs.readText(own)).toBe(await fs.readText('package.json'));
+    expect((await fs.list('')).map(({ name }) => name)).toContain('package.json');
   });
 
   test('links are made where the file system holds them', async () => {

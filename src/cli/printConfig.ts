@@ -5,7 +5,7 @@ import { createNodeRoot } from './nodeRoot.ts';
 /** `tabtrain print-config CONFIG`: the resolved config as MMCV prints it, or as JSON. */
 export async function runPrintConfig(args: Arguments): Promise<number> {
   const { fs, path } = createNodeRoot();
-  const config = await loadConfigOrThrow(path(args.positional[0]), configTextReader(fs), {
+  const config = await loadConfigOrThrow(path(args.word(0)), configTextReader(fs), {
     cfgOptions: parseCfgOptions(args.values('cfg-options')),
   });
   console.log(args.has('json') ? JSON.stringify(config.toJSON()) : config.prettyText().trimEnd());

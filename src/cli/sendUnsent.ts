@@ -7,7 +7,7 @@ export async function runSendUnsent(args: Arguments): Promise<number> {
   const root = createNodeRoot([]);
   const left = await sendUnsent({
     fs: root.fs,
-    workDir: root.path(args.positional[0]),
+    workDir: root.path(args.word(0)),
     readEnv: (name) => process.env[name],
     log: (line) => console.log(line),
   });

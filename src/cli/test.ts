@@ -12,8 +12,8 @@ export async function runTest(args: Arguments): Promise<number> {
   await installNodeGpu();
   const metric = args.values('eval');
   const { metrics, results, groundTruth } = await testCheckpoint({
-    configPath: root.path(args.positional[0]),
-    checkpoint: root.path(args.positional[1]),
+    configPath: root.path(args.word(0)),
+    checkpoint: root.path(args.word(1)),
     fs: root.fs,
     decodeImage: decodeWithSharp,
     cfgOptions: parseCfgOptions(args.values('cfg-options')),

@@ -8,7 +8,8 @@ import { RunControl } from '../runner/runControl.ts';
 import { readKernelMode } from '../run/kernelChoices.ts';
 import { train } from '../run/train.ts';
 import type { Arguments } from './arguments.ts';
-import type { Tools } from './commands.ts';
+import type { Tools } from './command.ts';
+import { stopOnSignals } from './signals.ts';
 import { createNodeRoot } from './nodeRoot.ts';
 import { watchStray } from './strayErrors.ts';
 
@@ -26,19 +27,13 @@ export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): P
     return value === undefined ? undefined : root.path(value);
   };
   if (args.has('profile')) control.profile(PROFILED_ITERS);
-  let interrupts = 0;
+  const onInvalidLoss = readOnInvalidLoss(args.value('on-invalid-loss'));
   let heldBack: string | null = null;
-  const onInterrupt = (): void => {
-    interrupts += 1;
-    if (interrupts > 1) process.exit(1);
-    console.error('stopping after this iteration (a checkpoint is saved; Ctrl-C again quits at once)');
-    control.stop();
-  };
-  process.on('SIGINT', onInterrupt);
+  const signals = stopOnSignals(() => control.stop());
   try {
     await installNodeGpu();
     const result = await train({
-      configPath: root.path(args.positional[0]),
+      configPath: root.path(args.word(0)),
       fs: root.fs,
       decodeImage: decodeWithSharp,
       control,
@@ -61,7 +56,8 @@ export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): P
         (async (graph) => (await import('./checkTypes.ts')).checkTypesInNode(graph, loadApiTypes)),
       readEnv: (name) => process.env[name],
       // Nobody could press Resume here.
-      onInvalidLoss: 'go-on',
+      onInvalidLoss,
+      locks: root.locks,
       onEvent: (event) => {
         // What ends the run is told by the command itself, on stderr; its log has it, too.
         if (event.name === 'run.phaseChanged' && event.phase === 'failed') heldBack = null;
@@ -74,9 +70,9 @@ export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): P
       },
     });
     console.log(`work dir: ${result.workDir}`);
-    return 0;
+    return result.end === 'stopped' ? signals.exitCode() : 0;
   } finally {
-    process.off('SIGINT', onInterrupt);
+    signals.ignore();
   }
 }
 
@@ -88,6 +84,11 @@ function hostInfo(): string {
     // A container's user may have no name.
     return hostname();
   }
+}
+
+function readOnInvalidLoss(text = 'stop'): 'stop' | 'go-on' {
+  if (text === 'stop' || text === 'go-on') return text;
+  throw new ConfigError(`--on-invalid-loss must be stop or go-on, but got ${text}`, { code: 'bad-option' });
 }
 
 function readSeed(text: string | undefined): number | undefined {

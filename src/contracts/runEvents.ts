@@ -124,6 +124,8 @@ export interface RunEventMap {
     epoch: number;
     iter: number;
     removed: readonly string[];
+    /** Names of tensors with values that are NaN or infinite; absent when there are none. */
+    notFinite?: readonly string[];
   };
   /** Something the person should know once. */
   'run.noticed': { level: 'info' | 'warning' | 'error'; code: string; message: string; hint?: string };

@@ -78,10 +78,13 @@ export class CheckpointError extends TrainerError {
   override readonly isInputError = true;
 }
 
+/** What a storage fails with whatever the person asked for. */
+const STORAGE_FAILURES = ['storage-full', 'io', 'busy', 'closed', 'work-dir-gone'];
+
 /** A file is missing, outside its root, or the disk is full. */
 export class StorageError extends TrainerError {
   override readonly name: string = 'StorageError';
-  override readonly isInputError = true;
+  override readonly isInputError: boolean = !STORAGE_FAILURES.includes(this.code);
 }
 
 /** The GPU is missing, lost or out of memory. */

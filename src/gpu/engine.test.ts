@@ -5,6 +5,7 @@ import { DeviceError } from '../errors/index.ts';
 import { handleOrThrow } from './device/handle.ts';
 import * as gpu from './index.ts';
 import { testAdapter } from './testing/adapter.ts';
+import { at } from '../util/at.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -60,7 +61,7 @@ test('valueAndGrads: frees all but loss, aux and gradients; unreached variables 
     return { loss: gpu.sum(y), aux: [y] };
   }, [w, unused]);
   expect(await gpu.readMany([loss])).toEqual([14]);
-  expect([...(await gpu.read(aux[0]))]).toEqual([1, 4, 9]);
+  expect([...(await gpu.read(at(aux, 0)))]).toEqual([1, 4, 9]);
   expect(grads[1]).toBeNull();
   expect([...(await gpu.read(grads[0]!))]).toEqual([2, 4, 6]);
   gpu.dispose([loss, ...aux, grads[0]!, x]);

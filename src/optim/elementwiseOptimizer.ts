@@ -17,6 +17,7 @@ import type { ParamGroup } from './paramGroup.ts';
 import type { ParameterPool } from './parameterPool.ts';
 import { RuleBatch } from './ruleBatch.ts';
 import { inTouchedRows } from './touchedRows.ts';
+import { at } from '../util/at.ts';
 
 /**
  * An optimizer that is an {@link ElementwiseRule}: all parameters of all groups are updated in one dispatch per rule,
@@ -116,7 +117,7 @@ export abstract class ElementwiseOptimizer extends Optimizer {
   #partOf(param: Parameter, key: string): Tensor | null {
     const { pool } = this;
     const index = pool?.indexOf(param);
-    return pool && index !== undefined ? this.#stateArena(pool, key).parts[index] : null;
+    return pool && index !== undefined ? at(this.#stateArena(pool, key).parts, index) : null;
   }
 
   #stateArena(pool: ParameterPool, key: string): Arena {

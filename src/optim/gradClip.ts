@@ -5,6 +5,7 @@ import { plainRepr } from '../lang/plainRepr.ts';
 import { clipFactor, dispose, read, scaleAll, type Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import type { ParameterPool } from './parameterPool.ts';
+import { at } from '../util/at.ts';
 
 export interface GradClipOptions {
   readonly maxNorm: number;
@@ -88,7 +89,7 @@ function totalNormOf(grads: readonly (ArrayLike<number> | null)[], normType: num
   let total = normType === -Infinity ? Infinity : 0;
   for (const grad of having) {
     for (let i = 0; i < grad.length; i++) {
-      const value = Math.abs(grad[i]);
+      const value = Math.abs(at(grad, i));
       if (Number.isNaN(value)) return NaN;
       if (Number.isFinite(normType)) total += value ** normType;
       else total = normType > 0 ? Math.max(total, value) : Math.min(total, value);
@@ -137,7 +138,7 @@ export function clipGradNorm(
  * @throws RunError `nonfinite-gradient`
  */
 export async function checkFiniteNorm(norm: Tensor, normType = 2): Promise<void> {
-  refuseNonfinite((await read(norm))[0], normType);
+  refuseNonfinite(at(await read(norm), 0), normType);
 }
 
 function refuseNonfinite(norm: number, normType: number): void {

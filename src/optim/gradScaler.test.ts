@@ -4,6 +4,7 @@ import { testAdapter } from '../gpu/testing/adapter.ts';
 import { Parameter } from '../nn/index.ts';
 import { GradScaler, largestGrad, scaleGrads } from './gradScaler.ts';
 import { SGD } from './sgd.ts';
+import { at } from '../util/at.ts';
 
 await testAdapter();
 
@@ -71,7 +72,7 @@ test('scaleGrads and largestGrad: packed parameters and others, NaN and infinity
   const optimizer = new SGD({ params: [...params, frozen], lr: 1 });
   const set = (...values: number[][]): void => {
     optimizer.zeroGrad();
-    for (const [i, v] of values.entries()) [...params, frozen][i].grad = tensor(v, [v.length]);
+    for (const [i, v] of values.entries()) at([...params, frozen], i).grad = tensor(v, [v.length]);
   };
   set([1, -3], [0, 2, 0.5], [2.5]);
   const before = memory().numTensors;

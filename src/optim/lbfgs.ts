@@ -9,6 +9,7 @@ import { lbfgsStep, type LbfgsOptions, type LbfgsState } from './lbfgsStep.ts';
 import { isStateTensor, stateMismatch, type OptimizerStateDict, type StateValue } from './optimizerState.ts';
 import type { Evaluation, Vector } from './strongWolfe.ts';
 import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { at } from '../util/at.ts';
 
 export interface LbfgsArgs extends Omit<CommonArgs, 'foreach'> {
   /** Default 1. */
@@ -93,7 +94,7 @@ export class LBFGS extends ClosureOptimizer {
 
   /** The group's options as {@link lbfgsStep} takes them. @throws ConfigError `bad-value` for an unknown line_search_fn */
   options(): LbfgsOptions {
-    const group = this.paramGroups[0];
+    const group = at(this.paramGroups, 0);
     const search = group.line_search_fn;
     if (search !== null && search !== 'strong_wolfe') {
       throw badValue('line_search_fn', "must be 'strong_wolfe' or None", search, 'optimizer.line_search_fn');
@@ -112,7 +113,7 @@ export class LBFGS extends ClosureOptimizer {
   async #minimise(closure: LossClosure): Promise<number> {
     const options = this.options();
     this.#memory ??= { func_evals: 0, n_iter: 0 };
-    const start = join(await readFloats(this.paramGroups[0].params));
+    const start = join(await readFloats(at(this.paramGroups, 0).params));
     const evaluate = async (x: Vector): Promise<Evaluation> => {
       this.#write(x);
       const loss = await closure();
@@ -125,7 +126,7 @@ export class LBFGS extends ClosureOptimizer {
 
   #write(x: Vector): void {
     let offset = 0;
-    for (const param of this.paramGroups[0].params) {
+    for (const param of at(this.paramGroups, 0).params) {
       param.fromTorch(Float32Array.from(x.subarray(offset, offset + param.size)));
       offset += param.size;
     }
@@ -133,7 +134,7 @@ export class LBFGS extends ClosureOptimizer {
 
   /** In PyTorch's order; zeros where there is no gradient. */
   async #readGrads(): Promise<Float32Array> {
-    const parts = this.paramGroups[0].params.map(async ({ grad, size, shape, layout }) => {
+    const parts = at(this.paramGroups, 0).params.map(async ({ grad, size, shape, layout }) => {
       if (!grad) return new Float32Array(size);
       return gpuToTorch(Float32Array.from(await read(grad)), shape, layout);
     });
@@ -151,7 +152,7 @@ export class LBFGS extends ClosureOptimizer {
   override loadStateDict(dict: OptimizerStateDict): void {
     const saved = dict.state.get(0);
     const memory = saved ? loadMemory(saved) : null;
-    const size = this.paramGroups[0].params.reduce((sum, param) => sum + param.size, 0);
+    const size = at(this.paramGroups, 0).params.reduce((sum, param) => sum + param.size, 0);
     const found = memory?.d?.length ?? size;
     if (found !== size) throw stateMismatch(`d with ${size} values, but the checkpoint has ${found}`);
     super.loadStateDict({ state: new Map(), param_groups: dict.param_groups });

@@ -8,6 +8,7 @@ import { newtonSchulz } from './newtonSchulz.ts';
 import { Optimizer } from './optimizer.ts';
 import type { GroupInput, ParamGroup } from './paramGroup.ts';
 import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { at } from '../util/at.ts';
 
 export interface MuonArgs extends Pick<CommonArgs, 'params'> {
   /** Default 1e-3. */
@@ -128,7 +129,7 @@ g = select(buffer, g + u.momentum * (buffer - g), u.nesterov == 1.0);`,
         writes: { p: param.variable },
         uniforms: {
           shrink: 1 - lr * (group.weight_decay ?? 0),
-          step: lr * adjust(param.shape[0], param.shape[1]),
+          step: lr * adjust(at(param.shape, 0), param.shape[1]),
         },
       });
     });

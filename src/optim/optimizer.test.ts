@@ -19,6 +19,7 @@ import { RMSprop } from './rmsprop.ts';
 import { Rprop } from './rprop.ts';
 import { SGD } from './sgd.ts';
 import { SparseAdam } from './sparseAdam.ts';
+import { at } from '../util/at.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -99,7 +100,7 @@ describe.each(KINDS)('%s', (_, make) => {
       const got = await gpuOrder(p);
       const wanted = values.get(p) ?? [];
       // Float32 rounds after each operation; the specification only when it stores.
-      got.forEach((value, i) => expect(value).toBeCloseTo(wanted[i], 5));
+      got.forEach((value, i) => expect(value).toBeCloseTo(at(wanted, i), 5));
     }
   });
 
@@ -112,11 +113,11 @@ describe.each(KINDS)('%s', (_, make) => {
     await run(optimizer, first, [0, 1]);
     const saved = await optimizer.stateDict();
     const second = makeParameters();
-    await Promise.all(second.map(async (p, i) => p.fromTorch(await first[i].toTorch())));
+    await Promise.all(second.map(async (p, i) => p.fromTorch(await at(first, i).toTorch())));
     const resumed = make(second);
     resumed.loadStateDict(saved);
     await run(resumed, second, [2, 3]);
-    for (const [i, p] of second.entries()) expect(await p.toTorch()).toEqual(await straight[i].toTorch());
+    for (const [i, p] of second.entries()) expect(await p.toTorch()).toEqual(await at(straight, i).toTorch());
   });
 
   test('steps leak no tensors, and disposing frees all but the parameters', async () => {
@@ -175,7 +176,7 @@ describe('state dict', () => {
       [1, ['step', 'sum']],
     ]);
     const optimizer = new RMSprop({ params: parameters, momentum: 0.9, centered: true });
-    setGrads([parameters[1]], 0);
+    setGrads([at(parameters, 1)], 0);
     optimizer.step();
     expect(await keys(optimizer)).toEqual([[1, ['step', 'square_avg', 'momentum_buffer', 'grad_avg']]]);
   });
@@ -194,21 +195,21 @@ describe('state dict', () => {
     const optimizer = new SGD({ params: [bias], lr: 1, dampening: 0.5 });
     await run(optimizer, [bias], [0]);
     const before = await bias.toTorch();
-    optimizer.paramGroups[0].momentum = 0.9;
+    at(optimizer.paramGroups, 0).momentum = 0.9;
     bias.grad = tensor([1, 1, 1, 1, 1], [5]);
     optimizer.step();
     const after = await bias.toTorch();
-    after.forEach((value, i) => expect(value).toBeCloseTo(before[i] - 1, 6));
+    after.forEach((value, i) => expect(value).toBeCloseTo(at(before, i) - 1, 6));
   });
 
   test('one that doesn’t fit is refused and changes nothing', async () => {
     const parameters = makeParameters();
     const saved = await new SGD({ params: parameters, lr: 1 }).stateDict();
-    const other = new SGD({ params: [parameters[0]], lr: 0.5 });
+    const other = new SGD({ params: [at(parameters, 0)], lr: 0.5 });
     expect(() => other.loadStateDict(saved)).toThrowErrorMatchingInlineSnapshot(
       `[CheckpointError: the optimizer must find 1 parameters in group 0, but the checkpoint has 2]`,
     );
-    expect(other.paramGroups[0].lr).toBe(0.5);
+    expect(at(other.paramGroups, 0).lr).toBe(0.5);
   });
 });
 
@@ -245,7 +246,8 @@ test('Adam with decoupled_weight_decay is AdamW', async () => {
   const adamw = new AdamW({ params: theirs, lr: 0.05, weightDecay: 0.1, amsgrad: true });
   await run(adam, ours, [0, 1, 2]);
   await run(adamw, theirs, [0, 1, 2]);
-  for (const [i, param] of ours.entries()) expect(await param.toTorch()).toEqual(await theirs[i].toTorch());
+  for (const [i, param] of ours.entries())
+    expect(await param.toTorch()).toEqual(await at(theirs, i).toTorch());
   expect((await adam.stateDict()).param_groups[0]).toMatchObject({ decoupled_weight_decay: true });
 });
 
@@ -257,7 +259,7 @@ describe('SparseAdam', () => {
       parameter.fromTorch(random(new Rng(3), parameter.size));
       const before = await parameter.toTorch();
       const optimizer = new SparseAdam({ params: [parameter] });
-      const columns = parameter.size / shape[0];
+      const columns = parameter.size / at(shape, 0);
       for (const row of [0, 2]) {
         const grad = new Parameter(shape, layout);
         grad.fromTorch(Float32Array.from({ length: grad.size }, (_, i) => (i === row * columns ? 1 : 0)));
@@ -283,17 +285,17 @@ describe('clipGradNorm', () => {
   test.each([0.5, 1000, NaN])('max_norm %d: the GPU follows the specification', async (maxNorm) => {
     const parameters = makeParameters();
     setGrads(parameters, 0);
-    if (Number.isNaN(maxNorm)) parameters[1].grad = tensor([1, NaN, 1, 1, 1], [5]);
+    if (Number.isNaN(maxNorm)) at(parameters, 1).grad = tensor([1, NaN, 1, 1, 1], [5]);
     const options = { maxNorm: Number.isNaN(maxNorm) ? 1 : maxNorm, normType: 2 };
     const grads = await Promise.all(parameters.map(async ({ grad }) => grad && (await read(grad))));
     const wanted = clipGradNormReference(grads, options, Math.fround);
     const norm = clipGradNorm(parameters, options);
     const same = (got: number, value: number): void =>
       Number.isNaN(value) ? expect(got).toBeNaN() : expect(got).toBeCloseTo(value, 5);
-    same((await read(norm!))[0], wanted.totalNorm);
+    same(at(await read(norm!), 0), wanted.totalNorm);
     for (const [i, { grad }] of parameters.entries()) {
       const got = await read(grad!);
-      wanted.clipped[i]?.forEach((value, j) => same(got[j], value));
+      wanted.clipped[i]?.forEach((value, j) => same(at(got, j), value));
     }
   });
 
@@ -312,7 +314,7 @@ describe('clipGradNorm', () => {
       const optimizer = new SGD({ params: parameters, lr: 1 });
       if (isPacked) optimizer.prepare();
       setGrads(parameters, 3);
-      if (hasZeros) parameters[1].grad = tensor([0, 0, 0, 0, 0], [5]);
+      if (hasZeros) at(parameters, 1).grad = tensor([0, 0, 0, 0, 0], [5]);
       const grads = await Promise.all(parameters.map(async ({ grad }) => grad && (await read(grad))));
       const options = { maxNorm: 1e-3, normType };
       const wanted = clipGradNormReference(grads, options, Math.fround);

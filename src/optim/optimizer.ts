@@ -25,6 +25,7 @@ import {
 import { checkRates } from './checks.ts';
 import { parameterIndices, type GroupInput, type ParamGroup, type ParamState } from './paramGroup.ts';
 import { dropGrad, ParameterPool } from './parameterPool.ts';
+import { at } from '../util/at.ts';
 
 /** What the state's memory is for. */
 export const STATE_NEED: MemoryNeed = {
@@ -302,7 +303,7 @@ export abstract class Optimizer {
     for (const [index, entries] of dict.state) this.#checkShapes(ofSaved.get(index), index, entries);
     this.paramGroups.forEach(({ params }, i) => {
       const expected = this.stateNamesOf({ ...groups[i], params } as unknown as ParamGroup);
-      for (const index of dict.param_groups[i].params as readonly number[])
+      for (const index of at(dict.param_groups, i).params as readonly number[])
         checkStateNames(this.constructor.name, expected, dict.state.get(index));
     });
     this.disposeState();
@@ -360,7 +361,7 @@ export abstract class Optimizer {
     const data = Float32Array.from(value.data as ArrayLike<number | bigint>, Number);
     // A tensor without axes is a number, except where the parameter itself has none.
     const isScalar = this.scalarTensors.includes(key) || param.shape.length > 0;
-    if (value.shape.length === 0 && isScalar) return data[0];
+    if (value.shape.length === 0 && isScalar) return at(data, 0);
     const shape = this.stateShape(param, key);
     return this.makeState(param, key, torchToGpu(data, shape, param.layout), shape);
   }

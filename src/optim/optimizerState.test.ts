@@ -12,6 +12,7 @@ import type { OptimizerStateDict } from './optimizerState.ts';
 import { RAdam } from './radam.ts';
 import { RMSprop } from './rmsprop.ts';
 import { SGD } from './sgd.ts';
+import { at } from '../util/at.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -98,7 +99,7 @@ describe('a checkpoint of another optimizer', () => {
     ]) {
       const optimizer = make([new Parameter([2])]);
       optimizer.loadStateDict(saved);
-      expect(optimizer.paramGroups[0].lr).toBe(0.001);
+      expect(at(optimizer.paramGroups, 0).lr).toBe(0.001);
     }
   });
 });

@@ -4,6 +4,7 @@ import { CheckpointError } from '../errors/trainerError.ts';
 import type { Parameter, StateTensor } from '../nn/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import type { ParamGroup } from './paramGroup.ts';
+import { at } from '../util/at.ts';
 
 /** A value of a saved state. */
 export type StateValue = StateTensor | number | null | readonly StateValue[];
@@ -42,7 +43,7 @@ export function matchGroups(
   }
   const ofSaved = new Map<number, Parameter>();
   groups.forEach(({ params }, g) => {
-    const list: unknown = saved[g].params;
+    const list: unknown = at(saved, g).params;
     const count = Array.isArray(list) ? list.length : 0;
     if (!Array.isArray(list) || count !== params.length) {
       throw stateMismatch(`${params.length} parameters in group ${g}, but the checkpoint has ${count}`);

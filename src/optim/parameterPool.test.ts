@@ -19,6 +19,7 @@ import { accumulateGrads, gradSums, takeGradSums } from './gradSums.ts';
 import type { GroupInput } from './paramGroup.ts';
 import { RMSprop } from './rmsprop.ts';
 import { SGD } from './sgd.ts';
+import { at } from '../util/at.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -78,7 +79,7 @@ function describeBoth(name: string, tests: () => void): void {
 
 /** Clip the gradients of step n, and update. */
 function clippedStep(parameters: readonly Parameter[], optimizer: Adam, n: number): void {
-  gradsOf(parameters, n).forEach((grad, i) => (parameters[i].grad = grad));
+  gradsOf(parameters, n).forEach((grad, i) => (at(parameters, i).grad = grad));
   clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool)?.dispose();
   optimizer.step();
   optimizer.zeroGrad();
@@ -129,9 +130,9 @@ describeBoth('packed parameters', () => {
       for (let step = 0; step < 4; step++) {
         gradsOf(parameters, step).forEach((grad, i) => {
           if ((i + step) % 3 === 0) dispose(grad);
-          else parameters[i].grad = grad;
+          else at(parameters, i).grad = grad;
         });
-        optimizer.paramGroups[1].lr *= 0.5;
+        at(optimizer.paramGroups, 1).lr *= 0.5;
         optimizer.step();
         optimizer.zeroGrad();
       }
@@ -152,14 +153,14 @@ describeBoth('packed parameters', () => {
   test('a gradient that is in its slot already counts without a copy', async () => {
     const [inSlot, elsewhere] = [makeParameters(), makeParameters()];
     const optimizers = [inSlot, elsewhere].map((params) => new Adam({ params }));
-    optimizers[0].prepare();
+    at(optimizers, 0).prepare();
     for (let step = 0; step < 2; step++) {
       gradsOf(inSlot, step).forEach((grad, i) => {
-        elsewhere[i].grad = grad;
-        inSlot[i].grad = grad;
+        at(elsewhere, i).grad = grad;
+        at(inSlot, i).grad = grad;
       });
       // What the compiled step does: it writes the slots, and hands them out.
-      optimizers[0].pool?.copyGrads();
+      at(optimizers, 0).pool?.copyGrads();
       for (const p of inSlot) p.grad = p.gradSlot;
       for (const optimizer of optimizers) optimizer.step();
       for (const optimizer of optimizers) optimizer.zeroGrad();
@@ -185,7 +186,7 @@ describeBoth('packed parameters', () => {
     const parameters = makeParameters();
     const optimizer = new Adam({ params: parameters });
     const step = (n: number): void => {
-      gradsOf(parameters, n).forEach((grad, i) => (parameters[i].grad = grad));
+      gradsOf(parameters, n).forEach((grad, i) => (at(parameters, i).grad = grad));
       optimizer.step();
       optimizer.zeroGrad();
     };
@@ -194,7 +195,7 @@ describeBoth('packed parameters', () => {
     step(1);
     const after = await valuesOf(parameters);
     step(2);
-    parameters.forEach((p, i) => p.fromTorch(weights[i]));
+    parameters.forEach((p, i) => p.fromTorch(at(weights, i)));
     optimizer.loadStateDict(state);
     step(1);
     expect(await valuesOf(parameters)).toEqual(after);
@@ -208,7 +209,7 @@ describeBoth('packed parameters', () => {
     const grads = gradsOf(parameters, 0);
     const run = async (steps: number): Promise<unknown> => {
       for (let i = 0; i < steps; i++) {
-        parameters.forEach((p, k) => (p.grad = grads[k].clone()));
+        parameters.forEach((p, k) => (p.grad = at(grads, k).clone()));
         optimizer.prepare();
         clipGradNorm(parameters, { maxNorm: 1 + i }, optimizer.pool)?.dispose();
         optimizer.step();
@@ -236,7 +237,7 @@ describeBoth('clipping', () => {
       optimizer.prepare();
       for (let step = 0; step < 3; step++) {
         const grads = gradsOf(parameters, step);
-        parameters.forEach((p, i) => (p.grad = i === step ? null : grads[i]));
+        parameters.forEach((p, i) => (p.grad = i === step ? null : at(grads, i)));
         const wanted = clipGradNormReference(
           await Promise.all(parameters.map(({ grad }) => grad && read(grad))),
           { maxNorm: 0.5, normType },
@@ -245,7 +246,7 @@ describeBoth('clipping', () => {
         dispose(grads[step]);
         const norm = clipGradNorm(parameters, { maxNorm: 0.5, normType }, optimizer.pool);
         if (!norm) throw new Error('no norm');
-        expect((await read(norm))[0] / wanted.totalNorm).toBeCloseTo(1, 5);
+        expect(at(await read(norm), 0) / wanted.totalNorm).toBeCloseTo(1, 5);
         norm.dispose();
         for (const [i, { grad }] of parameters.entries()) {
           const got = grad && (await read(grad));
@@ -262,7 +263,7 @@ describeBoth('clipping', () => {
     const optimizer = new SGD({ params: parameters, lr: 0 });
     optimizer.prepare();
     const normOf = async (grads: readonly Tensor[]): Promise<number> => {
-      parameters.forEach((p, i) => (p.grad = grads[i]));
+      parameters.forEach((p, i) => (p.grad = at(grads, i)));
       const norm = clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool);
       if (!norm) throw new Error('no norm');
       const [value] = await read(norm);
@@ -284,7 +285,7 @@ describeBoth('clipping', () => {
     const optimizer = new SGD({ params: parameters, lr: 1 });
     optimizer.prepare();
     parameters.forEach((p) => (p.grad = tensor(new Float32Array(p.size).fill(2), [p.size])));
-    clipGradNorm([parameters[1]], { maxNorm: 1 }, optimizer.pool)?.dispose();
+    clipGradNorm([at(parameters, 1)], { maxNorm: 1 }, optimizer.pool)?.dispose();
     // 2 / |(2, 2, 2, 2)| = 0.5
     const [first, second] = await Promise.all(parameters.map(({ grad }) => grad && read(grad)));
     expect([...(first ?? [])]).toEqual([2, 2, 2]);
@@ -301,7 +302,7 @@ describeBoth('sums of gradients', () => {
     const add = (values: readonly (number | null)[]): void => {
       const grads = new Map<Parameter, Tensor>();
       parameters.forEach((p, i) => {
-        const value = values[i];
+        const value = at(values, i);
         if (value !== null) grads.set(p, tensor(new Float32Array(p.size).fill(value), [p.size]));
       });
       accumulateGrads(optimizer, grads, 0.5);

@@ -16,6 +16,7 @@ import {
   type Tensor,
 } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
+import { at } from '../util/at.ts';
 
 const SMALLER_MODEL = 'a smaller model, or more frozen_stages, needs less';
 const PARAMETERS = { what: "the model's parameters", path: 'model', hint: SMALLER_MODEL };
@@ -63,7 +64,7 @@ export class ParameterPool {
     const variables = parameters.map((param) => param.variable);
     this.values = allocating(PARAMETERS, () => packTensors(variables));
     this.grads = allocating(GRADIENTS, () => this.createArena());
-    parameters.forEach((param, i) => (param.gradSlot = this.grads.parts[i]));
+    parameters.forEach((param, i) => (param.gradSlot = at(this.grads.parts, i)));
     this.#all = new ArenaRows(this.grads, []);
     this.#all.set(new Int32Array(parameters.length), []);
   }
@@ -82,7 +83,7 @@ export class ParameterPool {
   copyGrads(): void {
     const pairs: { from: Tensor; to: Tensor }[] = [];
     this.parameters.forEach(({ grad }, i) => {
-      const to = this.grads.parts[i];
+      const to = at(this.grads.parts, i);
       if (grad && grad.dataId !== to.dataId) pairs.push({ from: grad, to });
     });
     copyTensors(pairs);
@@ -97,7 +98,7 @@ export class ParameterPool {
   /** {@link takeGrads}, with slots of parameters without gradient made zero. @returns float32, all slots in as few tensors as can be */
   wholeGrads(): Tensor[] {
     this.takeGrads();
-    clearTensors(this.grads.parts.filter((_, i) => !this.parameters[i].grad));
+    clearTensors(this.grads.parts.filter((_, i) => !at(this.parameters, i).grad));
     return this.grads.chunks.map(({ whole }) => whole);
   }
 
@@ -158,7 +159,7 @@ export class ParameterPool {
     const sums = this.#sums;
     if (!sums) return [];
     return this.parameters.flatMap((param, i) =>
-      sums.has[i] ? [[param, sums.arena.parts[i]] as const] : [],
+      at(sums.has, i) ? [[param, at(sums.arena.parts, i)] as const] : [],
     );
   }
 
@@ -166,7 +167,7 @@ export class ParameterPool {
   restoreSums(): void {
     if (!this.#sums) return;
     const { arena, has } = this.#sums;
-    copyTensors(arena.chunks.map(({ whole }, k) => ({ from: whole, to: this.grads.chunks[k].whole })));
+    copyTensors(arena.chunks.map(({ whole }, k) => ({ from: whole, to: at(this.grads.chunks, k).whole })));
     this.parameters.forEach((param, i) => {
       if (has[i]) takeSlot(param);
     });

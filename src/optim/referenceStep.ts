@@ -4,6 +4,7 @@ import type { Parameter } from '../nn/index.ts';
 import type { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import { advance, type Element } from './elementwiseRule.ts';
 import { touchedRows } from './touchedRows.ts';
+import { at } from '../util/at.ts';
 
 type Floats = Float32Array | Float64Array;
 
@@ -45,7 +46,7 @@ export function referenceStep(
       for (let i = 0; i < value.length; i++) {
         if (isTouched && !isTouched(i)) continue;
         const x: Element = { p: value[i], g: grad[i] };
-        for (const [key, array] of arrays) x[key] = array[i];
+        for (const [key, array] of arrays) x[key] = at(array, i);
         rule.reference(x, hyper);
         value[i] = x.p;
         for (const [key, array] of arrays) array[i] = x[key];

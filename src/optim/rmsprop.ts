@@ -6,6 +6,7 @@ import type { ElementwiseRule } from './elementwiseRule.ts';
 import { LATER_OPTIONS } from './optimizer.ts';
 import type { ParamGroup } from './paramGroup.ts';
 import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { at } from '../util/at.ts';
 
 export interface RmspropArgs extends CommonArgs {
   /** Default 1e-2. */
@@ -68,7 +69,7 @@ export class RMSprop extends ElementwiseOptimizer {
   }
 
   override ruleFor(group: ParamGroup): ElementwiseRule {
-    return RULES[(group.centered ? 2 : 0) + ((group.momentum ?? 0) > 0 ? 1 : 0)];
+    return at(RULES, (group.centered ? 2 : 0) + ((group.momentum ?? 0) > 0 ? 1 : 0));
   }
 }
 

@@ -4,6 +4,7 @@ import { given, type CommonArgs } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { at } from '../util/at.ts';
 
 export interface RpropArgs extends CommonArgs {
   /** Step size at the start. Default 1e-2. */
@@ -33,7 +34,7 @@ export class Rprop extends ElementwiseOptimizer {
   constructor(args: RpropArgs) {
     const { params, lr = 1e-2, etas = [0.5, 1.2], stepSizes = [1e-6, 50] } = args;
     checkNonNegative('lr', lr);
-    if (!(etas.length === 2 && etas[0] > 0 && etas[0] < 1 && etas[1] > 1)) {
+    if (!(etas.length === 2 && at(etas, 0) > 0 && at(etas, 0) < 1 && at(etas, 1) > 1)) {
       throw badValue('etas', 'must be one number in (0, 1) and one above 1', etas);
     }
     if (stepSizes.length !== 2) throw badValue('step_sizes', 'must be two numbers', stepSizes);

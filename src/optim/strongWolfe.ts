@@ -2,6 +2,7 @@
 // Source: torch 1.13 `optim/lbfgs.py`; Nocedal & Wright, "Numerical optimization", 2006, algorithms 3.5 and 3.6.
 
 import { fusedMultiplyAdd } from './fusedMultiplyAdd.ts';
+import { at } from '../util/at.ts';
 
 /** Values of the parameters' kind, flat. */
 export type Vector = Float32Array | Float64Array;
@@ -43,10 +44,10 @@ const MAX_ITERATIONS = 25;
 export function dot(a: Vector, b: Vector): number {
   let sum = 0;
   if (a instanceof Float32Array) {
-    for (let i = 0; i < a.length; i++) sum += Math.fround(a[i] * b[i]);
+    for (let i = 0; i < a.length; i++) sum += Math.fround(at(a, i) * at(b, i));
     return Math.fround(sum);
   }
-  for (let i = 0; i < a.length; i++) sum = fusedMultiplyAdd(a[i], b[i], sum);
+  for (let i = 0; i < a.length; i++) sum = fusedMultiplyAdd(at(a, i), b[i], sum);
   return sum;
 }
 

@@ -120,7 +120,7 @@ function locating(source: SampleSource, userModules: UserModules): SampleSource 
 }
 
 /** Leave out the keys that mmdet keeps beside a dataset for its loader. @param pipeline takes the place of its own */
-function withoutLoaderKeys(cfg: unknown, pipeline: unknown): unknown {
+export function withoutLoaderKeys(cfg: unknown, pipeline: unknown): unknown {
   if (!isDict(cfg)) return cfg;
   const { samples_per_gpu: _samples, workers_per_gpu: _workers, ...rest } = cfg;
   if (pipeline !== undefined) rest.pipeline = pipeline;

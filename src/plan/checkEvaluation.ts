@@ -87,10 +87,7 @@ export function evaluationWarnings(dict: Readonly<Record<string, unknown>>, hasV
   return warnings;
 }
 
-function checkKinds(
-  values: Readonly<Record<string, unknown>>,
-  kinds: NonNullable<ArgSpec['kinds']>,
-): void {
+function checkKinds(values: Readonly<Record<string, unknown>>, kinds: NonNullable<ArgSpec['kinds']>): void {
   for (const [key, kind] of Object.entries(kinds)) {
     const wanted = unmetKind(values[key], kind);
     if (wanted === null) continue;

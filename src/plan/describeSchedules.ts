@@ -14,7 +14,7 @@ import { LrUpdaterHook } from '../runner/hooks/lrUpdater.ts';
 import { MomentumUpdaterHook } from '../runner/hooks/momentumUpdater.ts';
 import { IterBasedRunner } from '../runner/iterBasedRunner.ts';
 import { LR_KIND, MOMENTUM_KIND, scheduleClass } from '../schedules/index.ts';
-import type { ConfigPlan, PlannedSchedule } from '../contracts/plan.ts';
+import type { Plan, PlannedSchedule } from '../contracts/plan.ts';
 import { readRunnerCfg, runLength } from './runnerConfig.ts';
 import { buildLrHook, buildMomentumHook, isOwnPolicy } from './scheduleHooks.ts';
 
@@ -30,7 +30,7 @@ export interface DescribedRun {
 }
 
 /** Null for a policy that isn't a class of the person's: those are drawn by the page itself. */
-export function describeOwnSchedules(run: DescribedRun): Pick<ConfigPlan, 'ownLr' | 'ownMomentum'> {
+export function describeOwnSchedules(run: DescribedRun): Pick<Plan, 'ownLr' | 'ownMomentum'> {
   const { lr_config: lr, momentum_config: momentum } = run.dict;
   return {
     ownLr: isDict(lr) ? describe(run, lr, LR_KIND) : null,

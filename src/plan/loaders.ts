@@ -27,6 +27,17 @@ export function makeLoader(
   });
 }
 
+/** Training batches in an epoch. @throws DatasetError `empty-dataset` */
+export function batchesPerEpoch(dataset: Dataset, dict: Record<string, unknown>): number {
+  const source = { getSample: () => Promise.reject(new Error('internal: only counted')) };
+  return makeLoader({ dataset, source }, dict, 0, true).length;
+}
+
+/** The config's `data`; empty where there is none. */
+export function dataOf(dict: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return isDict(dict.data) ? dict.data : {};
+}
+
 /** Pictures in one batch. @param data the config's; its shapes have been checked */
 export function batchSizeOf(data: Readonly<Record<string, unknown>>, training: boolean): number {
   const loaderCfg = data[training ? 'train_dataloader' : 'val_dataloader'];

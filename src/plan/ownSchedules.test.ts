@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatReport, toErrorReport } from '../errors/trainerError.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
-import { describeParameters } from './describeParameters.ts';
+import { planRun } from './plan.ts';
 import { shortRun, workspaceWith } from '../run/testing/shortRun.ts';
 import { PROBE } from '../run/testing/tutorialModules.ts';
 
@@ -109,7 +109,7 @@ custom_hooks = [dict(type='Probe'), dict(type='FlooredLrUpdaterHook', priority='
   test('what it does not take, and a name that is none, are told at their place', async () => {
     expect(await failure("lr_config = dict(_delete_=True, policy='Halving', evry=2)")).toMatchInlineSnapshot(`
       "HalvingLrUpdaterHook got an unexpected argument 'evry'
-        at lr_config.evry (workspace/configs/learn/own.py:5:56)
+        at lr_config.evry (workspace/configs/learn/own.py:5:51)
         hint: did you mean 'every'?"
     `);
     expect(await failure("lr_config = dict(_delete_=True, policy='Halvng')")).toMatchInlineSnapshot(`
@@ -153,7 +153,7 @@ test('what Python asserts of ours is told at its place, before anything is train
 
 describe('before a run', () => {
   const describeConfig = (lines: string, modules: Record<string, string> = {}) =>
-    describeParameters({
+    planRun({
       fs: workspaceWith({ ...config(lines), ...modules }),
       decodeImage: () => Promise.reject(new Error('no pictures here')),
       configPath: 'workspace/configs/learn/own.py',

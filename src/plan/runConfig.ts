@@ -1,48 +1,87 @@
 import {
   compatCfg,
   configTextReader,
-  loadConfigOrThrow,
+  loadConfig,
   replaceCfgVals,
   type Config,
   type ConfigDict,
 } from '../config/index.ts';
-import { checkCustomImports } from '../usercode/index.ts';
-import { checkGeneration, checkRunConfig } from './checkRunConfig.ts';
-import { locateError } from './locateError.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
+import type { Problem } from '../contracts/problem.ts';
+import { ConfigError } from '../errors/trainerError.ts';
+import { checkCustomImports } from '../usercode/index.ts';
+import { checkAutoScaleLr } from './autoScaleLr.ts';
+import { problemOf } from './problemOf.ts';
+import { findConfigProblems, foreignKeys, placed } from './problems/index.ts';
 
 /** A config as a run uses it. */
 export interface RunConfig {
   readonly config: Config;
   /** Resolved, with `${…}` replaced and deprecated keys moved. */
   readonly dict: ConfigDict;
-  /** Old spellings that were read as the current ones. */
-  readonly warnings: readonly string[];
+  /** What its text alone tells: old spellings, keys that nothing reads, values that can't be. */
+  readonly problems: readonly Problem[];
   /** `retinanet_tiny_shapes` for `configs/shapes/retinanet_tiny_shapes.py`. */
   readonly name: string;
 }
 
 /**
  * Read a config and everything below it.
- * @throws ConfigError with the place of the first mistake
+ * @returns no config where its text has errors: the problems tell them all
  */
+export async function openRunConfig(
+  fs: FileSystem,
+  configPath: string,
+  cfgOptions?: Record<string, unknown>,
+): Promise<{ readonly config: RunConfig | null; readonly problems: readonly Problem[] }> {
+  const options = { cfgOptions, check: checkCustomImports };
+  const { config, diagnostics } = await loadConfig(configPath, configTextReader(fs), options);
+  const problems = diagnostics.flatMap(({ severity, ...rest }): Problem[] =>
+    severity === 'info' ? [] : [{ severity, ...rest }],
+  );
+  if (!config) return { config: null, problems };
+  const name = (configPath.split('/').at(-1) ?? configPath).replace(/\.\w+$/, '');
+  // A config of MMDetection 3.x lacks everything that a 2.x one must have: one word says why.
+  const foreign = foreignKeys(config.dict).map((problem) => placed(problem, config.dict));
+  if (foreign.some(isError)) return { config: null, problems: [...problems, ...foreign] };
+  try {
+    const { dict, warnings } = compatCfg(replaceCfgVals(config.dict));
+    const old = warnings.map(({ message }): Problem => ({
+      severity: 'warning',
+      code: 'deprecated',
+      message,
+    }));
+    const all = [...problems, ...old, ...textProblems(dict)];
+    return { config: { config, dict, name, problems: all }, problems: all };
+  } catch (error) {
+    return { config: null, problems: [...problems, problemOf(error, config.dict)] };
+  }
+}
+
+/** What the resolved dict alone tells. */
+export function textProblems(dict: ConfigDict): Problem[] {
+  const problems = findConfigProblems(dict);
+  try {
+    checkAutoScaleLr(dict.auto_scale_lr);
+    return problems;
+  } catch (error) {
+    return [problemOf(error, dict), ...problems];
+  }
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === 'error';
+}
+
+/** @throws ConfigError with the place of the first mistake */
 export async function readRunConfig(
   fs: FileSystem,
   configPath: string,
   cfgOptions?: Record<string, unknown>,
 ): Promise<RunConfig> {
-  const config = await loadConfigOrThrow(configPath, configTextReader(fs), {
-    cfgOptions,
-    check: checkCustomImports,
-  });
-  const name = (configPath.split('/').at(-1) ?? configPath).replace(/\.\w+$/, '');
-  checkGeneration(config.dict);
-  const { dict, warnings } = compatCfg(replaceCfgVals(config.dict));
-  let doubts: string[];
-  try {
-    doubts = checkRunConfig(dict);
-  } catch (error) {
-    throw locateError(error, dict);
-  }
-  return { config, dict, warnings: [...warnings.map((w) => w.message), ...doubts], name };
+  const { config, problems } = await openRunConfig(fs, configPath, cfgOptions);
+  const first = problems.find(isError);
+  if (first) throw new ConfigError(first.message, first);
+  if (config) return config;
+  throw new ConfigError(`the config '${configPath}' can not be read`, { code: 'file-not-found' });
 }

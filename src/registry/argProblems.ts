@@ -32,7 +32,7 @@ export function argProblems(
       message: `${module.name} got an unexpected argument '${key}'`,
       path: `${path}.${key}`,
       at: 'key',
-      span: sourceOf(cfg, key)?.span ?? sourceOf(cfg, null)?.span,
+      span: sourceOf(cfg, key)?.keySpan ?? sourceOf(cfg, key)?.span ?? sourceOf(cfg, null)?.span,
       hint: unknownHint(key, spec, module),
     })),
     ...missingArguments(

@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { createMemoryFs } from '../storage/memoryFs.ts';
-import { findLatestCheckpoint, findRunToResume } from './autoResume.ts';
+import { checkpointsOf, checkpointsToResume } from './autoResume.ts';
 import { autoScaleLr } from '../plan/autoScaleLr.ts';
 
-describe('findLatestCheckpoint', () => {
+async function all(paths: AsyncGenerator<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const path of paths) found.push(path);
+  return found;
+}
+
+describe('checkpointsOf', () => {
   test('the highest number; best ones and other files do not count', async () => {
     const fs = createMemoryFs();
     for (const name of [
@@ -14,33 +20,43 @@ describe('findLatestCheckpoint', () => {
       '.epoch_12.pth.partial',
     ])
       await fs.writeFile(`w/${name}`, '');
-    expect(await findLatestCheckpoint(fs, 'w')).toBe('w/epoch_10.pth');
-    expect(await findLatestCheckpoint(fs, 'nowhere')).toBeNull();
+    expect(await checkpointsOf(fs, 'w')).toEqual(['w/epoch_10.pth', 'w/epoch_9.pth']);
+    expect(await checkpointsOf(fs, 'nowhere')).toEqual([]);
   });
 
   test('what latest.pth points to, or where there are no links, what last_checkpoint names, also in a moved folder', async () => {
     const fs = createMemoryFs();
     for (const name of ['epoch_9.pth', 'epoch_10.pth']) await fs.writeFile(`w/${name}`, '');
     await fs.link?.('epoch_9.pth', 'w/latest.pth');
-    expect(await findLatestCheckpoint(fs, 'w')).toBe('w/epoch_9.pth');
+    expect(await checkpointsOf(fs, 'w')).toEqual(['w/epoch_9.pth', 'w/epoch_10.pth']);
     const linkless = createMemoryFs();
     for (const name of ['iter_3.pth', 'iter_4.pth']) await linkless.writeFile(`v/${name}`, '');
     await linkless.writeFile('v/last_checkpoint', 'old/place/iter_3.pth\n');
-    expect(await findLatestCheckpoint(linkless, 'v')).toBe('v/iter_3.pth');
+    expect(await checkpointsOf(linkless, 'v')).toEqual(['v/iter_3.pth', 'v/iter_4.pth']);
+  });
+
+  test('epochs and iterations are put in order by when they were written', async () => {
+    const fs = createMemoryFs();
+    for (const name of ['epoch_1.pth', 'iter_1500.pth', 'epoch_2.pth']) {
+      await fs.writeFile(`w/${name}`, '');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(await checkpointsOf(fs, 'w')).toEqual(['w/epoch_2.pth', 'w/iter_1500.pth', 'w/epoch_1.pth']);
   });
 });
 
-test('findRunToResume: the own folder first, then the newest run beside it that has a checkpoint', async () => {
+test('checkpointsToResume: the own folder first, then the runs beside it, the newest first', async () => {
   const fs = createMemoryFs();
-  expect(await findRunToResume(fs, 'work_dirs/a/20260103_000000')).toBeNull();
+  expect(await all(checkpointsToResume(fs, 'work_dirs/a/20260103_000000'))).toEqual([]);
   await fs.writeFile('work_dirs/a/20260101_000000/epoch_7.pth', '');
   await fs.writeFile('work_dirs/a/20260102_000000/epoch_2.pth', '');
   await fs.writeFile('work_dirs/a/20260103_000000/run.json', '{}');
   await fs.writeFile('work_dirs/a/notes/epoch_99.pth', '');
   const next = 'work_dirs/a/20260104_000000';
-  expect(await findRunToResume(fs, next)).toBe('work_dirs/a/20260102_000000/epoch_2.pth');
+  const earlier = ['work_dirs/a/20260102_000000/epoch_2.pth', 'work_dirs/a/20260101_000000/epoch_7.pth'];
+  expect(await all(checkpointsToResume(fs, next))).toEqual(earlier);
   await fs.writeFile(`${next}/iter_5.pth`, '');
-  expect(await findRunToResume(fs, next)).toBe(`${next}/iter_5.pth`);
+  expect(await all(checkpointsToResume(fs, next))).toEqual([`${next}/iter_5.pth`, ...earlier]);
 });
 
 describe('autoScaleLr', () => {

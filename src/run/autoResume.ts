@@ -1,50 +1,59 @@
 import type { FileSystem } from '../contracts/fileSystem.ts';
 
 /**
- * The newest checkpoint of a work dir: what `latest.pth` or `last_checkpoint` names, else the `.pth` with the highest
- * number at its end; never one of the best.
- * @returns its path, or null when there is none
- * Source: mmdet 2.28.2 `utils/misc.py` find_latest_checkpoint.
+ * The checkpoints of a work dir that a run can go on from, the newest first: what `latest.pth` or `last_checkpoint`
+ * names, then the `.pth` files with a number at their end, never one of the best. Among `epoch_*` (and among `iter_*`)
+ * the number counts, between the two when they were written.
+ * Source: mmdet 2.28.2 `utils/misc.py` find_latest_checkpoint, which compares numbers of epochs with those of iterations.
  */
-export async function findLatestCheckpoint(fs: FileSystem, workDir: string): Promise<string | null> {
-  if ((await fs.stat(workDir))?.kind !== 'directory') return null;
+export async function checkpointsOf(fs: FileSystem, workDir: string): Promise<string[]> {
+  if ((await fs.stat(workDir))?.kind !== 'directory') return [];
+  const linked = await linkedCheckpoint(fs, workDir);
+  const byKind = new Map<string, { path: string; count: number; modifiedMs: number }[]>();
+  for (const { name, kind } of await fs.list(workDir)) {
+    const [, prefix, digits] = /^(.*)_(\d+)\.pth$/.exec(name) ?? [];
+    if (kind !== 'file' || name.startsWith('best_') || prefix === undefined) continue;
+    const path = `${workDir}/${name}`;
+    const { modifiedMs } = (await fs.stat(path)) ?? { modifiedMs: 0 };
+    byKind.set(prefix, [...(byKind.get(prefix) ?? []), { path, count: Number(digits), modifiedMs }]);
+  }
+  const groups = [...byKind.values()].map((group) => group.sort((a, b) => a.count - b.count));
+  const found = linked === null ? [] : [linked];
+  for (;;) {
+    const heads = groups.filter((group) => group.length > 0);
+    heads.sort((a, b) => (b.at(-1)?.modifiedMs ?? 0) - (a.at(-1)?.modifiedMs ?? 0));
+    const next = heads[0]?.pop();
+    if (!next) return found;
+    if (next.path !== linked) found.push(next.path);
+  }
+}
+
+async function linkedCheckpoint(fs: FileSystem, workDir: string): Promise<string | null> {
   const exists = async (path: string): Promise<boolean> => (await fs.stat(path))?.kind === 'file';
   const target = await fs.readLink?.(`${workDir}/latest.pth`);
   for (const path of [target && `${workDir}/${target}`, `${workDir}/latest.pth`])
     if (path && (await exists(path))) return path;
-  if (await exists(`${workDir}/last_checkpoint`)) {
-    const named = (await fs.readText(`${workDir}/last_checkpoint`)).trim();
-    // The folder may have been moved since.
-    for (const path of [named, `${workDir}/${named.split('/').at(-1) ?? ''}`])
-      if (await exists(path)) return path;
-  }
-  let latest: { path: string; count: number } | null = null;
-  for (const { name, kind } of await fs.list(workDir)) {
-    const count = Number(/_(\d+)\.pth$/.exec(name)?.[1] ?? NaN);
-    if (kind !== 'file' || name.startsWith('best_') || Number.isNaN(count)) continue;
-    if (!latest || count > latest.count) latest = { path: `${workDir}/${name}`, count };
-  }
-  return latest?.path ?? null;
+  if (!(await exists(`${workDir}/last_checkpoint`))) return null;
+  const named = (await fs.readText(`${workDir}/last_checkpoint`)).trim();
+  // The folder may have been moved since.
+  for (const path of [named, `${workDir}/${named.split('/').at(-1) ?? ''}`])
+    if (await exists(path)) return path;
+  return null;
 }
 
 /**
- * The newest checkpoint of a config's runs, for `auto_resume = True`.
+ * The checkpoints of a config's runs, for `auto_resume = True`: the newest run's first, each run's newest first.
  * @param workDir of the run that begins; looked into first, then the other runs beside it, the newest first
- * @returns null when no run has saved one
  */
-export async function findRunToResume(fs: FileSystem, workDir: string): Promise<string | null> {
-  const own = await findLatestCheckpoint(fs, workDir);
-  if (own) return own;
+export async function* checkpointsToResume(fs: FileSystem, workDir: string): AsyncGenerator<string> {
+  yield* await checkpointsOf(fs, workDir);
   const parent = workDir.split('/').slice(0, -1).join('/');
-  if ((await fs.stat(parent))?.kind !== 'directory') return null;
+  if ((await fs.stat(parent))?.kind !== 'directory') return;
   const runs = (await fs.list(parent))
     .filter(({ name, kind }) => kind === 'directory' && /^\d{8}_\d{6}/.test(name))
-    .map(({ name }) => name)
+    .map(({ name }) => `${parent}/${name}`)
+    .filter((path) => path !== workDir)
     .sort()
     .reverse();
-  for (const name of runs) {
-    const found = await findLatestCheckpoint(fs, `${parent}/${name}`);
-    if (found) return found;
-  }
-  return null;
+  for (const path of runs) yield* await checkpointsOf(fs, path);
 }

@@ -12,14 +12,23 @@ export const INVALID_LOSS_HINT =
   'lower optimizer.lr, lengthen the warm-up, or set optimizer_config.grad_clip; then start again from the last good checkpoint';
 
 /**
- * Listen to a run's records for the first loss that is NaN or infinite. Losses are looked at where they are read
+ * Listen to a run's records for the first loss that is NaN or infinite, and to its checkpoints for such weights. Losses are looked at where they are read
  * anyway, every `log_config.interval` iterations: looking at each would make every iteration wait for the GPU.
  * @returns a listener to put before the run's own
  */
 export function watchLosses({ batch, onInvalid }: LossWatchOptions): RunListener {
   let told = false;
   return (event) => {
-    if (told || event.name !== 'run.measured' || event.mode !== 'train') return;
+    if (told) return;
+    if (event.name === 'run.checkpointed' && event.notFinite) {
+      told = true;
+      const [first] = event.notFinite;
+      onInvalid(
+        `weights must be finite, but at iteration ${event.iter} those of ${event.notFinite.length} tensors are not, such as ${first} (saved as ${event.path})`,
+      );
+      return;
+    }
+    if (event.name !== 'run.measured' || event.mode !== 'train') return;
     const losses = Object.entries(event.values).filter(([name]) => name.includes('loss'));
     if (losses.every(([, value]) => Number.isFinite(value))) return;
     told = true;

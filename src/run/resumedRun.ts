@@ -1,8 +1,9 @@
 import type { ConfigDict } from '../config/index.ts';
-import { readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
+import { CheckpointError } from '../errors/trainerError.ts';
+import { isFiniteTensor, readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
 import type { Logger } from '../runner/logger.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import { findRunToResume } from './autoResume.ts';
+import { checkpointsToResume } from './autoResume.ts';
 
 interface ResumeRequest {
   readonly fs: FileSystem;
@@ -26,17 +27,63 @@ export async function openResumed(
   workDir: string,
   logger: Logger,
 ): Promise<ResumedRun | null> {
-  let path = job.resumeFrom ?? stringOrNull(dict.resume_from);
-  if (path === null && (job.autoResume ?? dict.auto_resume === true)) {
-    path = await findRunToResume(job.fs, workDir);
-    logger.info(
-      path === null
-        ? 'auto_resume: this config has no checkpoint yet, the run begins anew'
-        : `auto_resume: going on from ${path}`,
-    );
+  const path = job.resumeFrom ?? stringOrNull(dict.resume_from);
+  const isAuto = path === null && (job.autoResume ?? dict.auto_resume === true);
+  const opened = isAuto
+    ? await openNewest(job.fs, workDir, logger)
+    : path === null
+      ? null
+      : await open(job.fs, path);
+  return opened && withSeed(opened, job, dict, logger);
+}
+
+interface OpenedCheckpoint {
+  readonly path: string;
+  readonly checkpoint: LoadedCheckpoint;
+}
+
+async function open(fs: FileSystem, path: string): Promise<OpenedCheckpoint> {
+  return { path, checkpoint: await readCheckpoint(fs, path) };
+}
+
+/**
+ * The newest checkpoint that is whole and whose weights are finite; those passed over are named in the log.
+ * @returns null when there is no checkpoint at all
+ * @throws CheckpointError of the newest when none is good
+ */
+async function openNewest(fs: FileSystem, workDir: string, logger: Logger): Promise<OpenedCheckpoint | null> {
+  let firstError: unknown = null;
+  for await (const path of checkpointsToResume(fs, workDir)) {
+    try {
+      const opened = await open(fs, path);
+      for (const [name, tensor] of opened.checkpoint.stateDict)
+        if (!isFiniteTensor(tensor))
+          throw new CheckpointError(`weights must be finite to go on from, but ${name} of ${path} is not`, {
+            code: 'not-finite',
+            path,
+            hint: 'start anew with a lower optimizer.lr, or with grad_clip',
+          });
+      logger.info(`auto_resume: going on from ${path}`);
+      return opened;
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      firstError ??= error;
+      logger.warning(
+        `auto_resume: ${path} can't be gone on from, looking for an older one: ${error.message}`,
+      );
+    }
   }
-  if (path === null) return null;
-  const checkpoint = await readCheckpoint(job.fs, path);
+  if (firstError !== null) throw firstError;
+  logger.info('auto_resume: this config has no checkpoint yet, the run begins anew');
+  return null;
+}
+
+function withSeed(
+  { path, checkpoint }: OpenedCheckpoint,
+  job: ResumeRequest,
+  dict: ConfigDict,
+  logger: Logger,
+): ResumedRun {
   const saved = checkpoint.meta.get('seed');
   const seed = typeof saved === 'number' ? saved : null;
   const own = job.seed ?? configSeed(dict);

@@ -11,7 +11,7 @@ import { createRunRegistries } from '../registry/registries.ts';
 import { readCheckpoint } from '../runner/checkpoint.ts';
 import { planLrs, planMomenta, type GroupStart } from '../schedules/index.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
-import { describeParameters } from '../plan/describeParameters.ts';
+import { planRun } from '../plan/plan.ts';
 import { readRunConfig } from '../plan/runConfig.ts';
 import { shortRun, workspaceWith, type ShortRun } from './testing/shortRun.ts';
 import * as modules from './testing/tutorialModules.ts';
@@ -184,7 +184,7 @@ custom_imports = dict(imports=[${Object.keys(files).length > 0 ? "'mmdet.core.op
 optimizer = dict(type='SGD', lr=0.02, weight_decay=0.01, paramwise_cfg=${paramwise})`;
       const fs = workspaceWith({ ...files, 'configs/mine.py': text });
       const decodeImage = () => Promise.reject(new Error('no pictures here'));
-      const plan = await describeParameters({ fs, decodeImage, configPath: 'workspace/configs/mine.py' });
+      const plan = await planRun({ fs, decodeImage, configPath: 'workspace/configs/mine.py' });
       const rates = plan.groups.map(({ lr, weightDecay }) => [lr, weightDecay]);
       return { rates, places: plan.parameters.map(({ name, group }) => [name, group]) };
     };

@@ -5,6 +5,7 @@ import { hookKeys } from './hookKeys.ts';
 import { type GenericStage, Hook, STAGES, type Stage } from './hooks/hook.ts';
 import { getPriority, priorityLabel } from './priority.ts';
 import { QueuePace } from './queuePace.ts';
+import { saveOrPause } from './saveOrPause.ts';
 import type { BatchLoader, Mode, OpenStage, RunnerMeta, RunPosition, Workflow } from './runnerTypes.ts';
 import { RunState } from './runState.ts';
 
@@ -23,6 +24,7 @@ interface RegisteredHook {
 export abstract class BaseRunner extends RunState {
   readonly #pace = new QueuePace();
   #hooks: RegisteredHook[] = [];
+  #hasTrained = false;
 
   /**
    * @param loaders one per workflow entry, in order
@@ -134,6 +136,10 @@ export abstract class BaseRunner extends RunState {
 
   /** Hear "pause" and "stop". @returns true when the run must end */
   protected async heardStop(): Promise<boolean> {
+    if (this.mode === 'train' && !this.#hasTrained) {
+      this.#hasTrained = true;
+      await saveOrPause(this, `the record of the run in ${this.workDir}`, this.claimWorkDir);
+    }
     this.stopped ||= await this.control.checkpoint();
     return this.stopped;
   }

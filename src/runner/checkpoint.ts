@@ -1,4 +1,4 @@
-import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
+import { CheckpointError, ConfigError, StorageError } from '../errors/trainerError.ts';
 import type { StateTensor } from '../nn/parameter.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
@@ -25,7 +25,9 @@ import { remoteScheme } from '../util/remoteAddress.ts';
 import { Tuple } from '../util/tuple.ts';
 import type { BaseRunner } from './baseRunner.ts';
 import type { RunnerMeta, RunPosition } from './runnerTypes.ts';
+import { partialName } from './partialFile.ts';
 import { isPlainPth, plainPth } from './plainPth.ts';
+import { saveOrPause } from './saveOrPause.ts';
 import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta, type WritingStage } from './ownMeta.ts';
 
 /** A model that can be saved and loaded; `nn/Module` is one. */
@@ -58,12 +60,16 @@ export interface SavedCheckpoint {
   readonly bytes: number;
   /** CRC-32 over the little-endian bytes of all tensors of the state dict, in order; 8 hex digits. */
   readonly crc32: string;
+  /** Names of tensors of the state dict with values that are NaN or infinite; absent when there are none. */
+  readonly notFinite?: readonly string[];
 }
 
 /**
  * Write a PyTorch checkpoint `{meta, state_dict, optimizer}` as MMCV does. It is written under a temporary
  * name, read back and checked, then renamed: a crash at any byte leaves the last good file. The
- * fingerprint it comes with is taken before writing, so that any reader can compare.
+ * fingerprint it comes with is taken before writing, so that any reader can compare. Where a person looks on, a
+ * storage that refuses pauses the run until Resume.
+ * @throws StorageError when it can't be written; nothing half-written stays
  * Source: mmcv 1.7.2 `runner/checkpoint.py` save_checkpoint. Differs: where the storage holds no links (a
  * browser's), `last_checkpoint` (a text file with the newest path, as MMEngine writes) stands for `latest.pth`.
  */
@@ -72,14 +78,26 @@ export async function saveCheckpoint(
   model: StatefulModel,
   options: SaveOptions,
 ): Promise<SavedCheckpoint> {
+  const path = `${options.outDir}/${options.filename}`;
+  return saveOrPause(runner, `the checkpoint ${path}`, () => writeCheckpoint(runner, model, options));
+}
+
+async function writeCheckpoint(
+  runner: BaseRunner,
+  model: StatefulModel,
+  options: SaveOptions,
+): Promise<SavedCheckpoint> {
+  await runner.claimWorkDir();
   const { filename, outDir, position } = options;
   const { epoch, iter } = options.metaPosition ?? { epoch: runner.epoch + 1, iter: runner.iter };
   const state = new OrderedMap<string, PthValue>();
   // A fingerprint of what the GPU held, taken before anything is written.
   let crc = 0;
+  const notFinite: string[] = [];
   for (const [name, tensor] of await model.stateDict()) {
     const entry = toTorch(tensor);
     crc = crc32(bytesOf(entry.data), crc);
+    if (!isFiniteTensor(entry)) notFinite.push(name);
     state.set(name, entry);
   }
   const { tabtrain: own, ...meta } = runner.meta;
@@ -99,22 +117,48 @@ export async function saveCheckpoint(
   if (options.saveOptimizer && runner.optimizer)
     content.optimizer = optimizerToPth(await runner.optimizer.stateDict());
   const path = `${outDir}/${filename}`;
-  const partial = `${outDir}/.${filename}.partial`;
+  // Renaming would replace a folder with all in it.
+  if ((await runner.fs.stat(path))?.kind === 'directory')
+    throw new StorageError(`a checkpoint is saved as ${path}, but a folder of that name is there`, {
+      code: 'not-a-file',
+      path,
+      hint: 'rename the folder, or choose another checkpoint_config.filename_tmpl',
+    });
+  const partial = `${outDir}/${partialName(filename)}`;
   const writer = await runner.fs.createWriter(partial);
   let bytes: number;
   try {
     ({ bytes } = await writePth(content as PthValue, writer));
     await writer.close();
+    await verifyPth(fileSource(runner.fs, partial, bytes));
+    await runner.fs.rename(partial, path);
   } catch (error) {
-    await writer.abort();
+    await writer.abort().catch(() => undefined);
+    await runner.fs.remove(partial).catch(() => undefined);
     throw error;
   }
-  await verifyPth(fileSource(runner.fs, partial, bytes));
-  await runner.fs.rename(partial, path);
   runner.noteSaved(path, position, options.saveOptimizer);
   if (options.link !== false && !(await runner.fs.link?.(filename, `${outDir}/latest.pth`)))
     await runner.fs.writeFile(`${outDir}/last_checkpoint`, `${path}\n`);
-  return { path, bytes, crc32: crc.toString(16).padStart(8, '0') };
+  if (notFinite.length > 0)
+    runner.logger.warning(
+      `${path} holds weights that are NaN or infinite, in ${notFinite.length} of ${state.size} tensors: ${notFinite.slice(0, 3).join(', ')}${notFinite.length > 3 ? ', …' : ''}`,
+    );
+  return {
+    path,
+    bytes,
+    crc32: crc.toString(16).padStart(8, '0'),
+    ...(notFinite.length > 0 && { notFinite }),
+  };
+}
+
+/** Whether a tensor holds no NaN and no infinity; whole numbers can't. */
+export function isFiniteTensor({ data }: Pick<TorchTensor, 'data'>): boolean {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return true;
+  // 0 times anything finite is 0, times the others NaN.
+  let sum = 0;
+  for (const value of data) sum += value * 0;
+  return sum === 0;
 }
 
 /** What a checkpoint file holds, whoever wrote it. */

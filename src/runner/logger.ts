@@ -16,7 +16,7 @@ export interface Logger {
  * Secrets are masked. Lines are queued and appended in order; a failing disk never stops the training, it is told once.
  */
 export function createLogger(
-  fs: FileSystem,
+  fs: Pick<FileSystem, 'appendFile'>,
   path: string,
   onEvent: RunListener,
   now: () => Date = () => new Date(),

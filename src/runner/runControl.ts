@@ -9,8 +9,16 @@ export class RunControl {
   #stopRequested = false;
   #failure: Error | null = null;
   #profileIters = 0;
-  #wake: (() => void) | null = null;
+  /** What waits while paused. */
+  #waiting: (() => void)[] = [];
   #listener: (() => void) | null = null;
+  /** Whether somebody looks on who can press Resume. */
+  readonly isAttended: boolean;
+
+  /** @param options.isAttended default false: nobody does */
+  constructor({ isAttended = false }: { isAttended?: boolean } = {}) {
+    this.isAttended = isAttended;
+  }
 
   get isPaused(): boolean {
     return this.#paused;
@@ -79,7 +87,7 @@ export class RunControl {
   async checkpoint(): Promise<boolean> {
     while (this.#paused && !this.#stopRequested && !this.#failure) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#waiting.push(resolve);
       });
     }
     this.throwFailure();
@@ -87,8 +95,7 @@ export class RunControl {
   }
 
   #release(): void {
-    this.#wake?.();
-    this.#wake = null;
+    for (const wake of this.#waiting.splice(0)) wake();
     this.#listener?.();
   }
 }

@@ -31,6 +31,7 @@ export abstract class RunState {
   readonly control: RunControl;
   readonly onEvent: RunListener;
   readonly host: string;
+  readonly claimWorkDir: () => Promise<void>;
   readonly logBuffer = new LogBuffer();
   meta: RunnerMeta;
   mode: Mode = 'train';
@@ -60,6 +61,8 @@ export abstract class RunState {
   protected stopped = false;
   /** Checkpoints of this run that it can be resumed from, by path, and what each holds. */
   readonly #saved = new Map<string, RunPosition>();
+  /** All checkpoints of this run, by path. */
+  readonly #written = new Set<string>();
 
   /** @throws ConfigError `bad-type`, `no-train-step`, `batch-processor` or `bad-runner` */
   constructor(options: RunnerOptions) {
@@ -76,6 +79,7 @@ export abstract class RunState {
     this.control = options.control ?? new RunControl();
     this.onEvent = options.onEvent ?? (() => undefined);
     this.host = options.host ?? 'tabtrain';
+    this.claimWorkDir = options.claimWorkDir ?? (async () => undefined);
   }
 
   /** Learning rate of each parameter group; empty without an optimizer. */
@@ -105,6 +109,7 @@ export abstract class RunState {
 
   /** Note a checkpoint that was written. @param isWhole false when it lacks the optimizer's state */
   noteSaved(path: string, position: RunPosition, isWhole: boolean): void {
+    this.#written.add(path);
     if (isWhole) this.#saved.set(path, position);
     else this.#saved.delete(path);
   }
@@ -113,6 +118,11 @@ export abstract class RunState {
   hasSaved(path: string, { epoch, iter, innerIter }: RunPosition): boolean {
     const saved = this.#saved.get(path);
     return saved?.epoch === epoch && saved.iter === iter && saved.innerIter === innerIter;
+  }
+
+  /** Whether this run has written a checkpoint to a path. */
+  hasWritten(path: string): boolean {
+    return this.#written.has(path);
   }
 
   /** True when the run ends now: a person or a hook asked for it. */

@@ -96,4 +96,9 @@ export interface RunnerOptions {
   maxIters?: number;
   control?: RunControl;
   onEvent?: RunListener;
+  /**
+   * Makes the work dir this run's own, from the first iteration or checkpoint on; called before each checkpoint.
+   * @throws StorageError when it is gone. Default: nothing to do
+   */
+  claimWorkDir?: () => Promise<void>;
 }

@@ -70,7 +70,10 @@ class MountFs implements FileSystem {
     const entries = new Map((await place.fs.list(place.path)).map((entry) => [entry.name, entry]));
     const dir = normalizePath(path);
     for (const point of this.#below(dir)) {
-      const name = point.at.slice(dir === '' ? 0 : dir.length + 1).split('/')[0];
+      const name = point.at
+        .slice(dir === '' ? 0 : dir.length + 1)
+        .split('/', 1)
+        .join();
       entries.set(name, { name, kind: 'directory' });
     }
     return [...entries.values()].sort(byName);

@@ -17,7 +17,7 @@ export function normalizePath(path: string): string {
     if (part !== '..') parts.push(part);
     else if (parts.pop() === undefined) throw outside(path, "'..' leaves the root");
   }
-  if (parts.length > 0 && /^[A-Za-z]:/.test(parts[0])) throw outside(path, 'it starts with a drive letter');
+  if (/^[A-Za-z]:/.test(parts[0] ?? '')) throw outside(path, 'it starts with a drive letter');
   return parts.join('/');
 }
 

@@ -14,7 +14,7 @@ export function isTempName(name: string): boolean {
 
 /** @returns the owner a temporary name was made with; '' for other names. */
 export function ownerOfTemp(name: string): string {
-  return isTempName(name) ? name.slice(PREFIX.length).split('-')[0] : '';
+  return isTempName(name) ? name.slice(PREFIX.length).split('-', 1).join() : '';
 }
 
 const LOCK_PREFIX = '.tabtrain-lock-';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ConfigPlan } from '../worker/protocol.ts';
+import type { Plan } from '../worker/protocol.ts';
 import { groupByModule, parameterRows, settingsOf } from './parameterGroups.ts';
 
 test('tensors are gathered by the first two parts of their names', () => {
@@ -18,13 +18,7 @@ test('tensors are gathered by the first two parts of their names', () => {
 
 const group = { tensorCount: 1, valueCount: 4, rules: [], momentum: null, betas: null };
 const parameter = { shape: [4], count: 4, frozenBy: null };
-const PLAN: ConfigPlan = {
-  optimizer: 'SGD',
-  warnings: [],
-  itersPerEpoch: null,
-  itersProblem: null,
-  ownLr: null,
-  ownMomentum: null,
+const PLAN: Pick<Plan, 'groups' | 'parameters'> = {
   groups: [
     { ...group, lr: 0.02, weightDecay: 0.0001, momentum: 0.9 },
     { ...group, lr: 0.02, weightDecay: 0, momentum: 0.9 },

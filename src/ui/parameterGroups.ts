@@ -1,6 +1,6 @@
 // Tensors as the Parameters tab gathers them: by the module that holds them, and by what they train with.
 
-import type { ConfigPlan, PlannedParameter } from '../worker/protocol.ts';
+import type { Plan, PlannedParameter } from '../worker/protocol.ts';
 import { formatValue } from './format.ts';
 
 interface Tensor {
@@ -67,7 +67,7 @@ export interface Setting {
 const NOTHING = '–';
 
 /** Every parameter of a plan with its group's values. */
-export function parameterRows({ parameters, groups }: ConfigPlan): ParameterRow[] {
+export function parameterRows({ parameters, groups }: Pick<Plan, 'parameters' | 'groups'>): ParameterRow[] {
   return parameters.map((parameter) => {
     const group = parameter.group === null ? undefined : groups[parameter.group];
     if (parameter.frozenBy !== null || !group) {

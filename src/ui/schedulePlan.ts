@@ -5,7 +5,7 @@ import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { toErrorReport } from '../errors/trainerError.ts';
 import type { GroupStart, RunPlanInput, ScheduleRun, ValuesAt } from '../schedules/index.ts';
-import type { ConfigPlan } from '../worker/protocol.ts';
+import type { Plan } from '../worker/protocol.ts';
 import { ASSUMED_ITERS_PER_EPOCH } from '../contracts/plan.ts';
 import { formatValue, plural } from './format.ts';
 
@@ -47,8 +47,7 @@ export type SchedulePlan =
 
 type Dict = Readonly<Record<string, unknown>>;
 /** What the worker tells of the optimizer, and of policies of the person's own. */
-export type KnownPlan = Pick<ConfigPlan, 'groups' | 'optimizer'> &
-  Partial<Pick<ConfigPlan, 'ownLr' | 'ownMomentum'>>;
+export type KnownPlan = Pick<Plan, 'groups' | 'optimizer'> & Partial<Pick<Plan, 'ownLr' | 'ownMomentum'>>;
 interface StartGroup extends GroupStart {
   readonly rules: readonly string[];
   readonly tensorCount: number | null;
@@ -167,7 +166,7 @@ function readRun(config: Dict, perEpoch: number): ScheduleRun | string {
     : { maxEpochs: length, maxIters: length * perEpoch, itersPerEpoch: perEpoch, runnerType: 'epoch' };
 }
 
-function toStart(group: ConfigPlan['groups'][number]): StartGroup {
+function toStart(group: Plan['groups'][number]): StartGroup {
   const { lr, momentum, betas, rules, tensorCount } = group;
   return { lr, momentum: momentum ?? undefined, betas: betas ?? undefined, rules, tensorCount };
 }

@@ -6,7 +6,7 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Locks } from '../contracts/locks.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
-import { copyFile, fileTree, requireBelow, seedWorkspace } from './files.ts';
+import { copyFile, fileTree, requireBelow, seedWorkspace, writeExpected } from './files.ts';
 import type { DataCalls, DataEvents, ParameterRow } from './protocol.ts';
 import { listRuns, readRun } from './runHistory.ts';
 
@@ -32,9 +32,9 @@ export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server
   return serve<DataCalls, DataEvents>(endpoint, {
     'files.tree': async ({ path }) => fileTree(await fs(), path),
     'files.readText': async ({ path }) => (await fs()).readText(path),
-    'files.writeText': async ({ path, text }) => {
-      await (await fs()).writeFile(own(path), text);
-    },
+    'files.writeText': async ({ path, text, expected }) => ({
+      conflict: await writeExpected(await fs(), own(path), text, expected),
+    }),
     'files.rename': async ({ from, to }) => {
       await (await fs()).rename(own(from), own(to));
     },

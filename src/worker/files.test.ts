@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createMemoryFs } from '../storage/memoryFs.ts';
-import { copyFile, fileTree, seedWorkspace } from './files.ts';
+import { copyFile, fileTree, seedWorkspace, writeExpected } from './files.ts';
 
 const A = 'workspace/configs/a.py';
 const B = 'workspace/configs/deep/b.py';
@@ -24,6 +24,19 @@ test('a copy never writes over a file', async () => {
   await copyFile(fs, A, B);
   expect(await fs.readText(B)).toBe('a');
   await expect(copyFile(fs, A, B)).rejects.toMatchObject({ code: 'file-exists' });
+});
+
+test('a text that another tab has changed is not written over', async () => {
+  const fs = createMemoryFs();
+  expect(await writeExpected(fs, A, 'first', null)).toBeNull();
+  expect(await writeExpected(fs, A, 'theirs', 'first')).toBeNull();
+  expect(await writeExpected(fs, A, 'mine', 'first')).toBe('theirs');
+  expect(await fs.readText(A)).toBe('theirs');
+  expect(await writeExpected(fs, A, 'theirs', 'first')).toBeNull();
+  expect(await writeExpected(fs, A, 'over', undefined)).toBeNull();
+  await fs.remove(A);
+  expect(await writeExpected(fs, A, 'mine', 'over')).toBeNull();
+  expect(await fs.readText(A)).toBe('mine');
 });
 
 test('seeding: a fresh workspace gets every file', async () => {

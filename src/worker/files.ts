@@ -37,6 +37,35 @@ export async function fileTree(fs: FileSystem, path: string): Promise<FileInfo[]
   return found;
 }
 
+/**
+ * Write a text unless somebody else has changed the file: no tab writes over another's words.
+ * @param expected what the caller believes to be stored; null for nothing; undefined: whatever is
+ * @returns what is stored instead, in which case nothing was written; null when it was
+ */
+export async function writeExpected(
+  fs: FileSystem,
+  path: string,
+  text: string,
+  expected: string | null | undefined,
+): Promise<string | null> {
+  return withLock(`tabtrain-file:${path}`, async () => {
+    if (expected !== undefined) {
+      const stored = (await fs.stat(path)) ? await fs.readText(path) : null;
+      if (stored === text) return null;
+      // A file that was deleted elsewhere comes back: nothing of it is lost by that.
+      if (stored !== null && stored !== expected) return stored;
+    }
+    await fs.writeFile(path, text);
+    return null;
+  });
+}
+
+/** Between reading and writing no other tab may write. Node has no such lock, and no other tabs. */
+async function withLock<T>(name: string, action: () => Promise<T>): Promise<T> {
+  if (typeof navigator === 'undefined' || !('locks' in navigator)) return action();
+  return navigator.locks.request(name, action);
+}
+
 /** @throws StorageError `not-found` or `file-exists` */
 export async function copyFile(fs: FileSystem, from: string, to: string): Promise<void> {
   if (await fs.stat(to)) {

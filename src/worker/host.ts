@@ -5,18 +5,11 @@ import { RunControl } from '../runner/runControl.ts';
 import type { RunListener } from '../contracts/runEvents.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { createEventBatcher } from './eventBatcher.ts';
-import type {
-  ConfigPlan,
-  EngineInfo,
-  RunRequest,
-  SecretQuestion,
-  TrainCalls,
-  TrainEvents,
-} from './protocol.ts';
+import type { Plan, EngineInfo, RunRequest, SecretQuestion, TrainCalls, TrainEvents } from './protocol.ts';
 
 export interface TrainHostParts {
   probe(): Promise<EngineInfo>;
-  describe(configPath: string): Promise<ConfigPlan>;
+  describe(configPath: string): Promise<Plan>;
   train(
     request: RunRequest,
     control: RunControl,
@@ -48,7 +41,7 @@ export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Serv
           hint: 'Stop it first, or wait until it is done.',
         });
       }
-      const control = new RunControl();
+      const control = new RunControl({ isAttended: true });
       current = { runId: request.runId, control };
       let seq = 0;
       const batcher = createEventBatcher((events) =>

@@ -1,9 +1,9 @@
 // Every message between the page and its two workers, by name. Types only, from layers 0 to 2.
 
-import type { ConfigPlan } from '../contracts/plan.ts';
+import type { Plan } from '../contracts/plan.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
 
-export type { ConfigPlan, PlannedGroup, PlannedParameter } from '../contracts/plan.ts';
+export type { Plan, PlannedGroup, PlannedParameter } from '../contracts/plan.ts';
 
 export interface FileInfo {
   /** From the root of the tab's file system: `workspace/configs/a.py`. */
@@ -113,7 +113,14 @@ export interface DataCalls {
   'files.tree': { req: { path: string }; res: FileInfo[] };
   // The calls below that change files take paths in `workspace/` only.
   'files.readText': { req: { path: string }; res: string };
-  'files.writeText': { req: { path: string; text: string }; res: undefined };
+  /**
+   * @param expected the text that the caller believes to be stored; null for a file that must not be there; absent: whatever is.
+   * Where something else is stored nothing is written, and `conflict` is it.
+   */
+  'files.writeText': {
+    req: { path: string; text: string; expected?: string | null };
+    res: { conflict: string | null };
+  };
   'files.rename': { req: { from: string; to: string }; res: undefined };
   'files.copy': { req: { from: string; to: string }; res: undefined };
   'files.remove': { req: { path: string }; res: undefined };
@@ -175,7 +182,7 @@ export interface RunRequest {
 export interface TrainCalls {
   'engine.probe': { req: Record<string, never>; res: EngineInfo };
   /** What a run of the config would train. Needs no GPU, and may be asked while a run goes on. */
-  'config.describe': { req: { configPath: string }; res: ConfigPlan };
+  'config.describe': { req: { configPath: string }; res: Plan };
   /** Answers when the run has ended. One run at a time. */
   'run.train': { req: RunRequest; res: { workDir: string } };
   'run.pause': { req: { runId: number }; res: undefined };

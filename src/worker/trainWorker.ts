@@ -1,10 +1,11 @@
 // Entry of the training worker: the engine, the runner and everything a config can name.
 
-import { describeParameters } from '../plan/describeParameters.ts';
+import { planRun } from '../plan/plan.ts';
 import type { TakeStray } from '../run/strayErrors.ts';
 import { prepareEngine, train } from '../run/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
+import { createWebLocks } from '../storage/webLocks.ts';
 import { createTrainHost } from './host.ts';
 import { RemoteSamples } from './samples.ts';
 
@@ -32,7 +33,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
     return { name, isSoftware };
   },
   async describe(configPath) {
-    return describeParameters({ fs: await createOpfs(), decodeImage: decodeInBrowser, configPath });
+    return planRun({ fs: await createOpfs(), decodeImage: decodeInBrowser, configPath });
   },
   async train({ samplePort, runId: _runId, ...request }, control, onEvent, askSecret) {
     const fs = await createOpfs();
@@ -49,6 +50,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
         createSampleSource,
         askSecret,
         watchStray,
+        locks: createWebLocks(),
         kernels: { folder: 'cache' },
       });
     } finally {

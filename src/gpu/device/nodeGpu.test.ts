@@ -17,7 +17,7 @@ test('the adapter is described: name, limits, whether it is software', async () 
 });
 
 test('no file of the engine but tests and their helper imports nodeGpu', () => {
-  const folder = dirname(fileURLToPath(import.meta.url));
+  const folder = dirname(dirname(fileURLToPath(import.meta.url)));
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
     (file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.includes('testing'),
   );

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../index.ts';
 import { testAdapter } from '../testing/adapter.ts';
 import { expectClose, values } from '../testing/numbers.ts';
+import { at } from '../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -103,7 +104,7 @@ const size = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
 
 test.each(Object.entries(CASES))('%s: gradients equal finite differences, nothing leaks', async (_, c) => {
   const data = c.shapes.map((s, k) => values(size(s), k + 1).map(c.map ?? ((v) => v)));
-  const initial = c.shapes.map((s, k) => gpu.tensor(data[k], s));
+  const initial = c.shapes.map((s, k) => gpu.tensor(at(data, k), s));
   const before = gpu.memory().numTensors;
   const vars = initial.map((t) => gpu.variable(t));
   const loss = (): gpu.Tensor => {
@@ -115,20 +116,20 @@ test.each(Object.entries(CASES))('%s: gradients equal finite differences, nothin
   const h = 1e-2;
   for (const [k, v] of vars.entries()) {
     const slope: number[] = [];
-    for (let i = 0; i < data[k].length; i += 1) {
+    for (let i = 0; i < at(data, k).length; i += 1) {
       const sides: number[] = [];
       for (const step of [h, -h]) {
-        const moved = data[k].slice();
-        moved[i] += step;
-        const t = gpu.tensor(moved, c.shapes[k]);
+        const moved = at(data, k).slice();
+        moved[i] = at(moved, i) + step;
+        const t = gpu.tensor(moved, at(c.shapes, k));
         gpu.assign(v, t);
         const value = gpu.tidy(loss);
         sides.push(...(await gpu.readMany([value])));
         gpu.dispose([t, value]);
       }
-      slope.push((sides[0] - sides[1]) / (2 * h));
+      slope.push((at(sides, 0) - at(sides, 1)) / (2 * h));
     }
-    gpu.assign(v, initial[k]);
+    gpu.assign(v, at(initial, k));
     expectClose(await gpu.read(out.grads[k]!), slope, 2e-3);
   }
   gpu.dispose([out.loss, ...out.grads.filter((g) => g !== null)]);

@@ -4,6 +4,7 @@ import type { ChosenDispatch } from '../dispatch/recorder.ts';
 import { setVariantChoices, variantChoices } from '../dispatch/variantChoice.ts';
 import type { Recording } from './recordedStep.ts';
 import { ScratchBench } from './scratchBench.ts';
+import { at } from '../../util/at.ts';
 
 export interface TuningOptions {
   /** Only variants that give the same bits as the kernel's own choice. */
@@ -83,7 +84,7 @@ function candidatesOf<A>(
       const tried = [...open].filter(([, names]) => round < names.length);
       setVariantChoices({
         ...before,
-        ...Object.fromEntries(tried.map(([key, names]) => [key, names[round]])),
+        ...Object.fromEntries(tried.map(([key, names]) => [key, at(names, round)])),
       });
       const { dispatches, tensors } = record();
       for (const dispatch of dispatches) {

@@ -5,6 +5,7 @@ import { alignedOverlaps, bboxOverlaps } from './iou.ts';
 import { MaxIoUAssigner } from './maxIoUAssigner.ts';
 import { batchedNms, multiclassNms, nms, sortDescending } from './nms.ts';
 import { PseudoSampler } from './pseudoSampler.ts';
+import { at } from '../../util/at.ts';
 
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
 
@@ -38,7 +39,7 @@ describe('AnchorGenerator', () => {
   test('valid flags stop at the padded picture', () => {
     const generator = new AnchorGenerator({ strides: [8], ratios: [1], scales: [1] });
     // 9 px high needs 2 rows, 8 px wide 1 column.
-    expect([...generator.validFlags([[3, 2]], [9, 8])[0]]).toEqual([1, 0, 1, 0, 0, 0]);
+    expect([...at(generator.validFlags([[3, 2]], [9, 8]), 0)]).toEqual([1, 0, 1, 0, 0, 0]);
   });
   test.each([
     [{ strides: [8], ratios: [1] }, 'either scales, or octave_base_scale'],
@@ -64,7 +65,7 @@ describe('DeltaXYWHBBoxCoder', () => {
   test('decoding what was encoded gives the box back, whatever means and deviations', () => {
     const coder = new DeltaXYWHBBoxCoder({ targetMeans: [0.1, 0, 0, 0.2], targetStds: [0.1, 0.1, 0.2, 0.2] });
     const back = coder.decode(anchors, coder.encode(anchors, boxes), null);
-    back.forEach((v, i) => expect(v).toBeCloseTo(boxes[i], 4));
+    back.forEach((v, i) => expect(v).toBeCloseTo(at(boxes, i), 4));
   });
   test('decoded boxes are clipped to the picture', () => {
     const coder = new DeltaXYWHBBoxCoder();

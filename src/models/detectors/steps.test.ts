@@ -17,6 +17,7 @@ import { Module, Parameter } from '../../nn/index.ts';
 import { Adam } from '../../optim/index.ts';
 import { BaseDetector } from './baseDetector.ts';
 import type { TrainBatch } from './batch.ts';
+import { at } from '../../util/at.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -110,7 +111,7 @@ class Boxed extends BaseDetector {
   }
 }
 
-const firstBox = ({ gtBboxes }: TrainBatch): Float32Array => gtBboxes[0];
+const firstBox = ({ gtBboxes }: TrainBatch): Float32Array => at(gtBboxes, 0);
 
 /** Gradients as a run makes them: each step is prepared with its batch. */
 async function boxGrads(
@@ -127,7 +128,7 @@ async function boxGrads(
     const { logVars, grads: byParameter } = model.trainStep(given);
     const grad = byParameter?.get(model.weight);
     if (!grad) throw new Error('no gradient');
-    grads.push((await read(grad))[0]);
+    grads.push(at(await read(grad), 0));
     dispose([logVars.values, grad]);
   }
   model.dispose();
@@ -156,7 +157,7 @@ test('values of a batch by stepInput: compiled, and right at each step', async (
 
 test('a step input of another number of values is told', async () => {
   const some = (b: TrainBatch): Tensor =>
-    mean(stepInput(b, (given) => new Float32Array(firstBox(given)[0]), [2]));
+    mean(stepInput(b, (given) => new Float32Array(at(firstBox(given), 0)), [2]));
   await expect(boxGrads(some, [2, 3])).rejects.toMatchObject({
     code: 'bad-step-input',
     message: 'a step input [2] must get 2 float32 values, but got Float32Array of 3',
@@ -166,7 +167,7 @@ test('a step input of another number of values is told', async () => {
 test('a step input as long as the batch has boxes: op by op from the first that differs', async () => {
   const all = (b: TrainBatch): Tensor => {
     const [count] = firstBox(b);
-    return mean(stepInput(b, (given) => new Float32Array(firstBox(given)[0]).fill(2), [count]));
+    return mean(stepInput(b, (given) => new Float32Array(at(firstBox(given), 0)).fill(2), [count]));
   };
   const { grads, reasons } = await boxGrads(all, [3, 3, 3, 4, 3]);
   expect(grads).toEqual([2, 2, 2, 2, 2]);

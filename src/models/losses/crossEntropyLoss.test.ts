@@ -6,6 +6,7 @@ import { expectClose } from '../../gpu/testing/numbers.ts';
 import { BuildContext, createRunRegistries } from '../../registry/index.ts';
 import '../index.ts';
 import type { Loss } from './reduction.ts';
+import { at } from '../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => disposeEngine());
@@ -124,7 +125,7 @@ test.each(CASES)('$name', async ({ cfg, labels, target, weight, avgFactor, value
     const loss = build(cfg).forward(pred, goal, { weight: factors, avgFactor });
     return { loss: sum(loss), aux: [loss] };
   }, [pred]);
-  expectClose(await read(result.aux[0]), value, 1e-6);
+  expectClose(await read(at(result.aux, 0)), value, 1e-6);
   expectClose(result.grads[0] ? await read(result.grads[0]) : [], grad, 1e-6);
   for (const t of [result.loss, ...result.aux, ...result.grads]) t?.dispose();
   expect(memory().numTensors).toBe(before);

@@ -5,8 +5,13 @@ import type { BaseRunner } from '../baseRunner.ts';
 import type { RunPosition } from '../runnerTypes.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { formatFilename } from '../filenameTmpl.ts';
+import { removeOwn } from '../ownCheckpoint.ts';
+import { sweepPartials } from '../partialFile.ts';
 import { Hook, type HookState } from './hook.ts';
 import { checkpointDir } from './outDir.ts';
+
+/** A checkpoint's file that nobody has written to for so long is a killed run's. */
+const SURELY_LEFT_MS = 3_600_000;
 
 interface CheckpointHookArgs {
   /** Epochs (or iterations) between two checkpoints; -1: never. Default -1. */
@@ -66,13 +71,15 @@ export class CheckpointHook extends Hook {
   readonly byEpoch: boolean;
   readonly #saveOptimizer: boolean;
   readonly #maxKeep: number;
-  readonly #saveLast: boolean;
+  readonly saveLast: boolean;
   readonly #meta: Record<string, unknown> | undefined;
   readonly #template: string | undefined;
   readonly #link: boolean;
   #outDir: string | null;
   /** Path of the newest, in MMCV's count; also while it is being written. */
   #last: string | null = null;
+  /** Checkpoints of this run whose weights are not finite. */
+  readonly #invalid = new Set<string>();
 
   /** @throws ConfigError `bad-value` for a filename_tmpl that can't take a number */
   constructor(args: CheckpointHookArgs = {}, context?: BuildContext) {
@@ -86,7 +93,7 @@ export class CheckpointHook extends Hook {
     this.#saveOptimizer = args.saveOptimizer ?? true;
     this.#outDir = args.outDir ?? null;
     this.#maxKeep = args.maxKeepCkpts ?? -1;
-    this.#saveLast = args.saveLast ?? true;
+    this.saveLast = args.saveLast ?? true;
     this.#meta = args.meta;
     this.#template = args.filenameTmpl;
     // A mistake in it is told before anything is trained.
@@ -94,13 +101,15 @@ export class CheckpointHook extends Hook {
     this.#link = args.createSymlink ?? true;
   }
 
-  override beforeRun(runner: BaseRunner): void {
+  override async beforeRun(runner: BaseRunner): Promise<void> {
     this.#outDir = checkpointDir(runner.workDir, this.#outDir);
+    // The work dir itself is this run's alone; another folder may have runs that write now.
+    if (this.#outDir !== runner.workDir) await sweepPartials(runner.fs, this.#outDir, SURELY_LEFT_MS);
   }
 
   override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
     if (!this.byEpoch) return;
-    if (this.everyNEpochs(runner, this.interval) || (this.#saveLast && this.isLastEpoch(runner))) {
+    if (this.everyNEpochs(runner, this.interval) || (this.saveLast && this.isLastEpoch(runner))) {
       runner.logger.info(`Saving checkpoint at ${runner.epoch + 1} epochs`);
       await this.#save(runner, runner.epoch + 1, {
         epoch: runner.epoch + 1,
@@ -123,7 +132,7 @@ export class CheckpointHook extends Hook {
 
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
     if (this.byEpoch) return;
-    if (this.everyNIters(runner, this.interval) || (this.#saveLast && this.isLastIter(runner))) {
+    if (this.everyNIters(runner, this.interval) || (this.saveLast && this.isLastIter(runner))) {
       runner.logger.info(`Saving checkpoint at ${runner.iter + 1} iterations`);
       await this.#save(runner, runner.iter + 1, runner.positionAfterIter());
     }
@@ -147,6 +156,8 @@ export class CheckpointHook extends Hook {
       writer: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', hook: this },
     });
     runner.meta.hook_msgs = { ...runner.meta.hook_msgs, last_ckpt: this.#last };
+    if (saved.notFinite) this.#invalid.add(this.#last);
+    else this.#invalid.delete(this.#last);
     const removed = await this.#removeOld(runner, pathOf, current);
     runner.onEvent({
       name: 'run.checkpointed',
@@ -157,7 +168,10 @@ export class CheckpointHook extends Hook {
     });
   }
 
-  /** Delete what is older than the newest `max_keep_ckpts`, down to the first gap, as MMCV walks. */
+  /**
+   * Delete what is older than the newest `max_keep_ckpts`, down to the first gap, as MMCV walks. Differs: those whose
+   * weights are not finite don't count, and only what this program wrote is deleted.
+   */
   async #removeOld(
     runner: BaseRunner,
     pathOf: (count: number) => string,
@@ -165,11 +179,17 @@ export class CheckpointHook extends Hook {
   ): Promise<string[]> {
     const removed: string[] = [];
     if (this.#maxKeep <= 0 || this.interval <= 0) return removed;
-    for (let step = current - this.#maxKeep * this.interval; step > 0; step -= this.interval) {
+    let kept = 0;
+    for (let step = current; step > 0; step -= this.interval) {
       const path = pathOf(step);
-      if (!(await runner.fs.stat(path))) break;
-      await runner.fs.remove(path);
-      removed.push(path);
+      const isInvalid = this.#invalid.has(path);
+      if (isInvalid ? step === current : kept < this.#maxKeep) {
+        if (!isInvalid) kept += 1;
+        continue;
+      }
+      const outcome = await removeOwn(runner, path);
+      if (outcome === 'absent') break;
+      if (outcome === 'removed') removed.push(path);
     }
     return removed;
   }

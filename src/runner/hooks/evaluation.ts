@@ -8,6 +8,7 @@ import { unmetKind, type ArgKind } from '../../registry/argKinds.ts';
 import { snakeToCamel } from '../../registry/argNames.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
+import { removeOwn } from '../ownCheckpoint.ts';
 import type { RunControl } from '../runControl.ts';
 import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
@@ -32,6 +33,12 @@ export interface Evaluator {
    */
   evaluate(evalKwargs: Readonly<Record<string, unknown>>, control: RunControl): Promise<Evaluation | null>;
 }
+
+/** Of a run that is only planned. */
+export const EVALUATES_NOTHING: Evaluator = {
+  length: 0,
+  evaluate: () => Promise.reject(new Error('internal: a plan evaluates nothing')),
+};
 
 export interface EvalHookArgs {
   interval?: number;
@@ -117,11 +124,11 @@ export class EvalHook extends Hook {
   }
 
   override async afterTrainEpoch(runner: BaseRunner): Promise<void> {
-    if (this.byEpoch && this.#due(runner.epoch)) await this.#evaluate(runner);
+    if (this.byEpoch && this.isDue(runner.epoch)) await this.#evaluate(runner);
   }
 
   override async afterTrainIter(runner: BaseRunner): Promise<void> {
-    if (this.byEpoch || !this.#due(runner.iter)) return;
+    if (this.byEpoch || !this.isDue(runner.iter)) return;
     for (const hook of runner.hooks) {
       if (hook instanceof LoggerHook) await hook.afterTrainIter(runner);
     }
@@ -159,7 +166,8 @@ export class EvalHook extends Hook {
     this.interval = (reached.at(-1) ?? this.#dynamic[0])[1];
   }
 
-  #due(current: number): boolean {
+  /** Whether it evaluates behind this epoch (or iteration), counted from 0. */
+  isDue(current: number): boolean {
     const start = this.#start;
     if (start === null) return (current + 1) % this.interval === 0;
     if (current + 1 < start) return false;
@@ -252,8 +260,11 @@ export class EvalHook extends Hook {
       writer: { stage: this.byEpoch ? 'afterTrainEpoch' : 'afterTrainIter', hook: this },
     });
     const removed: string[] = [];
-    if (typeof previous === 'string' && previous !== saved.path && (await runner.fs.stat(previous))) {
-      await runner.fs.remove(previous);
+    if (
+      typeof previous === 'string' &&
+      previous !== saved.path &&
+      (await removeOwn(runner, previous)) === 'removed'
+    ) {
       removed.push(previous);
       runner.logger.info(`The previous best checkpoint ${previous} was removed`);
     }

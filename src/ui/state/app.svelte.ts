@@ -11,6 +11,10 @@ import { Runs } from './runs.svelte.ts';
 import { Settings } from './settings.svelte.ts';
 import { Workspace } from './workspace.svelte.ts';
 
+const NO_STORAGE =
+  'This window keeps no files: it is private, or site data is blocked. tabtrain stores configs, data and checkpoints in ' +
+  'the browser: open the page in a normal window, or allow site data for it.';
+
 export class AppState {
   readonly clients = new WorkerClients();
   readonly settings = new Settings();
@@ -23,8 +27,18 @@ export class AppState {
   readonly runs = new Runs(this.clients, this.workspace, this.settings, this.notices);
   readonly datasets = new Datasets(this.clients, this.workspace);
 
+  /** Why nothing can be stored in this window; null while it can. */
+  storageProblem = $state<string | null>(null);
+
   /** Load everything that is on disk; what fails is told and the rest goes on. */
   async start(): Promise<void> {
+    try {
+      await navigator.storage.getDirectory();
+    } catch {
+      // Private windows of some browsers, blocked site data. Everything else would only fail one by one.
+      this.storageProblem = NO_STORAGE;
+      return this.engine.probe();
+    }
     const jobs = [this.workspace.load(), this.runs.load(), this.datasets.refresh(), this.engine.probe()];
     for (const job of await Promise.allSettled(jobs)) {
       if (job.status === 'rejected') this.notices.addError(job.reason);

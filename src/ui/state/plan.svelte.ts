@@ -1,9 +1,10 @@
 // What the open config would train: asked of the training worker a moment after each edit, while a panel shows it.
 
 import { untrack } from 'svelte';
+import type { Problem } from '../../contracts/problem.ts';
 import { toErrorReport, type ErrorReport } from '../../errors/trainerError.ts';
 import type { WorkerClients } from '../../worker/client.ts';
-import type { ConfigPlan } from '../../worker/protocol.ts';
+import type { Plan as RunPlan } from '../../worker/protocol.ts';
 import type { ConfigCheck } from './configCheck.svelte.ts';
 import type { Workspace } from './workspace.svelte.ts';
 
@@ -12,9 +13,11 @@ const DESCRIBE_DELAY_MS = 450;
 
 export class Plan {
   /** Of the last text that could be built; null before there was one. */
-  value = $state.raw<ConfigPlan | null>(null);
+  value = $state.raw<RunPlan | null>(null);
   /** Why the text as it is now can't be built. */
   error = $state.raw<ErrorReport | null>(null);
+  /** What is wrong with the text as it is now, or doesn't act. */
+  problems = $state.raw<readonly Problem[]>([]);
   /** False while the text is newer than the plan. */
   isCurrent = $state(false);
 
@@ -56,8 +59,11 @@ export class Plan {
       await this.#workspace.flush();
       const value = await this.#clients.train.call('config.describe', { configPath });
       if (round !== this.#round) return;
-      this.value = value;
-      this.error = null;
+      const problem = value.problems.find(({ severity }) => severity === 'error');
+      this.problems = value.problems;
+      if (value.optimizer !== null) this.value = value;
+      this.error =
+        value.optimizer === null && problem ? { ...problem, name: 'ConfigError', isInputError: true } : null;
     } catch (error) {
       if (round !== this.#round) return;
       this.error = toErrorReport(error);

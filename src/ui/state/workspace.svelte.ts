@@ -13,7 +13,16 @@ export const WORKSPACE = 'workspace';
 const SAVE_DELAY_MS = 350;
 const DRAFT_PREFIX = 'tabtrain.draft:';
 
-export type SaveState = 'saved' | 'saving' | 'failed';
+const CHANNEL = 'tabtrain.files';
+
+/** `conflict`: another tab has changed the file, and nothing is stored before the person chooses. */
+export type SaveState = 'saved' | 'saving' | 'failed' | 'conflict';
+
+/** What tabs tell each other: a file has a new text, or two have different ones. */
+interface FileNews {
+  readonly path: string;
+  readonly kind: 'stored' | 'conflict';
+}
 
 export class Workspace {
   files = $state.raw<readonly FileInfo[]>([]);
@@ -26,6 +35,8 @@ export class Workspace {
   /** Counts the times the text changed from outside the editor. */
   revision = $state(0);
   saveState = $state<SaveState>('saved');
+  /** What another tab has made of the open file while it was edited here. */
+  conflict = $state.raw<{ readonly path: string; readonly theirs: string } | null>(null);
 
   readonly #clients: WorkerClients;
   readonly #settings: Settings;
@@ -33,11 +44,21 @@ export class Workspace {
   #seeds = $state.raw<Readonly<Record<string, string>>>({});
   #saveTimer: ReturnType<typeof setTimeout> | null = null;
   #saving: Promise<void> = Promise.resolve();
+  /** The open file's text in storage, as far as this tab knows. */
+  #stored: string | null = null;
+  readonly #channel = new BroadcastChannel(CHANNEL);
 
   constructor(clients: WorkerClients, settings: Settings, notices: Notices) {
     this.#clients = clients;
     this.#settings = settings;
     this.#notices = notices;
+    this.#channel.onmessage = ({ data }: MessageEvent<FileNews>) => {
+      this.#hear(data).catch((error: unknown) => this.#notices.addError(error));
+    };
+    addEventListener('beforeunload', (event) => {
+      // The draft stays, but another tab may write over it.
+      if (this.conflict) event.preventDefault();
+    });
   }
 
   /** The text that ships with the page for the open file, where there is one. */
@@ -80,22 +101,26 @@ export class Workspace {
     while (this.#saveTimer !== null) await this.flush();
     const draft = readDraft(path);
     this.openPath = path;
-    this.text = draft ?? stored;
+    this.#stored = draft?.base ?? stored;
+    this.text = draft?.text ?? stored;
+    this.conflict = null;
+    this.saveState = 'saved';
     this.revision += 1;
     this.#settings.set({ openPath: path });
     if (isConfigFile(path)) {
       this.configPath = path;
       this.#settings.set({ configPath: path });
     }
-    if (draft !== null && draft !== stored) await this.#save();
+    if (draft !== null && draft.text !== stored) await this.#save();
   }
 
   /** Take what the person typed; stored a moment later. */
   edit(text: string): void {
     if (this.openPath === null || text === this.text) return;
     this.text = text;
+    keepDraft(this.openPath, { text, base: this.#stored });
+    if (this.conflict) return;
     this.saveState = 'saving';
-    keepDraft(this.openPath, text);
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer);
     this.#saveTimer = setTimeout(() => void this.#save(), SAVE_DELAY_MS);
   }
@@ -108,6 +133,60 @@ export class Workspace {
 
   restoreOriginal(): void {
     if (this.original !== null) this.replaceText(this.original);
+  }
+
+  /** End a conflict: store this tab's text over the other's. */
+  async keepMine(): Promise<void> {
+    if (!this.conflict) return;
+    this.#stored = this.conflict.theirs;
+    this.conflict = null;
+    await this.#save();
+  }
+
+  /** End a conflict: show the other tab's text, and drop this one's. */
+  takeTheirs(): void {
+    if (!this.conflict) return;
+    const { path, theirs } = this.conflict;
+    dropDraft(path);
+    this.#show(theirs);
+  }
+
+  /** End a conflict: this tab's text goes into a file beside it. @returns its path */
+  async keepBoth(): Promise<string | null> {
+    if (!this.conflict) return null;
+    const { path } = this.conflict;
+    await this.refresh();
+    const to = freePath(path.replace(/(\.\w+)?$/, '_mine$1'), (candidate) => this.has(candidate));
+    await this.#clients.data.call('files.writeText', { path: to, text: this.text, expected: null });
+    this.takeTheirs();
+    await this.refresh();
+    return to;
+  }
+
+  #show(stored: string): void {
+    this.conflict = null;
+    this.#stored = stored;
+    this.text = stored;
+    this.saveState = 'saved';
+    this.revision += 1;
+  }
+
+  /** Another tab has stored a file, or can't without losing this tab's text. */
+  async #hear({ path, kind }: FileNews): Promise<void> {
+    if (!this.has(path)) await this.refresh();
+    if (path !== this.openPath || this.conflict) return;
+    const name = baseName(path);
+    if (kind === 'conflict') {
+      this.#notices.add('warning', `Another tab has edits of ${name} that don’t fit what is stored here.`);
+      return;
+    }
+    // What is typed here is compared with what is stored when it is saved.
+    if (this.#saveTimer !== null || this.saveState !== 'saved') return;
+    const before = this.text;
+    const stored = await this.#clients.data.call('files.readText', { path });
+    if (path !== this.openPath || this.text !== before || stored === before) return;
+    this.#show(stored);
+    this.#notices.add('info', `${name} was changed in another tab; its new text is shown.`);
   }
 
   /** Store what is not stored yet. */
@@ -182,12 +261,28 @@ export class Workspace {
     if (this.#saveTimer !== null) clearTimeout(this.#saveTimer);
     this.#saveTimer = null;
     const { openPath: path, text } = this;
-    if (path === null) return Promise.resolve();
+    if (path === null || this.conflict) return Promise.resolve();
     this.#saving = this.#saving.then(async () => {
       try {
-        await this.#clients.data.call('files.writeText', { path, text });
-        if (readDraft(path) === text) localStorage.removeItem(DRAFT_PREFIX + path);
-        if (this.openPath === path && this.text === text) this.saveState = 'saved';
+        const isOpen = this.openPath === path;
+        if (this.conflict || !isOpen) return;
+        const { conflict } = await this.#clients.data.call('files.writeText', {
+          path,
+          text,
+          expected: this.#stored,
+        });
+        if (conflict !== null) {
+          this.conflict = { path, theirs: conflict };
+          this.saveState = 'conflict';
+          keepDraft(path, { text: this.text, base: this.#stored });
+          this.#channel.postMessage({ path, kind: 'conflict' } satisfies FileNews);
+          return;
+        }
+        this.#stored = text;
+        if (readDraft(path)?.text === text) dropDraft(path);
+        if (this.text === text) this.saveState = 'saved';
+        else keepDraft(path, { text: this.text, base: text });
+        this.#channel.postMessage({ path, kind: 'stored' } satisfies FileNews);
         if (!this.has(path)) await this.refresh();
       } catch (error) {
         this.saveState = 'failed';
@@ -198,17 +293,34 @@ export class Workspace {
   }
 }
 
-function keepDraft(path: string, text: string): void {
+/** What was typed, and the stored text that it was typed into. */
+interface Draft {
+  readonly text: string;
+  readonly base: string | null;
+}
+
+function keepDraft(path: string, draft: Draft): void {
   try {
-    localStorage.setItem(DRAFT_PREFIX + path, text);
+    localStorage.setItem(DRAFT_PREFIX + path, JSON.stringify(draft));
   } catch {
     // Full or forbidden: the draft is a second net only.
   }
 }
 
-function readDraft(path: string): string | null {
+function dropDraft(path: string): void {
   try {
-    return localStorage.getItem(DRAFT_PREFIX + path);
+    localStorage.removeItem(DRAFT_PREFIX + path);
+  } catch {
+    // As above.
+  }
+}
+
+function readDraft(path: string): Draft | null {
+  try {
+    const draft: unknown = JSON.parse(localStorage.getItem(DRAFT_PREFIX + path) ?? 'null');
+    const isDraft =
+      typeof draft === 'object' && draft !== null && 'text' in draft && typeof draft.text === 'string';
+    return isDraft ? (draft as Draft) : null;
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 // Reference of batch norm in float64, x seen as [rows, C].
 import { activateCpu, type Activation } from '../activation.ts';
+import { at } from '../../../util/at.ts';
 
 export interface NormParams {
   readonly gamma: ArrayLike<number>;
@@ -16,8 +17,9 @@ export function statisticsCpu(
   const rows = x.length / c;
   const mean = new Float64Array(c);
   const variance = new Float64Array(c);
-  for (let i = 0; i < x.length; i += 1) mean[i % c] += x[i] / rows;
-  for (let i = 0; i < x.length; i += 1) variance[i % c] += (x[i] - mean[i % c]) ** 2 / rows;
+  for (let i = 0; i < x.length; i += 1) mean[i % c] = at(mean, i % c) + at(x, i) / rows;
+  for (let i = 0; i < x.length; i += 1)
+    variance[i % c] = at(variance, i % c) + (at(x, i) - at(mean, i % c)) ** 2 / rows;
   return { mean, variance };
 }
 
@@ -31,7 +33,7 @@ export function batchNormCpu(
   const c = mean.length;
   return Float64Array.from(x, (v, i) => {
     const k = i % c;
-    const y = ((v - mean[k]) / Math.sqrt(variance[k] + p.eps)) * p.gamma[k] + p.beta[k];
+    const y = ((v - at(mean, k)) / Math.sqrt(at(variance, k) + p.eps)) * at(p.gamma, k) + at(p.beta, k);
     return activateCpu(p.activation, y);
   });
 }

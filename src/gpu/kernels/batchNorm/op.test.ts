@@ -4,6 +4,7 @@ import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
 import { activateCpu } from '../activation.ts';
 import { batchNormCpu, statisticsCpu } from './op.cpu.ts';
+import { at } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -37,7 +38,7 @@ test.each([
       return batchNormCpu(x, mean, variance, { gamma, beta, eps: EPS, activation });
     };
     const loss = (...args: Parameters<typeof forward>): number =>
-      forward(...args).reduce((sum, v, i) => sum + v * dyv[i], 0);
+      forward(...args).reduce((sum, v, i) => sum + v * at(dyv, i), 0);
     const vars = [
       gpu.variable(gpu.tensor(xv, shape)),
       gpu.variable(gpu.tensor(gv, [c])),
@@ -46,21 +47,21 @@ test.each([
     const dy = gpu.tensor(dyv, shape);
     const before = gpu.memory().numTensors;
     const out = gpu.valueAndGrads(() => {
-      const { y, mean, variance } = gpu.batchNormTrain(vars[0], vars[1], vars[2], EPS, activation);
+      const { y, mean, variance } = gpu.batchNormTrain(at(vars, 0), vars[1], vars[2], EPS, activation);
       return { loss: gpu.sum(gpu.mul(y, dy)), aux: [y, mean, variance] };
     }, vars);
     expect(gpu.memory().numTensors).toBe(before + 7);
     const { mean, variance } = statisticsCpu(xv, c);
-    expectClose(await gpu.read(out.aux[1]), mean, 1e-5);
-    expectClose(await gpu.read(out.aux[2]), variance, 1e-5);
-    expectClose(await gpu.read(out.aux[0]), forward(xv, gv, bv), 1e-5);
+    expectClose(await gpu.read(at(out.aux, 1)), mean, 1e-5);
+    expectClose(await gpu.read(at(out.aux, 2)), variance, 1e-5);
+    expectClose(await gpu.read(at(out.aux, 0)), forward(xv, gv, bv), 1e-5);
     const slopes = [
       numericalGrad((x) => loss(x, gv, bv), xv),
       numericalGrad((g) => loss(xv, g, bv), gv),
       numericalGrad((b) => loss(xv, gv, b), bv),
     ];
     for (const [k, grad] of out.grads.entries())
-      expectClose(await gpu.read(grad!), slopes[k], k === 0 ? 2e-5 : 1e-5);
+      expectClose(await gpu.read(grad!), at(slopes, k), k === 0 ? 2e-5 : 1e-5);
   },
 );
 
@@ -73,7 +74,7 @@ test.each([['relu'], ['silu']] as const)(
     const [xv, gv, bv, dyv] = [values(40, 1), values(c, 2), values(c, 3), values(40, 5)];
     const loss = (x: ArrayLike<number>, gamma: ArrayLike<number>): number =>
       batchNormCpu(x, MV, VV, { gamma, beta: bv, eps: EPS, activation }).reduce(
-        (s, v, i) => s + v * dyv[i],
+        (s, v, i) => s + v * at(dyv, i),
         0,
       );
     const x = gpu.variable(gpu.tensor(xv, [1, 2, 5, c]));
@@ -125,11 +126,11 @@ test.each([[3], [8]])('batchNormTrain: running statistics of %i channels move al
   const { mean, variance } = statisticsCpu(xv, c);
   expectClose(
     await gpu.read(running.mean),
-    start.mean.map((v, k) => 0.9 * v + 0.1 * mean[k]),
+    start.mean.map((v, k) => 0.9 * v + 0.1 * at(mean, k)),
   );
   expectClose(
     await gpu.read(running.variance),
-    start.variance.map((v, k) => 0.9 * v + (0.1 * variance[k] * rows) / (rows - 1)),
+    start.variance.map((v, k) => 0.9 * v + (0.1 * at(variance, k) * rows) / (rows - 1)),
   );
 });
 
@@ -150,10 +151,10 @@ test.each([
     const forward = (x: ArrayLike<number>, residual: ArrayLike<number>): Float64Array => {
       const { mean, variance } = mode === 'train' ? statisticsCpu(x, c) : given;
       const plain = batchNormCpu(x, mean, variance, { gamma: gv, beta: bv, eps: EPS });
-      return plain.map((v, i) => activateCpu(activation, v + residual[i]));
+      return plain.map((v, i) => activateCpu(activation, v + at(residual, i)));
     };
     const loss = (...args: Parameters<typeof forward>): number =>
-      forward(...args).reduce((s, v, i) => s + v * dyv[i], 0);
+      forward(...args).reduce((s, v, i) => s + v * at(dyv, i), 0);
     const vars = [xv, rv].map((v) => gpu.variable(gpu.tensor(v, shape)));
     const { aux, grads } = gpu.valueAndGrads(() => {
       const [gamma, beta, mean, variance] = [gv, bv, given.mean, given.variance].map((v) =>
@@ -167,8 +168,8 @@ test.each([
           : gpu.batchNormEval(x, mean, variance, gamma, beta, EPS, options);
       return { loss: gpu.sum(gpu.mul(y, gpu.tensor(dyv, shape))), aux: [y] };
     }, vars);
-    expectClose(await gpu.read(aux[0]), forward(xv, rv), 1e-5);
+    expectClose(await gpu.read(at(aux, 0)), forward(xv, rv), 1e-5);
     const slopes = [numericalGrad((v) => loss(v, rv), xv), numericalGrad((v) => loss(xv, v), rv)];
-    for (const [k, grad] of grads.entries()) expectClose(await gpu.read(grad!), slopes[k], 2e-5);
+    for (const [k, grad] of grads.entries()) expectClose(await gpu.read(grad!), at(slopes, k), 2e-5);
   }
 });

@@ -16,6 +16,7 @@ import {
   type NormPlan,
   type RunningStats,
 } from './passes.ts';
+import { at } from '../../../util/at.ts';
 
 export type { RunningStats } from './passes.ts';
 
@@ -130,7 +131,7 @@ function throughActivation(
 ): { plan: NormPlan; dy: Tensor; saved: readonly Tensor[] } {
   const { activation } = plan;
   if (!hasResidual || !activation) return { plan, dy, saved };
-  const known = saved[saved.length - 1];
+  const known = at(saved, saved.length - 1);
   return {
     plan: { ...plan, activation: undefined },
     dy: activationGrad(dy, known, activation),

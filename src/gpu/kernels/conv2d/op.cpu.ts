@@ -1,5 +1,6 @@
 // Reference of the convolution: the specification of op.wgsl.ts, in float64.
 import type { ConvShape } from './shape.ts';
+import { at } from '../../../util/at.ts';
 
 type Values = ArrayLike<number>;
 
@@ -28,16 +29,16 @@ function forEachTap(s: ConvShape, visit: (x: number, w: number, y: number) => vo
 export function convForwardCpu(s: ConvShape, x: Values, w: Values, bias: Values | null): Float64Array {
   const y = new Float64Array(s.batch * s.outH * s.outW * s.outC);
   forEachTap(s, (xi, wi, yi) => {
-    y[yi] += x[xi] * w[wi];
+    y[yi] = at(y, yi) + at(x, xi) * at(w, wi);
   });
-  return y.map((v, i) => v + (bias ? bias[i % s.outC] : 0));
+  return y.map((v, i) => v + (bias ? at(bias, i % s.outC) : 0));
 }
 
 /** dx [B, H, W, C]. */
 export function convInputGradCpu(s: ConvShape, dy: Values, w: Values): Float64Array {
   const dx = new Float64Array(s.batch * s.inH * s.inW * s.inC);
   forEachTap(s, (xi, wi, yi) => {
-    dx[xi] += dy[yi] * w[wi];
+    dx[xi] = at(dx, xi) + at(dy, yi) * at(w, wi);
   });
   return dx;
 }
@@ -46,7 +47,7 @@ export function convInputGradCpu(s: ConvShape, dy: Values, w: Values): Float64Ar
 export function convFilterGradCpu(s: ConvShape, x: Values, dy: Values): Float64Array {
   const dw = new Float64Array(s.kernelH * s.kernelW * (s.inC / s.groups) * s.outC);
   forEachTap(s, (xi, wi, yi) => {
-    dw[wi] += x[xi] * dy[yi];
+    dw[wi] = at(dw, wi) + at(x, xi) * at(dy, yi);
   });
   return dw;
 }

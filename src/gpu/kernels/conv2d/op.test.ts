@@ -9,6 +9,7 @@ import { conv2d } from './op.ts';
 import { convShape, type Conv2dOptions, type ConvShape } from './shape.ts';
 import { convTraits, variantKey, variants } from './variants.ts';
 import type { ConvKind } from './wgsl.ts';
+import { at } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -78,8 +79,8 @@ test.each(CASES.map((c) => [name(c), c] as const))('conv2d: %s equals the refere
     },
     bias ? [x, w, bias] : [x, w],
   );
-  expectClose(await gpu.read(out.aux[0]), yv);
-  const d = dyv.map((v, i) => v * activationSlopeCpu(c.activation, sums[i]));
+  expectClose(await gpu.read(at(out.aux, 0)), yv);
+  const d = dyv.map((v, i) => v * activationSlopeCpu(c.activation, at(sums, i)));
   expectClose(await gpu.read(out.grads[0]!), convInputGradCpu(shape, d, wv));
   expectClose(await gpu.read(out.grads[1]!), convFilterGradCpu(shape, xv, d), 5e-6);
   if (bias) {
@@ -157,11 +158,11 @@ test.each<Activation>([{ type: 'leaky_relu', slope: 0.1 }, 'relu6', 'silu', 'hsw
       bv,
     );
     expectClose(
-      await gpu.read(aux[0]),
+      await gpu.read(at(aux, 0)),
       sums.map((v) => activateCpu(activation, v)),
       5e-6,
     );
-    const d = dyv.map((v, i) => v * activationSlopeCpu(activation, sums[i]));
+    const d = dyv.map((v, i) => v * activationSlopeCpu(activation, at(sums, i)));
     expectClose(await gpu.read(grads[0]!), convInputGradCpu(shape, d, wv), 5e-6);
     const db = new Float64Array(8);
     d.forEach((v, i) => (db[i % 8] += v));
@@ -183,7 +184,7 @@ test('conv2d: the reference gradients equal finite differences', () => {
   const wv = values(48, 6);
   const dy = values(shape.outH * shape.outW * shape.outC, 7);
   const loss = (x: ArrayLike<number>, w: ArrayLike<number>): number =>
-    convForwardCpu(shape, x, w, null).reduce((sum, v, i) => sum + v * dy[i], 0);
+    convForwardCpu(shape, x, w, null).reduce((sum, v, i) => sum + v * at(dy, i), 0);
   expectClose(
     convInputGradCpu(shape, dy, wv),
     numericalGrad((x) => loss(x, wv), xv),
@@ -217,26 +218,26 @@ test.each<[Case, number]>([
     shape.outW,
     shape.outC,
   ]);
-  const vars = data.map((v, k) => gpu.variable(gpu.tensor(v, shapes[k])));
+  const vars = data.map((v, k) => gpu.variable(gpu.tensor(v, at(shapes, k))));
   const [x, w, bias] = vars;
   const loss = (): gpu.Tensor => gpu.sum(gpu.mul(conv2d(x, w, bias, c), dy));
   const { grads } = gpu.valueAndGrads(() => ({ loss: loss() }), vars);
   for (const [k, v] of vars.entries()) {
     // Every value is moved on the GPU; all losses come back in one readback.
     const losses: gpu.Tensor[] = [];
-    for (let i = 0; i < data[k].length; i += 1)
+    for (let i = 0; i < at(data, k).length; i += 1)
       for (const step of [h, -h]) {
-        const moved = data[k].slice();
-        moved[i] += step;
-        const t = gpu.tensor(moved, shapes[k]);
+        const moved = at(data, k).slice();
+        moved[i] = at(moved, i) + step;
+        const t = gpu.tensor(moved, at(shapes, k));
         gpu.assign(v, t);
         losses.push(gpu.tidy(loss));
         t.dispose();
       }
-    const initial = gpu.tensor(data[k], shapes[k]);
+    const initial = gpu.tensor(at(data, k), shapes[k]);
     gpu.assign(v, initial);
     const values = await Promise.all(losses.map(async (t) => (await gpu.read(t))[0]));
-    const slopes = data[k].map((_, i) => (values[2 * i] - values[2 * i + 1]) / (2 * h));
+    const slopes = at(data, k).map((_, i) => (at(values, 2 * i) - at(values, 2 * i + 1)) / (2 * h));
     // float32: the differences of losses of some ones.
     expectClose(await gpu.read(grads[k]!), slopes, c.activation ? 2e-3 : 2e-5);
     gpu.dispose([...losses, initial]);

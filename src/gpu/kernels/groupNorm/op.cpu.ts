@@ -1,6 +1,7 @@
 // Reference of group norm in float64, x seen as [samples, rows, C].
 import { activateCpu } from '../activation.ts';
 import type { NormParams } from '../batchNorm/op.cpu.ts';
+import { at } from '../../../util/at.ts';
 
 /** Each sample's groups of C / groups channels have a mean and a biased variance of their own. */
 export function groupNormCpu(
@@ -16,11 +17,13 @@ export function groupNormCpu(
   const count = perSample / groups;
   const mean = new Float64Array(samples * groups);
   const variance = new Float64Array(samples * groups);
-  for (let i = 0; i < x.length; i += 1) mean[groupOf(i)] += x[i] / count;
-  for (let i = 0; i < x.length; i += 1) variance[groupOf(i)] += (x[i] - mean[groupOf(i)]) ** 2 / count;
+  for (let i = 0; i < x.length; i += 1) mean[groupOf(i)] = at(mean, groupOf(i)) + at(x, i) / count;
+  for (let i = 0; i < x.length; i += 1)
+    variance[groupOf(i)] = at(variance, groupOf(i)) + (at(x, i) - at(mean, groupOf(i))) ** 2 / count;
   return Float64Array.from(x, (v, i) => {
     const g = groupOf(i);
-    const y = ((v - mean[g]) / Math.sqrt(variance[g] + p.eps)) * p.gamma[i % c] + p.beta[i % c];
+    const y =
+      ((v - at(mean, g)) / Math.sqrt(at(variance, g) + p.eps)) * at(p.gamma, i % c) + at(p.beta, i % c);
     return activateCpu(p.activation, y);
   });
 }

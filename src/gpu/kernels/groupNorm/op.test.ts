@@ -3,6 +3,7 @@ import * as gpu from '../../index.ts';
 import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
 import { groupNormCpu } from './op.cpu.ts';
+import { at } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -25,25 +26,25 @@ test.each([
   const forward = (x: ArrayLike<number>, gamma: ArrayLike<number>, beta: ArrayLike<number>): Float64Array =>
     groupNormCpu(x, samples, groups, { gamma, beta, eps: EPS, activation });
   const loss = (...args: Parameters<typeof forward>): number =>
-    forward(...args).reduce((sum, v, i) => sum + v * dyv[i], 0);
+    forward(...args).reduce((sum, v, i) => sum + v * at(dyv, i), 0);
   const vars = [xv, gv, bv].map((v, k) => gpu.variable(gpu.tensor(v, k === 0 ? shape : [c])));
   const dy = gpu.tensor(dyv, shape);
   const before = gpu.memory().numTensors;
   const { aux, grads } = gpu.valueAndGrads(() => {
-    const y = gpu.groupNorm(vars[0], groups, vars[1], vars[2], EPS, activation);
+    const y = gpu.groupNorm(at(vars, 0), groups, vars[1], vars[2], EPS, activation);
     return { loss: gpu.sum(gpu.mul(y, dy)), aux: [y] };
   }, vars);
   expect(gpu.memory().numTensors).toBe(before + 5);
   const [dx, dgamma, dbeta] = await Promise.all(grads.map((g) => g && gpu.read(g)));
-  expectClose(await gpu.read(aux[0]), forward(xv, gv, bv), 1e-5);
+  expectClose(await gpu.read(at(aux, 0)), forward(xv, gv, bv), 1e-5);
   const slopes = [
     numericalGrad((v) => loss(v, gv, bv), xv),
     numericalGrad((v) => loss(xv, v, bv), gv),
     numericalGrad((v) => loss(xv, gv, v), bv),
   ];
-  expectClose(dx ?? [], slopes[0], 2e-5);
-  expectClose(dgamma ?? [], slopes[1], 1e-5);
-  expectClose(dbeta ?? [], slopes[2], 1e-5);
+  expectClose(dx ?? [], at(slopes, 0), 2e-5);
+  expectClose(dgamma ?? [], at(slopes, 1), 1e-5);
+  expectClose(dbeta ?? [], at(slopes, 2), 1e-5);
 });
 
 test('groupNorm: means far from 0 and from each other do not spoil the variance, over many chunks', async () => {

@@ -12,6 +12,7 @@ import {
   type MapSource,
   type MapVariant,
 } from './op.wgsl.ts';
+import { at } from '../../../util/at.ts';
 
 export type { MapSource } from './op.wgsl.ts';
 
@@ -52,7 +53,7 @@ export function mapInto(
     if (typeof input === 'number') return { mode: 'number', isInt: false };
     return { mode: modeOf(input, size), isInt: input.dtype !== 'float32' };
   });
-  const strided = inputs.filter((_, k) => modes[k].mode === 'strided');
+  const strided = inputs.filter((_, k) => at(modes, k).mode === 'strided');
   const width = strided.length === 0 && size % 4 === 0 && size >= MIN_VECTOR_SIZE ? 4 : 1;
   const words = [size / width];
   if (strided.length > 0) {

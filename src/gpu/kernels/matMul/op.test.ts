@@ -4,6 +4,7 @@ import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, values } from '../../testing/numbers.ts';
 import { matMulCpu } from './op.cpu.ts';
 import { matMul } from './op.ts';
+import { at } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -28,7 +29,7 @@ test.each([
     const [a, b, dy] = [values(m * k, 1), values(k * n, 2), values(m * n, 3)];
     // Transposed copies, so that every flag computes the same product.
     const turned = (v: Float32Array, rows: number, columns: number): Float32Array =>
-      v.map((_, i) => v[(i % rows) * columns + Math.floor(i / rows)]);
+      v.map((_, i) => at(v, (i % rows) * columns + Math.floor(i / rows)));
     const y = matMulCpu(a, b, m, k, n);
     const da = matMulCpu(dy, turned(b, k, n), m, n, k);
     const db = matMulCpu(turned(a, m, k), dy, k, m, n);
@@ -39,12 +40,12 @@ test.each([
         tb ? gpu.tensor(turned(b, k, n), [n, k]) : gpu.tensor(b, [k, n]),
         gpu.tensor(dy, [m, n]),
       ];
-      const vars = [gpu.variable(initial[0]), gpu.variable(initial[1])];
+      const vars = [gpu.variable(at(initial, 0)), gpu.variable(at(initial, 1))];
       const out = gpu.valueAndGrads(() => {
-        const product = matMul(vars[0], vars[1], ta, tb);
-        return { loss: gpu.sum(gpu.mul(product, initial[2])), aux: [product] };
+        const product = matMul(at(vars, 0), vars[1], ta, tb);
+        return { loss: gpu.sum(gpu.mul(product, at(initial, 2))), aux: [product] };
       }, vars);
-      expectClose(await gpu.read(out.aux[0]), y);
+      expectClose(await gpu.read(at(out.aux, 0)), y);
       const back = async (
         grad: gpu.Tensor | null,
         isTurned: boolean,
@@ -54,8 +55,8 @@ test.each([
         const got = Float32Array.from(await gpu.read(grad!));
         return isTurned ? turned(got, columns, rows) : got;
       };
-      expectClose(await back(out.grads[0], ta, m, k), da);
-      expectClose(await back(out.grads[1], tb, k, n), db);
+      expectClose(await back(at(out.grads, 0), ta, m, k), da);
+      expectClose(await back(at(out.grads, 1), tb, k, n), db);
       gpu.dispose([out.loss, ...out.aux, ...out.grads.filter((g) => g !== null), ...initial]);
       for (const v of vars) v.dispose();
     }

@@ -9,6 +9,7 @@ import {
   type ImageBatchShape,
   type PackedImages,
 } from './packedImages.ts';
+import { at } from '../../../util/at.ts';
 
 /** Unpack on the CPU. @returns float32, flat [B, H, W, 3], new */
 export function normaliseImagesCpu(packed: PackedImages, shape: ImageBatchShape): Float32Array {
@@ -30,7 +31,7 @@ export function normaliseImagesCpu(packed: PackedImages, shape: ImageBatchShape)
         const row = flags & MIRRORS_ROWS ? height - 1 - y : y;
         const column = flags & MIRRORS_COLUMNS ? width - 1 - x : x;
         const from = b * slotWords(shape) * 4 + (row * width + column) * 3;
-        for (let k = 0; k < 3; k++) out[to + k] = table[bytes[from + (swaps ? 2 - k : k)] * 3 + k];
+        for (let k = 0; k < 3; k++) out[to + k] = at(table, at(bytes, from + (swaps ? 2 - k : k)) * 3 + k);
       }
     }
   }

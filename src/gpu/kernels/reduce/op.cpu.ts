@@ -1,4 +1,5 @@
 // References of reductions over the middle axis of [outer, mid, inner], in float64.
+import { at } from '../../../util/at.ts';
 type Values = ArrayLike<number>;
 
 /** The values of each result, in their order. */
@@ -6,7 +7,7 @@ function runs(x: Values, mid: number, inner: number): number[][] {
   const outer = x.length / mid / inner;
   return Array.from({ length: outer * inner }, (_, i) => {
     const start = Math.floor(i / inner) * mid * inner + (i % inner);
-    return Array.from({ length: mid }, (__, j) => x[start + j * inner]);
+    return Array.from({ length: mid }, (__, j) => at(x, start + j * inner));
   });
 }
 

@@ -2,15 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { ConfigPlan } from '../contracts/plan.ts';
+import type { Plan } from '../contracts/plan.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
-import { describeParameters } from './describeParameters.ts';
+import { planRun } from './plan.ts';
 
 const SHAPES = 'configs/shapes/retinanet_tiny_shapes.py';
 const shipped = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 /** A config that inherits the shipped one, and modules beside it. */
-function describeConfig(text: string, modules: Readonly<Record<string, string>> = {}): Promise<ConfigPlan> {
+function describeConfig(text: string, modules: Readonly<Record<string, string>> = {}): Promise<Plan> {
   const runtime = 'configs/_base_/default_runtime.py';
   const fs = createMemoryFs({
     [`workspace/${SHAPES}`]: shipped(SHAPES),
@@ -19,18 +19,18 @@ function describeConfig(text: string, modules: Readonly<Record<string, string>> 
     ...modules,
   });
   const decodeImage = () => Promise.reject(new Error('no pictures here'));
-  return describeParameters({ fs, decodeImage, configPath: 'workspace/configs/shapes/mine.py' });
+  return planRun({ fs, decodeImage, configPath: 'workspace/configs/shapes/mine.py' });
 }
 
-function find(plan: ConfigPlan, name: string) {
+function find(plan: Plan, name: string) {
   const parameter = plan.parameters.find((p) => p.name === name);
   return { ...parameter, ...plan.groups[parameter?.group ?? -1] };
 }
 
-describe('describeParameters', () => {
+describe('planRun', () => {
   test('the shipped config: every parameter once, rates after the rules, 40 iterations an epoch', async () => {
     const plan = await describeConfig('');
-    expect(plan).toMatchObject({ optimizer: 'AdamW', itersPerEpoch: 40, itersProblem: null, warnings: [] });
+    expect(plan).toMatchObject({ optimizer: 'AdamW', itersPerEpoch: 40, itersProblem: null, problems: [] });
     expect(new Set(plan.parameters.map(({ name }) => name)).size).toBe(plan.parameters.length);
     expect(find(plan, 'backbone.bn1.weight')).toMatchObject({
       shape: [16],
@@ -60,7 +60,7 @@ optimizer = dict(_delete_=True, type='SGD', lr=0.02, momentum=0.9, weight_decay=
     for (const name of ['backbone.conv1.weight', 'backbone.bn1.bias', 'backbone.layer1.1.conv2.weight'])
       expect(find(plan, name)).toMatchObject({ frozenBy: 'frozen_stages=1', tensorCount: 0, rules: [] });
     expect(find(plan, 'backbone.layer2.0.conv1.weight').frozenBy).toBeNull();
-    expect(plan.warnings).toEqual([expect.stringContaining("'bone.layr'")]);
+    expect(plan.problems.map(({ message }) => message)).toEqual([expect.stringContaining("'bone.layr'")]);
     const frozenNorm = await describeConfig(
       "model = dict(backbone=dict(norm_cfg=dict(type='BN', requires_grad=False)))",
     );
@@ -71,8 +71,8 @@ optimizer = dict(_delete_=True, type='SGD', lr=0.02, momentum=0.9, weight_decay=
     const plan = await describeConfig(
       "optimizer = dict(paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mul=0.1)}))",
     );
-    expect(plan.warnings).toEqual([
-      expect.stringMatching(/^nothing reads optimizer\.paramwise_cfg\.custom_keys\.backbone\.lr_mul \(.*:2:\d+\); did you mean lr_mult\?$/), // prettier-ignore
+    expect(plan.problems.map(({ message }) => message)).toEqual([
+      'nothing reads optimizer.paramwise_cfg.custom_keys.backbone.lr_mul',
     ]);
   });
 
@@ -105,7 +105,7 @@ export class Mine {
   });
 
   test("the template's and Learn's constructor multiply an lr that the config leaves to the optimizer", async () => {
-    const withConstructor = (path: string, paramwise: string): Promise<ConfigPlan> =>
+    const withConstructor = (path: string, paramwise: string): Promise<Plan> =>
       describeConfig(
         `custom_imports = dict(imports=['mine'])
 optimizer = dict(_delete_=True, type='Adam', constructor='MyOptimizerConstructor'${paramwise})`,
@@ -117,7 +117,10 @@ optimizer = dict(_delete_=True, type='Adam', constructor='MyOptimizerConstructor
     expect(find(plan, 'backbone.conv1.weight').lr).toBe(0.001);
     const learnt = await withConstructor('src/ui/learn/modules/my_optimizer_constructor.ts', '');
     expect(find(learnt, 'bbox_head.retina_cls.weight')).toMatchObject({ lr: 0.001 * 2, weightDecay: 0 });
-    await expect(withConstructor(template, ", paramwise_cfg=dict(head_lr_mult='x')")).rejects.toMatchObject({
+    const broken = await withConstructor(template, ", paramwise_cfg=dict(head_lr_mult='x')");
+    expect(broken.optimizer).toBeNull();
+    expect(broken.problems[0]).toMatchObject({
+      severity: 'error',
       message: 'lr of a parameter group must be a number, but is nan',
       path: 'optimizer.constructor',
       span: { file: 'workspace/configs/shapes/mine.py', line: 3 },
@@ -133,12 +136,58 @@ data = dict(train=dict(_delete_=True, type='CocoDataset', ann_file='data/none.js
     expect(plan.itersProblem).toContain('data/none.json');
   });
 
-  test('what a run would refuse is refused at its place', async () => {
-    await expect(
-      describeConfig("optimizer = dict(_delete_=True, type='SGDD', lr=0.1)"),
-    ).rejects.toMatchObject({
-      code: 'unknown-type',
-      span: { file: 'workspace/configs/shapes/mine.py', line: 2 },
+  test('what a run would refuse is a problem at its place', async () => {
+    const plan = await describeConfig("optimizer = dict(_delete_=True, type='SGDD', lr=0.1)");
+    expect(plan).toMatchObject({ model: 'RetinaNet', optimizer: null, groups: [], length: null });
+    expect(plan.problems).toEqual([
+      expect.objectContaining({
+        code: 'unknown-type',
+        path: 'optimizer.type',
+        span: expect.objectContaining({ file: 'workspace/configs/shapes/mine.py', line: 2 }),
+      }),
+    ]);
+  });
+
+  test('everything that is wrong is told at once, and what can be built is there all the same', async () => {
+    const plan = await describeConfig(`
+model = dict(backbone=dict(dept=18), bbox_head=dict(stacked_convs='two'))
+data = dict(train=dict(num_pictures=-1))
+log_config = dict(hooks=[dict(type='TextLogerHook')])
+custom_hooks = [dict(type='EMAHook', momentm=0.1)]
+`);
+    const told = plan.problems.filter(({ severity }) => severity === 'error');
+    expect(told.map(({ path, span }) => [path, span?.line])).toEqual(
+      expect.arrayContaining([
+        ['model.backbone.dept', 3],
+        ['log_config.hooks[0].type', 5],
+        ['custom_hooks[0].momentm', 6],
+      ]),
+    );
+    expect(plan.config).toContain('TextLogerHook');
+  });
+
+  test('the length, the hooks in their order, when it saves and evaluates, what it holds', async () => {
+    const plan = await describeConfig(
+      'checkpoint_config = dict(interval=4)\nevaluation = dict(interval=3, start=2)\nrunner = dict(max_epochs=10)',
+    );
+    expect(plan).toMatchObject({
+      name: 'mine',
+      batchSize: 8,
+      length: { maxEpochs: 10, maxIters: 400, itersPerEpoch: 40 },
+      checkpoints: { unit: 'epoch', at: [4, 8, 10], count: 3 },
+      evaluations: { unit: 'epoch', at: [2, 5, 8], count: 3 },
+      workflow: [['train', 1]],
+      problems: [],
     });
+    expect(plan.datasets.map(({ split, pictures, boxes }) => [split, pictures, boxes > pictures])).toEqual([
+      ['train', 320, true],
+      ['val', 48, true],
+    ]);
+    const names = plan.hooks.map(({ name }) => name);
+    expect(names.indexOf('OptimizerHook')).toBeLessThan(names.indexOf('CheckpointHook'));
+    const values = plan.parameters.reduce((sum, { count }) => sum + count, 0);
+    expect(plan.memory).toMatchObject({ parameters: 4 * values, optimizerState: 8 * values });
+    // It crosses between workers as it is.
+    expect(structuredClone(plan)).toEqual(plan);
   });
 });

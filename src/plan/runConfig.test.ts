@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../errors/trainerError.ts';
 import { setSource } from '../lang/sourceMap.ts';
-import { checkRunConfig } from './checkRunConfig.ts';
+import { problemText } from '../contracts/problem.ts';
 import { locateError, spanOfPath } from './locateError.ts';
+import { textProblems } from './runConfig.ts';
 import { watchLosses } from '../run/lossWatch.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
 
 const span = { file: 'a.py', from: 0, to: 1, line: 3, column: 5, endLine: 3, endColumn: 6 };
 
-describe('checkRunConfig', () => {
+describe('textProblems', () => {
   const good = { model: {}, data: { samples_per_gpu: 2 }, optimizer: {}, workflow: [] };
 
   test('a config with helper variables of its own passes without a word', () => {
@@ -20,11 +21,11 @@ describe('checkRunConfig', () => {
       dataset_type: '',
       img_norm_cfg: {},
     };
-    expect(checkRunConfig({ ...good, ...helpers, lr_config: null })).toEqual([]);
+    expect(textProblems({ ...good, ...helpers, lr_config: null })).toEqual([]);
   });
 
   test('warnings are one line each, with place and hint', () => {
-    expect(checkRunConfig({ ...good, optimzer: {} })).toEqual([
+    expect(textProblems({ ...good, optimzer: {} }).map(problemText)).toEqual([
       'nothing reads optimzer (optimzer); did you mean optimizer?',
     ]);
   });
@@ -40,7 +41,8 @@ describe('checkRunConfig', () => {
     [{ auto_scale_lr: { base_batch_size: 0 } }, 'auto_scale_lr.base_batch_size must be a whole number'],
   ];
   test.each(bad)('%j is refused', (change, message) => {
-    expect(() => checkRunConfig({ ...good, ...change })).toThrow(message);
+    const [first] = textProblems({ ...good, ...change });
+    expect(first).toMatchObject({ severity: 'error', message: expect.stringContaining(message) });
   });
 });
 

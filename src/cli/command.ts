@@ -1,0 +1,18 @@
+import type { ApiTypes } from '../usercode/typeCheck.ts';
+import type { Arguments, OptionSpec } from './arguments.ts';
+
+/** What the bundle of the command line can't make itself. */
+export interface Tools {
+  /** tabtrain's declarations, with which own modules are checked; without them they are not. */
+  readonly loadApiTypes?: () => Promise<ApiTypes>;
+}
+
+/** One `tabtrain` command. Its code is loaded when it runs: `print-config` must not wait for the GPU's. */
+export interface Command {
+  readonly name: string;
+  readonly positional: readonly string[];
+  readonly summary: string;
+  readonly options: readonly OptionSpec[];
+  /** @returns the exit code */
+  run(args: Arguments, tools: Tools): Promise<number>;
+}

@@ -1,0 +1,99 @@
+import { formatSpan } from '../errors/span.ts';
+import { parseCfgOptions } from '../config/index.ts';
+import type { Plan, PlannedTimes } from '../contracts/plan.ts';
+import type { Problem } from '../contracts/problem.ts';
+import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
+import { planRun } from '../plan/plan.ts';
+import { formatBytes } from '../util/formatBytes.ts';
+import type { Arguments } from './arguments.ts';
+import type { Tools } from './command.ts';
+import { createNodeRoot } from './nodeRoot.ts';
+
+/** `tabtrain plan CONFIG`: what a run would be. @returns 2 when it has errors */
+export async function runPlan(args: Arguments, tools: Tools): Promise<number> {
+  const plan = await planOf(args, tools);
+  console.log(args.has('json') ? JSON.stringify(plan) : describe(plan).join('\n'));
+  return hasErrors(plan) ? 2 : 0;
+}
+
+/** `tabtrain check CONFIG`: every problem that can be known before training. @returns 2 when one is an error */
+export async function runCheck(args: Arguments, tools: Tools): Promise<number> {
+  const plan = await planOf(args, tools);
+  if (args.has('json')) console.log(JSON.stringify(plan.problems));
+  else console.log([...plan.problems.map(problemLines), summaryOf(plan)].join('\n'));
+  return hasErrors(plan) ? 2 : 0;
+}
+
+function planOf(args: Arguments, { loadApiTypes }: Tools): Promise<Plan> {
+  const root = createNodeRoot(args.values('data'));
+  return planRun({
+    fs: root.fs,
+    decodeImage: decodeWithSharp,
+    configPath: root.path(args.positional[0] ?? ''),
+    cfgOptions: parseCfgOptions(args.values('cfg-options')),
+    checkTypes:
+      loadApiTypes &&
+      (async (graph) => (await import('./checkTypes.ts')).checkTypesInNode(graph, loadApiTypes)),
+  });
+}
+
+function hasErrors({ problems }: Plan): boolean {
+  return problems.some(({ severity }) => severity === 'error');
+}
+
+/** `configs/a.py:4:9: error: …`, which editors and terminals turn into a link. */
+function problemLines({ severity, message, path, span, hint, code }: Problem): string {
+  const place = span ? `${formatSpan(span)}: ` : '';
+  const where = path === undefined ? '' : `\n  at ${path}`;
+  return `${place}${severity}: ${message} (${code})${where}${hint === undefined ? '' : `\n  hint: ${hint}`}`;
+}
+
+function summaryOf({ problems, configPath }: Plan): string {
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  return `${configPath}: ${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}`;
+}
+
+function describe(plan: Plan): string[] {
+  const { model, parameters, optimizer, groups, length, memory, hooks, secondsPerIter } = plan;
+  const trained = parameters.filter(({ frozenBy, group }) => frozenBy === null && group !== null);
+  const values = (list: readonly { readonly count: number }[]): number =>
+    list.reduce((sum, { count: n }) => sum + n, 0);
+  const lines = [
+    ...plan.datasets.map(
+      ({ split, type, pictures, boxes, classes }) =>
+        `${split}: ${type}, ${count(pictures, 'picture')}, ${count(boxes, 'box', 'boxes')}, ${count(classes.length, 'class', 'classes')}: ${classes.join(', ')}`,
+    ),
+    model && `model: ${model}, ${values(parameters)} parameters, ${values(trained)} of them trained`,
+    optimizer && `optimizer: ${optimizer}, ${count(groups.length, 'group')}`,
+    length &&
+      `length: ${count(length.maxEpochs, 'epoch')}, ${count(length.maxIters, 'iteration')} of ${count(plan.batchSize, 'picture')}`,
+    secondsPerIter !== null &&
+      length &&
+      `time: about ${Math.ceil((secondsPerIter * length.maxIters) / 60)} min`,
+    plan.checkpoints && `checkpoints: ${timesText(plan.checkpoints)}`,
+    plan.evaluations && `evaluations: ${timesText(plan.evaluations)}`,
+    memory && `memory: ${memoryText(memory)}, activations when the first step is planned`,
+    hooks.length > 0 && `hooks: ${hooks.map(({ name, priority }) => `${name} (${priority})`).join(', ')}`,
+    ...plan.problems.map(problemLines),
+    summaryOf(plan),
+  ];
+  return lines.filter((line) => typeof line === 'string');
+}
+
+function memoryText({ parameters, gradients, optimizerState, buffers }: NonNullable<Plan['memory']>): string {
+  const state = optimizerState === null ? 'not known yet' : formatBytes(optimizerState);
+  return `parameters ${formatBytes(parameters)}, gradients ${formatBytes(gradients)}, optimizer state ${state}, buffers ${formatBytes(buffers)}`;
+}
+
+/** Enough to see the rhythm. */
+const SHOWN_TIMES = 6;
+
+function timesText({ unit, at, count: times }: PlannedTimes): string {
+  if (times === 0) return 'none';
+  const shown = at.slice(0, SHOWN_TIMES).join(', ');
+  return `${times}, after ${unit} ${shown}${times > SHOWN_TIMES ? ', …' : ''}`;
+}
+
+function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}

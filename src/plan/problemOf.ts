@@ -1,0 +1,39 @@
+import type { Problem } from '../contracts/problem.ts';
+import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
+import { spanOfPath } from './locateError.ts';
+
+/** An error as a problem of the config. @param dict the resolved config, for the place */
+export function problemOf(error: unknown, dict: Readonly<Record<string, unknown>>): Problem {
+  const { code, message, path, span, hint } = toErrorReport(error);
+  return locateProblem({ severity: 'error', code, message, path, span, hint }, dict);
+}
+
+/** The same problem with its place in the config's text, where it has none and its path is one of this config's. */
+export function locateProblem(problem: Problem, dict: Readonly<Record<string, unknown>>): Problem {
+  const { path, at, span } = problem;
+  if (span || path === undefined) return problem;
+  return { ...problem, span: spanOfPath(dict, path, at) };
+}
+
+/** A problem as an error to throw: with the class that says whose fault it is. */
+export class PlanError extends TrainerError {
+  override readonly name = 'ConfigError';
+  override readonly isInputError = true;
+
+  constructor({ message, code, path, span, hint }: Problem) {
+    super(message, { code, path, span, hint });
+  }
+}
+
+/** Errors first; each problem once, however it was found. */
+export function sortProblems(problems: readonly Problem[]): Problem[] {
+  const byText = new Map<string, Problem>();
+  for (const problem of problems) {
+    const key = `${problem.severity} ${problem.path ?? ''} ${problem.message}`;
+    const known = byText.get(key);
+    if (!known?.span) byText.set(key, problem);
+  }
+  const all = [...byText.values()];
+  const of = (severity: Problem['severity']): Problem[] => all.filter((one) => one.severity === severity);
+  return [...of('error'), ...of('warning')];
+}

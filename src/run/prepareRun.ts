@@ -1,0 +1,289 @@
+// Plan -> run: the parts of a config with a log, files, samples and weights, ready for the first iteration.
+
+import { RunError } from '../errors/trainerError.ts';
+import { problemText } from '../contracts/problem.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import type { SampleSource } from '../datasets/sampleSource.ts';
+import { adapterInfo, trimMemory } from '../gpu/index.ts';
+import type { Detector } from '../models/index.ts';
+import { assemble, type Assembly } from '../plan/assemble.ts';
+import {
+  buildDataset,
+  createLocalSampleSource,
+  type DatasetSpec,
+  type DatasetSplit,
+} from '../plan/buildDataset.ts';
+import { checkFormulas } from '../plan/checkFormulas.ts';
+import { makeLoader, type OpenDataset } from '../plan/loaders.ts';
+import { need, type Parts, type PartsHost } from '../plan/parts.ts';
+import { PlanError } from '../plan/problemOf.ts';
+import type { RunConfig } from '../plan/runConfig.ts';
+import type { BaseRunner } from '../runner/baseRunner.ts';
+import { readCheckpoint, resumeRun } from '../runner/checkpoint.ts';
+import type { Logger } from '../runner/logger.ts';
+import type { RunFolder } from './runFolder.ts';
+import { describeBudget, memoryBudget } from '../runner/memoryBudget.ts';
+import type { BatchLoader, Workflow } from '../runner/runnerTypes.ts';
+import type { UserModules } from '../usercode/userModules.ts';
+import { Rng } from '../util/prng.ts';
+import { maskSecrets } from '../util/secrets.ts';
+import { DetectorEvaluator } from './evaluator.ts';
+import { checkSomethingLoaded } from './loadedWeights.ts';
+import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
+import { stringOrNull, type ResumedRun } from './resumedRun.ts';
+import type { TrainJob } from './trainJob.ts';
+
+/** Keeps the random numbers of the initial weights apart from the samples'. */
+const INIT_STREAM = 0x1417;
+
+export interface PrepareOptions extends TrainJob {
+  readonly folder: RunFolder;
+  readonly workDir: string;
+  readonly logger: Logger;
+  readonly timestamp: string;
+  readonly seed: number;
+  readonly areDeterministic: boolean;
+  readonly runConfig: RunConfig;
+  readonly resume: ResumedRun | null;
+  /** Told of the person's modules before anything of them runs. */
+  readonly onModules: (modules: UserModules) => void;
+}
+
+export interface PreparedRun {
+  readonly runner: BaseRunner;
+  readonly model: Detector;
+  /** One for each entry of the workflow. */
+  readonly loaders: readonly BatchLoader[];
+  readonly workflow: Workflow;
+  readonly classes: readonly string[];
+  readonly maxEpochs: number;
+  readonly maxIters: number;
+  readonly itersPerEpoch: number;
+  readonly parameterCount: number;
+  readonly trainableParameterCount: number;
+}
+
+/**
+ * Assemble a run and give it what it starts with.
+ * @param cleanups gets what frees each thing built here
+ * @throws the first problem of the plan that is an error; what loading weights or samples throws
+ */
+export async function prepareRun(options: PrepareOptions, cleanups: (() => void)[]): Promise<PreparedRun> {
+  const { logger, seed, runConfig, folder } = options;
+  const text = maskSecrets(runConfig.config.prettyText());
+  folder.keep(`${runConfig.name}.py`, text);
+  const adapter = adapterInfo();
+  logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
+  logger.info(`Config:\n${text}`);
+  logger.info(`Set random seed to ${seed}, deterministic: ${options.areDeterministic ? 'True' : 'False'}`);
+  const samples = new OpenSamples(options, cleanups);
+  const live: LiveRun = { runner: null };
+  const host = hostOf(options, samples, live);
+  const assembly = await assemble(options, runConfig, { seed, host, onModules: options.onModules });
+  cleanups.push(() => assembly.dispose());
+  throwFirstError(assembly, logger);
+  const { parts } = assembly;
+  const runner = (live.runner = need(parts, 'runner'));
+  const model = need(parts, 'model');
+  const trainSet = need(parts, 'trainSet');
+  const workflow = need(parts, 'workflow');
+  const loaders = await makeLoaders(assembly, samples);
+  await initWeights(model, options, assembly);
+  await checkFormulas(need(parts, 'optimizer'), parts.userModules.modules);
+  await loadWeights(runner, model, options);
+  followSteps(runner, model, options, assembly);
+  // Before the first step is recorded: it writes gradients to the places that this makes.
+  need(parts, 'optimizer').prepare();
+  const parameters = model.parameters();
+  const count = (list: typeof parameters): number => list.reduce((sum, p) => sum + p.size, 0);
+  return {
+    runner,
+    model,
+    loaders,
+    workflow,
+    classes: trainSet.CLASSES,
+    ...need(parts, 'length'),
+    parameterCount: count(parameters),
+    trainableParameterCount: count(parameters.filter((p) => p.requiresGrad)),
+  };
+}
+
+/** Warnings go to the log; the first error ends the run. */
+function throwFirstError({ problems, failure }: Assembly, logger: Logger): void {
+  for (const problem of problems) if (problem.severity === 'warning') logger.warning(problemText(problem));
+  if (failure !== null) throw failure;
+  const first = problems.find(({ severity }) => severity === 'error');
+  if (first) throw new PlanError(first);
+}
+
+/** What listeners that are made before the runner need of it. */
+interface LiveRun {
+  runner: BaseRunner | null;
+}
+
+/** What the runner and the hooks are connected to. */
+function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): PartsHost {
+  const { logger, workDir, timestamp, host, control, onEvent, runConfig, seed, fs, decodeImage } = options;
+  const { config } = runConfig;
+  const { readEnv, askSecret } = options;
+  const watch = watchLosses({
+    batch: () => live.runner?.dataBatch,
+    onInvalid: (message) => {
+      logger.warning(`${message}. ${INVALID_LOSS_HINT}`);
+      if (options.onInvalidLoss === 'go-on') return;
+      if (options.onInvalidLoss === 'stop') {
+        control.fail(new RunError(message, { code: 'invalid-loss', hint: INVALID_LOSS_HINT }));
+        return;
+      }
+      const hint = INVALID_LOSS_HINT;
+      onEvent({ name: 'run.noticed', level: 'warning', code: 'invalid-loss', message, hint });
+      control.pause();
+    },
+  });
+  let largestPlan = 0;
+  return {
+    services: { log: logger, readEnv, askSecret },
+    warn: (message) => logger.warning(message),
+    info: (line) => logger.info(line),
+    runner: {
+      workDir,
+      logger,
+      timestamp,
+      host,
+      control,
+      claimWorkDir: options.folder.claim,
+      onEvent: (event) => {
+        onEvent(event);
+        watch(event);
+        // Multi-scale training plans many shapes: the largest so far is what counts.
+        if (event.name === 'run.planned' && event.budget.total > largestPlan) {
+          largestPlan = event.budget.total;
+          logger.info(describeBudget(event.budget));
+        }
+        if (event.name === 'run.checkpointed')
+          logger.info(`Saved ${event.path}: ${event.bytes} bytes, state_dict CRC-32 ${event.crc32}`);
+      },
+      meta: {
+        env_info: `tabtrain 0.1.0, adapter: ${adapterInfo().name}`,
+        config: maskSecrets(config.prettyText()),
+        seed,
+        exp_name: config.filename.split('/').at(-1),
+        mmdet_version: '2.28.2',
+        tabtrain: { version: '0.1.0', seed },
+      },
+    },
+    makeEvaluator: async (model, dataset, parts) => {
+      const source = await samples.open('val', dataset, parts);
+      const loader = makeLoader({ dataset, source }, runConfig.dict, seed, false);
+      return new DetectorEvaluator({
+        model,
+        dataset,
+        loader,
+        fs,
+        decodeImage,
+        log: (line) => logger.info(line),
+      });
+    },
+  };
+}
+
+/** Opens sample sources of the run's data sets, and closes them at its end. */
+class OpenSamples {
+  readonly #options: PrepareOptions;
+  readonly #cleanups: (() => void)[];
+
+  constructor(options: PrepareOptions, cleanups: (() => void)[]) {
+    this.#options = options;
+    this.#cleanups = cleanups;
+  }
+
+  /** A source of the samples of a data set of the run. */
+  async open(
+    split: DatasetSplit,
+    { indexedFiles }: Dataset,
+    { userModules, trainSet }: Parts,
+  ): Promise<SampleSource> {
+    const { fs, decodeImage, configPath, cfgOptions, seed } = this.#options;
+    const create =
+      this.#options.createSampleSource ??
+      ((spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage }));
+    const source = await create({
+      configPath,
+      cfgOptions,
+      split,
+      seed,
+      withUserModules: userModules.hasDataClasses,
+      classes: split === 'train' ? undefined : trainSet?.CLASSES,
+      indexedFiles,
+    });
+    this.#cleanups.push(() => source.dispose?.());
+    return source;
+  }
+}
+
+/** A loader for each entry of the workflow. */
+async function makeLoaders({ parts }: Assembly, samples: OpenSamples): Promise<BatchLoader[]> {
+  const { dict, seed, context } = parts;
+  const trainSet = need(parts, 'trainSet');
+  const open = async (split: DatasetSplit, dataset: Dataset): Promise<OpenDataset> => ({
+    dataset,
+    source: await samples.open(split, dataset, parts),
+  });
+  const train = await open('train', trainSet);
+  const loaders: BatchLoader[] = [];
+  for (const [mode] of need(parts, 'workflow')) {
+    const isVal = mode === 'val';
+    const set = isVal
+      ? await open('val_as_train', await buildDataset(dict, 'val_as_train', context, trainSet.CLASSES))
+      : train;
+    loaders.push(makeLoader(set, dict, seed, true));
+  }
+  return loaders;
+}
+
+async function initWeights(
+  model: Detector,
+  { fs, seed }: PrepareOptions,
+  { parts }: Assembly,
+): Promise<void> {
+  await model.initWeights(Rng.derive(seed, INIT_STREAM), {
+    loadPretrained: async (path) => (await readCheckpoint(fs, path)).stateDict,
+    warn: parts.context.services.warn,
+  });
+}
+
+/** What the run goes on from, or starts with. */
+async function loadWeights(runner: BaseRunner, model: Detector, options: PrepareOptions): Promise<void> {
+  const { fs, logger, resume, runConfig } = options;
+  if (resume) return resumeRun(runner, model, resume.path, resume.checkpoint);
+  const loadFrom = options.loadFrom ?? stringOrNull(runConfig.dict.load_from);
+  if (loadFrom === null) return;
+  const { stateDict, notes } = await readCheckpoint(fs, loadFrom);
+  const report = model.loadStateDict(stateDict);
+  checkSomethingLoaded(model, report, loadFrom, stateDict);
+  for (const warning of [...notes, ...report.warnings]) logger.warning(warning);
+  logger.info(`load checkpoint from ${loadFrom}`);
+}
+
+/** How steps run, and who hears of it. */
+function followSteps(
+  runner: BaseRunner,
+  model: Detector,
+  options: PrepareOptions,
+  { parts }: Assembly,
+): void {
+  model.setStepMode({
+    eager: options.eager,
+    onFallback: (step, reason) => {
+      parts.context.services.warn(
+        `the ${step} step can't be compiled because of ${reason}: it runs op by op from here on ` +
+          '(in code of your own, hand values that change over with stepInput)',
+      );
+    },
+    onPlanned: (mode, plan) => {
+      // What uploads and packing left in the pool would be no part of any sum.
+      trimMemory();
+      runner.onEvent({ name: 'run.planned', mode, budget: memoryBudget(plan, runner) });
+    },
+  });
+}
