@@ -103,7 +103,9 @@ export async function assemble(
       if (builder.name === 'modules') break;
     }
   }
-  if (parts.length) problems.push(...findConfigProblems(dict, parts.length));
+  const { itersPerEpoch } = parts;
+  if (itersPerEpoch !== null)
+    problems.push(...findConfigProblems(dict, { itersPerEpoch, ...parts.length }));
   isAssembled = true;
   return {
     parts,
