@@ -1,7 +1,6 @@
-import { formatSpan } from '../errors/span.ts';
 import { parseCfgOptions } from '../config/index.ts';
 import type { Plan, PlannedTimes } from '../contracts/plan.ts';
-import type { Problem } from '../contracts/problem.ts';
+import { problemLines } from '../contracts/problem.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { planRun } from '../plan/plan.ts';
 import { formatBytes } from '../util/formatBytes.ts';
@@ -39,13 +38,6 @@ function planOf(args: Arguments, { loadApiTypes }: Tools): Promise<Plan> {
 
 function hasErrors({ problems }: Plan): boolean {
   return problems.some(({ severity }) => severity === 'error');
-}
-
-/** `configs/a.py:4:9: error: …`, which editors and terminals turn into a link. */
-function problemLines({ severity, message, path, span, hint, code }: Problem): string {
-  const place = span ? `${formatSpan(span)}: ` : '';
-  const where = path === undefined ? '' : `\n  at ${path}`;
-  return `${place}${severity}: ${message} (${code})${where}${hint === undefined ? '' : `\n  hint: ${hint}`}`;
 }
 
 function summaryOf({ problems, configPath }: Plan): string {

@@ -1,6 +1,6 @@
 // What is wrong, or doesn't do what it says, with a run that has not begun. Plain data, found without a GPU.
 
-import type { Span } from '../errors/span.ts';
+import { formatSpan, type Span } from '../errors/span.ts';
 
 export interface Problem {
   /** An error stops Train; a warning is told and the run goes on. */
@@ -23,4 +23,15 @@ export interface Problem {
 export function problemText({ message, path, span, hint }: Problem): string {
   const place = span ? ` (${span.file}:${span.line}:${span.column})` : path === undefined ? '' : ` (${path})`;
   return `${message}${place}${hint === undefined ? '' : `; ${hint}`}`;
+}
+
+/** `configs/a.py:4:9: error: … (code)`, which editors and terminals turn into a link, with path and hint below. */
+export function problemLines({ severity, message, path, span, hint, code }: Problem): string {
+  const place = span ? `${formatSpan(span)}: ` : '';
+  return [`${place}${severity}: ${message} (${code})`, ...detailLines({ path, hint })].join('\n  ');
+}
+
+/** `at model.neck` and `hint: …`, where they are known. */
+export function detailLines({ path, hint }: Pick<Problem, 'path' | 'hint'>): string[] {
+  return [...(path === undefined ? [] : [`at ${path}`]), ...(hint === undefined ? [] : [`hint: ${hint}`])];
 }

@@ -4,6 +4,7 @@
 import { editor, MarkerSeverity, Uri } from 'monaco-editor/editor/editor.api';
 import 'monaco-editor/features/bracketMatching/register';
 import 'monaco-editor/features/clipboard/register';
+import 'monaco-editor/features/codeAction/register';
 import 'monaco-editor/features/codeEditor/register';
 import 'monaco-editor/features/comment/register';
 import 'monaco-editor/features/contextmenu/register';
@@ -22,15 +23,16 @@ import 'monaco-editor/languages/definitions/python/register';
 // For modules only, but its services must be there before the first editor is.
 import 'monaco-editor/editor/contrib/suggest/browser/suggestController';
 import EditorWorker from 'monaco-editor/editor/editor.worker?worker';
-import type { Diagnostic } from '../../errors/diagnostic.ts';
+import { detailLines, type Problem } from '../../contracts/problem.ts';
 import { isModuleFile } from '../filePaths.ts';
+import { offerQuickFixes, PROBLEM_SOURCE } from './quickFixes.ts';
 import { DARK_THEME, LIGHT_THEME } from './themes.ts';
 
 export interface EditorHandle {
   /** Show a file. Typing is kept where `text` is what the editor holds already. */
   setText(path: string, text: string, revision: number): void;
-  /** Underline findings. */
-  setDiagnostics(diagnostics: readonly Diagnostic[]): void;
+  /** Underline problems of the shown file. */
+  setProblems(problems: readonly Problem[]): void;
   /** Put the cursor at a place and the focus into the editor. Both count from 1. */
   reveal(line: number, column: number): void;
   dispose(): void;
@@ -47,6 +49,7 @@ let isSetUp = false;
 function setUp(): void {
   if (isSetUp) return;
   isSetUp = true;
+  offerQuickFixes();
   self.MonacoEnvironment = { getWorker: () => new EditorWorker({ name: 'monaco' }) };
   editor.defineTheme('tabtrain-light', LIGHT_THEME);
   editor.defineTheme('tabtrain-dark', DARK_THEME);
@@ -115,9 +118,9 @@ export function createEditor(
       }
       isSetting = false;
     },
-    setDiagnostics(diagnostics) {
+    setProblems(problems) {
       const model = instance.getModel();
-      if (model) editor.setModelMarkers(model, 'tabtrain', diagnostics.map(toMarker));
+      if (model) editor.setModelMarkers(model, PROBLEM_SOURCE, problems.flatMap(toMarkers));
     },
     reveal(line, column) {
       instance.setPosition({ lineNumber: line, column });
@@ -180,23 +183,23 @@ function languageOf(path: string): string {
   return path.endsWith('.py') ? 'python' : 'plaintext';
 }
 
-const SEVERITIES = {
-  error: MarkerSeverity.Error,
-  warning: MarkerSeverity.Warning,
-  info: MarkerSeverity.Info,
-} as const;
+const SEVERITIES = { error: MarkerSeverity.Error, warning: MarkerSeverity.Warning } as const;
 
-function toMarker({ severity, message, hint, span, code }: Diagnostic): editor.IMarkerData {
+/** What the hover says is what `tabtrain check` prints below the place. */
+function toMarkers({ severity, message, path, hint, span, code }: Problem): editor.IMarkerData[] {
+  if (!span) return [];
   const isEmpty = span.from === span.to;
-  return {
-    severity: SEVERITIES[severity],
-    message: hint === undefined ? message : `${message}\nhint: ${hint}`,
-    code,
-    source: 'tabtrain',
-    startLineNumber: span.line,
-    startColumn: span.column,
-    endLineNumber: span.endLine,
-    // An empty range would not be underlined.
-    endColumn: isEmpty ? span.endColumn + 1 : span.endColumn,
-  };
+  return [
+    {
+      severity: SEVERITIES[severity],
+      message: [message, ...detailLines({ path, hint })].join('\n'),
+      code,
+      source: PROBLEM_SOURCE,
+      startLineNumber: span.line,
+      startColumn: span.column,
+      endLineNumber: span.endLine,
+      // An empty range would not be underlined.
+      endColumn: isEmpty ? span.endColumn + 1 : span.endColumn,
+    },
+  ];
 }

@@ -6,7 +6,8 @@ import { Datasets } from './datasets.svelte.ts';
 import { Engine } from './engine.svelte.ts';
 import { ModuleCheck } from './moduleCheck.svelte.ts';
 import { Notices } from './notices.svelte.ts';
-import { Plan } from './plan.svelte.ts';
+import { PlanState } from './planState.svelte.ts';
+import { Problems } from './problems.svelte.ts';
 import { Runs } from './runs.svelte.ts';
 import { Settings } from './settings.svelte.ts';
 import { Workspace } from './workspace.svelte.ts';
@@ -23,9 +24,10 @@ export class AppState {
   readonly workspace = new Workspace(this.clients, this.settings, this.notices);
   readonly check = new ConfigCheck(this.workspace);
   readonly moduleCheck = new ModuleCheck(this.workspace, this.check);
-  readonly plan = new Plan(this.clients, this.workspace, this.check);
-  readonly runs = new Runs(this.clients, this.workspace, this.settings, this.notices);
   readonly datasets = new Datasets(this.clients, this.workspace);
+  readonly plan = new PlanState(this.clients, this.workspace, this.check, this.datasets);
+  readonly runs = new Runs(this.clients, this.workspace, this.settings, this.notices);
+  readonly problems = new Problems(this.workspace, this.plan, this.moduleCheck, this.runs);
 
   /** Why nothing can be stored in this window; null while it can. */
   storageProblem = $state<string | null>(null);

@@ -25,15 +25,14 @@ export class ConfigCheck {
     this.#workspace = workspace;
   }
 
-  readonly errorCount = $derived(this.diagnostics.filter((d) => d.severity === 'error').length);
-  readonly warningCount = $derived(this.diagnostics.filter((d) => d.severity === 'warning').length);
-
-  /** Check again whenever the open text changes. Call inside an effect root. */
+  /** Check again whenever the open text or the list of files changes. Call inside an effect root. */
   follow(): void {
     $effect(() => {
       const path = this.#workspace.configPath;
       // Read here so that a change of either runs the effect again.
       const revisionOfText = this.#workspace.text;
+      // Modules that are there or missing count too.
+      void this.#workspace.files;
       this.isCurrent = false;
       if (path === null) return;
       const timer = setTimeout(() => void this.#check(path, revisionOfText), CHECK_DELAY_MS);

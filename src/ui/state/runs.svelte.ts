@@ -165,7 +165,8 @@ export class Runs {
       view.error = toErrorReport(error);
       this.failure = view.error;
       view.phase = 'failed';
-      this.#notices.addError(error);
+      // What has a place stands among the problems.
+      if (!view.error.span) this.#notices.addError(error);
     } finally {
       unsubscribe();
       this.#clients.endSampleWorker();
