@@ -8,7 +8,7 @@ test('broken text is underlined at its place, listed, and told on hover', async 
   await app.setText('a = 1\nlearning_rate = undefined_name\n');
   const squiggle = app.editor.locator('.squiggly-error');
   await expect(squiggle).toHaveCount(1);
-  const problem = page.getByRole('list', { name: 'Problems' }).getByRole('button');
+  const problem = page.getByRole('list', { name: 'Problems' }).getByRole('link');
   await expect(problem).toHaveCount(1);
   await expect(problem).toContainText('undefined_name');
   await expect(problem).toContainText('2:17');
@@ -24,7 +24,7 @@ test('broken text is underlined at its place, listed, and told on hover', async 
   await page.mouse.move(wanted.x + wanted.width / 2, wanted.y + wanted.height / 2);
   await expect(page.locator('.monaco-hover:visible')).toContainText('undefined_name');
 
-  await app.setText('a = 1\nlearning_rate = 0.1\n');
+  await app.button('Restore original').click();
   await expect(squiggle).toHaveCount(0);
   await expect(app.button('Train')).toBeEnabled();
 });
@@ -33,10 +33,68 @@ test('a problem leads to its place', async ({ page }) => {
   const app = new TabtrainPage(page);
   await app.open();
   await app.setText(`${'a = 1\n'.repeat(80)}b = missing\n`);
-  await page.getByRole('list', { name: 'Problems' }).getByRole('button').click();
+  await page.getByRole('list', { name: 'Problems' }).getByRole('link').click();
   await expect(app.editor.locator('.view-line', { hasText: 'b = missing' })).toBeInViewport();
   await page.keyboard.type('c');
   await expect(app.editor).toContainText('b = cmissing');
+});
+
+/** What is written, and the slip in its place; the text that is underlined. */
+const SLIPS: readonly (readonly [string, string, string])[] = [
+  ["type='FPN'", "type='FPNN'", "'FPNN'"],
+  ['samples_per_gpu=8', 'sample_per_gpu=8', 'sample_per_gpu'],
+  ['optimizer = dict(', 'optimizer = dict(wieght_decay=0.1, ', 'wieght_decay'],
+  ['optimizer_config =', 'optimizr_config =', 'optimizr_config'],
+  ['lr_config = dict(', 'lr_config = dict(warmup_iter=5, ', 'warmup_iter'],
+  ['log_config =', 'log_confg =', 'log_confg'],
+  ['max_keep_ckpts=3', 'max_keep_ckpt=3', 'max_keep_ckpt'],
+  ["metric='bbox'", "metric='bboxx'", "'bboxx'"],
+  ['runner =', "custom_hooks = [dict(type='EMAHok')]\nrunner =", "'EMAHok'"],
+  ['model =', 'resum_from = None\nmodel =', 'resum_from'],
+];
+
+test('ten slips in one config are told at their places, and Train waits for the errors', async ({ page }) => {
+  const app = new TabtrainPage(page);
+  await app.open();
+  let text = (await app.readStored(DEFAULT_PATH)) ?? '';
+  for (const [right, slip] of SLIPS) text = text.replace(right, slip);
+  await app.setText(text);
+  const problems = page.getByRole('list', { name: 'Problems' }).getByRole('link');
+  await expect(problems).toHaveCount(SLIPS.length);
+  for (const [, , wrong] of SLIPS) {
+    const before = text.slice(0, text.indexOf(wrong)).split('\n');
+    const place = `${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
+    await expect(problems.filter({ hasText: new RegExp(`\\D${place}$`) })).toHaveCount(1);
+  }
+  await expect(app.button('Train')).toBeDisabled();
+  await expect(app.button('Train')).toHaveAccessibleDescription('6 errors, 4 warnings');
+  await app.button('Train').click({ force: true });
+  await expect(app.editor.getByRole('textbox').first()).toBeFocused();
+});
+
+test('a quick fix writes the name that the hint asks about, and Train may start', async ({ page }) => {
+  const app = new TabtrainPage(page);
+  await app.open();
+  const text = (await app.readStored(DEFAULT_PATH)) ?? '';
+  await app.setText(text.replace("type='RetinaNet'", "type='RetinaNett'"));
+  await expect(app.button('Train')).toBeDisabled();
+  await page.getByRole('list', { name: 'Problems' }).getByRole('link').click();
+  await page.keyboard.press('ControlOrMeta+.');
+  await page.getByText("Change to 'RetinaNet'").click();
+  await expect(app.editor.locator('.view-line', { hasText: "type='RetinaNet'" })).toBeVisible();
+  await expect(app.button('Train')).toBeEnabled();
+  await expect(page.getByRole('list', { name: 'Problems' })).toHaveCount(0);
+});
+
+test('typing goes on while the config is planned', async ({ page }) => {
+  const app = new TabtrainPage(page);
+  await app.open();
+  await app.editor.getByRole('textbox').first().focus();
+  await page.keyboard.press('ControlOrMeta+End');
+  const word = '# every keystroke of this line is taken in order';
+  await page.keyboard.type(word, { delay: 60 });
+  await expect(app.editor.locator('.view-line').last()).toHaveText(word.replaceAll(' ', '\u00a0'));
+  await expect(app.button('Train')).toBeEnabled();
 });
 
 test('the resolved config stands beside the text and follows it', async ({ page }) => {
@@ -64,7 +122,7 @@ test('a config in a `_base_` is read from the workspace, and its errors point in
   await app.openFile('base_for_test.py');
   await app.setText('lr = oops\n');
   await app.openFile(DEFAULT_FILE);
-  const problem = page.getByRole('list', { name: 'Problems' }).getByRole('button').first();
+  const problem = page.getByRole('list', { name: 'Problems' }).getByRole('link').first();
   await expect(problem).toContainText('base_for_test.py:1:6');
   await problem.click();
   await expect(app.editor.getByRole('heading', { name: 'base_for_test.py' })).toBeVisible();

@@ -9,12 +9,12 @@ export interface PathFile {
 
 /** A single zip is read as an archive; everything else as files. @returns null for nothing. */
 export function sourceFromFiles(files: readonly PathFile[]): { source: ImportSource; name: string } | null {
-  if (files.length === 0) return null;
   const [first] = files;
+  if (!first) return null;
   if (files.length === 1 && /\.zip$/i.test(first.file.name)) {
     return { source: { kind: 'zip', file: first.file }, name: first.file.name };
   }
-  const top = first.path.split('/')[0];
+  const [top = ''] = first.path.split('/');
   const isOneFolder = first.path.includes('/') && files.every((f) => f.path.startsWith(`${top}/`));
   return { source: { kind: 'files', files }, name: isOneFolder || files.length === 1 ? top : 'dataset' };
 }

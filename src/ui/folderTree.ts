@@ -18,7 +18,7 @@ export function folderTree(files: readonly { path: string }[], root: string): Fo
   const names = new Set<string>();
   const own: FileNode[] = [];
   for (const { path } of inside) {
-    const [first, ...rest] = path.slice(root.length + 1).split('/');
+    const [first = '', ...rest] = path.slice(root.length + 1).split('/');
     if (rest.length > 0) names.add(first);
     else own.push({ name: first, path });
   }

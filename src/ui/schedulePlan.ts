@@ -105,14 +105,14 @@ async function plannedOrThrow(config: Dict, plan: KnownPlan | null, perEpoch: nu
   // Groups that train alike were merged: the first of them stands for all.
   const firsts = groups.map((group) => all.findIndex((other) => isTrained(other) && isAlike(other, group)));
   const lrs = ownLr
-    ? firsts.map((first) => ownLr.values[first])
+    ? firsts.map((first) => ownLr.values[first] ?? [])
     : columns(planLrs(lrConfig, input), iters, places);
   let momenta: (readonly number[])[] | null = null;
   let momentumProblem = ownMomentum?.problem ?? null;
   try {
     const at = ownMomentum ? null : planMomenta(momentumConfig, input);
     momenta = at && columns(at, iters, places);
-    if (ownMomentum && momentumProblem === null) momenta = firsts.map((first) => ownMomentum.values[first]);
+    if (ownMomentum && momentumProblem === null) momenta = firsts.map((first) => ownMomentum.values[first] ?? []);
   } catch (error) {
     momentumProblem = toErrorReport(error).message;
   }
@@ -125,7 +125,7 @@ async function plannedOrThrow(config: Dict, plan: KnownPlan | null, perEpoch: nu
       label: groups.length === 1 ? 'all parameters' : labelOf(group),
       rules: group.rules,
       tensorCount: group.tensorCount,
-      lr: lrs[i],
+      lr: lrs[i] ?? [],
       momentum: momenta?.[i] ?? null,
     })),
     facts: [
@@ -148,7 +148,10 @@ export function tableIters({ iters, curves }: Extract<SchedulePlan, { kind: 'cur
   const step = Math.max(1, Math.floor(iters.length / (MAX_ROWS / 2)));
   for (let at = 0; at < iters.length; at += step) chosen.add(at);
   for (let at = 1; at < iters.length && chosen.size < MAX_ROWS; at++) {
-    const jumps = curves.some(({ lr }) => Math.abs(lr[at] - lr[at - 1]) > 0.3 * Math.abs(lr[at - 1]));
+    const jumps = curves.some(({ lr }) => {
+      const [before = 0, now = 0] = lr.slice(at - 1, at + 1);
+      return Math.abs(now - before) > 0.3 * Math.abs(before);
+    });
     if (jumps && at > 1) chosen.add(at - 1).add(at);
   }
   return [...chosen].sort((a, b) => a - b);
@@ -219,7 +222,7 @@ function labelOf({ rules, lr }: StartGroup): string {
 /** One list per place in the groups. */
 function columns(valuesAt: ValuesAt, iters: readonly number[], places: readonly number[]): number[][] {
   const rows = iters.map((iter) => valuesAt(iter));
-  return places.map((place) => rows.map((row) => row[place]));
+  return places.map((place) => rows.map((row) => row[place] ?? Number.NaN));
 }
 
 /** Evenly spread iterations, and both sides of every epoch's start, milestone and warm-up's end: values jump there. */

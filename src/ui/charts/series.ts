@@ -55,7 +55,7 @@ export class ChartBuilder {
       this.#x = [];
       this.#columns = new Map();
     }
-    for (let i = isLonger ? count : 0; i < measures.length; i++) this.#add(measures[i]);
+    for (const measure of measures.slice(isLonger ? count : 0)) this.#add(measure);
     this.#seen = measures;
     const columns = [...this.#columns.values()].filter((column) => column !== null);
     return { x: this.#x, lines: columns.map(({ label, values }) => ({ label, values })) };
@@ -65,10 +65,9 @@ export class ChartBuilder {
     if (measure.mode !== this.#options.mode) return;
     const row = this.#x.length;
     let isRow = false;
-    for (const key of Object.keys(measure.values)) {
+    for (const [key, value] of Object.entries(measure.values)) {
       const column = this.#column(key, row);
       if (!column) continue;
-      const value = measure.values[key];
       column.values.push(column.smoother(Number.isFinite(value) ? value : null));
       isRow = true;
     }

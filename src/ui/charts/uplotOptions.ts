@@ -63,7 +63,7 @@ export function chartOptions({ names, xLabel, widthPx, heightPx, getMarkX }: Cha
         stroke: colours[i % colours.length],
         width: 1.6,
         spanGaps: true,
-        points: { show: (plot: uPlot, s: number): boolean => countValues(plot.data[s]) < MAX_DOTS },
+        points: { show: (plot: uPlot, s: number): boolean => countValues(plot.data[s] ?? []) < MAX_DOTS },
         value: legendValue,
       })),
     ],
@@ -73,7 +73,7 @@ export function chartOptions({ names, xLabel, widthPx, heightPx, getMarkX }: Cha
 
 /** The value under the crosshair; the last one while the pointer is elsewhere. */
 function legendValue(plot: uPlot, value: number | null, series: number, index: number | null): string {
-  const shown = index === null ? lastValue(plot.data[series]) : value;
+  const shown = index === null ? lastValue(plot.data[series] ?? []) : value;
   return shown === null || shown === undefined ? '–' : formatValue(shown);
 }
 

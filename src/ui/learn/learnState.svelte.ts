@@ -3,7 +3,7 @@
 import type { AppState } from '../state/app.svelte.ts';
 import { WORKSPACE } from '../state/workspace.svelte.ts';
 import { configPathOf, filesOf, type LearnStep, type LookFor } from './step.ts';
-import { STEPS } from './steps/index.ts';
+import { FIRST_STEP, STEPS } from './steps/index.ts';
 
 const inWorkspace = (path: string): string => `${WORKSPACE}/${path}`;
 const withoutWorkspace = (path: string): string => path.slice(WORKSPACE.length + 1);
@@ -30,7 +30,7 @@ export class LearnState {
     const found = STEPS.findIndex(({ id }) => id === this.#app.settings.values.learnStep);
     return Math.max(0, found);
   });
-  readonly step = $derived(STEPS[this.index]);
+  readonly step = $derived(STEPS[this.index] ?? FIRST_STEP);
   readonly configPath = $derived(inWorkspace(configPathOf(this.step)));
   /** The shown run, if it is one of this step. */
   readonly run = $derived.by(() => {
@@ -100,7 +100,7 @@ export class LearnState {
 
   async #train(): Promise<void> {
     const { step } = this;
-    const { workspace, settings, runs } = this.#app;
+    const { workspace, settings, problems } = this.#app;
     const missing = filesOf(step).filter(({ path }) => !workspace.has(inWorkspace(path)));
     await this.#write(missing);
     this.#remember(missing.map(({ path }) => path));
@@ -108,7 +108,7 @@ export class LearnState {
     const tried = settings.values.learnTried;
     settings.set({ tab: step.tab, learnTried: tried.includes(step.id) ? tried : [...tried, step.id] });
     await this.lookForChanges();
-    await runs.train();
+    await problems.train();
   }
 
   /** Compare the step's files with the workspace's. */

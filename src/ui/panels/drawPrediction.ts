@@ -41,9 +41,9 @@ export function drawPrediction(
 function toImageData({ rgb, width, height }: PredictedImage): ImageData {
   const data = new ImageData(width, height);
   for (let i = 0, j = 0; j < data.data.length; i += 3, j += 4) {
-    data.data[j] = rgb[i];
-    data.data[j + 1] = rgb[i + 1];
-    data.data[j + 2] = rgb[i + 2];
+    data.data[j] = rgb[i] ?? 0;
+    data.data[j + 1] = rgb[i + 1] ?? 0;
+    data.data[j + 2] = rgb[i + 2] ?? 0;
     data.data[j + 3] = 255;
   }
   return data;

@@ -30,7 +30,8 @@ function add(a: ProfiledOp, b: ProfiledOp): ProfiledOp {
 export function profileView({ ops, hasTimes }: StepProfile, isJoined: boolean): ProfileView {
   const joined = new Map<string, ProfiledOp>();
   for (const each of ops) {
-    const op = isJoined ? each.op.split(' ')[0] : each.op;
+    const [firstWord = ''] = each.op.split(' ');
+    const op = isJoined ? firstWord : each.op;
     joined.set(op, add(joined.get(op) ?? { ...EMPTY, op }, each));
   }
   const total = ops.reduce(add, EMPTY);

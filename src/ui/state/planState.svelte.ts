@@ -1,5 +1,6 @@
 // What the open config would train, and everything that is wrong with it: asked of a worker after each pause in typing.
 
+import { tick } from 'svelte';
 import type { Plan } from '../../contracts/plan.ts';
 import type { Problem } from '../../contracts/problem.ts';
 import { toErrorReport } from '../../errors/trainerError.ts';
@@ -72,6 +73,8 @@ export class PlanState {
 
   /** Wait for the problems of the text as it is now. */
   async whenCurrent(): Promise<void> {
+    // What changed a moment ago is noticed with the next flush of effects.
+    await tick();
     if (this.#isUnanswered) {
       this.isCurrent = false;
       this.#start();

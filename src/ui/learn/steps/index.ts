@@ -23,8 +23,11 @@ import { stepPolicy } from './stepPolicy.ts';
 import { useOptimizer } from './useOptimizer.ts';
 import { workflow } from './workflow.ts';
 
+/** Where Learn begins. */
+export const FIRST_STEP: LearnStep = anyOptimizer;
+
 export const STEPS: readonly LearnStep[] = [
-  anyOptimizer,
+  FIRST_STEP,
   learningRate,
   ownOptimizer,
   registerOptimizer,
