@@ -12,6 +12,7 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { readRunConfig } from './runConfig.ts';
 import { createUserModules } from './ownModules.ts';
+import { UNATTENDED_POLICY } from '../usercode/moduleGuard.ts';
 import { type UserModules } from '../usercode/userModules.ts';
 
 /**
@@ -89,6 +90,8 @@ export async function createLocalSampleSource(
 ): Promise<SampleSource> {
   const config = await readRunConfig(services.fs, spec.configPath, spec.cfgOptions);
   const userModules = createUserModules();
+  // Samples are made one after the other, and the thread isn't given back behind each.
+  userModules.guard.policy = UNATTENDED_POLICY;
   const context = new BuildContext(userModules.registries, {
     ...services,
     seed: spec.seed,

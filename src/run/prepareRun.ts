@@ -31,6 +31,7 @@ import { DetectorEvaluator } from './evaluator.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
 import { stringOrNull, type ResumedRun } from './resumedRun.ts';
+import { throwIfStopped } from './stoppedEarly.ts';
 import type { TrainJob } from './trainJob.ts';
 
 /** Keeps the random numbers of the initial weights apart from the samples'. */
@@ -79,7 +80,9 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   const samples = new OpenSamples(options, cleanups);
   const live: LiveRun = { runner: null };
   const host = hostOf(options, samples, live);
-  const assembly = await assemble(options, runConfig, { seed, host, onModules: options.onModules });
+  const { onModules, control } = options;
+  const ask = (): Promise<void> => throwIfStopped(control);
+  const assembly = await assemble(options, runConfig, { seed, host, onModules, onBuild: ask });
   cleanups.push(() => assembly.dispose());
   throwFirstError(assembly, logger);
   const { parts } = assembly;
@@ -88,9 +91,12 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   const trainSet = need(parts, 'trainSet');
   const workflow = need(parts, 'workflow');
   const loaders = await makeLoaders(assembly, samples);
+  await ask();
   await initWeights(model, options, assembly);
   await checkFormulas(need(parts, 'optimizer'), parts.userModules.modules);
+  await ask();
   await loadWeights(runner, model, options);
+  await ask();
   followSteps(runner, model, options, assembly);
   // Before the first step is recorded: it writes gradients to the places that this makes.
   need(parts, 'optimizer').prepare();

@@ -139,6 +139,7 @@ export class Linker {
     };
     try {
       const run = compileWrapper(source.code, sourceUrl(path, this.#options.runId));
+      this.#options.guard.enter(path);
       run(module.exports, require, module, this.#options.guard.lookFor(path), 0);
       this.#options.guard.throwTripped();
     } catch (error) {

@@ -26,6 +26,8 @@ export interface GuardPolicy {
   readonly limitS: number;
   /** Hears of a module that has been busy for a second, and then each second. */
   readonly onBusy?: (busy: BusyModule) => void;
+  /** Hears where a module gets the thread; for planning only, which rarely gives it back. */
+  readonly onEnter?: (busy: BusyModule) => void;
   /** Bytes that may be allocated without giving the thread back, where that can be known. Default: half of what is free. */
   readonly roomBytes?: number;
 }
@@ -64,6 +66,11 @@ export class ModuleGuard {
     return (line, column) => this.#look(path, line, column);
   }
 
+  /** The module's own top level begins. */
+  enter(path: string): void {
+    this.policy.onEnter?.({ file: path, line: 1, column: 1, seconds: 0 });
+  }
+
   /** @throws what was thrown in a module and caught there */
   throwTripped(): void {
     if (this.tripped) throw this.tripped;
@@ -73,6 +80,7 @@ export class ModuleGuard {
     const now = performance.now();
     if (!this.#isInStretch) {
       this.#begin(now);
+      this.policy.onEnter?.({ file, line, column, seconds: 0 });
       return this.#passes;
     }
     const gap = now - this.#lastLook;

@@ -11,6 +11,8 @@ export interface TuningOptions {
   readonly isDeterministic: boolean;
   /** Told after new choices were measured: all that are known, for keeping. */
   readonly onMeasured?: (choices: Record<string, string>) => void;
+  /** Asked between two kernels; may wait. True: the others keep their own choice, unmeasured. */
+  readonly isStopped?: () => Promise<boolean>;
 }
 
 // A change must be worth the noise of a measurement.
@@ -34,7 +36,7 @@ export function setVariantTuning(value: TuningOptions | null): void {
  */
 export async function tuneVariants<A>(recording: Recording<A>, record: () => Recording<A>): Promise<boolean> {
   if (!options) return false;
-  const { isDeterministic, onMeasured } = options;
+  const { isDeterministic, onMeasured, isStopped } = options;
   const before = variantChoices();
   const open = openChoices(recording);
   if (open.size === 0) return false;
@@ -42,6 +44,7 @@ export async function tuneVariants<A>(recording: Recording<A>, record: () => Rec
   const bench = new ScratchBench();
   try {
     for (const [key, candidates] of candidatesOf(open, before, record)) {
+      if (await isStopped?.()) break;
       // Without room for a measurement the kernel's own rule has to do.
       if (await bench.reserve(candidates)) chosen[key] = await best(bench, candidates, isDeterministic);
     }

@@ -101,6 +101,10 @@ export class CheckpointHook extends Hook {
     this.#link = args.createSymlink ?? true;
   }
 
+  override describeWait(): string {
+    return 'finishing the checkpoint';
+  }
+
   override async beforeRun(runner: BaseRunner): Promise<void> {
     this.#outDir = checkpointDir(runner.workDir, this.#outDir);
     // The work dir itself is this run's alone; another folder may have runs that write now.

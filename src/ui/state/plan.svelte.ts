@@ -1,4 +1,4 @@
-// What the open config would train: asked of the training worker a moment after each edit, while a panel shows it.
+// What the open config would train: asked of the plan worker a moment after each edit, while a panel shows it.
 
 import { untrack } from 'svelte';
 import type { Problem } from '../../contracts/problem.ts';
@@ -57,7 +57,7 @@ export class Plan {
     const round = ++this.#round;
     try {
       await this.#workspace.flush();
-      const value = await this.#clients.train.call('config.describe', { configPath });
+      const value = await this.#clients.plans.describe(configPath);
       if (round !== this.#round) return;
       const problem = value.problems.find(({ severity }) => severity === 'error');
       this.problems = value.problems;
