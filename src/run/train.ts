@@ -52,7 +52,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   let runConfig: RunConfig | null = null;
   let running: BaseRunner | null = null;
   let kernels: KernelsInUse | null = null;
-  let modules: UserModules | null = null;
+  // What a callback sets: TypeScript takes a plain variable for null behind it.
+  const own: { modules: UserModules | null } = { modules: null };
   let ignoreStray = (): void => undefined;
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
@@ -91,7 +92,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
         runConfig,
         resume,
         onModules: (loaded) => {
-          modules = loaded;
+          own.modules = loaded;
           loaded.guard.policy = { ...PLANNING_POLICY, onBusy: job.onModuleBusy };
           ignoreStray = failOnStray(job.watchStray, control, loaded);
         },
@@ -126,10 +127,10 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     tellPhase('running');
     control.onChange(() => tellPhase('running'));
     running = runner;
-    if (modules) modules.guard.policy = policyOf(job);
+    if (own.modules) own.modules.guard.policy = policyOf(job);
     await runner.run(loaders, workflow);
     control.throwFailure();
-    modules?.guard.throwTripped();
+    own.modules?.guard.throwTripped();
     running = null;
     // An epoch that a hook made the last one may be off the checkpoints' interval.
     const isCutShort = runner.end === 'stopped' || runner.stopTraining !== null;
@@ -144,7 +145,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       onEvent({ name: 'run.phaseChanged', phase: 'stopped' });
       return { workDir: folder.path, end: 'stopped' };
     }
-    const located = locate(cause, modules);
+    const located = locate(cause, own.modules);
     const error = runConfig ? locateError(located, runConfig.dict) : located;
     const report = maskSecretsIn(toErrorReport(error)) as ErrorReport;
     folder?.logger.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));

@@ -1,5 +1,6 @@
 // A run whose worker is ended from outside: when that may be, and what is said of it.
 
+import { pointSpan } from '../errors/span.ts';
 import { RunError, TrainerError, UserCodeError } from '../errors/trainerError.ts';
 import type { RunView } from './state/runView.svelte.ts';
 
@@ -24,7 +25,7 @@ export function runEndedError(view: RunView): TrainerError {
   const { file, line, column, seconds } = busy;
   return new UserCodeError(`the run was ended because the code had not come to an end for ${seconds} s`, {
     code: 'endless-loop',
-    span: { file, from: 0, to: 0, line, column, endLine: line, endColumn: column },
+    span: pointSpan(file, line, column),
     hint,
   });
 }

@@ -4,10 +4,10 @@
 import { resolveImport, type IsFile } from './index.ts';
 import { nearest } from '../util/nearest.ts';
 import { UserCodeError } from '../errors/trainerError.ts';
-import type { Span } from '../errors/span.ts';
+import { pointSpan, type Span } from '../errors/span.ts';
 import { GUARD, PASSES, type Look, type ModuleGuard } from './moduleGuard.ts';
 import { transpile, type ModuleImport, type TranspiledModule } from './transpile.ts';
-import { describe, locateUserError, pointSpan, sourceUrl, userFrame } from './userErrors.ts';
+import { describe, locateUserError, sourceUrl, userFrame } from './userErrors.ts';
 
 /** What a module exports, by name. */
 type Exports = Record<string, unknown>;

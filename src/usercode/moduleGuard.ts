@@ -1,9 +1,9 @@
 // Watches a person's modules while they run: code that never gives the thread back, or allocates without end, is named by its
 // line. The compiler puts a counter into every loop and function (insertGuards.ts); once in so many passes it looks here.
 
+import { pointSpan } from '../errors/span.ts';
 import { UserCodeError } from '../errors/trainerError.ts';
 import { readHeap, type HeapUse } from './heapUse.ts';
-import { pointSpan } from './userErrors.ts';
 
 /** What the compiled code calls {@link ModuleGuard.look}, bound to the module's path. */
 export const GUARD = '$tabtrainGuard';

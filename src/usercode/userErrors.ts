@@ -1,6 +1,6 @@
 // From an error that a person's code threw to the line of theirs that did it.
 
-import type { Span } from '../errors/span.ts';
+import { pointSpan, type Span } from '../errors/span.ts';
 import { TrainerError, UserCodeError } from '../errors/trainerError.ts';
 import type { TranspiledModule } from './transpile.ts';
 
@@ -49,11 +49,6 @@ export function userFrame(
 /** Evaluating a module shows as `eval`, `Object.<anonymous>` and the like: its top level. */
 function readableName(name: string): string {
   return /^(eval|anonymous|Object\.eval|(Object\.)?<anonymous>|_?classThis)?$/.test(name) ? '' : name;
-}
-
-/** A span of one place; the offsets are not known. */
-export function pointSpan(file: string, line: number, column: number): Span {
-  return { file, from: 0, to: 0, line, column, endLine: line, endColumn: column };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { RunError, TrainerError } from '../errors/trainerError.ts';
 import { RpcClient } from './channel.ts';
-import { Connection, connectWatched, type WhenReleased, type WorkerLike } from './connection.ts';
+import { Connection, type WhenReleased, type WorkerLike } from './connection.ts';
 import { PlanClient } from './planClient.ts';
 import type { DataCalls, DataEvents, RunCalls, RunWorkerEvents } from './protocol.ts';
 
@@ -56,12 +56,11 @@ export class WorkerClients {
   startRun(): RunClient {
     this.endRun(new RunError('another run was started', { code: 'run-ended' }));
     const worker = this.#factory.createRunWorker();
-    this.#run = connectWatched(worker, new RpcClient<RunCalls, RunWorkerEvents>(worker), {
-      whenReleased: this.#factory.whenReleased,
-      onGone: () => (this.#run = null),
-      what: 'run worker',
-    });
-    return this.#run.client;
+    const client = new RpcClient<RunCalls, RunWorkerEvents>(worker);
+    const run = new Connection(worker, client, () => (this.#run = null), 'run worker');
+    client.on('worker.alive', ({ lock }) => void run.watch(lock, this.#factory.whenReleased));
+    this.#run = run;
+    return client;
   }
 
   /** End the run's worker at once: its memory and its GPU device are given back. @param reason what open calls reject with */

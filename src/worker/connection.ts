@@ -1,8 +1,7 @@
 // A worker with its client; gone after its first crash, and when it is ended.
 
 import { RunError } from '../errors/trainerError.ts';
-import { type Endpoint, type RpcClient } from './channel.ts';
-import type { WorkerSigns } from './protocol.ts';
+import type { Endpoint } from './channel.ts';
 
 /** The part of Worker that the client needs; node tests hand in a MessagePort's. */
 export interface WorkerLike extends Endpoint {
@@ -70,15 +69,4 @@ export class Connection<C extends Client> {
       }),
     );
   }
-}
-
-/** Connect with a worker that gives signs of life. */
-export function connectWatched<C extends RpcClient<never, WorkerSigns>>(
-  worker: WorkerLike,
-  client: C,
-  { whenReleased, onGone, what }: { whenReleased: WhenReleased; onGone: (e: Error) => void; what: string },
-): Connection<C> {
-  const connection = new Connection(worker, client, onGone, what);
-  client.on('worker.alive', ({ lock }) => void connection.watch(lock, whenReleased));
-  return connection;
 }

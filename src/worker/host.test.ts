@@ -11,10 +11,7 @@ afterEach(() => {
   for (const port of ports.splice(0)) port.close();
 });
 
-function connect(
-  train: RunHostParts['train'],
-  loseSamples: RunHostParts['loseSamples'] = () => undefined,
-) {
+function connect(train: RunHostParts['train'], loseSamples: RunHostParts['loseSamples'] = () => undefined) {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
   createRunHost(port2, {

@@ -1,9 +1,9 @@
 // Plans from the plan worker. One that hangs is ended and told by the place where it hangs; the next plan gets a new worker.
 
 import { RunError, UserCodeError } from '../errors/trainerError.ts';
-import { formatSpan, type Span } from '../errors/span.ts';
+import { formatSpan, pointSpan, type Span } from '../errors/span.ts';
 import { RpcClient } from './channel.ts';
-import { connectWatched, type Connection, type WhenReleased, type WorkerLike } from './connection.ts';
+import { Connection, type WhenReleased, type WorkerLike } from './connection.ts';
 import type { Plan, PlanCalls, WorkerSigns } from './protocol.ts';
 
 type Client = RpcClient<PlanCalls, WorkerSigns>;
@@ -89,14 +89,12 @@ export class PlanClient {
 
   #connect(): Connection<Client> {
     const worker = this.#create();
-    const connection = connectWatched(worker, new RpcClient<PlanCalls, WorkerSigns>(worker), {
-      whenReleased: this.#whenReleased,
-      onGone: () => (this.#connection = null),
-      what: 'plan worker',
-    });
-    connection.client.on('module.busy', ({ file, line, column }) => {
+    const client: Client = new RpcClient(worker);
+    const connection = new Connection(worker, client, () => (this.#connection = null), 'plan worker');
+    client.on('worker.alive', ({ lock }) => void connection.watch(lock, this.#whenReleased));
+    client.on('module.busy', ({ file, line, column }) => {
       this.#heard();
-      this.#place = { file, from: 0, to: 0, line, column, endLine: line, endColumn: column };
+      this.#place = pointSpan(file, line, column);
     });
     this.#part = '';
     this.#place = null;
