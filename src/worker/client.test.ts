@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RunError } from '../errors/trainerError.ts';
+import { at } from '../util/at.ts';
 import { serve } from './channel.ts';
 import { WorkerClients } from './client.ts';
 import type { WorkerLike } from './connection.ts';
@@ -75,16 +76,16 @@ test('each run gets a worker of its own, which ends with it', async () => {
 test('a crash rejects what was open in plain words, and the next run gets a fresh worker', async () => {
   const { made, clients } = setUp();
   const open = clients.startRun().call('run.train', { runId: 1, configPath: 'a.py' });
-  made[0].crash('Uncaught RangeError: Array buffer allocation failed');
+  at(made, 0).crash('Uncaught RangeError: Array buffer allocation failed');
   await expect(open).rejects.toMatchObject({
     code: 'worker-crashed',
     message: 'the run worker stopped working: Uncaught RangeError: Array buffer allocation failed',
     hint: 'Everything that was saved is still there. Reload the page if it happens again.',
   });
-  expect(made[0].isTerminated).toBe(true);
+  expect(at(made, 0).isTerminated).toBe(true);
   expect(clients.run).toBeNull();
   const next = clients.startRun().call('engine.probe', {});
-  serve(made[1].inside, { 'engine.probe': async () => ({ name: 'GPU', isSoftware: false }) });
+  serve(at(made, 1).inside, { 'engine.probe': async () => ({ name: 'GPU', isSoftware: false }) });
   expect(await next).toEqual({ name: 'GPU', isSoftware: false });
   clients.endRun(OVER);
 });
@@ -92,7 +93,7 @@ test('a crash rejects what was open in plain words, and the next run gets a fres
 test('a worker that is killed lets go of its lock: what was open is rejected', async () => {
   const { made, clients, locks } = setUp();
   const open = clients.startRun().call('run.train', { runId: 1, configPath: 'a.py' });
-  const server = serve<Record<never, never>, RunWorkerEvents>(made[0].inside, {});
+  const server = serve<Record<never, never>, RunWorkerEvents>(at(made, 0).inside, {});
   server.emit('worker.alive', { lock: 'tabtrain-worker:1' });
   await expect.poll(() => locks.has('tabtrain-worker:1')).toBe(true);
   locks.get('tabtrain-worker:1')?.();
@@ -104,15 +105,15 @@ test("a data loader's crash is told to the run worker of its run", async () => {
   const { made, clients } = setUp();
   const lost: unknown[] = [];
   const run = clients.startRun();
-  serve(made[0].inside, {
+  serve(at(made, 0).inside, {
     'run.loseSamples': async (request: unknown) => {
       lost.push(request);
     },
   });
   const starting = clients.startSampleWorker(5);
-  serve(made[1].inside, { 'samples.attach': async () => undefined });
+  serve(at(made, 1).inside, { 'samples.attach': async () => undefined });
   const port = await starting;
-  made[1].crash('out of memory');
+  at(made, 1).crash('out of memory');
   await expect
     .poll(() => lost)
     .toEqual([{ runId: 5, why: 'the data loader stopped working: out of memory' }]);
@@ -140,14 +141,14 @@ describe('a plan worker', () => {
     const { made, make, whenReleased } = setUp();
     const plans = new PlanClient(make, whenReleased, PATIENCE);
     const open = plans.describe('a.py');
-    hanging(made[0], 'modules');
+    hanging(at(made, 0), 'modules');
     await expect(open).rejects.toMatchObject({
       code: 'endless-loop',
       span: { file: 'mine/opt.ts', line: 3, column: 5 },
     });
-    expect([made[0].isTerminated, plans.isAlive]).toEqual([true, false]);
+    expect([at(made, 0).isTerminated, plans.isAlive]).toEqual([true, false]);
     const next = plans.describe('a.py');
-    serve(made[1].inside, { 'config.describe': async () => 'a plan' });
+    serve(at(made, 1).inside, { 'config.describe': async () => 'a plan' });
     expect(await next).toBe('a plan');
     plans.end();
   });
@@ -156,12 +157,12 @@ describe('a plan worker', () => {
     const { made, make, whenReleased } = setUp();
     const plans = new PlanClient(make, whenReleased, PATIENCE);
     const first = plans.describe('a.py').catch((error: unknown) => error);
-    hanging(made[0], 'modules');
+    hanging(at(made, 0), 'modules');
     await new Promise((done) => setTimeout(done, 50));
     const second = plans.describe('a.py');
     expect(await first).toMatchObject({ code: 'endless-loop' });
     await expect.poll(() => made.length).toBe(2);
-    serve(made[1].inside, { 'config.describe': async () => 'a plan' });
+    serve(at(made, 1).inside, { 'config.describe': async () => 'a plan' });
     expect(await second).toBe('a plan');
     plans.end();
   });
@@ -170,7 +171,7 @@ describe('a plan worker', () => {
     const { made, make, whenReleased } = setUp();
     const plans = new PlanClient(make, whenReleased, PATIENCE);
     const open = plans.describe('a.py');
-    serve<PlanCalls, WorkerSigns>(made[0].inside, {
+    serve<PlanCalls, WorkerSigns>(at(made, 0).inside, {
       'config.describe': async (_, { progress }) => {
         progress({ part: 'modules' });
         await new Promise((done) => setTimeout(done, 900));
