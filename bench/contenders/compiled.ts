@@ -50,7 +50,7 @@ async function netStepper(net: NetSpec): Promise<Stepper> {
       const { outputs } = step.run({ image });
       // A number from the eager path would be no number of the compiled step.
       if (step.fallbackReason !== null) throw new Error(`not compiled: ${step.fallbackReason}`);
-      [loss] = outputs;
+      loss = at(outputs, 0);
       update(params, optimizer, outputs.slice(1));
       gpu.flush();
     },
