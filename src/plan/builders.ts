@@ -8,6 +8,7 @@ import { RunControl } from '../runner/runControl.ts';
 import { buildDataset } from './buildDataset.ts';
 import { buildModel } from './buildModel.ts';
 import { checkEvaluation, evaluationWarnings, readEvaluation } from './checkEvaluation.ts';
+import { checkModelOnData } from './checkModelOnData.ts';
 import { batchesPerEpoch } from './loaders.ts';
 import { need, type Parts } from './parts.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
@@ -89,6 +90,15 @@ export const makeModel: Builder = {
   },
 };
 
+/** Whether model and data suit each other, whatever hooks and runner there are. */
+export const compareModelAndData: Builder = {
+  name: 'modelOnData',
+  needs: ['trainSet'],
+  build({ dict, model, trainSet, problems }) {
+    if (trainSet) problems.push(...checkModelOnData(dict, model, trainSet));
+  },
+};
+
 /** `optimizer`, with its constructor. */
 export const makeOptimizer: Builder = {
   name: 'optimizer',
@@ -138,6 +148,7 @@ export const BUILDERS: readonly Builder[] = [
   openTrainSet,
   openValSet,
   makeModel,
+  compareModelAndData,
   makeOptimizer,
   makeRunner,
   makeHooks,
