@@ -104,8 +104,7 @@ export async function assemble(
     }
   }
   const { itersPerEpoch } = parts;
-  if (itersPerEpoch !== null)
-    problems.push(...findConfigProblems(dict, { itersPerEpoch, ...parts.length }));
+  if (itersPerEpoch !== null) problems.push(...findConfigProblems(dict, { itersPerEpoch, ...parts.length }));
   isAssembled = true;
   return {
     parts,

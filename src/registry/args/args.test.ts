@@ -87,8 +87,8 @@ test('a table gives the type of the constructor, and its defaults', () => {
 
 test('a table is documentation', () => {
   expect(argDocs(ARGS).slice(0, 2)).toEqual([
-    { name: 'depth', kind: '18 | 50', isRequired: true, default: null, unit: null, help: 'Number of layers.', choices: ['18', '50'], builds: null, keys: [] }, // prettier-ignore
-    { name: 'frozen_stages', kind: 'int ≥ -1', isRequired: false, default: '-1', unit: 'stages', help: 'Stages that are not trained.', choices: [], builds: null, keys: [] }, // prettier-ignore
+    { name: 'depth', kind: '18 | 50', isRequired: true, default: null, unit: null, help: 'Number of layers.', choices: ['18', '50'], builds: null, part: null, keys: [], variants: {} }, // prettier-ignore
+    { name: 'frozen_stages', kind: 'int ≥ -1', isRequired: false, default: '-1', unit: 'stages', help: 'Stages that are not trained.', choices: [], builds: null, part: null, keys: [], variants: {} }, // prettier-ignore
   ]);
   expect(argDocs(ARGS)[3]?.keys.map(({ name }) => name)).toEqual(['max_norm']);
 });
