@@ -83,7 +83,8 @@ function evaluateClass(
     numGts += gts.length / 4;
     const data = at(at(results, i), label);
     for (let score = 4; score < data.length; score += 5) scores.push(at(data, score));
-    outcomes.push(...judge({ data, stride: 5 }, gts, ignored, iouThr, useLegacyCoordinate ? 1 : 0));
+    const judged = judge({ data, stride: 5 }, gts, ignored, iouThr, useLegacyCoordinate ? 1 : 0);
+    for (const outcome of judged) outcomes.push(outcome);
   });
   const order = descendingOrder(Float64Array.from(scores));
   const recall = new Float64Array(order.length);
