@@ -14,7 +14,7 @@ import {
   type DatasetSplit,
 } from '../plan/buildDataset.ts';
 import { checkFormulas } from '../plan/checkFormulas.ts';
-import { makeLoader, type OpenDataset } from '../plan/loaders.ts';
+import { batchSizeOf, dataOf, makeLoader, type OpenDataset } from '../plan/loaders.ts';
 import { need, type Parts, type PartsHost } from '../plan/parts.ts';
 import { PlanError } from '../plan/problemOf.ts';
 import type { RunConfig } from '../plan/runConfig.ts';
@@ -30,7 +30,7 @@ import { maskSecrets } from '../util/secrets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
-import { stringOrNull, type ResumedRun } from './resumedRun.ts';
+import { readResumeOptimizer, stringOrNull, type ResumedRun } from './resumedRun.ts';
 import type { TrainJob } from './trainJob.ts';
 
 /** Keeps the random numbers of the initial weights apart from the samples'. */
@@ -90,7 +90,7 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   const loaders = await makeLoaders(assembly, samples);
   await initWeights(model, options, assembly);
   await checkFormulas(need(parts, 'optimizer'), parts.userModules.modules);
-  await loadWeights(runner, model, options);
+  await loadWeights(runner, model, options, assembly);
   followSteps(runner, model, options, assembly);
   // Before the first step is recorded: it writes gradients to the places that this makes.
   need(parts, 'optimizer').prepare();
@@ -169,7 +169,7 @@ function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): P
         seed,
         exp_name: config.filename.split('/').at(-1),
         mmdet_version: '2.28.2',
-        tabtrain: { version: '0.1.0', seed },
+        tabtrain: { version: '0.1.0', seed, batch_size: batchSizeOf(dataOf(runConfig.dict), true) },
       },
     },
     makeEvaluator: async (model, dataset, parts) => {
@@ -253,9 +253,22 @@ async function initWeights(
 }
 
 /** What the run goes on from, or starts with. */
-async function loadWeights(runner: BaseRunner, model: Detector, options: PrepareOptions): Promise<void> {
+async function loadWeights(
+  runner: BaseRunner,
+  model: Detector,
+  options: PrepareOptions,
+  { parts }: Assembly,
+): Promise<void> {
   const { fs, logger, resume, runConfig } = options;
-  if (resume) return resumeRun(runner, model, resume.path, resume.checkpoint);
+  if (resume) {
+    const { dict } = runConfig;
+    return resumeRun(runner, model, resume.path, {
+      loaded: resume.checkpoint,
+      optimizerOptions: options.resumeOptimizer ?? readResumeOptimizer(dict.resume_optimizer),
+      itersPerEpoch: need(parts, 'length').itersPerEpoch,
+      batchSize: batchSizeOf(dataOf(dict), true),
+    });
+  }
   const loadFrom = options.loadFrom ?? stringOrNull(runConfig.dict.load_from);
   if (loadFrom === null) return;
   const { stateDict, notes } = await readCheckpoint(fs, loadFrom);
