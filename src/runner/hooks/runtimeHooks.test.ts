@@ -338,7 +338,7 @@ describe('ProfilerHook', () => {
       'none',
     ]);
     expect(() => profilerSchedule({ wait: 1, warmup: 1 })).toThrow('schedule must have active');
-    expect(() => profilerSchedule({ wiat: 1 })).toThrow("unexpected argument 'wiat'");
+    expect(() => profilerSchedule({ wiat: 1 })).toThrow('schedule.wiat is not a key here');
   });
 
   test('what cannot be is refused', async () => {
