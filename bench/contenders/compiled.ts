@@ -30,7 +30,7 @@ async function netStepper(net: NetSpec): Promise<Stepper> {
   // As a run does: the step writes the gradients where the optimizer reads them.
   optimizer.prepare();
   const image = imageValues(net);
-  const shape = [net.batch, ...net.shapes[0]];
+  const shape = [net.batch, ...at(net.shapes, 0)];
   const step = gpu.compileStep<StepArgs>({
     name: net.name,
     signature: () => net.name,

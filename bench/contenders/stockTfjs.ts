@@ -39,7 +39,7 @@ function netStepper(net: NetSpec): Stepper {
   const variables = net.params.map((spec, i) => variable(spec, parameterValues(spec, i), i));
   const optimizer = tf.train.momentum(LR, MOMENTUM);
   const image = imageValues(net);
-  const [h, w, c] = net.shapes[0];
+  const [h, w, c] = at(net.shapes, 0);
   let loss: tf.Scalar | null = null;
   return {
     step() {

@@ -4,6 +4,7 @@ import { ConfigError } from '../errors/trainerError.ts';
 import type { BboxResult } from '../evaluation/bboxResult.ts';
 import { checkCocoMetrics, cocoDatasetEvaluate } from '../evaluation/cocoDatasetEvaluate.ts';
 import { vocDatasetEvaluate } from '../evaluation/vocDatasetEvaluate.ts';
+import { metricNamesOf } from '../evaluation/metricNames.ts';
 import type { VocAnnotation } from '../evaluation/vocMap.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import {
@@ -110,8 +111,33 @@ export function checkMetrics({ metric, metric_items: items }: Readonly<Record<st
   if (!isVoc(names)) checkCocoMetrics(names, items == null ? [] : namesOf(items, 'metric_items'));
 }
 
+/**
+ * Name the metrics that an evaluation will give.
+ * @param kwargs of `evaluate`, by their config names, as {@link checkMetrics} lets them pass
+ * @param classNames in class order; null where they are not known yet
+ * @returns null where the names depend on classes that are not known
+ */
+export function metricNames(
+  kwargs: Readonly<Record<string, unknown>>,
+  classNames: readonly string[] | null,
+  style: EvaluationStyle = { metric: 'bbox' },
+): string[] | null {
+  const classwise = kwargs.classwise === true;
+  if (classwise && classNames === null) return null;
+  const numbersOf = (value: unknown, otherwise: readonly number[]): readonly number[] =>
+    value == null ? otherwise : [value].flat().filter((one): one is number => typeof one === 'number');
+  return metricNamesOf({
+    metrics: namesOf(kwargs.metric ?? style.metric, 'metric'),
+    classwise,
+    proposalNums: numbersOf(kwargs.proposal_nums, [100, 300, 1000]),
+    iouThrs: numbersOf(kwargs.iou_thr, [0.5]),
+    metricItems: kwargs.metric_items == null ? null : namesOf(kwargs.metric_items, 'metric_items'),
+    classNames: classNames ?? [],
+  });
+}
+
 function isVoc(names: readonly string[]): boolean {
-  return names.length === 1 && VOC_METRICS.includes(names[0]);
+  return names.length === 1 && VOC_METRICS.includes(names[0] ?? '');
 }
 
 function namesOf(value: unknown, key: string): string[] {

@@ -24,7 +24,7 @@ import { badValue } from './checkArgs.ts';
 import { CustomDataset } from './custom.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
 import { changeDataset } from './datasetChange.ts';
-import { EVALUATE_ARGS, evaluateBoxes } from './evaluateBoxes.ts';
+import { EVALUATE_ARGS, evaluateBoxes, type EvaluationStyle } from './evaluateBoxes.ts';
 import { expandDatasetCfg } from './expandCfg.ts';
 import type { Results } from './pipelines/results.ts';
 
@@ -210,12 +210,13 @@ export class ConcatDataset extends WrappedDataset {
     return this.parts.every((part) => evaluateSpecOf(part) === EVALUATE_ARGS) ? EVALUATE_ARGS : null;
   }
 
-  async evaluate(results: readonly BboxResult[], options: EvaluateOptions): Promise<Metrics> {
+  get evaluationStyle(): EvaluationStyle | undefined {
     const [first] = this.parts;
-    if (this.evaluateSpec) {
-      const style = first instanceof CustomDataset ? first.evaluationStyle : undefined;
-      return evaluateBoxes(this, results, options, style);
-    }
+    return first && evaluationStyleOf(first);
+  }
+
+  async evaluate(results: readonly BboxResult[], options: EvaluateOptions): Promise<Metrics> {
+    if (this.evaluateSpec) return evaluateBoxes(this, results, options, this.evaluationStyle);
     const metrics: Record<string, number | string> = {};
     let start = 0;
     for (const [i, part] of this.parts.entries()) {
@@ -235,6 +236,13 @@ export class ConcatDataset extends WrappedDataset {
     }
     throw new Error(`internal: index ${index} beyond ${this.length}`);
   }
+}
+
+/** How a dataset is evaluated unless it is told otherwise; undefined: by COCO's metrics. */
+export function evaluationStyleOf(dataset: Dataset): EvaluationStyle | undefined {
+  return dataset instanceof CustomDataset || dataset instanceof ConcatDataset
+    ? dataset.evaluationStyle
+    : undefined;
 }
 
 /**

@@ -1,7 +1,6 @@
 // How each part of a run is built. A builder needs what the builders before it have made, and may be replaced by another.
 
 import { isDict } from '../lang/plain.ts';
-import { formatSpan } from '../errors/span.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import { EVALUATES_NOTHING } from '../runner/hooks/evaluation.ts';
@@ -9,6 +8,7 @@ import { RunControl } from '../runner/runControl.ts';
 import { buildDataset } from './buildDataset.ts';
 import { buildModel } from './buildModel.ts';
 import { checkEvaluation, evaluationWarnings, readEvaluation } from './checkEvaluation.ts';
+import { checkModelOnData } from './checkModelOnData.ts';
 import { batchesPerEpoch } from './loaders.ts';
 import { need, type Parts } from './parts.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
@@ -34,7 +34,7 @@ export const importModules: Builder = {
       problems.push({
         severity: 'warning',
         code,
-        message: `${formatSpan(span)}: ${message} (${code})`,
+        message: `${message} (${code})`,
         span,
       });
   },
@@ -90,6 +90,15 @@ export const makeModel: Builder = {
   },
 };
 
+/** Whether model and data suit each other, whatever hooks and runner there are. */
+export const compareModelAndData: Builder = {
+  name: 'modelOnData',
+  needs: ['trainSet'],
+  build({ dict, model, trainSet, problems }) {
+    if (trainSet) problems.push(...checkModelOnData(dict, model, trainSet));
+  },
+};
+
 /** `optimizer`, with its constructor. */
 export const makeOptimizer: Builder = {
   name: 'optimizer',
@@ -139,6 +148,7 @@ export const BUILDERS: readonly Builder[] = [
   openTrainSet,
   openValSet,
   makeModel,
+  compareModelAndData,
   makeOptimizer,
   makeRunner,
   makeHooks,

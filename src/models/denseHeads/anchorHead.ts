@@ -117,7 +117,7 @@ export abstract class AnchorHead extends Module implements DenseHead {
   readonly #inChannels: number;
   /** Scores per anchor: one per class, and one for background when the scores come from a softmax. */
   readonly clsOutChannels: number;
-  protected readonly generator: AnchorGenerator;
+  readonly generator: AnchorGenerator;
   readonly #useSigmoid: boolean;
   readonly #coder: BBoxCoder;
   readonly #lossCls: Loss;
