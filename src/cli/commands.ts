@@ -119,7 +119,8 @@ export const COMMANDS: readonly Command[] = [
     options: [],
     run: async (args) => {
       const { cocoEval } = await import('./cocoEval.ts');
-      console.log(await cocoEval(args.word(0), args.word(1)));
+      const warn = (message: string): void => console.error(`warning: ${message}`);
+      console.log(await cocoEval(args.word(0), args.word(1), warn));
       return 0;
     },
   },

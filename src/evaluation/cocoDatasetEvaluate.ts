@@ -117,8 +117,67 @@ export function cocoDatasetEvaluate(
       .slice(0, 6)
       .map((value) => pyFixed(value, 4))
       .join(' ');
+    if (classwise) Object.assign(metrics, classMetrics(input, coco, name));
   }
   return { metrics, log, coco };
+}
+
+/** The names of the numbers that {@link cocoDatasetEvaluate} gives where something was detected. */
+export function cocoMetricNames(request: {
+  readonly metrics: readonly string[];
+  readonly classwise: boolean;
+  readonly proposalNums: readonly number[];
+  readonly metricItems: readonly string[] | null;
+  readonly classNames: readonly string[];
+}): string[] {
+  const names: string[] = [];
+  let items = request.metricItems;
+  for (const metric of request.metrics) {
+    if (metric === 'proposal_fast') names.push(...request.proposalNums.map((num) => `AR@${num}`));
+    else if (metric === 'proposal') names.push(...(items ??= PROPOSAL_ITEMS));
+    else {
+      names.push(...(items ??= BBOX_ITEMS).map((item) => `${metric}_${item}`));
+      if (request.classwise) names.push(...classMetricNames(request.classNames, metric));
+    }
+  }
+  return names;
+}
+
+/**
+ * The metric of each class. Loggers and file names take part in it: anything but letters, digits, `.` and `-` becomes
+ * `_`, and names that are the same then are numbered.
+ * Source: mmdet 3.x `CocoMetric` (`{name}_precision`); MMCV infers from the word that more is better.
+ * @example classMetricNames(['cat', 'traffic light']) // ['bbox_cat_precision', 'bbox_traffic_light_precision']
+ */
+export function classMetricNames(classNames: readonly string[], metric = 'bbox'): string[] {
+  const taken = new Set<string>();
+  return classNames.map((className) => {
+    const plain = className.normalize('NFC').replace(/[^\p{L}\p{M}\p{N}.-]+/gu, '_');
+    let name = `${metric}_${plain}_precision`;
+    for (let n = 2; taken.has(name); n++) name = `${metric}_${plain}_${n}_precision`;
+    taken.add(name);
+    return name;
+  });
+}
+
+/** AP of each class, rounded as in the table; -1 for a class without boxes, as COCO's numbers have it. */
+function classMetrics(
+  { gt, categoryIds }: CocoDatasetEvaluateInput,
+  coco: CocoEvalResult,
+  metric: string,
+): Record<string, number> {
+  const classNames = new Map(gt.categories.map(({ id, name }) => [id, name]));
+  const apOf = new Map(coco.perClass.map(({ categoryId, ap }) => [categoryId, ap]));
+  const names = classMetricNames(
+    categoryIds.map((id) => classNames.get(id) ?? String(id)),
+    metric,
+  );
+  return Object.fromEntries(
+    categoryIds.map((id, k) => {
+      const ap = apOf.get(id) ?? NaN;
+      return [names[k] ?? '', Number.isNaN(ap) ? -1 : pyRound(ap, 3)];
+    }),
+  );
 }
 
 /**

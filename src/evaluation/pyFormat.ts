@@ -28,7 +28,9 @@ export function pyRound(value: number, digits: number): number {
  * @param footer true draws a border above the last row
  */
 export function asciiTable(rows: readonly (readonly string[])[], footer = false): string {
-  const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [c, cell] of row.entries()) widths[c] = Math.max(widths[c] ?? 0, cell.length);
   const border = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+`;
   const lines = rows.map((row) => `| ${row.map((cell, c) => cell.padEnd(widths[c])).join(' | ')} |`);
   const body = lines.slice(1);

@@ -32,7 +32,7 @@ export function evalRecalls(
     const columns = rowCount(kept);
     const ious = boxOverlaps(gt, kept, extra);
     proposalNums.forEach((count, k) => {
-      matched[k].push(...bestPairs(ious, rows, columns, Math.min(count, columns)));
+      for (const iou of bestPairs(ious, rows, columns, Math.min(count, columns))) matched[k]?.push(iou);
     });
   });
   const total = gts.reduce((sum, gt) => sum + rowCount(gt), 0);

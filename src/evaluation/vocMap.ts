@@ -82,7 +82,8 @@ function evaluateClass(
     numGts += gts.length / 4;
     const data = results[i][label];
     for (let at = 4; at < data.length; at += 5) scores.push(data[at]);
-    outcomes.push(...judge({ data, stride: 5 }, gts, ignored, iouThr, useLegacyCoordinate ? 1 : 0));
+    const judged = judge({ data, stride: 5 }, gts, ignored, iouThr, useLegacyCoordinate ? 1 : 0);
+    for (const outcome of judged) outcomes.push(outcome);
   });
   const order = descendingOrder(Float64Array.from(scores));
   const recall = new Float64Array(order.length);

@@ -1,7 +1,6 @@
 // How each part of a run is built. A builder needs what the builders before it have made, and may be replaced by another.
 
 import { isDict } from '../lang/plain.ts';
-import { formatSpan } from '../errors/span.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import { EVALUATES_NOTHING } from '../runner/hooks/evaluation.ts';
@@ -36,7 +35,7 @@ export const importModules: Builder = {
       problems.push({
         severity: 'warning',
         code,
-        message: `${formatSpan(span)}: ${message} (${code})`,
+        message: `${message} (${code})`,
         span,
       });
   },

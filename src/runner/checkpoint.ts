@@ -2,7 +2,7 @@ import { CheckpointError, ConfigError, StorageError } from '../errors/trainerErr
 import type { StateTensor } from '../nn/parameter.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import { isFloatOption } from '../optim/optimizerKinds.ts';
+import { isFloatOption } from '../optim/floatOptions.ts';
 import type { OptimizerStateDict, StateValue } from '../optim/optimizerState.ts';
 import { fileSource } from '../serialization/zip/byteSource.ts';
 import { crc32 } from '../serialization/zip/crc32.ts';

@@ -65,6 +65,16 @@ export function above(kind: Kind<number>, low: number): Kind<number> {
   return narrowed(kind, `${kind.label} > ${low}`, `greater than ${low}`, (value) => value > low);
 }
 
+/** @example atMost(number, 0) // a number of at most 0 */
+export function atMost(kind: Kind<number>, high: number): Kind<number> {
+  return narrowed(kind, `${kind.label} ≤ ${high}`, `of at most ${high}`, (value) => value <= high);
+}
+
+/** @example lessThan(number, 100) // a number less than 100 */
+export function lessThan(kind: Kind<number>, high: number): Kind<number> {
+  return narrowed(kind, `${kind.label} < ${high}`, `less than ${high}`, (value) => value < high);
+}
+
 /** Both ends belong to it. @example between(number, 0, 1) // a number from 0 to 1 */
 export function between(kind: Kind<number>, low: number, high: number): Kind<number> {
   return narrowed(
@@ -100,14 +110,21 @@ function narrowed(
 
 /** @example oneOf('range', 'value') // 'range' or 'value' */
 export function oneOf<const T>(...choices: readonly T[]): Kind<T> {
+  const label = choices.map((choice) => plainRepr(choice)).join(' | ');
+  return {
+    ...kindOf<T>(label, choiceWords(choices), (value) => choices.some((one) => one === value)),
+    choices,
+  };
+}
+
+function choiceWords(choices: readonly unknown[]): string {
   const names = choices.map((choice) => plainRepr(choice));
-  const words = names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}` : names.join();
-  return { ...kindOf<T>(names.join(' | '), words, (value) => choices.some((one) => one === value)), choices };
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}` : names.join();
 }
 
 /** None will do as well. */
 export function orNone<T>(kind: Kind<T>): Kind<T | null> {
-  const words = `${kind.words} or None`;
+  const words = kind.choices ? choiceWords([...kind.choices, null]) : `${kind.words} or None`;
   return deepKind<T | null>({
     ...kind,
     typeOnly: undefined,
@@ -141,6 +158,11 @@ export function either<A, B>(first: Kind<A>, second: Kind<B>): Kind<A | B> {
       return [ofFirst, ofSecond].find((faults) => faults.every(isInside)) ?? [unmet(words, value)];
     },
   });
+}
+
+/** The same values in better words. @example worded(pairOf(number), 'a tuple (low, high)') */
+export function worded<T>(kind: Kind<T>, words: string): Kind<T> {
+  return kindOf(kind.label, words, (value) => kind.fault(value) === null);
 }
 
 /** These values, too, which mean something of their own. @example also(atLeast(int, 1), -1) */
