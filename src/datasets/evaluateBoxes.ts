@@ -7,23 +7,46 @@ import { vocDatasetEvaluate } from '../evaluation/vocDatasetEvaluate.ts';
 import { metricNamesOf } from '../evaluation/metricNames.ts';
 import type { VocAnnotation } from '../evaluation/vocMap.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import type { ArgSpec } from '../registry/argSpec.ts';
+import {
+  absent,
+  atLeast,
+  declareArgs,
+  either,
+  flag,
+  int,
+  listOf,
+  number,
+  oneOrMore,
+  optional,
+  orNone,
+  pairOf,
+  str,
+  worded,
+} from '../registry/index.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
 
 /** What `evaluate` of MMDetection's COCO and VOC datasets takes. */
-export const EVALUATE_ARGS = {
-  optional: [
-    'metric',
-    'jsonfile_prefix',
-    'classwise',
-    'proposal_nums',
-    'iou_thrs',
-    'iou_thr',
-    'metric_items',
-    'scale_ranges',
-  ],
-  kinds: { classwise: 'bool', proposal_nums: 'positive ints', iou_thrs: 'numbers?' },
-} as const satisfies ArgSpec;
+export const EVALUATE_ARGS = declareArgs({
+  metric: absent(
+    worded(oneOrMore(str), 'a name or a list of names'),
+    "What is measured: 'bbox', 'proposal', 'proposal_fast', 'mAP' or 'recall'.",
+  ),
+  jsonfile_prefix: absent(orNone(str), 'Changes nothing: no file is written.'),
+  classwise: optional(flag, false, 'Whether the AP of each class is told.'),
+  proposal_nums: absent(
+    listOf(atLeast(int, 1)),
+    'How many boxes of a picture are looked at for recall.',
+    'boxes',
+  ),
+  iou_thrs: absent(orNone(listOf(number)), "Overlaps at which COCO's metrics are taken."),
+  iou_thr: absent(orNone(either(number, listOf(number))), "Overlaps at which VOC's metrics are taken."),
+  metric_items: absent(orNone(oneOrMore(str)), "Which of COCO's numbers are told."),
+  scale_ranges: absent(
+    orNone(listOf(pairOf(number))),
+    "Sizes of boxes that VOC's metrics are taken for one by one.",
+    'px',
+  ),
+});
 
 const VOC_METRICS = ['mAP', 'recall'];
 

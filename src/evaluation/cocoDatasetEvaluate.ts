@@ -1,5 +1,6 @@
 // MMDetection's CocoDataset.evaluate: which metrics run, and the keys they report.
 
+import { at, take } from '../util/at.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { proposalsToCocoDetections, resultsToCocoDetections, type BboxResult } from './bboxResult.ts';
 import type { BoxRows } from './boxOverlaps.ts';
@@ -82,8 +83,8 @@ export function cocoDatasetEvaluate(
     log.push(`\nEvaluating ${name}...`);
     if (name === 'proposal_fast') {
       const recalls = fastRecall(input, proposalNums, iouThrs);
-      proposalNums.forEach((num, i) => (metrics[`AR@${num}`] = recalls[i]));
-      log.push(proposalNums.map((num, i) => `\nAR@${num}\t${pyFixed(recalls[i], 4)}`).join(''));
+      proposalNums.forEach((num, i) => (metrics[`AR@${num}`] = at(recalls, i)));
+      log.push(proposalNums.map((num, i) => `\nAR@${num}\t${pyFixed(at(recalls, i), 4)}`).join(''));
       continue;
     }
     const detections = toDetections(input);
@@ -106,13 +107,13 @@ export function cocoDatasetEvaluate(
     log.push(`\n${cocoSummaryLines({ ...coco, stats }).join('\n')}`);
     if (name === 'proposal') {
       items ??= PROPOSAL_ITEMS;
-      for (const item of items) metrics[item] = pyRound(stats[ITEM_INDEX[item]], 3);
+      for (const item of items) metrics[item] = pyRound(statOf(stats, item), 3);
       continue;
     }
     if (classwise) log.push(`\n${classTable(input, coco)}`);
     // MMDetection keeps the chosen items for the metrics that follow; so do we.
     items ??= BBOX_ITEMS;
-    for (const item of items) metrics[`${name}_${item}`] = pyRound(stats[ITEM_INDEX[item]], 4);
+    for (const item of items) metrics[`${name}_${item}`] = pyRound(statOf(stats, item), 4);
     metrics[`${name}_mAP_copypaste`] = stats
       .slice(0, 6)
       .map((value) => pyFixed(value, 4))
@@ -120,6 +121,11 @@ export function cocoDatasetEvaluate(
     if (classwise) Object.assign(metrics, classMetrics(input, coco, name));
   }
   return { metrics, log, coco };
+}
+
+/** @param item one that {@link checkItem} let pass */
+function statOf(stats: readonly number[], item: string): number {
+  return at(stats, ITEM_INDEX[item] ?? -1);
 }
 
 /** The names of the numbers that {@link cocoDatasetEvaluate} gives where something was detected. */
@@ -240,7 +246,8 @@ function fastRecall(
   for (const { image_id, bbox, ignore, iscrowd } of input.gt.annotations) {
     if (ignore || iscrowd) continue;
     const boxes = boxesOf.get(image_id) ?? [];
-    boxes.push(bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]);
+    const [x, y, w, h] = take(bbox, 4);
+    boxes.push(x, y, x + w, y + h);
     boxesOf.set(image_id, boxes);
   }
   const gts = input.imageIds.map((id): BoxRows => ({

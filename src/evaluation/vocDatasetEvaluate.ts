@@ -1,5 +1,6 @@
 // MMDetection's VOCDataset.evaluate: mAP or recall, in VOC's inclusive pixel coordinates.
 
+import { at } from '../util/at.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import type { BboxResult } from './bboxResult.ts';
 import type { DatasetEvaluation } from './cocoDatasetEvaluate.ts';
@@ -47,11 +48,11 @@ export function vocDatasetEvaluate(
     const proposals = input.results.map((result) => ({ data: joined(result), stride: 5 as const }));
     const recalls = evalRecalls(gts, proposals, { proposalNums, iouThrs, useLegacyCoordinate: true });
     proposalNums.forEach((num, i) => {
-      iouThrs.forEach((thr, j) => (metrics[`recall@${num}@${thr}`] = recalls[i][j]));
+      iouThrs.forEach((thr, j) => (metrics[`recall@${num}@${thr}`] = at(at(recalls, i), j)));
     });
     if (iouThrs.length > 1) {
       proposalNums.forEach((num, i) => {
-        metrics[`AR@${num}`] = recalls[i].reduce((sum, value) => sum + value, 0) / iouThrs.length;
+        metrics[`AR@${num}`] = at(recalls, i).reduce((sum, value) => sum + value, 0) / iouThrs.length;
       });
     }
     return { metrics, log };

@@ -309,7 +309,7 @@ describe('arguments of every optimizer', () => {
   test('an unknown line search is told when the config is read, not in the first step', () => {
     expect(() => build({ type: 'LBFGS', line_search_fn: 'wolfe' })).toThrow(
       expect.objectContaining({
-        message: "LBFGS: line_search_fn must be 'strong_wolfe' or None, but got 'wolfe'",
+        message: "line_search_fn must be 'strong_wolfe' or None, but got 'wolfe'",
         path: 'optimizer.line_search_fn',
       }),
     );

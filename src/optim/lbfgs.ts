@@ -7,7 +7,7 @@ import {
   number,
   optional,
   orNone,
-  oneOf,
+  str,
   type ArgsOf,
 } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
@@ -33,7 +33,12 @@ const ARGS = declareArgs({
   tolerance_grad: optional(number, 1e-7, 'A step ends when no gradient is larger.'),
   tolerance_change: optional(number, 1e-9, 'A step ends when neither the loss nor a parameter changes more.'),
   history_size: optional(number, 100, 'Updates that are remembered.', 'updates'),
-  line_search_fn: optional(orNone(oneOf('strong_wolfe')), null, 'None: no line search.'),
+  line_search_fn: optional(
+    orNone(str),
+    null,
+    // Checked where the step reads it, as groups may hold another.
+    "'strong_wolfe' or None: no line search.",
+  ),
 });
 
 export type LbfgsArgs = ArgsOf<typeof ARGS>;

@@ -13,6 +13,7 @@ import { batchesPerEpoch } from './loaders.ts';
 import { need, type Parts } from './parts.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { registerRunHooks } from './trainingHooks.ts';
+import { classProblems, isReordered } from './weightClasses.ts';
 
 type PartName = 'workflow' | 'trainSet' | 'model' | 'optimizer' | 'runner';
 
@@ -59,8 +60,14 @@ export const openTrainSet: Builder = {
   name: 'trainSet',
   needs: ['workflow'],
   async build(parts) {
-    const { dict, context } = parts;
-    const trainSet = await buildDataset(dict, 'train', context);
+    const { dict, context, host, problems } = parts;
+    let trainSet = await buildDataset(dict, 'train', context);
+    const { weights } = host;
+    if (weights) problems.push(...classProblems(weights, trainSet.CLASSES));
+    if (weights?.classes && isReordered(weights.classes, trainSet.CLASSES)) {
+      host.info?.(`labels go by name: ${weights.classes.join(', ')}, as in ${weights.path}`);
+      trainSet = await buildDataset(dict, 'train', context, weights.classes);
+    }
     parts.trainSet = trainSet;
     parts.itersPerEpoch = batchesPerEpoch(trainSet, dict);
   },

@@ -82,12 +82,10 @@ function nestedProblems(
   registries: Registries,
   path: string,
 ): Problem[] {
+  if (Array.isArray(value))
+    return value.flatMap((entry: unknown, i) => nestedProblems(entry, kind, registries, `${path}[${i}]`));
   const { builds, gives, part, expand } = kind;
-  const cfg = expand ? expand(value) : value;
-  if (Array.isArray(cfg))
-    return cfg.flatMap((entry: unknown, i) =>
-      isDict(entry) ? nestedProblems(entry, kind, registries, `${path}[${i}]`) : [],
-    );
+  const cfg = expand && isDict(value) ? expand(value) : value;
   if (!isDict(cfg)) return [];
   if (builds !== undefined) return cfgProblems(cfg, builds, registries, path, { gives, part });
   return keyProblems(cfg, keysFor(kind, cfg)?.kinds ?? {}, registries, path);

@@ -11,7 +11,7 @@ import type { UserModules } from '../usercode/userModules.ts';
 import { maskSecretsIn } from '../util/secrets.ts';
 import { readKernelMode, useKernelChoices, type KernelsInUse } from './kernelChoices.ts';
 import { prepareRun } from './prepareRun.ts';
-import { configSeed, openResumed, stringOrNull } from './resumedRun.ts';
+import { configSeed, isFinished, openResumed, stringOrNull } from './resumedRun.ts';
 import { RunFolder } from './runFolder.ts';
 import { NEW_RECORD } from './runRecord.ts';
 import { saveStopped } from './saveStopped.ts';
@@ -110,6 +110,11 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       seed,
       resumedFrom: resume?.path ?? null,
     };
+    if (resume && (await isFinished({ fs, resume, logger }, runner, run.itersPerEpoch))) {
+      await folder.end('finished', null);
+      onEvent({ name: 'run.phaseChanged', phase: 'finished' });
+      return { workDir, end: 'finished' };
+    }
     await folder.begin();
     onEvent({
       name: 'run.started',

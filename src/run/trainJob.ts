@@ -28,6 +28,8 @@ export interface TrainJob {
   loadFrom?: string;
   /** Go on with the newest checkpoint of this config's runs, if there is one; overrides the config's. */
   autoResume?: boolean;
+  /** Whose options a resumed optimizer goes on with; overrides the config's `resume_optimizer`. */
+  resumeOptimizer?: 'checkpoint' | 'config';
   /** Switch the config's `auto_scale_lr` on. */
   autoScaleLr?: boolean;
   /** Default: the config's, else that of the checkpoint that is resumed, else 0. */

@@ -7,6 +7,7 @@ import type { DirEntry, FileBatch, FileStat, FileSystem, FileWriter } from '../c
 import { toBytes, toText } from './bytes.ts';
 import { NodeBatch } from './nodeBatch.ts';
 import { codeOf, makeFolders, syncFolder, translate } from './nodeCalls.ts';
+import { isOwnerGone, ownerOf } from './nodeProcess.ts';
 import { byName, normalizePath, splitPath } from './path.ts';
 import * as errors from './storageErrors.ts';
 import { isLockName, isTempName, ownerOfTemp, tempName } from './tempName.ts';
@@ -16,8 +17,8 @@ export function createNodeFs(rootDir: string): FileSystem {
   return new NodeFs(resolve(rootDir));
 }
 
-// The process id is the owner of a temporary file: a leftover may go when that process is gone.
-const OWNER = process.pid.toString(36);
+// A leftover may go when its process is gone.
+const OWNER = ownerOf(process.pid);
 
 class NodeFs implements FileSystem {
   readonly #root: string;
@@ -86,7 +87,7 @@ class NodeFs implements FileSystem {
       for (const item of found) {
         if (isLockName(item.name)) continue;
         if (isTempName(item.name)) {
-          if (isAbandoned(item.name)) await fsp.rm(join(full, item.name), { force: true });
+          if (isOwnerGone(ownerOfTemp(item.name))) await fsp.rm(join(full, item.name), { force: true });
           continue;
         }
         const kind = await kindOf(full, item);
@@ -258,15 +259,4 @@ async function kindOf(
   if (!item.isSymbolicLink()) return null;
   const stats = await fsp.stat(join(dir, item.name)).catch(() => null);
   return stats?.isDirectory() ? 'directory' : stats?.isFile() ? 'file' : null;
-}
-
-function isAbandoned(name: string): boolean {
-  const pid = parseInt(ownerOfTemp(name), 36);
-  if (!Number.isInteger(pid) || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return codeOf(error) === 'ESRCH';
-  }
 }

@@ -160,6 +160,11 @@ export function either<A, B>(first: Kind<A>, second: Kind<B>): Kind<A | B> {
   });
 }
 
+/** The same values in better words. @example worded(pairOf(number), 'a tuple (low, high)') */
+export function worded<T>(kind: Kind<T>, words: string): Kind<T> {
+  return kindOf(kind.label, words, (value) => kind.fault(value) === null);
+}
+
 /** These values, too, which mean something of their own. @example also(atLeast(int, 1), -1) */
 export function also<T, const V>(kind: Kind<T>, ...values: readonly V[]): Kind<T | V> {
   return either(kind, oneOf(...values));
