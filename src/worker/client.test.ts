@@ -5,7 +5,7 @@ import { serve } from './channel.ts';
 import { WorkerClients } from './client.ts';
 import type { WorkerLike } from './connection.ts';
 import { PlanClient } from './planClient.ts';
-import type { PlanCalls, RunWorkerEvents, WorkerSigns } from './protocol.ts';
+import type { PlanCalls, RunCalls, RunWorkerEvents, WorkerSigns } from './protocol.ts';
 
 /** A worker made of a MessagePort, with a crash one can trigger. */
 class FakeWorker extends EventTarget {
@@ -93,7 +93,9 @@ test('a crash rejects what was open in plain words, and the next run gets a fres
 test('a worker that is killed lets go of its lock: what was open is rejected', async () => {
   const { made, clients, locks } = setUp();
   const open = clients.startRun().call('run.train', { runId: 1, configPath: 'a.py' });
-  const server = serve<Record<never, never>, RunWorkerEvents>(at(made, 0).inside, {});
+  const server = serve<Pick<RunCalls, 'run.train'>, RunWorkerEvents>(at(made, 0).inside, {
+    'run.train': () => new Promise(() => undefined),
+  });
   server.emit('worker.alive', { lock: 'tabtrain-worker:1' });
   await expect.poll(() => locks.has('tabtrain-worker:1')).toBe(true);
   locks.get('tabtrain-worker:1')?.();
