@@ -87,7 +87,7 @@ export function evaluateBoxes(
   const imageIds = gt.images.map((image) => image.id);
   const categoryIds = gt.categories.map((category) => category.id);
   const input = { gt, imageIds, categoryIds, results };
-  const { metrics, log, coco } = cocoDatasetEvaluate(input, { ...options, metric });
+  const { metrics, classMetrics, log, coco } = cocoDatasetEvaluate(input, { ...options, metric });
   for (const line of log) logger?.info(line);
   if (coco) {
     const scores = new Map(coco.perClass.map((one) => [one.categoryId, one]));
@@ -98,7 +98,7 @@ export function evaluateBoxes(
       }),
     );
   }
-  return metrics;
+  return { ...metrics, ...classMetrics };
 }
 
 /**

@@ -53,6 +53,8 @@ export interface CocoDatasetEvaluateOptions {
 export interface DatasetEvaluation {
   /** Metric -> value in report order; empty when there was no detection at all. */
   readonly metrics: Readonly<Record<string, number | string>>;
+  /** With `classwise`, AP by {@link classMetricNames}: MMDetection 2.x prints these and returns none of them. */
+  readonly classMetrics?: Readonly<Record<string, number>>;
   /** What MMDetection logs on the way. */
   readonly log: readonly string[];
   /** COCO's numbers of the last bbox-like metric, per-class ones included; undefined when none ran. */
@@ -76,6 +78,7 @@ export function cocoDatasetEvaluate(
   const iouThrs = options.iouThrs ?? linspace(0.5, 0.95, 10);
   let items = options.metricItems == null ? undefined : [options.metricItems].flat();
   const metrics: Record<string, number | string> = {};
+  const byClass: Record<string, number> = {};
   const log: string[] = [];
   let coco: CocoEvalResult | undefined;
 
@@ -118,9 +121,9 @@ export function cocoDatasetEvaluate(
       .slice(0, 6)
       .map((value) => pyFixed(value, 4))
       .join(' ');
-    if (classwise) Object.assign(metrics, classMetrics(input, coco, name));
+    if (classwise) Object.assign(byClass, classMetrics(input, coco, name));
   }
-  return { metrics, log, coco };
+  return { metrics, classMetrics: byClass, log, coco };
 }
 
 /** @param item one that {@link checkItem} let pass */
