@@ -3,12 +3,12 @@
 // CPU time, which tells more on a software adapter whose cores are shared. Then the ops that move memory (suites/ops.ts).
 import type { ConvShape } from '../src/gpu/kernels/conv2d/shape.ts';
 import type { Tensor } from '../src/gpu/index.ts';
-import { NETS } from './nets/index.ts';
+import { NETS, netNamed } from './nets/index.ts';
 import type { NetSpec } from './nets/netSpec.ts';
 import { markdownTable, type Cell } from './report.ts';
 import { measureOps } from './suites/ops.ts';
 import { progress, type SuiteOptions, type SuiteResult } from './suites/suite.ts';
-import { at } from '../src/util/at.ts';
+import { at, take } from '../src/util/at.ts';
 
 const DEFAULT_ROUNDS = 5;
 const MATMUL_SIZES = [512, 1024];
@@ -48,7 +48,7 @@ export async function kernelsSuite(options: SuiteOptions): Promise<SuiteResult> 
     return entry('', 'matmul', label, 1, 2 * n ** 3, () => matMulForward(a, b, false, false));
   });
   for (const name of options.nets.length > 0 ? options.nets : Object.keys(NETS))
-    for (const { shape, count, needsInputGrad } of convolutionsOf(NETS[name]())) {
+    for (const { shape, count, needsInputGrad } of convolutionsOf(netNamed(name))) {
       const x = random([shape.batch, shape.inH, shape.inW, shape.inC]);
       const w = random([shape.kernelH, shape.kernelW, shape.inC / shape.groups, shape.outC]);
       const dy = random([shape.batch, shape.outH, shape.outW, shape.outC]);
@@ -117,9 +117,9 @@ function convolutionsOf(net: NetSpec): Convolution[] {
   const found = new Map<string, Convolution>();
   net.nodes.forEach((node, i) => {
     if (node.op !== 'conv') return;
-    const [inH, inW, inC] = net.shapes[node.x];
-    const [outH, outW, outC] = net.shapes[i + 1];
-    const [, , kernelH, kernelW] = at(net.params, node.weight).shape;
+    const [inH, inW, inC] = take(at(net.shapes, node.x), 3);
+    const [outH, outW, outC] = take(at(net.shapes, i + 1), 3);
+    const [, , kernelH, kernelW] = take(at(net.params, node.weight).shape, 4);
     const { stride, padding, groups } = node;
     const shape: ConvShape = {
       ...{ batch: net.batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, groups },
@@ -189,7 +189,8 @@ function totals(entries: readonly Entry[]): Row[] {
 }
 
 function table(rows: readonly Row[]): string {
-  const number = (value: string | number, digits: number): string => Number(value).toFixed(digits);
+  const number = (value: string | number | undefined, digits: number): string =>
+    Number(value).toFixed(digits);
   const cells = rows.map((row): Cell[] => [
     `${row.net}`,
     `${row.kind}`,

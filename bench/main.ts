@@ -51,7 +51,9 @@ export async function main(argv: readonly string[], launch: Launch): Promise<num
   await installNodeGpu();
   const { suite, json, ...rest } = args;
   const places = { ...launch, workerUrl: import.meta.url };
-  const { rows, text, adapter, failures } = await SUITES[suite]({ ...rest, places });
+  const run = SUITES[suite];
+  if (!run) throw new Error(`internal: no suite is called ${suite}`);
+  const { rows, text, adapter, failures } = await run({ ...rest, places });
   const failed = failures.map((failure) => `FAILED: ${failure}\n`).join('');
   const markdown = `## ${suite}, ${adapter ?? 'no adapter'}\n\n${text}\n\n${failed}`;
   console.log(markdown);

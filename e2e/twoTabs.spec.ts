@@ -5,10 +5,9 @@ import { DEFAULT_FILE, expect, TabtrainPage, test } from './page.ts';
 const DEFAULT_PATH = `workspace/configs/shapes/${DEFAULT_FILE}`;
 const COPY_PATH = DEFAULT_PATH.replace('.py', '_mine.py');
 
-async function typeAtTop(app: TabtrainPage, text: string): Promise<void> {
+async function goToTop(app: TabtrainPage): Promise<void> {
   await app.editor.getByRole('textbox').first().focus();
   await app.page.keyboard.press('ControlOrMeta+Home');
-  await app.page.keyboard.insertText(text);
 }
 
 test('a text stored in one tab appears in the other; two texts of one file are told, and none is lost', async ({
@@ -20,12 +19,17 @@ test('a text stored in one tab appears in the other; two texts of one file are t
   const second = new TabtrainPage(await context.newPage());
   await second.open();
 
-  await typeAtTop(first, '# from the first\n');
+  await goToTop(first);
+  await first.page.keyboard.insertText('# from the first\n');
   await expect(second.editor).toContainText('# from the first');
 
-  // A whole text each, within the time that it takes to store one.
-  await typeAtTop(first, '# mine\n');
-  await typeAtTop(second, '# theirs\n');
+  // A whole text each, within the time that it takes to store one: nothing but the typing lies between them.
+  await goToTop(first);
+  await goToTop(second);
+  await Promise.all([
+    first.page.keyboard.insertText('# mine\n'),
+    second.page.keyboard.insertText('# theirs\n'),
+  ]);
   const conflicts = (): Promise<number[]> =>
     Promise.all(
       [first, second].map(({ page: tab }) =>

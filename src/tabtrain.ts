@@ -27,6 +27,16 @@ export {
   SAMPLERS,
 } from './registry/registries.ts';
 export type { ArgSpec } from './registry/argSpec.ts';
+// How an argument is declared: `declareArgs({ interval: optional(kinds.atLeast(kinds.int, 1), 10, 'How often.') })`
+export {
+  absent,
+  declareArgs,
+  optional,
+  required,
+  withDefaults,
+  type ArgsOf,
+} from './registry/args/declare.ts';
+export * as kinds from './registry/args/kinds.ts';
 export type { BuildContext, LogSink } from './registry/buildContext.ts';
 export { Registry } from './registry/registry.ts';
 export { ConfigError } from './errors/trainerError.ts';

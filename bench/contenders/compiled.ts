@@ -30,7 +30,7 @@ async function netStepper(net: NetSpec): Promise<Stepper> {
   // As a run does: the step writes the gradients where the optimizer reads them.
   optimizer.prepare();
   const image = imageValues(net);
-  const shape = [net.batch, ...net.shapes[0]];
+  const shape = [net.batch, ...at(net.shapes, 0)];
   const step = gpu.compileStep<StepArgs>({
     name: net.name,
     signature: () => net.name,
@@ -50,7 +50,7 @@ async function netStepper(net: NetSpec): Promise<Stepper> {
       const { outputs } = step.run({ image });
       // A number from the eager path would be no number of the compiled step.
       if (step.fallbackReason !== null) throw new Error(`not compiled: ${step.fallbackReason}`);
-      [loss] = outputs;
+      loss = at(outputs, 0);
       update(params, optimizer, outputs.slice(1));
       gpu.flush();
     },

@@ -48,7 +48,7 @@ function netStepper(net: NetSpec): Stepper {
   return {
     step() {
       loss?.dispose();
-      const batch = gpu.tensor(image, [net.batch, ...net.shapes[0]]);
+      const batch = gpu.tensor(image, [net.batch, ...at(net.shapes, 0)]);
       const result = lossAndGrads(net, params, batch);
       batch.dispose();
       loss = result.loss;
@@ -130,7 +130,7 @@ function forward(
     case 'relu':
       return gpu.relu(x);
     case 'add':
-      return gpu.add(x, values[node.y]);
+      return gpu.add(x, at(values, node.y));
     case 'maxPool':
       return gpu.maxPool2d(x, [3, 3], [2, 2], [1, 1]);
     case 'upsample':

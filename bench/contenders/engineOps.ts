@@ -7,9 +7,15 @@ import { inputValues, opNamed, type OpSpec } from '../ops/opSpec.ts';
 import { LR, MOMENTUM } from '../nets/netSpec.ts';
 import type { OpJob, Stepper } from './contender.ts';
 import { idle } from './engineIdle.ts';
-import { at } from '../../src/util/at.ts';
+import { at, take } from '../../src/util/at.ts';
 
-type Run = (inputs: readonly gpu.Tensor[]) => gpu.Tensor;
+/** Takes apart as many inputs as its op has: OPS says how many. */
+type Inputs = readonly gpu.Tensor[] & {
+  readonly 0: gpu.Tensor;
+  readonly 1: gpu.Tensor;
+  readonly 2: gpu.Tensor;
+};
+type Run = (inputs: Inputs) => gpu.Tensor;
 
 const EPS = 1e-5;
 const FOCAL = { gamma: 2, alpha: 0.25 };
@@ -24,7 +30,8 @@ const RUNS: Readonly<Record<string, Run>> = {
   upsampleGrad: ([x]) => gpu.upsampleNearest2d(x, [64, 80]),
   focalLoss: ([x, labels]) => gpu.sigmoidFocalLoss(x, labels, null, FOCAL),
   focalLossGrad: ([x, labels]) => gpu.sigmoidFocalLoss(x, labels, null, FOCAL),
-  crossEntropy: ([x, labels]) => gpu.softmaxCrossEntropyLoss(x, labels, null, { ignoreIndex: x.shape[1] }),
+  crossEntropy: ([x, labels]) =>
+    gpu.softmaxCrossEntropyLoss(x, labels, null, { ignoreIndex: at(x.shape, 1) }),
   smoothL1: ([x, y]) => gpu.smoothL1Loss(x, y, null, 1),
   giou: ([x, y]) => gpu.giouLoss(x, y, null, 1e-6),
   concat: ([x, y]) => gpu.concat([x, y], 3),
@@ -50,7 +57,7 @@ export function opStepper({ op, repeats }: OpJob): Stepper {
     value: async () => {
       const results = run();
       const mean = gpu.tidy(() => gpu.mean(at(results, 0)));
-      const [value] = await gpu.read(mean);
+      const value = at(await gpu.read(mean), 0);
       gpu.dispose([mean, ...results]);
       return value;
     },
@@ -61,7 +68,9 @@ export function opStepper({ op, repeats }: OpJob): Stepper {
 function runOf(spec: OpSpec): () => gpu.Tensor[] {
   const { differentiated = [] } = spec;
   const inputs = spec.inputs.map((input, i) => gpu.tensor(inputValues(input, i), input.shape));
-  const run = RUNS[spec.name];
+  const op = RUNS[spec.name];
+  if (!op) throw new Error(`internal: no op is called ${spec.name}`);
+  const run = (tensors: readonly gpu.Tensor[]): gpu.Tensor => op(tensors as Inputs);
   if (differentiated.length === 0) return () => [gpu.tidy(() => run(inputs))];
   const variables = differentiated.map((i) => gpu.variable(at(inputs, i)));
   const given: readonly gpu.Tensor[] = inputs.map((x, i) => variables[differentiated.indexOf(i)] ?? x);
@@ -72,8 +81,9 @@ function runOf(spec: OpSpec): () => gpu.Tensor[] {
 }
 
 /** From bytes by table, as a run's pictures are made. */
-function normalise({ inputs: [input] }: OpSpec): () => gpu.Tensor[] {
-  const [batch, height, width] = input.shape;
+function normalise({ inputs }: OpSpec): () => gpu.Tensor[] {
+  const input = at(inputs, 0);
+  const [batch, height, width] = take(input.shape, 3);
   const bytes = Uint8Array.from(inputValues(input, 0));
   const table = new Float32Array(257 * 3).map((_, i) => (Math.floor(i / 3) - 120) / 58);
   const each = height * width * 3;
@@ -88,10 +98,11 @@ function normalise({ inputs: [input] }: OpSpec): () => gpu.Tensor[] {
     gpu.tensor(info, [info.length]),
     gpu.tensor(table, [table.length]),
   ];
-  return () => [gpu.normaliseImages(at(tensors, 0), tensors[1], tensors[2], shape)];
+  return () => [gpu.normaliseImages(at(tensors, 0), at(tensors, 1), at(tensors, 2), shape)];
 }
 
-function optimizerStepper({ name, inputs: [input] }: OpSpec, repeats: number): Stepper {
+function optimizerStepper({ name, inputs }: OpSpec, repeats: number): Stepper {
+  const input = at(inputs, 0);
   const param = new Parameter(input.shape);
   param.fromTorch(Float32Array.from(inputValues(input, 0)));
   const params = [param];

@@ -35,7 +35,7 @@ function load(job: Job): Stepper {
   if (job.kind !== 'net') throw new Error('jax-js runs nets only');
   const { net } = job;
   const image = imageValues(net);
-  const [h, w, c] = net.shapes[0];
+  const [h, w, c] = at(net.shapes, 0);
   let params = net.params.map((spec, i) => np.array(parameterValues(spec, i), { shape: [...spec.shape] }));
   let momenta = net.params.map((spec) => np.zeros([...spec.shape]));
   let loss: np.Array | null = null;

@@ -37,6 +37,7 @@ async function best(device: GPUDevice): Promise<Stepper> {
       if (ms < winnerMs) [winner, winnerMs] = [stepper, ms];
     }
   }
+  if (!winner) throw new Error('internal: no variant was timed');
   return winner;
 }
 

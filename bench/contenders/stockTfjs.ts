@@ -14,7 +14,7 @@ import {
 import { optimizerGrads, optimizerValues, type Contender, type Job, type Stepper } from './contender.ts';
 import { paced } from './device.ts';
 import { opStepper } from './tfjsOps.ts';
-import { at } from '../../src/util/at.ts';
+import { at, take } from '../../src/util/at.ts';
 
 /** @throws Error when tfjs didn't start its WebGPU backend (it falls back silently) */
 export async function stockTfjs(adapter: string): Promise<Contender> {
@@ -39,7 +39,7 @@ function netStepper(net: NetSpec): Stepper {
   const variables = net.params.map((spec, i) => variable(spec, parameterValues(spec, i), i));
   const optimizer = tf.train.momentum(LR, MOMENTUM);
   const image = imageValues(net);
-  const [h, w, c] = net.shapes[0];
+  const [h, w, c] = at(net.shapes, 0);
   let loss: tf.Scalar | null = null;
   return {
     step() {
@@ -66,8 +66,8 @@ function variable(spec: ParamSpec, values: Float32Array, index: number): tf.Vari
   });
 }
 
-function asShape4([a, b, c, d]: readonly number[]): [number, number, number, number] {
-  return [a, b, c, d];
+function asShape4(shape: readonly number[]): [number, number, number, number] {
+  return [...take(shape, 4)];
 }
 
 function lossOf(net: NetSpec, image: tf.Tensor4D, params: readonly tf.Variable[]): tf.Scalar {
@@ -108,7 +108,7 @@ function forward(node: Node, values: readonly tf.Tensor4D[], params: readonly tf
     case 'relu':
       return tf.relu(x);
     case 'add':
-      return tf.add(x, values[node.y]);
+      return tf.add(x, at(values, node.y));
     case 'maxPool':
       return tf.maxPool(x, 3, 2, [
         [0, 0],
@@ -143,7 +143,7 @@ function optimizerStepper(shapes: readonly (readonly number[])[], rule: 'sgd' | 
     idle,
     value: async () => {
       const total = tf.sum(at(variables, 0));
-      const [value] = await total.data();
+      const value = at(await total.data(), 0);
       total.dispose();
       return value;
     },

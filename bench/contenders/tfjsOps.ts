@@ -5,7 +5,9 @@ import { LR, MOMENTUM } from '../nets/netSpec.ts';
 import type { OpJob, Stepper } from './contender.ts';
 import { at } from '../../src/util/at.ts';
 
-type Run = (inputs: readonly tf.Tensor[]) => tf.Tensor;
+/** Takes apart as many inputs as its op has: OPS says how many. */
+type Inputs = readonly tf.Tensor[] & { readonly 0: tf.Tensor; readonly 1: tf.Tensor; readonly 2: tf.Tensor };
+type Run = (inputs: Inputs) => tf.Tensor;
 
 const pool: Run = ([x]) =>
   tf.maxPool(x as tf.Tensor4D, 3, 2, [
@@ -61,7 +63,7 @@ export function opStepper({ op, repeats }: OpJob, submit: () => void, idle: () =
     value: async () => {
       const results = run();
       const mean = tf.tidy(() => tf.mean(at(results, 0)));
-      const [value] = await mean.data();
+      const value = at(await mean.data(), 0);
       tf.dispose([mean, ...results]);
       return value;
     },
@@ -71,7 +73,9 @@ export function opStepper({ op, repeats }: OpJob, submit: () => void, idle: () =
 function runOf(spec: OpSpec): () => tf.Tensor[] {
   const { differentiated = [] } = spec;
   const inputs = spec.inputs.map((input, i) => tf.tensor(inputValues(input, i), [...input.shape]));
-  const run = RUNS[spec.name];
+  const op = RUNS[spec.name];
+  if (!op) throw new Error(`internal: no op is called ${spec.name}`);
+  const run = (tensors: readonly tf.Tensor[]): tf.Tensor => op(tensors as Inputs);
   if (differentiated.length === 0) return () => [tf.tidy(() => run(inputs))];
   const gradients = tf.grads((...given: tf.Tensor[]) =>
     tf.sum(
@@ -82,11 +86,12 @@ function runOf(spec: OpSpec): () => tf.Tensor[] {
 }
 
 function optimizerStepper(
-  { name, inputs: [input] }: OpSpec,
+  { name, inputs }: OpSpec,
   repeats: number,
   submit: () => void,
   idle: () => Promise<void>,
 ): Stepper {
+  const input = at(inputs, 0);
   const variable = tf.variable(tf.tensor(inputValues(input, 0), [...input.shape]), true, 'p');
   const grads = [{ name: variable.name, tensor: tf.tensor(inputValues(input, 1), [...input.shape]) }];
   const optimizer = name === 'sgd' ? tf.train.momentum(LR, MOMENTUM) : tf.train.adam(LR);

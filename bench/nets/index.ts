@@ -11,6 +11,13 @@ export const NETS: Readonly<Record<string, () => NetSpec>> = {
   mobilenetv2: () => mobilenetV2(),
 };
 
+/** @throws Error for an unknown name */
+export function netNamed(name: string): NetSpec {
+  const make = NETS[name];
+  if (!make) throw new Error(`no net is called '${name}': there are ${Object.keys(NETS).join(', ')}`);
+  return make();
+}
+
 /** Shapes of `count` parameters, those of the small RetinaNet (a quarter-width ResNet-18) over and over. */
 export function parameterShapes(count: number): (readonly number[])[] {
   const { params } = retinanetSmall();

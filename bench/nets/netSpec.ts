@@ -1,5 +1,5 @@
 // A net as plain data: every contender, PyTorch included, builds the same one from it.
-import { at } from '../../src/util/at.ts';
+import { at, take } from '../../src/util/at.ts';
 
 export type Activation = 'relu' | 'relu6';
 
@@ -95,7 +95,7 @@ export class NetBuilder {
     const padding = (size - 1) / 2;
     const out = (n: number): number => Math.floor((n + 2 * padding - size) / stride) + 1;
     return (x) => {
-      const [h, w] = this.#shapes[x];
+      const [h, w] = at(this.#shapes, x);
       const node: Node = { op: 'conv', x, weight, bias, stride, padding, groups, activation };
       return this.#push(node, [out(h), out(w), outChannels]);
     };
@@ -117,12 +117,12 @@ export class NetBuilder {
   }
 
   maxPool(x: number): number {
-    const [h, w, c] = this.#shapes[x];
+    const [h, w, c] = take(at(this.#shapes, x), 3);
     return this.#push({ op: 'maxPool', x }, [Math.floor((h - 1) / 2) + 1, Math.floor((w - 1) / 2) + 1, c]);
   }
 
   upsample(x: number): number {
-    const [h, w, c] = this.#shapes[x];
+    const [h, w, c] = take(at(this.#shapes, x), 3);
     return this.#push({ op: 'upsample', x }, [2 * h, 2 * w, c]);
   }
 
@@ -162,7 +162,8 @@ export function parameterValues({ kind, shape, gain }: ParamSpec, index: number)
 }
 
 /** The batch of a net: float32 [batch, rows, columns, channels] in [-1, 1). */
-export function imageValues({ batch, shapes: [[h, w, c]] }: NetSpec): Float32Array {
+export function imageValues({ batch, shapes }: NetSpec): Float32Array {
+  const [h, w, c] = take(at(shapes, 0), 3);
   return new Float32Array(batch * h * w * c).map((_, i) => 2 * hash(i, -1) - 1);
 }
 
@@ -180,7 +181,7 @@ export function stepFlops({ batch, shapes, params, nodes }: NetSpec): number {
   let flops = 0;
   nodes.forEach((node, i) => {
     if (node.op !== 'conv') return;
-    const [h, w] = shapes[i + 1];
+    const [h, w] = take(at(shapes, i + 1), 2);
     const size = at(params, node.weight).shape.reduce((a, b) => a * b, 1);
     flops += 2 * batch * h * w * size * (node.x === 0 ? 2 : 3);
   });

@@ -102,7 +102,9 @@ function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
         ...['ours_ms', 'ours_dispatches', 'tfjs_ms', 'tfjs_dispatches', 'torch_cpu_ms', 'torch_cuda_ms'].map(
           (key) => cell(row, key),
         ),
-        wall === null || cpu === null ? null : `${shortNumber(wall)}x, ${shortNumber(cpu)}x`,
+        typeof wall !== 'number' || typeof cpu !== 'number'
+          ? null
+          : `${shortNumber(wall)}x, ${shortNumber(cpu)}x`,
       ];
     }),
   );

@@ -5,7 +5,7 @@ import { stepFlops, type NetSpec } from '../nets/netSpec.ts';
 import { markdownTable, megabytes, ratio, shortNumber, type Cell } from '../report.ts';
 import { bestOf, medianOf, runRounds, type Result } from '../rounds.ts';
 import { adapterOf, progress, type SuiteOptions, type SuiteResult } from './suite.ts';
-import { at } from '../../src/util/at.ts';
+import { at, take } from '../../src/util/at.ts';
 
 /** Losses of the first step may differ by this much, relatively: float32 sums in another order. */
 const FIRST_LOSS_TOLERANCE = 1e-3;
@@ -22,7 +22,7 @@ export async function stepSuite(options: SuiteOptions): Promise<SuiteResult> {
   const parts: string[] = [];
   let adapter: string | null = null;
   for (const name of options.nets.length > 0 ? options.nets : Object.keys(NETS)) {
-    const make = NETS[name] as (() => NetSpec) | undefined;
+    const make = NETS[name];
     if (!make) throw new Error(`--nets takes ${Object.keys(NETS).join(', ')}, but got '${name}'`);
     const net = make();
     const measured = await measureStep(net, options);
@@ -166,7 +166,7 @@ function disagreements(
   net: NetSpec,
   results: readonly Result[],
 ): { failures: string[]; deviations: string[] } {
-  const [reference] = results;
+  const [reference] = take(results, 1);
   const differences = new Map<ContenderName, string[]>();
   for (const { name, loaded } of results) {
     const [mine, theirs] = [loaded.values, reference.loaded.values];
@@ -174,7 +174,8 @@ function disagreements(
     const say = (what: string, a: number, b: number): void => {
       found.push(`${net.name}: the ${what} of ${name} is ${a}, that of ${reference.name} ${b}`);
     };
-    if (!isNear(at(mine, 0), theirs[0], FIRST_LOSS_TOLERANCE)) say('first loss', at(mine, 0), theirs[0]);
+    if (!isNear(at(mine, 0), at(theirs, 0), FIRST_LOSS_TOLERANCE))
+      say('first loss', at(mine, 0), at(theirs, 0));
     const [fall, expected] = [at(mine, 0) - at(mine, 2), at(theirs, 0) - at(theirs, 2)];
     if (!isNear(fall, expected, FALL_TOLERANCE)) say('fall of the loss in two updates', fall, expected);
     if (found.length > 0) differences.set(name, found);
@@ -215,12 +216,12 @@ function summary(rows: readonly StepRow[]): string {
   );
 }
 
-function percent(value: number | null): string {
-  return value === null ? '–' : `${Math.round(100 * value)} %`;
+function percent(value: number | null | undefined): string {
+  return typeof value !== 'number' ? '–' : `${Math.round(100 * value)} %`;
 }
 
-function times(value: number | null): Cell {
-  return value === null ? null : `${shortNumber(value)}x`;
+function times(value: number | null | undefined): Cell {
+  return typeof value !== 'number' ? null : `${shortNumber(value)}x`;
 }
 
 function netText(net: NetSpec, { row, results, missing, deviations }: Measured): string {

@@ -34,6 +34,12 @@ export const COMMANDS: readonly Command[] = [
         summary: "go on with the newest checkpoint of this config's runs, if there is one",
       },
       {
+        name: 'resume-optimizer',
+        value: 'WHOSE',
+        summary:
+          "checkpoint (default): a resumed run keeps the checkpoint's lr, momentum, weight_decay …; config: it takes the config's",
+      },
+      {
         name: 'auto-scale-lr',
         summary: "scale the learning rate to the batch size (the config's auto_scale_lr)",
       },
@@ -113,7 +119,8 @@ export const COMMANDS: readonly Command[] = [
     options: [],
     run: async (args) => {
       const { cocoEval } = await import('./cocoEval.ts');
-      console.log(await cocoEval(args.word(0), args.word(1)));
+      const warn = (message: string): void => console.error(`warning: ${message}`);
+      console.log(await cocoEval(args.word(0), args.word(1), warn));
       return 0;
     },
   },

@@ -75,7 +75,7 @@ test(
   async () => {
     const { code, stdout } = await trained("const a: number = 'x'; void a;");
     expect(stdout).toMatch(
-      /WARNING - mine\/hook\.ts:8:44: Type 'string' is not assignable to type 'number'\. \(TS2322\)\n[\s\S]*Epoch \[1\]/,
+      /WARNING - Type 'string' is not assignable to type 'number'\. \(TS2322\) \(mine\/hook\.ts:8:44\)\n[\s\S]*Epoch \[1\]/,
     );
     expect(code).toBe(0);
   },

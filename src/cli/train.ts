@@ -6,6 +6,7 @@ import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
 import { installNodeGpu } from '../gpu/device/nodeGpu.ts';
 import { RunControl } from '../runner/runControl.ts';
 import { readKernelMode } from '../run/kernelChoices.ts';
+import { readResumeOptimizer } from '../run/resumedRun.ts';
 import { train } from '../run/train.ts';
 import type { Arguments } from './arguments.ts';
 import type { Tools } from './command.ts';
@@ -42,6 +43,9 @@ export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): P
       resumeFrom: optionalPath('resume-from'),
       loadFrom: optionalPath('load-from'),
       autoResume: args.has('auto-resume') || undefined,
+      resumeOptimizer: args.has('resume-optimizer')
+        ? readResumeOptimizer(args.value('resume-optimizer'), '--resume-optimizer')
+        : undefined,
       autoScaleLr: args.has('auto-scale-lr'),
       seed,
       eager: args.has('eager'),

@@ -74,7 +74,8 @@ export interface StepProfile {
 }
 
 export interface RunEventMap {
-  'run.phaseChanged': { phase: RunPhase; error?: ErrorReport };
+  /** `waitingFor`: what a stop waits for, such as `finishing the checkpoint`. */
+  'run.phaseChanged': { phase: RunPhase; error?: ErrorReport; waitingFor?: string };
   'run.started': {
     workDir: string;
     configName: string;

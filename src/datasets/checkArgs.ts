@@ -2,6 +2,7 @@
 
 import { ConfigError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
+import { above, either, listOf, number, pairOf, worded } from '../registry/index.ts';
 
 export function badValue(name: string, requirement: string, value: unknown, hint?: string): ConfigError {
   return new ConfigError(`${name} must be ${requirement}, but got ${plainRepr(value)}`, {
@@ -10,30 +11,17 @@ export function badValue(name: string, requirement: string, value: unknown, hint
   });
 }
 
-/** Refuse an argument that is known but not built; `harmless` values pass. */
-export function refuseUnsupported(name: string, value: unknown, harmless: readonly unknown[] = []): void {
-  if (value === undefined || value === null || harmless.includes(value)) return;
-  throw new ConfigError(`${name}=${plainRepr(value)} is not supported`, {
-    code: 'unsupported',
-    hint: `leave ${name} out`,
-  });
-}
+const SCALE = pairOf(above(number, 0));
+/** One size (width, height), or several. */
+export const IMG_SCALES = worded(
+  either(SCALE, listOf(SCALE)),
+  'a tuple (width, height) of positive numbers or a list of such tuples',
+);
 
-export function isNumberList(value: unknown, length?: number): value is number[] {
-  return (
-    Array.isArray(value) &&
-    value.every((v) => typeof v === 'number') &&
-    (length === undefined || value.length === length)
-  );
-}
-
-/** @returns the list of sizes that `img_scale` gives: one tuple, or a list of tuples. */
-export function toImgScales(value: unknown, name: string): (readonly [number, number])[] {
-  const list = isNumberList(value) ? [value] : value;
-  const isGood = (scale: unknown): scale is [number, number] =>
-    isNumberList(scale, 2) && scale.every((v) => v > 0);
-  if (!Array.isArray(list) || list.length === 0 || !list.every(isGood)) {
-    throw badValue(name, 'a tuple (width, height) of positive numbers or a list of such tuples', value);
-  }
-  return list;
+/** @returns the list of sizes that `img_scale` gives: one, or several. */
+export function toImgScales(
+  scales: readonly [number, number] | readonly (readonly [number, number])[],
+): readonly (readonly [number, number])[] {
+  const isOne = (value: typeof scales): value is readonly [number, number] => typeof value[0] === 'number';
+  return isOne(scales) ? [scales] : scales;
 }

@@ -1,47 +1,59 @@
 import { DatasetError, RunError, StorageError } from '../errors/trainerError.ts';
 import type { BboxResult } from '../evaluation/bboxResult.ts';
 import type { ArgSpec } from '../registry/argSpec.ts';
-import type { BuildContext } from '../registry/buildContext.ts';
+import {
+  absent,
+  anything,
+  declareArgs,
+  either,
+  flag,
+  listOf,
+  optional,
+  orNone,
+  required,
+  str,
+  unsupported,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+} from '../registry/index.ts';
 import type { Rng } from '../util/prng.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annotations.ts';
 import type { IndexedFile } from '../contracts/datasetIndex.ts';
 import { invariant } from '../errors/invariant.ts';
 import { firstOf } from '../util/firstOf.ts';
-import { badValue, refuseUnsupported } from './checkArgs.ts';
+import { badValue } from './checkArgs.ts';
 import { chosenClasses, type ClassSource } from './classNaming.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
 import { EVALUATE_ARGS, evaluateBoxes, type EvaluationStyle } from './evaluateBoxes.ts';
 import { joinPath } from './paths.ts';
-import { buildTransforms, runTransforms } from './pipelines/compose.ts';
+import { buildTransforms, PIPELINE, runTransforms } from './pipelines/compose.ts';
 import type { Results, Transform } from './pipelines/results.ts';
 
-export interface CustomDatasetArgs {
-  annFile?: unknown;
-  pipeline: unknown;
-  classes?: unknown;
-  dataRoot?: unknown;
-  imgPrefix?: unknown;
-  proposalFile?: unknown;
-  testMode?: boolean;
-  filterEmptyGt?: boolean;
-  minSize?: unknown;
-}
+/** The arguments of every dataset. */
+export const DATASET_ARGS = declareArgs({
+  pipeline: required(PIPELINE, 'What is done with each picture, in order.'),
+  classes: optional(
+    orNone(either(str, listOf(str))),
+    null,
+    'Names in label order, or a text file with a name per line; None: those of the format.',
+  ),
+  test_mode: optional(flag, false, 'Whether pictures are for tests: all are kept, without their boxes.'),
+  filter_empty_gt: optional(flag, true, 'Whether training leaves out pictures without boxes.'),
+});
 
 /** The arguments of every dataset with an annotation file. */
-export const CUSTOM_DATASET_ARGS = {
-  required: ['ann_file', 'pipeline'],
-  optional: [
-    'classes',
-    'data_root',
-    'img_prefix',
-    'seg_prefix',
-    'seg_suffix',
-    'proposal_file',
-    'test_mode',
-    'filter_empty_gt',
-    'file_client_args',
-  ],
-} as const;
+export const CUSTOM_DATASET_ARGS = declareArgs({
+  ann_file: required(str, 'The annotation file.'),
+  ...DATASET_ARGS.table,
+  data_root: optional(orNone(str), null, 'The folder that ann_file and img_prefix are in.'),
+  img_prefix: optional(orNone(str), '', 'The folder of the pictures.'),
+  seg_prefix: absent(anything, 'Changes nothing: there are no semantic maps.'),
+  seg_suffix: absent(anything, 'Changes nothing: there are no semantic maps.'),
+  proposal_file: absent(unsupported(), 'Stored proposals.'),
+  file_client_args: absent(anything, 'Changes nothing: files are those of the workspace.'),
+});
+type CommonArgs = ArgsOf<typeof DATASET_ARGS> & Partial<Omit<ArgsOf<typeof CUSTOM_DATASET_ARGS>, 'pipeline'>>;
 
 /** In training, a picture with a shorter side is left out. Source: mmdet 2.28.2 `_filter_imgs(min_size=32)`. */
 export const MIN_TRAIN_SIDE_PX = 32;
@@ -68,23 +80,22 @@ export abstract class CustomDataset implements Dataset {
   protected readonly filterEmptyGt: boolean;
   protected readonly context: BuildContext;
   protected dataInfos: readonly ImgInfo[] = [];
-  readonly #classes: unknown;
+  readonly #classes: string | readonly string[] | null;
   #followed: readonly string[] | null = null;
-  readonly #dataRoot: string;
   readonly #pipelinePath: string;
   readonly #pipeline: readonly Transform[];
   #skipTypeKeys: readonly string[] = [];
   #dynamicScale: readonly [number, number] | null = null;
 
-  constructor(args: CustomDatasetArgs, context: BuildContext) {
-    refuseUnsupported('proposal_file', args.proposalFile);
+  constructor(args: CommonArgs, context: BuildContext) {
+    const { classes, testMode, filterEmptyGt } = withDefaults(DATASET_ARGS, args);
     this.context = context;
-    this.#dataRoot = readString('data_root', args.dataRoot ?? '');
-    this.annFile = joinPath(this.#dataRoot, readString('ann_file', args.annFile ?? ''));
-    this.imgPrefix = joinPath(this.#dataRoot, readString('img_prefix', args.imgPrefix ?? ''));
-    this.testMode = args.testMode ?? false;
-    this.filterEmptyGt = args.filterEmptyGt ?? true;
-    this.#classes = args.classes ?? null;
+    const dataRoot = args.dataRoot ?? '';
+    this.annFile = joinPath(dataRoot, args.annFile ?? '');
+    this.imgPrefix = joinPath(dataRoot, args.imgPrefix ?? '');
+    this.testMode = testMode;
+    this.filterEmptyGt = filterEmptyGt;
+    this.#classes = classes;
     this.#pipelinePath = `${context.path}.pipeline`;
     this.#pipeline = buildTransforms(args.pipeline, context, 'pipeline');
   }
@@ -296,9 +307,6 @@ export abstract class CustomDataset implements Dataset {
       const lines = (await fs.readText(classes)).split(/\r?\n/);
       return checkNames(lines.at(-1) === '' ? lines.slice(0, -1) : lines);
     }
-    if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
-      throw badValue('classes', 'a tuple or list of names, or the path of a text file', classes);
-    }
     return checkNames(classes);
   }
 }
@@ -317,9 +325,4 @@ function checkNames(names: readonly string[]): readonly string[] {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw badValue('classes', `without repetition ('${twice}' comes twice)`, names);
   return names;
-}
-
-function readString(name: string, value: unknown): string {
-  if (typeof value === 'string') return value;
-  throw badValue(name, 'a path', value);
 }

@@ -4,25 +4,49 @@ import { ConfigError } from '../errors/trainerError.ts';
 import type { BboxResult } from '../evaluation/bboxResult.ts';
 import { checkCocoMetrics, cocoDatasetEvaluate } from '../evaluation/cocoDatasetEvaluate.ts';
 import { vocDatasetEvaluate } from '../evaluation/vocDatasetEvaluate.ts';
+import { metricNamesOf } from '../evaluation/metricNames.ts';
 import type { VocAnnotation } from '../evaluation/vocMap.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import type { ArgSpec } from '../registry/argSpec.ts';
+import {
+  absent,
+  atLeast,
+  declareArgs,
+  either,
+  flag,
+  int,
+  listOf,
+  number,
+  oneOrMore,
+  optional,
+  orNone,
+  pairOf,
+  str,
+  worded,
+} from '../registry/index.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
 
 /** What `evaluate` of MMDetection's COCO and VOC datasets takes. */
-export const EVALUATE_ARGS = {
-  optional: [
-    'metric',
-    'jsonfile_prefix',
-    'classwise',
-    'proposal_nums',
-    'iou_thrs',
-    'iou_thr',
-    'metric_items',
-    'scale_ranges',
-  ],
-  kinds: { classwise: 'bool', proposal_nums: 'positive ints', iou_thrs: 'numbers?' },
-} as const satisfies ArgSpec;
+export const EVALUATE_ARGS = declareArgs({
+  metric: absent(
+    worded(oneOrMore(str), 'a name or a list of names'),
+    "What is measured: 'bbox', 'proposal', 'proposal_fast', 'mAP' or 'recall'.",
+  ),
+  jsonfile_prefix: absent(orNone(str), 'Changes nothing: no file is written.'),
+  classwise: optional(flag, false, 'Whether the AP of each class is told.'),
+  proposal_nums: absent(
+    listOf(atLeast(int, 1)),
+    'How many boxes of a picture are looked at for recall.',
+    'boxes',
+  ),
+  iou_thrs: absent(orNone(listOf(number)), "Overlaps at which COCO's metrics are taken."),
+  iou_thr: absent(orNone(either(number, listOf(number))), "Overlaps at which VOC's metrics are taken."),
+  metric_items: absent(orNone(oneOrMore(str)), "Which of COCO's numbers are told."),
+  scale_ranges: absent(
+    orNone(listOf(pairOf(number))),
+    "Sizes of boxes that VOC's metrics are taken for one by one.",
+    'px',
+  ),
+});
 
 const VOC_METRICS = ['mAP', 'recall'];
 
@@ -63,7 +87,7 @@ export function evaluateBoxes(
   const imageIds = gt.images.map((image) => image.id);
   const categoryIds = gt.categories.map((category) => category.id);
   const input = { gt, imageIds, categoryIds, results };
-  const { metrics, log, coco } = cocoDatasetEvaluate(input, { ...options, metric });
+  const { metrics, classMetrics, log, coco } = cocoDatasetEvaluate(input, { ...options, metric });
   for (const line of log) logger?.info(line);
   if (coco) {
     const scores = new Map(coco.perClass.map((one) => [one.categoryId, one]));
@@ -74,7 +98,7 @@ export function evaluateBoxes(
       }),
     );
   }
-  return metrics;
+  return { ...metrics, ...classMetrics };
 }
 
 /**
@@ -87,8 +111,33 @@ export function checkMetrics({ metric, metric_items: items }: Readonly<Record<st
   if (!isVoc(names)) checkCocoMetrics(names, items == null ? [] : namesOf(items, 'metric_items'));
 }
 
+/**
+ * Name the metrics that an evaluation will give.
+ * @param kwargs of `evaluate`, by their config names, as {@link checkMetrics} lets them pass
+ * @param classNames in class order; null where they are not known yet
+ * @returns null where the names depend on classes that are not known
+ */
+export function metricNames(
+  kwargs: Readonly<Record<string, unknown>>,
+  classNames: readonly string[] | null,
+  style: EvaluationStyle = { metric: 'bbox' },
+): string[] | null {
+  const classwise = kwargs.classwise === true;
+  if (classwise && classNames === null) return null;
+  const numbersOf = (value: unknown, otherwise: readonly number[]): readonly number[] =>
+    value == null ? otherwise : [value].flat().filter((one): one is number => typeof one === 'number');
+  return metricNamesOf({
+    metrics: namesOf(kwargs.metric ?? style.metric, 'metric'),
+    classwise,
+    proposalNums: numbersOf(kwargs.proposal_nums, [100, 300, 1000]),
+    iouThrs: numbersOf(kwargs.iou_thr, [0.5]),
+    metricItems: kwargs.metric_items == null ? null : namesOf(kwargs.metric_items, 'metric_items'),
+    classNames: classNames ?? [],
+  });
+}
+
 function isVoc(names: readonly string[]): boolean {
-  return names.length === 1 && VOC_METRICS.includes(names[0]);
+  return names.length === 1 && VOC_METRICS.includes(names[0] ?? '');
 }
 
 function namesOf(value: unknown, key: string): string[] {

@@ -80,8 +80,11 @@ export function transferablesOf(sample: Sample): ArrayBuffer[] {
 
 /** Put samples into one batch, padded to the largest height and width. Source: mmcv 1.7.2 `collate`. */
 export function collate(samples: readonly Sample[]): Batch {
-  const height = Math.max(...samples.map((s) => s.imgShape[0]));
-  const width = Math.max(...samples.map((s) => s.imgShape[1]));
+  let [height, width] = [0, 0];
+  for (const { imgShape } of samples) {
+    height = Math.max(height, imgShape[0]);
+    width = Math.max(width, imgShape[1]);
+  }
   const channels = samples[0].imgShape[2];
   const shape = [samples.length, height, width, channels] as const;
   return {

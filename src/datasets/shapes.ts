@@ -1,5 +1,15 @@
-import type { BuildContext } from '../registry/buildContext.ts';
-import { DATASETS } from '../registry/registries.ts';
+import {
+  atLeast,
+  DATASETS,
+  declareArgs,
+  int,
+  optional,
+  pairOf,
+  required,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+} from '../registry/index.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import type { DecodedImage } from '../contracts/image.ts';
 import {
@@ -9,8 +19,7 @@ import {
   type EvaluationGroundTruth,
   type ImgInfo,
 } from '../contracts/annotations.ts';
-import { badValue, isNumberList } from './checkArgs.ts';
-import { CustomDataset, type CustomDatasetArgs } from './custom.ts';
+import { CustomDataset, DATASET_ARGS } from './custom.ts';
 import {
   boundsOf,
   drawShapes,
@@ -23,43 +32,34 @@ import {
 /** Drawn pictures are kept for the next epoch up to this size, so that drawing never holds up the GPU. */
 const MAX_KEPT_BYTES = 128 * 2 ** 20;
 
-interface ShapesDatasetArgs extends CustomDatasetArgs {
-  numImages: unknown;
-  imgScale?: unknown;
-  maxObjects?: unknown;
-  seed?: unknown;
-}
+const SHAPES_ARGS = declareArgs({
+  num_images: required(atLeast(int, 1), 'How many pictures there are.', 'pictures'),
+  ...DATASET_ARGS.table,
+  img_scale: optional(pairOf(atLeast(int, 32)), [128, 128], 'Width and height of each.', 'px'),
+  max_objects: optional(atLeast(int, 1), 5, 'A picture has 1 to so many shapes.', 'shapes'),
+  seed: optional(atLeast(int, 0), 0, 'Take different ones for training and validation.'),
+});
 
 /**
  * Generated pictures with circles, squares and triangles on textured grounds: nothing to download. Picture i of a
  * seed is always the same one, drawn when asked for. Sizes vary from 14 to 44 % of the shorter side, colours and
  * textures at random, so that only the outline tells the class. Ours; MMDetection has none of the kind.
- * @param num_images at least 1
- * @param img_scale (width, height), px; default (128, 128), at least 32
- * @param max_objects 1 to this many shapes in a picture; default 5
- * @param seed take different ones for training and validation; default 0
  */
 export class ShapesDataset extends CustomDataset {
-  static readonly args = {
-    required: ['num_images', 'pipeline'],
-    optional: ['img_scale', 'max_objects', 'seed', 'classes', 'test_mode', 'filter_empty_gt'],
-  };
+  static readonly args = SHAPES_ARGS;
   readonly #numImages: number;
   readonly #size: readonly [number, number];
   readonly #maxObjects: number;
   readonly #seed: number;
   #scenes: readonly ShapeScene[] = [];
 
-  constructor(args: ShapesDatasetArgs, context: BuildContext) {
+  constructor(args: ArgsOf<typeof SHAPES_ARGS>, context: BuildContext) {
     super(args, context);
-    const { numImages, imgScale = [128, 128], maxObjects = 5, seed = 0 } = args;
-    this.#numImages = readWhole('num_images', numImages, 1);
-    this.#maxObjects = readWhole('max_objects', maxObjects, 1);
-    this.#seed = readWhole('seed', seed, 0);
-    if (!isNumberList(imgScale, 2) || imgScale.some((side) => !Number.isInteger(side) || side < 32)) {
-      throw badValue('img_scale', 'a tuple (width, height) of whole numbers of at least 32', imgScale);
-    }
-    this.#size = [imgScale[0], imgScale[1]];
+    const { numImages, imgScale, maxObjects, seed } = withDefaults(SHAPES_ARGS, args);
+    this.#numImages = numImages;
+    this.#maxObjects = maxObjects;
+    this.#seed = seed;
+    this.#size = imgScale;
   }
 
   protected async loadAnnotations(classes: readonly string[] | null): Promise<ImgInfo[]> {
@@ -142,11 +142,6 @@ function once(draw: () => DecodedImage): () => DecodedImage {
 
 function isShapeKind(name: string): name is ShapeKind {
   return SHAPE_KINDS.some((kind) => kind === name);
-}
-
-function readWhole(name: string, value: unknown, min: number): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min) return value;
-  throw badValue(name, `a whole number of at least ${min}`, value);
 }
 
 DATASETS.registerModule()(ShapesDataset);

@@ -2,9 +2,21 @@
 
 import { ConfigError } from '../errors/trainerError.ts';
 import type { BboxResult } from '../evaluation/bboxResult.ts';
-import type { ArgSpec } from '../registry/argSpec.ts';
-import type { BuildContext } from '../registry/buildContext.ts';
-import { DATASETS } from '../registry/registries.ts';
+import {
+  absent,
+  atLeast,
+  built,
+  DATASETS,
+  declareArgs,
+  either,
+  flag,
+  int,
+  listOf,
+  required,
+  type ArgsOf,
+  type ArgSpec,
+  type BuildContext,
+} from '../registry/index.ts';
 import type { Rng } from '../util/prng.ts';
 import type { IndexedFile } from '../contracts/datasetIndex.ts';
 import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annotations.ts';
@@ -12,7 +24,7 @@ import { badValue } from './checkArgs.ts';
 import { CustomDataset } from './custom.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
 import { changeDataset } from './datasetChange.ts';
-import { EVALUATE_ARGS, evaluateBoxes } from './evaluateBoxes.ts';
+import { EVALUATE_ARGS, evaluateBoxes, type EvaluationStyle } from './evaluateBoxes.ts';
 import { expandDatasetCfg } from './expandCfg.ts';
 import type { Results } from './pipelines/results.ts';
 
@@ -83,23 +95,24 @@ abstract class WrappedDataset implements Dataset {
   }
 }
 
-interface RepeatDatasetArgs {
-  dataset: unknown;
-  times: unknown;
-  testMode?: boolean;
-}
+/** A dataset, also in one of its short forms. */
+const DATASET = built('DATASETS', [], { expand: expandDatasetCfg });
+const testModeOfParts = absent(flag, 'Handed down to the datasets inside.');
+
+const REPEAT_ARGS = declareArgs({
+  dataset: required(either(DATASET, listOf(DATASET)), 'The dataset that is repeated.'),
+  times: required(atLeast(int, 1), 'How often it comes in an epoch.'),
+  test_mode: testModeOfParts,
+});
 
 /** A dataset `times` over, each copy with its own random numbers: fewer, longer epochs. */
 export class RepeatDataset extends WrappedDataset {
-  static readonly args = { required: ['dataset', 'times'], optional: ['test_mode'] };
+  static readonly args = REPEAT_ARGS;
   protected readonly parts: readonly Dataset[];
   readonly times: number;
 
-  constructor({ dataset, times, testMode }: RepeatDatasetArgs, context: BuildContext) {
+  constructor({ dataset, times, testMode }: ArgsOf<typeof REPEAT_ARGS>, context: BuildContext) {
     super();
-    if (typeof times !== 'number' || !Number.isInteger(times) || times < 1) {
-      throw badValue('times', 'a whole number of at least 1', times);
-    }
     this.times = times;
     this.parts = [
       context.build<Dataset>('DATASETS', expandDatasetCfg(dataset), 'dataset', testModeArg(testMode)),
@@ -122,11 +135,14 @@ export class RepeatDataset extends WrappedDataset {
   }
 }
 
-interface ConcatDatasetArgs {
-  datasets: unknown;
-  separateEval?: boolean;
-  testMode?: boolean;
-}
+const CONCAT_ARGS = declareArgs({
+  datasets: required(listOf(DATASET), 'The datasets, in order.'),
+  separate_eval: absent(
+    flag,
+    'Whether parts are evaluated one by one; they are where they have an evaluate of their own.',
+  ),
+  test_mode: testModeOfParts,
+});
 
 /**
  * Datasets one after the other; all must have the same classes, in any order: labels go by the names of the first.
@@ -134,12 +150,12 @@ interface ConcatDatasetArgs {
  * by one, with their number in front of each metric (`0_bbox_mAP`), as MMDetection does otherwise.
  */
 export class ConcatDataset extends WrappedDataset {
-  static readonly args = { required: ['datasets'], optional: ['separate_eval', 'test_mode'] };
+  static readonly args = CONCAT_ARGS;
   protected readonly parts: readonly Dataset[];
 
-  constructor({ datasets, testMode }: ConcatDatasetArgs, context: BuildContext) {
+  constructor({ datasets, testMode }: ArgsOf<typeof CONCAT_ARGS>, context: BuildContext) {
     super();
-    if (!Array.isArray(datasets) || datasets.length === 0) {
+    if (datasets.length === 0) {
       throw badValue('datasets', 'a list of at least one dataset', datasets);
     }
     this.parts = datasets.map((cfg, i) =>
@@ -194,12 +210,13 @@ export class ConcatDataset extends WrappedDataset {
     return this.parts.every((part) => evaluateSpecOf(part) === EVALUATE_ARGS) ? EVALUATE_ARGS : null;
   }
 
-  async evaluate(results: readonly BboxResult[], options: EvaluateOptions): Promise<Metrics> {
+  get evaluationStyle(): EvaluationStyle | undefined {
     const [first] = this.parts;
-    if (this.evaluateSpec) {
-      const style = first instanceof CustomDataset ? first.evaluationStyle : undefined;
-      return evaluateBoxes(this, results, options, style);
-    }
+    return first && evaluationStyleOf(first);
+  }
+
+  async evaluate(results: readonly BboxResult[], options: EvaluateOptions): Promise<Metrics> {
+    if (this.evaluateSpec) return evaluateBoxes(this, results, options, this.evaluationStyle);
     const metrics: Record<string, number | string> = {};
     let start = 0;
     for (const [i, part] of this.parts.entries()) {
@@ -219,6 +236,13 @@ export class ConcatDataset extends WrappedDataset {
     }
     throw new Error(`internal: index ${index} beyond ${this.length}`);
   }
+}
+
+/** How a dataset is evaluated unless it is told otherwise; undefined: by COCO's metrics. */
+export function evaluationStyleOf(dataset: Dataset): EvaluationStyle | undefined {
+  return dataset instanceof CustomDataset || dataset instanceof ConcatDataset
+    ? dataset.evaluationStyle
+    : undefined;
 }
 
 /**

@@ -1,6 +1,16 @@
 import { DatasetError } from '../errors/trainerError.ts';
-import type { BuildContext } from '../registry/buildContext.ts';
-import { DATASETS } from '../registry/registries.ts';
+import {
+  atLeast,
+  DATASETS,
+  declareArgs,
+  number,
+  optional,
+  orNone,
+  str,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+} from '../registry/index.ts';
 import {
   packBoxes,
   type AnnInfo,
@@ -10,16 +20,19 @@ import {
 } from '../contracts/annotations.ts';
 import { badValue } from './checkArgs.ts';
 import { VOC_CLASSES } from './classNames.ts';
-import { CUSTOM_DATASET_ARGS, CustomDataset, type CustomDatasetArgs } from './custom.ts';
+import { CUSTOM_DATASET_ARGS, CustomDataset } from './custom.ts';
 import type { EvaluationStyle } from './evaluateBoxes.ts';
 import { sniffImage } from './decoders/sniff.ts';
 import { joinPath } from './paths.ts';
 import { readVocXml, type VocObject, type VocPicture } from '../formats/vocXml.ts';
 
-export interface XmlDatasetArgs extends CustomDatasetArgs {
-  imgSubdir?: string;
-  annSubdir?: string;
-}
+/** What a Pascal VOC dataset takes. */
+export const XML_DATASET_ARGS = declareArgs({
+  ...CUSTOM_DATASET_ARGS.table,
+  min_size: optional(orNone(atLeast(number, 0)), null, 'Boxes with a smaller side are ignored.', 'px'),
+  img_subdir: optional(str, 'JPEGImages', 'The folder of the pictures, in img_prefix.'),
+  ann_subdir: optional(str, 'Annotations', 'The folder of the XML files, in img_prefix.'),
+});
 
 /** XML files read at the same time. */
 const PARALLEL_READS = 16;
@@ -32,10 +45,7 @@ const PARALLEL_READS = 16;
  * picture; boxes without area are left out with a warning (MMDetection trains on them).
  */
 export class XMLDataset extends CustomDataset {
-  static readonly args = {
-    required: CUSTOM_DATASET_ARGS.required,
-    optional: [...CUSTOM_DATASET_ARGS.optional, 'min_size', 'img_subdir', 'ann_subdir'],
-  };
+  static readonly args = XML_DATASET_ARGS;
   protected readonly defaultClasses: readonly string[] | null = null;
   readonly #minSize: number | null;
   readonly #imgSubdir: string;
@@ -43,12 +53,9 @@ export class XMLDataset extends CustomDataset {
   #objects = new Map<string, readonly VocObject[]>();
   #labelOf = new Map<string, number>();
 
-  constructor(args: XmlDatasetArgs, context: BuildContext) {
+  constructor(args: ArgsOf<typeof XML_DATASET_ARGS>, context: BuildContext) {
     super(args, context);
-    const { minSize = null, imgSubdir = 'JPEGImages', annSubdir = 'Annotations' } = args;
-    if (minSize !== null && (typeof minSize !== 'number' || minSize < 0)) {
-      throw badValue('min_size', 'a number of px', minSize);
-    }
+    const { minSize, imgSubdir, annSubdir } = withDefaults(XML_DATASET_ARGS, args);
     if (minSize !== null && this.testMode) throw badValue('min_size', 'left out in test_mode', minSize);
     this.#minSize = minSize;
     this.#imgSubdir = imgSubdir;

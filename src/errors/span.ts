@@ -39,3 +39,8 @@ function lineColumn(text: string, offset: number): { line: number; column: numbe
   }
   return { line, column: offset - lineStart + 1 };
 }
+
+/** A span of one place; the offsets are not known. */
+export function pointSpan(file: string, line: number, column: number): Span {
+  return { file, from: 0, to: 0, line, column, endLine: line, endColumn: column };
+}

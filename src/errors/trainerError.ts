@@ -118,7 +118,16 @@ export function toErrorReport(error: unknown): ErrorReport {
       stack: error.stack,
     };
   }
-  return { name: 'Error', code: 'internal', message: String(error), isInputError: false };
+  return { name: 'Error', code: 'internal', message: textOf(error), isInputError: false };
+}
+
+/** Anything may be thrown, also what throws again when it is read. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'what was thrown has no text';
+  }
 }
 
 /** Write a report the way the command line and the page show it. */

@@ -1,3 +1,4 @@
+import { at, take } from '../util/at.ts';
 import type { CocoDetection, ImageId } from './cocoTypes.ts';
 
 /**
@@ -20,12 +21,12 @@ export function resultsToCocoDetections(
   const detections: CocoDetection[] = [];
   results.forEach((perClass, i) => {
     perClass.forEach((rows, label) => {
-      for (let at = 0; at < rows.length; at += 5) {
+      for (let start = 0; start < rows.length; start += 5) {
         detections.push({
-          image_id: imageIds[i],
-          category_id: categoryIds[label],
-          bbox: xywh(rows, at),
-          score: rows[at + 4],
+          image_id: at(imageIds, i),
+          category_id: at(categoryIds, label),
+          bbox: xywh(rows, start),
+          score: at(rows, start + 4),
         });
       }
     });
@@ -49,6 +50,7 @@ export function proposalsToCocoDetections(
   );
 }
 
-function xywh(rows: Float32Array, at: number): number[] {
-  return [rows[at], rows[at + 1], rows[at + 2] - rows[at], rows[at + 3] - rows[at + 1]];
+function xywh(rows: Float32Array, start: number): number[] {
+  const [x1, y1, x2, y2] = take(rows.subarray(start), 4);
+  return [x1, y1, x2 - x1, y2 - y1];
 }

@@ -1,5 +1,6 @@
 // MMDetection's CocoDataset.evaluate: which metrics run, and the keys they report.
 
+import { at, take } from '../util/at.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { proposalsToCocoDetections, resultsToCocoDetections, type BboxResult } from './bboxResult.ts';
 import type { BoxRows } from './boxOverlaps.ts';
@@ -52,6 +53,8 @@ export interface CocoDatasetEvaluateOptions {
 export interface DatasetEvaluation {
   /** Metric -> value in report order; empty when there was no detection at all. */
   readonly metrics: Readonly<Record<string, number | string>>;
+  /** With `classwise`, AP by {@link classMetricNames}: MMDetection 2.x prints these and returns none of them. */
+  readonly classMetrics?: Readonly<Record<string, number>>;
   /** What MMDetection logs on the way. */
   readonly log: readonly string[];
   /** COCO's numbers of the last bbox-like metric, per-class ones included; undefined when none ran. */
@@ -75,6 +78,7 @@ export function cocoDatasetEvaluate(
   const iouThrs = options.iouThrs ?? linspace(0.5, 0.95, 10);
   let items = options.metricItems == null ? undefined : [options.metricItems].flat();
   const metrics: Record<string, number | string> = {};
+  const byClass: Record<string, number> = {};
   const log: string[] = [];
   let coco: CocoEvalResult | undefined;
 
@@ -82,8 +86,8 @@ export function cocoDatasetEvaluate(
     log.push(`\nEvaluating ${name}...`);
     if (name === 'proposal_fast') {
       const recalls = fastRecall(input, proposalNums, iouThrs);
-      proposalNums.forEach((num, i) => (metrics[`AR@${num}`] = recalls[i]));
-      log.push(proposalNums.map((num, i) => `\nAR@${num}\t${pyFixed(recalls[i], 4)}`).join(''));
+      proposalNums.forEach((num, i) => (metrics[`AR@${num}`] = at(recalls, i)));
+      log.push(proposalNums.map((num, i) => `\nAR@${num}\t${pyFixed(at(recalls, i), 4)}`).join(''));
       continue;
     }
     const detections = toDetections(input);
@@ -106,19 +110,83 @@ export function cocoDatasetEvaluate(
     log.push(`\n${cocoSummaryLines({ ...coco, stats }).join('\n')}`);
     if (name === 'proposal') {
       items ??= PROPOSAL_ITEMS;
-      for (const item of items) metrics[item] = pyRound(stats[ITEM_INDEX[item]], 3);
+      for (const item of items) metrics[item] = pyRound(statOf(stats, item), 3);
       continue;
     }
     if (classwise) log.push(`\n${classTable(input, coco)}`);
     // MMDetection keeps the chosen items for the metrics that follow; so do we.
     items ??= BBOX_ITEMS;
-    for (const item of items) metrics[`${name}_${item}`] = pyRound(stats[ITEM_INDEX[item]], 4);
+    for (const item of items) metrics[`${name}_${item}`] = pyRound(statOf(stats, item), 4);
     metrics[`${name}_mAP_copypaste`] = stats
       .slice(0, 6)
       .map((value) => pyFixed(value, 4))
       .join(' ');
+    if (classwise) Object.assign(byClass, classMetrics(input, coco, name));
   }
-  return { metrics, log, coco };
+  return { metrics, classMetrics: byClass, log, coco };
+}
+
+/** @param item one that {@link checkItem} let pass */
+function statOf(stats: readonly number[], item: string): number {
+  return at(stats, ITEM_INDEX[item] ?? -1);
+}
+
+/** The names of the numbers that {@link cocoDatasetEvaluate} gives where something was detected. */
+export function cocoMetricNames(request: {
+  readonly metrics: readonly string[];
+  readonly classwise: boolean;
+  readonly proposalNums: readonly number[];
+  readonly metricItems: readonly string[] | null;
+  readonly classNames: readonly string[];
+}): string[] {
+  const names: string[] = [];
+  let items = request.metricItems;
+  for (const metric of request.metrics) {
+    if (metric === 'proposal_fast') names.push(...request.proposalNums.map((num) => `AR@${num}`));
+    else if (metric === 'proposal') names.push(...(items ??= PROPOSAL_ITEMS));
+    else {
+      names.push(...(items ??= BBOX_ITEMS).map((item) => `${metric}_${item}`));
+      if (request.classwise) names.push(...classMetricNames(request.classNames, metric));
+    }
+  }
+  return names;
+}
+
+/**
+ * The metric of each class. Loggers and file names take part in it: anything but letters, digits, `.` and `-` becomes
+ * `_`, and names that are the same then are numbered.
+ * Source: mmdet 3.x `CocoMetric` (`{name}_precision`); MMCV infers from the word that more is better.
+ * @example classMetricNames(['cat', 'traffic light']) // ['bbox_cat_precision', 'bbox_traffic_light_precision']
+ */
+export function classMetricNames(classNames: readonly string[], metric = 'bbox'): string[] {
+  const taken = new Set<string>();
+  return classNames.map((className) => {
+    const plain = className.normalize('NFC').replace(/[^\p{L}\p{M}\p{N}.-]+/gu, '_');
+    let name = `${metric}_${plain}_precision`;
+    for (let n = 2; taken.has(name); n++) name = `${metric}_${plain}_${n}_precision`;
+    taken.add(name);
+    return name;
+  });
+}
+
+/** AP of each class, rounded as in the table; -1 for a class without boxes, as COCO's numbers have it. */
+function classMetrics(
+  { gt, categoryIds }: CocoDatasetEvaluateInput,
+  coco: CocoEvalResult,
+  metric: string,
+): Record<string, number> {
+  const classNames = new Map(gt.categories.map(({ id, name }) => [id, name]));
+  const apOf = new Map(coco.perClass.map(({ categoryId, ap }) => [categoryId, ap]));
+  const names = classMetricNames(
+    categoryIds.map((id) => classNames.get(id) ?? String(id)),
+    metric,
+  );
+  return Object.fromEntries(
+    categoryIds.map((id, k) => {
+      const ap = apOf.get(id) ?? NaN;
+      return [names[k] ?? '', Number.isNaN(ap) ? -1 : pyRound(ap, 3)];
+    }),
+  );
 }
 
 /**
@@ -181,7 +249,8 @@ function fastRecall(
   for (const { image_id, bbox, ignore, iscrowd } of input.gt.annotations) {
     if (ignore || iscrowd) continue;
     const boxes = boxesOf.get(image_id) ?? [];
-    boxes.push(bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]);
+    const [x, y, w, h] = take(bbox, 4);
+    boxes.push(x, y, x + w, y + h);
     boxesOf.set(image_id, boxes);
   }
   const gts = input.imageIds.map((id): BoxRows => ({

@@ -1,3 +1,4 @@
+import { metricNamesOf } from './metricNames.ts';
 import { describe, expect, test } from 'vitest';
 import { resultsToCocoDetections } from './bboxResult.ts';
 import { cocoDatasetEvaluate } from './cocoDatasetEvaluate.ts';
@@ -144,6 +145,47 @@ describe('cocoDatasetEvaluate', () => {
       | cell     | 1.000 |
       +----------+-------+"
     `);
+  });
+
+  test('classwise gives the AP of each class under a name that loggers and files can carry', () => {
+    const categories = ['traffic light', 'traffic/light', 'größe', 'unseen'].map((name, i) => ({
+      id: i + 1,
+      name,
+    }));
+    const many = { ...gt, categories };
+    const rows = Float32Array.of(0, 0, 50, 50, 0.9);
+    const none = new Float32Array(0);
+    const { metrics, classMetrics } = cocoDatasetEvaluate(
+      { gt: many, imageIds: [1], categoryIds: [1, 2, 3, 4], results: [[rows, none, none, none]] },
+      { classwise: true, metricItems: ['mAP'] },
+    );
+    expect(Object.keys(metrics)).toEqual(['bbox_mAP', 'bbox_mAP_copypaste']);
+    expect(Object.entries(classMetrics ?? {})).toEqual([
+      ['bbox_traffic_light_precision', 1],
+      ['bbox_traffic_light_2_precision', -1],
+      ['bbox_größe_precision', -1],
+      ['bbox_unseen_precision', -1],
+    ]);
+  });
+
+  test.each([
+    { metric: ['bbox'], classwise: true },
+    { metric: ['proposal', 'bbox'] },
+    { metric: ['bbox', 'proposal_fast'], proposalNums: [1, 100] },
+    { metric: ['bbox'], metricItems: ['mAP_75', 'AR@100'] },
+  ])('the names that %j gives are known beforehand', (options) => {
+    const found = cocoDatasetEvaluate(input, options);
+    const metrics: Readonly<Record<string, number | string>> = { ...found.metrics, ...found.classMetrics };
+    const { proposalNums = [100, 300, 1000], metricItems = null, classwise = false } = options;
+    const names = metricNamesOf({
+      metrics: options.metric,
+      classwise,
+      proposalNums,
+      metricItems,
+      iouThrs: [0.5],
+      classNames: ['cell'],
+    });
+    expect(names).toEqual(Object.keys(metrics).filter((name) => typeof metrics[name] === 'number'));
   });
 
   test('no detections at all give no metrics and a notice', () => {

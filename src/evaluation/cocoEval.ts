@@ -1,5 +1,6 @@
 // COCO's detection metrics for boxes, with pycocotools' numbers.
 
+import { at } from '../util/at.ts';
 import { DatasetError } from '../errors/trainerError.ts';
 import { accumulateCategory, CocoCurves } from './cocoAccumulate.ts';
 import { matchImage, topDetections, type ImageMatches } from './cocoMatch.ts';
@@ -103,9 +104,9 @@ export function evaluateCocoBbox(
  */
 export function cocoSummaryLines({ stats, params }: CocoEvalResult): string[] {
   const { iouThrs, maxDets } = params;
-  const all = `${iouThrs[0].toFixed(2)}:${iouThrs[iouThrs.length - 1].toFixed(2)}`;
+  const all = `${at(iouThrs, 0).toFixed(2)}:${at(iouThrs, iouThrs.length - 1).toFixed(2)}`;
   const [m0, m1, m2] = maxDets;
-  const rows: [boolean, string, string, number][] = [
+  const rows: [boolean, string, string, number | undefined][] = [
     [true, all, 'all', 100],
     [true, '0.50', 'all', m2],
     [true, '0.75', 'all', m2],
@@ -122,15 +123,15 @@ export function cocoSummaryLines({ stats, params }: CocoEvalResult): string[] {
   return rows.map(([isPrecision, iou, area, max], i) => {
     const title = isPrecision ? 'Average Precision ' : 'Average Recall    ';
     const kind = isPrecision ? '(AP)' : '(AR)';
-    return ` ${title} ${kind} @[ IoU=${iou.padEnd(9)} | area=${area.padStart(6)} | maxDets=${String(max).padStart(3)} ] = ${pyFixed(stats[i], 3)}`;
+    return ` ${title} ${kind} @[ IoU=${iou.padEnd(9)} | area=${area.padStart(6)} | maxDets=${String(max).padStart(3)} ] = ${pyFixed(at(stats, i), 3)}`;
   });
 }
 
 function summarize(curves: CocoCurves, params: ResolvedCocoParams): number[] {
   const { maxDets } = params;
-  const ap = (a: number, max: number, iouThr?: number): number =>
+  const ap = (a: number, max: number | undefined, iouThr?: number): number =>
     meanPrecision(curves, params, { area: a, max, iouThr });
-  const ar = (a: number, max: number): number => meanRecall(curves, params, a, max);
+  const ar = (a: number, max: number | undefined): number => meanRecall(curves, params, a, max);
   // pycocotools asks for maxDets=100 in the first number whatever maxDets holds; absent gives -1.
   return [
     ap(0, 100),
@@ -150,7 +151,8 @@ function summarize(curves: CocoCurves, params: ResolvedCocoParams): number[] {
 
 interface PrecisionSelection {
   readonly area: number;
-  readonly max: number;
+  /** pycocotools' maxDets[i], where there are so many. */
+  readonly max: number | undefined;
   readonly iouThr?: number;
   /** Index of one category; all when left out. */
   readonly category?: number;
@@ -172,7 +174,7 @@ function meanPrecision(
       for (let r = 0; r < rs; r++) {
         for (let k = 0; k < ks; k++) {
           if (selection.category !== undefined && k !== selection.category) continue;
-          const value = curves.precision[curves.precisionIndex(t, r, k, selection.area, m)];
+          const value = curves.precision[curves.precisionIndex(t, r, k, selection.area, m)] ?? -1;
           if (value <= -1) continue;
           sum += value;
           count += 1;
@@ -188,7 +190,7 @@ function meanRecall(
   curves: CocoCurves,
   params: ResolvedCocoParams,
   area: number,
-  max: number,
+  max: number | undefined,
   category?: number,
 ): number {
   const [ts, , ks] = curves.shape;
@@ -199,7 +201,7 @@ function meanRecall(
     for (let t = 0; t < ts; t++) {
       for (let k = 0; k < ks; k++) {
         if (category !== undefined && k !== category) continue;
-        const value = curves.recall[curves.recallIndex(t, k, area, m)];
+        const value = curves.recall[curves.recallIndex(t, k, area, m)] ?? -1;
         if (value <= -1) continue;
         sum += value;
         count += 1;
@@ -271,6 +273,7 @@ function groupByImageAndCategory<T extends CocoAnnotation | CocoDetection>(rows:
 function pick<T>(groups: Grouped<T>, imageId: ImageId, categories: readonly number[]): readonly T[] {
   const ofImage = groups.get(imageId);
   if (!ofImage) return [];
-  if (categories.length === 1) return ofImage.get(categories[0]) ?? [];
+  const [category] = categories;
+  if (category !== undefined && categories.length === 1) return ofImage.get(category) ?? [];
   return categories.flatMap((id) => ofImage.get(id) ?? []);
 }

@@ -1,5 +1,7 @@
 // Number and table formatting that gives Python's characters.
 
+import { at } from '../util/at.ts';
+
 /**
  * Python's `f'{value:.{digits}f}'`: ties go to the even digit, where `toFixed` goes away from zero.
  * @example pyFixed(0.03125, 4) // '0.0312', where toFixed gives '0.0313'
@@ -28,9 +30,11 @@ export function pyRound(value: number, digits: number): number {
  * @param footer true draws a border above the last row
  */
 export function asciiTable(rows: readonly (readonly string[])[], footer = false): string {
-  const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [c, cell] of row.entries()) widths[c] = Math.max(widths[c] ?? 0, cell.length);
   const border = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+`;
-  const lines = rows.map((row) => `| ${row.map((cell, c) => cell.padEnd(widths[c])).join(' | ')} |`);
+  const lines = rows.map((row) => `| ${row.map((cell, c) => cell.padEnd(at(widths, c))).join(' | ')} |`);
   const body = lines.slice(1);
   if (footer && body.length > 1) body.splice(-1, 0, border);
   return [border, lines[0], border, ...body, border].join('\n');

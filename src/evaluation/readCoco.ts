@@ -11,15 +11,17 @@ import type { CocoDetection, CocoGroundTruth } from './cocoTypes.ts';
 export function readCocoGroundTruth(text: string, path: string): CocoGroundTruth {
   const root = parse(text, path);
   if (!isRecord(root)) throw broken(path, 'the file must be a JSON object', describe(root));
-  const lists: Record<string, unknown[]> = {};
-  for (const key of ['images', 'annotations', 'categories']) {
+  const listOf = (key: string): readonly unknown[] => {
     const list = root[key];
     if (!Array.isArray(list)) throw broken(path, `"${key}" must be a list`, describe(list));
-    lists[key] = list;
-  }
-  lists.images.forEach((image, i) => checkId(image, 'id', `images[${i}]`, path));
-  lists.categories.forEach((category, i) => checkNumber(category, 'id', `categories[${i}]`, path));
-  lists.annotations.forEach((annotation, i) => {
+    return list;
+  };
+  const images = listOf('images');
+  const annotations = listOf('annotations');
+  const categories = listOf('categories');
+  images.forEach((image, i) => checkId(image, 'id', `images[${i}]`, path));
+  categories.forEach((category, i) => checkNumber(category, 'id', `categories[${i}]`, path));
+  annotations.forEach((annotation, i) => {
     const place = `annotations[${i}]`;
     checkId(annotation, 'image_id', place, path);
     checkNumber(annotation, 'category_id', place, path);

@@ -1,5 +1,6 @@
 // Recall of class-less proposals at several IoU thresholds and proposal counts.
 
+import { at } from '../util/at.ts';
 import { boxOverlaps, rowCount, type BoxRows } from './boxOverlaps.ts';
 
 export interface RecallOptions {
@@ -28,11 +29,11 @@ export function evalRecalls(
   gts.forEach((gt, i) => {
     const rows = rowCount(gt);
     if (rows === 0) return;
-    const kept = sortedByScore(proposals[i], most);
+    const kept = sortedByScore(at(proposals, i), most);
     const columns = rowCount(kept);
     const ious = boxOverlaps(gt, kept, extra);
     proposalNums.forEach((count, k) => {
-      matched[k].push(...bestPairs(ious, rows, columns, Math.min(count, columns)));
+      for (const iou of bestPairs(ious, rows, columns, Math.min(count, columns))) at(matched, k).push(iou);
     });
   });
   const total = gts.reduce((sum, gt) => sum + rowCount(gt), 0);
@@ -48,11 +49,12 @@ function sortedByScore(boxes: BoxRows, limit: number): BoxRows {
   const count = rowCount(boxes);
   if (stride === 4) return { data: data.slice(0, Math.min(limit, count) * 4), stride };
   const order = Array.from({ length: count }, (_, i) => i).sort(
-    (a, b) => data[a * 5 + 4] - data[b * 5 + 4] || a - b,
+    (a, b) => at(data, a * 5 + 4) - at(data, b * 5 + 4) || a - b,
   );
   order.reverse();
   const kept = new Float32Array(Math.min(limit, count) * 5);
-  for (let i = 0; i * 5 < kept.length; i++) kept.set(data.subarray(order[i] * 5, order[i] * 5 + 5), i * 5);
+  for (const [i, row] of order.slice(0, limit).entries())
+    kept.set(data.subarray(row * 5, row * 5 + 5), i * 5);
   return { data: kept, stride };
 }
 
@@ -61,29 +63,36 @@ function bestPairs(ious: Float32Array, rows: number, stride: number, columns: nu
   if (columns === 0) return new Array<number>(rows).fill(0);
   const rowUsed = new Uint8Array(rows);
   const columnUsed = new Uint8Array(columns);
+  /** Of each row: its best column that isn't used yet, -1 where none is left, and the IoU there. */
   const best = new Int32Array(rows).fill(-1);
+  const bestIou = new Float32Array(rows);
   const findBest = (row: number): void => {
     let column = -1;
-    for (let j = 0; j < columns; j++) {
-      if (columnUsed[j]) continue;
-      if (column === -1 || ious[row * stride + j] > ious[row * stride + column]) column = j;
+    let top = 0;
+    for (const [j, iou] of ious.subarray(row * stride, row * stride + columns).entries()) {
+      if (columnUsed[j] || (column !== -1 && !(iou > top))) continue;
+      column = j;
+      top = iou;
     }
     best[row] = column;
+    bestIou[row] = top;
   };
   for (let row = 0; row < rows; row++) findBest(row);
   const pairs: number[] = [];
   for (let n = 0; n < rows; n++) {
     let top = -1;
-    for (let row = 0; row < rows; row++) {
-      if (rowUsed[row] || best[row] === -1) continue;
-      if (top === -1 || ious[row * stride + best[row]] > ious[top * stride + best[top]]) top = row;
+    let topIou = 0;
+    for (const [row, iou] of bestIou.entries()) {
+      if (rowUsed[row] || best[row] === -1 || (top !== -1 && !(iou > topIou))) continue;
+      top = row;
+      topIou = iou;
     }
     if (top === -1) {
       pairs.push(-1);
       continue;
     }
-    const column = best[top];
-    pairs.push(ious[top * stride + column]);
+    const column = at(best, top);
+    pairs.push(topIou);
     rowUsed[top] = 1;
     columnUsed[column] = 1;
     for (let row = 0; row < rows; row++) if (!rowUsed[row] && best[row] === column) findBest(row);

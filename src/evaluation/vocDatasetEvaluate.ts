@@ -1,5 +1,6 @@
 // MMDetection's VOCDataset.evaluate: mAP or recall, in VOC's inclusive pixel coordinates.
 
+import { at } from '../util/at.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import type { BboxResult } from './bboxResult.ts';
 import type { DatasetEvaluation } from './cocoDatasetEvaluate.ts';
@@ -44,17 +45,14 @@ export function vocDatasetEvaluate(
   const log: string[] = [];
   if (name === 'recall') {
     const gts = input.annotations.map(({ bboxes }) => ({ data: bboxes, stride: 4 as const }));
-    const proposals = input.results.map((result) => ({
-      data: Float32Array.from(result.flatMap((rows) => [...rows])),
-      stride: 5 as const,
-    }));
+    const proposals = input.results.map((result) => ({ data: joined(result), stride: 5 as const }));
     const recalls = evalRecalls(gts, proposals, { proposalNums, iouThrs, useLegacyCoordinate: true });
     proposalNums.forEach((num, i) => {
-      iouThrs.forEach((thr, j) => (metrics[`recall@${num}@${thr}`] = recalls[i][j]));
+      iouThrs.forEach((thr, j) => (metrics[`recall@${num}@${thr}`] = at(at(recalls, i), j)));
     });
     if (iouThrs.length > 1) {
       proposalNums.forEach((num, i) => {
-        metrics[`AR@${num}`] = recalls[i].reduce((sum, value) => sum + value, 0) / iouThrs.length;
+        metrics[`AR@${num}`] = at(recalls, i).reduce((sum, value) => sum + value, 0) / iouThrs.length;
       });
     }
     return { metrics, log };
@@ -67,11 +65,36 @@ export function vocDatasetEvaluate(
       useLegacyCoordinate: true,
     });
     log.push(`\n---------------iou_thr: ${thr}---------------`, `\n${mapTable(result, input.classNames)}`);
-    return [`AP${String(Math.trunc(thr * 100)).padStart(2, '0')}`, result.meanAp];
+    return [apName(thr), result.meanAp];
   });
   metrics.mAP = means.reduce((sum, [, mean]) => sum + mean, 0) / means.length;
   for (const [key, mean] of means) metrics[key] = pyRound(mean, 3);
   return { metrics, log };
+}
+
+/** The names of the numbers that {@link vocDatasetEvaluate} gives. */
+export function vocMetricNames(
+  metric: string,
+  {
+    iouThrs,
+    proposalNums,
+  }: { readonly iouThrs: readonly number[]; readonly proposalNums: readonly number[] },
+): string[] {
+  if (metric === 'mAP') return ['mAP', ...iouThrs.map(apName)];
+  const names = proposalNums.flatMap((num) => iouThrs.map((thr) => `recall@${num}@${thr}`));
+  return iouThrs.length > 1 ? [...names, ...proposalNums.map((num) => `AR@${num}`)] : names;
+}
+
+const apName = (iouThr: number): string => `AP${String(Math.trunc(iouThr * 100)).padStart(2, '0')}`;
+
+function joined(rows: BboxResult): Float32Array {
+  const all = new Float32Array(rows.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of rows) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function mapTable({ meanAp, perClass }: VocMapResult, classNames: readonly string[]): string {

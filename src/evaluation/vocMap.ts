@@ -1,5 +1,6 @@
 // Pascal VOC's mean average precision, with MMDetection's float32 rounding.
 
+import { at } from '../util/at.ts';
 import { boxOverlaps, rowCount, type BoxRows } from './boxOverlaps.ts';
 import type { BboxResult } from './bboxResult.ts';
 import { descendingOrder } from './cocoMatch.ts';
@@ -80,18 +81,19 @@ function evaluateClass(
       label,
     );
     numGts += gts.length / 4;
-    const data = results[i][label];
-    for (let at = 4; at < data.length; at += 5) scores.push(data[at]);
-    outcomes.push(...judge({ data, stride: 5 }, gts, ignored, iouThr, useLegacyCoordinate ? 1 : 0));
+    const data = at(at(results, i), label);
+    for (let score = 4; score < data.length; score += 5) scores.push(at(data, score));
+    const judged = judge({ data, stride: 5 }, gts, ignored, iouThr, useLegacyCoordinate ? 1 : 0);
+    for (const outcome of judged) outcomes.push(outcome);
   });
   const order = descendingOrder(Float64Array.from(scores));
   const recall = new Float64Array(order.length);
   const precision = new Float32Array(order.length);
   let tp = 0;
   let fp = 0;
-  order.forEach((at, i) => {
-    if (outcomes[at] === 1) tp += 1;
-    else if (outcomes[at] === -1) fp += 1;
+  order.forEach((detection, i) => {
+    if (outcomes[detection] === 1) tp += 1;
+    else if (outcomes[detection] === -1) fp += 1;
     recall[i] = tp / Math.max(numGts, EPS);
     precision[i] = tp / Math.max(tp + fp, EPS);
   });
@@ -122,11 +124,12 @@ function judge(
   if (columns === 0) return outcome.fill(-1);
   const ious = boxOverlaps(detections, { data: all, stride: 4 }, extra);
   const covered = new Uint8Array(columns);
-  const scores = Float64Array.from({ length: count }, (_, i) => detections.data[i * 5 + 4]);
+  const scores = Float64Array.from({ length: count }, (_, i) => at(detections.data, i * 5 + 4));
   for (const i of descendingOrder(scores)) {
+    const row = ious.subarray(i * columns, (i + 1) * columns);
     let best = 0;
-    for (let j = 1; j < columns; j++) if (ious[i * columns + j] > ious[i * columns + best]) best = j;
-    if (!(ious[i * columns + best] >= iouThr)) outcome[i] = -1;
+    for (let j = 1; j < columns; j++) if (at(row, j) > at(row, best)) best = j;
+    if (!(at(row, best) >= iouThr)) outcome[i] = -1;
     else if (best < numGts) {
       outcome[i] = covered[best] ? -1 : 1;
       covered[best] = 1;
@@ -149,19 +152,21 @@ export function averagePrecision(
     let sum = 0;
     for (let p = 0; p <= 10; p++) {
       let best = 0;
-      for (let i = 0; i < n; i++) if (recall[i] >= p * 0.1 && precision[i] > best) best = precision[i];
+      recall.forEach((value, i) => {
+        if (value >= p * 0.1) best = Math.max(best, at(precision, i));
+      });
       sum = f(sum + best);
     }
     return f(sum / 11);
   }
   const envelope = new Float64Array(n + 2);
   envelope.set(precision, 1);
-  for (let i = n; i >= 0; i--) envelope[i] = Math.max(envelope[i], envelope[i + 1]);
+  for (let i = n; i >= 0; i--) envelope[i] = Math.max(at(envelope, i), at(envelope, i + 1));
   let area = 0;
   for (let i = 0; i <= n; i++) {
-    const left = i === 0 ? 0 : recall[i - 1];
-    const right = i === n ? 1 : recall[i];
-    if (right !== left) area += (right - left) * envelope[i + 1];
+    const left = recall[i - 1] ?? 0;
+    const right = recall[i] ?? 1;
+    if (right !== left) area += (right - left) * at(envelope, i + 1);
   }
   return f(area);
 }

@@ -184,7 +184,7 @@ class CocoReader {
       findings.push({
         code: 'repeated-annotation-ids',
         severity: 'error',
-        message: `${this.#path} must give every annotation its own id, but ${repeated.length} id${repeated.length === 1 ? ' comes' : 's come'} more than once: ${firstOf(repeated, 5)}`,
+        message: repeatedIdMessage(repeated, this.#path),
         hint: 'MMDetection refuses such a file, as COCO evaluation takes the last annotation of an id for all of them; Import data numbers them anew',
       });
     }
@@ -201,6 +201,10 @@ export function zeroIdFinding(path: string): IndexFinding {
     message: `${path} has an annotation with id 0: COCO evaluation never counts it as found, and what finds it counts as a false positive`,
     hint: 'number annotations from 1; Import data does so',
   };
+}
+
+export function repeatedIdMessage(ids: readonly number[], path: string): string {
+  return `${path} must give every annotation its own id, but ${ids.length} id${ids.length === 1 ? ' comes' : 's come'} more than once: ${firstOf(ids, 5)}`;
 }
 
 /** Ids that come more than once, each once, and whether there is a 0. @param ids of all annotations */

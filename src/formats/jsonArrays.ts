@@ -93,13 +93,11 @@ export class ArrayReader {
       return part;
     };
     for (; at < text.length && !this.isDone; at++) {
-      const code = text.charCodeAt(at);
       if (this.#isInString) {
-        if (this.#isEscaped) this.#isEscaped = false;
-        else if (code === BACKSLASH) this.#isEscaped = true;
-        else if (code === QUOTE) this.#isInString = false;
+        at = this.#skipString(text, at);
         continue;
       }
+      const code = text.charCodeAt(at);
       if (code === QUOTE) this.#isInString = true;
       else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
         this.#depth += 1;
@@ -132,6 +130,25 @@ export class ArrayReader {
     // Numbers, texts and broken files: short or wrong.
     if (this.#kind === 'other') this.#parse(this.#text, this.#place);
     return { kind: this.#kind, counts: this.#counts, values: this.#values };
+  }
+
+  /** @returns index of the quote that ends the string, or of the text's last character */
+  #skipString(text: string, from: number): number {
+    if (this.#isEscaped) {
+      this.#isEscaped = false;
+      return from;
+    }
+    const quote = text.indexOf('"', from);
+    const end = quote < 0 ? text.length : quote;
+    let backslashes = 0;
+    while (end - backslashes > from && text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes += 1;
+    const isEscaped = backslashes % 2 === 1;
+    if (quote < 0) {
+      this.#isEscaped = isEscaped;
+      return text.length - 1;
+    }
+    this.#isInString = isEscaped;
+    return quote;
   }
 
   #openRoot(cut: (end: number) => string, at: number, code: number): void {

@@ -1,6 +1,7 @@
 // Import: a zip, a folder or loose files become `data/<name>/`, whole or not at all.
 // Stages: list the drop, read its annotations, check and store each picture, repair boxes, write COCO files, commit.
 
+import type { FileBatch, FileSystem } from '../contracts/fileSystem.ts';
 import { DatasetError } from '../errors/index.ts';
 import { cleanImage, warnAboutFormat, type CleanImage } from './boxes.ts';
 import { writeCoco } from './cocoWriter.ts';
@@ -22,11 +23,14 @@ import type {
   ImportSource,
   IndexedFile,
   RawDataset,
+  SourceFile,
 } from './types.ts';
 
 // Decoding runs outside the JavaScript thread in every place we know, a few at a time keep it busy.
 const PICTURES_AT_ONCE = 4;
 // Small files that are no pictures (annotations, lists, licences) are kept as they are; larger ones are not data we know.
+/** Larger files are copied piece by piece. */
+const BATCHED_BYTES = 2 ** 20;
 const MAX_OTHER_BYTES = 500 * 2 ** 20;
 /** In the dataset's folder. */
 const REPORT_FILE = 'import_report.json';
@@ -56,6 +60,8 @@ class Import {
   readonly #options: ImportOptions;
   /** Folder that is filled, without a trailing slash. */
   readonly #folder: string;
+  /** Pictures and other small files. */
+  readonly #batch: FileBatch;
   readonly #findings = new Findings();
   /** Where an import that has nothing to wait for hears that it is cancelled. */
   readonly #pulse = new Pulse(() => {
@@ -69,6 +75,7 @@ class Import {
     this.#source = source;
     this.#options = options;
     this.#folder = folder;
+    this.#batch = options.fs.startBatch?.(folder) ?? oneByOne(options.fs, folder);
   }
 
   async run(): Promise<ImportReport> {
@@ -88,6 +95,7 @@ class Import {
     const splits = splitImages(images, this.#findings);
     const report = this.#report(dataset, splits);
     await this.#storeOthers(index, report);
+    await this.#batch.finish(() => this.#checkCancelled());
     const prefix = this.#prefix(splits);
     for (const split of ['train', 'val', 'test'] as const) {
       if (split === 'test' && splits.test.length === 0) continue;
@@ -121,14 +129,14 @@ class Import {
 
   /** Check every listed picture and store it under its own path. */
   async #storePictures(dataset: RawDataset): Promise<Map<IndexedFile, PictureFacts>> {
-    const { fs, decodeImage } = this.#options;
+    const { decodeImage } = this.#options;
     const facts = new Map<IndexedFile, PictureFacts>();
     this.#begin('checking', dataset.images.length);
     await forEachAtOnce(dataset.images, PICTURES_AT_ONCE, async ({ file }) => {
       this.#checkCancelled();
       const checked = await checkPicture(file, decodeImage, this.#findings);
       if (checked) {
-        await fs.writeFile(`${this.#folder}/${file.path}`, checked.bytes);
+        await this.#batch.write(file.path, checked.bytes);
         facts.set(file, checked.facts);
       }
       await this.#step(file.source.size);
@@ -158,7 +166,7 @@ class Import {
 
   /** Keep annotation files, lists, licences as they are. */
   async #storeOthers(index: FileIndex, report: ImportReport): Promise<void> {
-    const { fs, name } = this.#options;
+    const { name } = this.#options;
     const files = [report.trainAnnFile, report.valAnnFile, report.testAnnFile].filter((f) => f !== undefined);
     const generated = new Set([REPORT_FILE, ...files.map((f) => f.slice(`data/${name}/`.length))]);
     const others = index.files.filter(
@@ -167,18 +175,30 @@ class Import {
     this.#begin('writing', others.length + files.length);
     for (const { path, source } of others) {
       const target = generated.has(path) ? path.replace(/[^/]+$/, 'original_$&') : path;
-      const writer = await fs.createWriter(`${this.#folder}/${target}`);
       try {
-        for await (const piece of source.stream()) await writer.write(piece);
-        await this.#step(source.size);
+        if (source.size <= BATCHED_BYTES) await this.#batch.write(target, await source.read(0, source.size));
+        else await this.#copy(source, `${this.#folder}/${target}`);
       } catch (error) {
-        await writer.abort();
         if (!isFileFault(error)) throw error;
         this.#findings.skip(error.code, path, `${path} can't be read: ${error.message}`);
         continue;
       }
-      await writer.close();
+      await this.#step(source.size);
     }
+  }
+
+  async #copy(source: SourceFile, target: string): Promise<void> {
+    const writer = await this.#options.fs.createWriter(target);
+    try {
+      for await (const piece of source.stream()) {
+        await writer.write(piece);
+        await this.#pulse.beat();
+      }
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    await writer.close();
   }
 
   #report(dataset: RawDataset, splits: Splits): ImportReport {
@@ -216,6 +236,14 @@ class Import {
 export const reportPath = (name: string): string => `data/${name}/${REPORT_FILE}`;
 
 const annFile = (split: 'train' | 'val' | 'test'): string => `annotations/instances_${split}.json`;
+
+/** A batch where the file system has none. */
+function oneByOne(fs: FileSystem, folder: string): FileBatch {
+  return {
+    write: (path, data) => fs.writeFile(`${folder}/${path}`, data),
+    finish: async () => undefined,
+  };
+}
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;

@@ -50,7 +50,8 @@ const LIST: Readonly<Record<string, Method<PyList>>> = {
   },
   extend: (self, args) => {
     const [other] = bind(args, 'extend', ['iterable'], 1);
-    self.items.push(...iterate(other ?? null).map((c) => ({ v: c.v, r: c.r ?? args.range })));
+    const added = iterate(other ?? null).map((c) => ({ v: c.v, r: c.r ?? args.range }));
+    for (const item of added) self.items.push(item);
     return null;
   },
   insert: (self, args) => {

@@ -1,4 +1,5 @@
 export * from './classMarkers.ts';
+export * from './init/initCfg.ts';
 export * from './init/initialize.ts';
 export * from './init/initializers.ts';
 export * from './layers/batchNorm2d.ts';
@@ -6,6 +7,7 @@ export * from './layers/build.ts';
 export * from './layers/conv2d.ts';
 export * from './layers/convModule.ts';
 export * from './layers/groupNorm.ts';
+export * from './layers/layerCfgs.ts';
 export * from './layers/sequential.ts';
 export * from './layout.ts';
 export * from './module.ts';

@@ -1,22 +1,32 @@
+import { between, checkedArgs, declareArgs, number, optional, type ArgsOf } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { badValue, checkAllNonNegative } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import {
+  eps,
+  foreach,
+  lr,
+  maximize,
+  maybeCapturable,
+  maybeDifferentiable,
+  params,
+  weightDecay,
+} from './commonArgs.ts';
 
-export interface AdadeltaArgs extends CommonArgs {
-  /** Default 1. */
-  lr?: number;
-  /** Decay rate of the running averages, in [0, 1]. Default 0.9. */
-  rho?: number;
-  /** Default 1e-6. */
-  eps?: number;
-  /** L2 penalty, added to the gradient. Default 0. */
-  weightDecay?: number;
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(1),
+  rho: optional(between(number, 0, 1), 0.9, 'Decay rate of the running averages.'),
+  eps: eps(1e-6),
+  weight_decay: weightDecay,
+  foreach,
+  maximize,
+  capturable: maybeCapturable,
+  differentiable: maybeDifferentiable,
+});
+
+export type AdadeltaArgs = ArgsOf<typeof ARGS>;
 
 /**
  * d = g + weight_decay p; s = rho s + (1 - rho) d^2; delta = sqrt(a + eps) / sqrt(s + eps) d;
@@ -24,25 +34,19 @@ export interface AdadeltaArgs extends CommonArgs {
  * Source: torch 1.13 `optim/adadelta.py`; Zeiler, "ADADELTA", 2012.
  */
 export class Adadelta extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: ['lr', 'rho', 'eps', 'weight_decay', 'foreach', 'maximize', 'capturable', 'differentiable'],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   override readonly scalarTensors = [];
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: AdadeltaArgs) {
-    const { params, lr = 1, rho = 0.9, eps = 1e-6, weightDecay = 0 } = args;
-    checkAllNonNegative({ lr, rho, eps, weight_decay: weightDecay });
-    if (rho > 1) throw badValue('rho', 'must be in [0, 1]', rho);
+    const { params, lr, rho, eps, weightDecay, ...rest } = checkedArgs(ARGS, args);
     super(params, {
       lr,
       rho,
       eps,
       weight_decay: weightDecay,
-      maximize: args.maximize ?? false,
-      foreach: args.foreach ?? null,
+      maximize: rest.maximize,
+      foreach: rest.foreach,
       ...given(args, ['capturable', 'differentiable']),
     });
   }

@@ -12,32 +12,51 @@ import {
   type Tensor,
 } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
+import {
+  atLeast,
+  atMost,
+  checkedArgs,
+  declareArgs,
+  kindOf,
+  number,
+  optional,
+  orNone,
+  type ArgsOf,
+} from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { badValue, checkAllNonNegative } from './checks.ts';
-import { option, type CommonArgs } from './decayedGrad.ts';
+import { option } from './decayedGrad.ts';
 import { Optimizer } from './optimizer.ts';
 import type { ParamGroup } from './paramGroup.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { foreach, maximize, params, shrinkingDecay } from './commonArgs.ts';
 
-export interface AdafactorArgs extends Omit<CommonArgs, 'capturable' | 'differentiable' | 'fused'> {
-  /** The largest relative step size, and the factor of weight decay. Default 1e-2. */
-  lr?: number;
-  /** Exponent of the decay rate of the running averages: 1 - t^beta2_decay; at most 0. Default -0.8. */
-  beta2Decay?: number;
-  /** Smallest root of a variance (None: float32's machine epsilon) and smallest RMS of a parameter. Default (None, 1e-3). */
-  eps?: readonly (number | null)[];
-  /** Largest RMS of an update before scaling, at least 1. Default 1. */
-  d?: number;
-  /** p *= 1 - lr weight_decay. Default 0. */
-  weightDecay?: number;
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
-
-// Its eps is a pair that may hold None.
-const { eps: _eps, ...ADAFACTOR_KINDS } = OPTIMIZER_KINDS;
+const EPS = kindOf<readonly [number | null, number]>(
+  '(float ≥ 0 | None, float ≥ 0)',
+  'a list or tuple of two numbers of at least 0, the first of them or None',
+  (value) =>
+    Array.isArray(value) &&
+    value.length === 2 &&
+    orNone(atLeast(number, 0)).fault(value[0]) === null &&
+    atLeast(number, 0).fault(value[1]) === null,
+);
 
 const FLOAT32_EPSILON = 2 ** -23;
+
+const ARGS = declareArgs({
+  params,
+  lr: optional(atLeast(number, 0), 1e-2, 'Largest relative step size, and the factor of weight decay.'),
+  beta2_decay: optional(atMost(number, 0), -0.8, 'The running averages decay by 1 - step^beta2_decay.'),
+  eps: optional(
+    EPS,
+    [null, 1e-3],
+    "Smallest root of a variance (None: float32's machine epsilon) and smallest root mean square of a parameter.",
+  ),
+  d: optional(atLeast(number, 1), 1, 'Largest root mean square of an update before it is scaled.'),
+  weight_decay: shrinkingDecay(0),
+  foreach,
+  maximize,
+});
+
+export type AdafactorArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Adaptive rates of little memory: of a matrix only the row and column means of the squared gradient are kept.
@@ -48,28 +67,19 @@ const FLOAT32_EPSILON = 2 ** -23;
  * Source: torch 2.9 `optim/_adafactor.py`; Shazeer & Stern, "Adafactor", 2018.
  */
 export class Adafactor extends Optimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: ['lr', 'beta2_decay', 'eps', 'd', 'weight_decay', 'foreach', 'maximize'],
-    kinds: ADAFACTOR_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: AdafactorArgs) {
-    const { params, lr = 1e-2, beta2Decay = -0.8, eps = [null, 1e-3], d = 1, weightDecay = 0 } = args;
-    checkAllNonNegative({ lr, weight_decay: weightDecay });
-    if (!(beta2Decay <= 0)) throw badValue('beta2_decay', 'must be a number of at most 0', beta2Decay);
-    if (!Array.isArray(eps) || eps.length !== 2) throw badValue('eps', 'must be two numbers', eps);
-    checkAllNonNegative({ 'eps[0]': eps[0] ?? 0, 'eps[1]': eps[1] });
-    if (!(d >= 1)) throw badValue('d', 'must be a number of at least 1', d);
+    const { params, lr, beta2Decay, eps, d, weightDecay, foreach, maximize } = checkedArgs(ARGS, args);
     super(params, {
       lr,
       beta2_decay: beta2Decay,
       eps: [...eps],
       d,
       weight_decay: weightDecay,
-      foreach: args.foreach ?? null,
-      maximize: args.maximize ?? false,
+      foreach,
+      maximize,
     });
   }
 

@@ -1,25 +1,34 @@
+import { atLeast, checkedArgs, declareArgs, number, optional, type ArgsOf } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { checkAllNonNegative } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { OptimizerStateDict } from './optimizerState.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import {
+  eps,
+  foreach,
+  lr,
+  maximize,
+  maybeDifferentiable,
+  maybeFused,
+  params,
+  weightDecay,
+} from './commonArgs.ts';
 
-export interface AdagradArgs extends CommonArgs {
-  /** Default 1e-2. */
-  lr?: number;
-  /** Default 0. */
-  lrDecay?: number;
-  /** L2 penalty, added to the gradient. Default 0. */
-  weightDecay?: number;
-  /** What the sums of squares start from. Default 0. */
-  initialAccumulatorValue?: number;
-  /** Default 1e-10. */
-  eps?: number;
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(1e-2),
+  lr_decay: optional(atLeast(number, 0), 0, 'lr is divided by 1 + lr_decay times the steps before.'),
+  weight_decay: weightDecay,
+  initial_accumulator_value: optional(atLeast(number, 0), 0, 'What the sums of squares start from.'),
+  eps: eps(1e-10),
+  foreach,
+  maximize,
+  differentiable: maybeDifferentiable,
+  fused: maybeFused,
+});
+
+export type AdagradArgs = ArgsOf<typeof ARGS>;
 
 /**
  * d = g + weight_decay p; sum += d^2; p -= lr / (1 + (t - 1) lr_decay) * d / (sqrt(sum) + eps).
@@ -27,48 +36,23 @@ export interface AdagradArgs extends CommonArgs {
  * Source: torch 1.13 `optim/adagrad.py`; Duchi et al., "Adaptive subgradient methods", 2011.
  */
 export class Adagrad extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'lr_decay',
-      'weight_decay',
-      'initial_accumulator_value',
-      'eps',
-      'foreach',
-      'maximize',
-      'differentiable',
-      'fused',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   readonly #rule: ElementwiseRule;
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: AdagradArgs) {
-    const {
-      params,
-      lr = 1e-2,
-      lrDecay = 0,
-      weightDecay = 0,
-      initialAccumulatorValue = 0,
-      eps = 1e-10,
-    } = args;
-    checkAllNonNegative({
-      lr,
-      lr_decay: lrDecay,
-      weight_decay: weightDecay,
-      initial_accumulator_value: initialAccumulatorValue,
-      eps,
-    });
+    const { params, lr, lrDecay, weightDecay, initialAccumulatorValue, eps, ...rest } = checkedArgs(
+      ARGS,
+      args,
+    );
     super(params, {
       lr,
       lr_decay: lrDecay,
       eps,
       weight_decay: weightDecay,
       initial_accumulator_value: initialAccumulatorValue,
-      foreach: args.foreach ?? null,
-      maximize: args.maximize ?? false,
+      foreach: rest.foreach,
+      maximize: rest.maximize,
       ...given(args, ['differentiable', 'fused']),
     });
     // PyTorch starts from the argument, whatever a group says.

@@ -1,9 +1,42 @@
+import { checkedArgs, declareArgs, flag, optional, orNone, type ArgsOf } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { adamDefaults, adamRule, type AdamArgs } from './adamRule.ts';
+import { adamOptions, adamRule, amsgrad } from './adamRule.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './paramGroup.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import {
+  betas,
+  capturable,
+  decoupledWeightDecay,
+  differentiable,
+  eps,
+  foreach,
+  lr,
+  maximize,
+  params,
+  weightDecay,
+} from './commonArgs.ts';
+
+const ARGS = declareArgs({
+  params,
+  lr: lr(1e-3),
+  betas,
+  eps: eps(1e-8),
+  weight_decay: weightDecay,
+  decoupled_weight_decay: decoupledWeightDecay,
+  amsgrad,
+  maximize,
+  foreach,
+  capturable,
+  differentiable,
+  fused: optional(
+    orNone(flag),
+    false,
+    'How PyTorch computes, not what: kept in the groups, without effect here.',
+  ),
+});
+
+export type AdamArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Adam; weight decay (default 0) is added to the gradient, or with `decoupled_weight_decay` (from torch 2.6) shrinks the
@@ -11,35 +44,20 @@ import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
  * Source: torch 1.13 `optim/adam.py`.
  */
 export class Adam extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'betas',
-      'eps',
-      'weight_decay',
-      'decoupled_weight_decay',
-      'amsgrad',
-      'maximize',
-      'foreach',
-      'capturable',
-      'differentiable',
-      'fused',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
-  constructor(args: AdamArgs & { decoupledWeightDecay?: boolean }) {
-    super(args.params, {
-      ...adamDefaults(args, 0),
+  constructor(args: AdamArgs) {
+    const all = checkedArgs(ARGS, args);
+    super(all.params, {
+      ...adamOptions(all),
       // Only where it is used: torch 1.13's groups don't have it.
-      ...(args.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
-      maximize: args.maximize ?? false,
-      foreach: args.foreach ?? null,
-      capturable: args.capturable ?? false,
-      differentiable: args.differentiable ?? false,
-      fused: args.fused ?? false,
+      ...(all.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
+      maximize: all.maximize,
+      foreach: all.foreach,
+      capturable: all.capturable,
+      differentiable: all.differentiable,
+      fused: all.fused ?? false,
     });
   }
 

@@ -1,32 +1,23 @@
 // The update that Adam and AdamW share; they differ in how weight decay enters.
 
-import { checkBetas, checkNonNegative } from './checks.ts';
-import type { CommonArgs } from './decayedGrad.ts';
+import { flag, optional } from '../registry/args/index.ts';
 import type { Element, ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './paramGroup.ts';
 
-export interface AdamArgs extends CommonArgs {
-  /** Default 1e-3. */
-  lr?: number;
-  /** Decay rates of the running averages, in [0, 1). Default (0.9, 0.999). */
-  betas?: readonly number[];
-  /** Default 1e-8. */
-  eps?: number;
-  weightDecay?: number;
-  /** Divide by the largest second moment so far. */
-  amsgrad?: boolean;
-  /** Climb instead of descend. */
-  maximize?: boolean;
+export const amsgrad = optional(flag, false, 'Divide by the largest second moment so far.');
+
+/** The groups' options that Adam and AdamW share. */
+export function adamOptions(args: AdamOptions): Record<string, unknown> {
+  const { lr, betas, eps, weightDecay, amsgrad } = args;
+  return { lr, betas: [...betas], eps, weight_decay: weightDecay, amsgrad };
 }
 
-/** Check the arguments and give the groups' defaults that Adam and AdamW share. @throws ConfigError `bad-value` */
-export function adamDefaults(args: AdamArgs, defaultDecay: number): Record<string, unknown> {
-  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = defaultDecay } = args;
-  checkNonNegative('lr', lr);
-  checkNonNegative('eps', eps);
-  checkBetas(betas);
-  checkNonNegative('weight_decay', weightDecay);
-  return { lr, betas: [...betas], eps, weight_decay: weightDecay, amsgrad: args.amsgrad ?? false };
+export interface AdamOptions {
+  readonly lr: number;
+  readonly betas: readonly number[];
+  readonly eps: number;
+  readonly weightDecay: number;
+  readonly amsgrad: boolean;
 }
 
 /** How weight decay enters: added to the gradient (Adam), or shrinking the parameter (AdamW). */

@@ -1,22 +1,33 @@
+import { checkedArgs, declareArgs, type ArgsOf } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { checkAllNonNegative, checkBetas } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import {
+  betas,
+  eps,
+  foreach,
+  lr,
+  maximize,
+  maybeCapturable,
+  maybeDifferentiable,
+  params,
+  weightDecay,
+} from './commonArgs.ts';
 
-export interface AdamaxArgs extends CommonArgs {
-  /** Default 2e-3. */
-  lr?: number;
-  /** Decay rates of the running average and of the running maximum, in [0, 1). Default (0.9, 0.999). */
-  betas?: readonly number[];
-  /** Default 1e-8. */
-  eps?: number;
-  /** L2 penalty, added to the gradient. Default 0. */
-  weightDecay?: number;
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(2e-3),
+  betas,
+  eps: eps(1e-8),
+  weight_decay: weightDecay,
+  foreach,
+  maximize,
+  capturable: maybeCapturable,
+  differentiable: maybeDifferentiable,
+});
+
+export type AdamaxArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Adam with the infinity norm.
@@ -24,24 +35,18 @@ export interface AdamaxArgs extends CommonArgs {
  * Source: torch 1.13 `optim/adamax.py`; Kingma & Ba, "Adam", 2015, section 7.1.
  */
 export class Adamax extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: ['lr', 'betas', 'eps', 'weight_decay', 'foreach', 'maximize', 'capturable', 'differentiable'],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: AdamaxArgs) {
-    const { params, lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = args;
-    checkAllNonNegative({ lr, eps, weight_decay: weightDecay });
-    checkBetas(betas);
+    const { params, lr, betas, eps, weightDecay, ...rest } = checkedArgs(ARGS, args);
     super(params, {
       lr,
       betas: [...betas],
       eps,
       weight_decay: weightDecay,
-      foreach: args.foreach ?? null,
-      maximize: args.maximize ?? false,
+      foreach: rest.foreach,
+      maximize: rest.maximize,
       ...given(args, ['capturable', 'differentiable']),
     });
   }

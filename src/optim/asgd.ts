@@ -1,24 +1,32 @@
+import { checkedArgs, declareArgs, number, optional, type ArgsOf } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { checkAllNonNegative } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import {
+  foreach,
+  lr,
+  maximize,
+  maybeCapturable,
+  maybeDifferentiable,
+  params,
+  weightDecay,
+} from './commonArgs.ts';
 
-export interface AsgdArgs extends CommonArgs {
-  /** Default 1e-2. */
-  lr?: number;
-  /** Decay term. Default 1e-4. */
-  lambd?: number;
-  /** Power of the learning rate's decline. Default 0.75. */
-  alpha?: number;
-  /** Step from which the average is taken. Default 1e6. */
-  t0?: number;
-  /** L2 penalty, added to the gradient. Default 0. */
-  weightDecay?: number;
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(1e-2),
+  lambd: optional(number, 1e-4, 'Decay term.'),
+  alpha: optional(number, 0.75, "Power of the learning rate's decline."),
+  t0: optional(number, 1e6, 'Step from which the average is taken.', 'steps'),
+  weight_decay: weightDecay,
+  foreach,
+  maximize,
+  capturable: maybeCapturable,
+  differentiable: maybeDifferentiable,
+});
+
+export type AsgdArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Averaged stochastic gradient descent; the average is the state's `ax`.
@@ -27,35 +35,20 @@ export interface AsgdArgs extends CommonArgs {
  * Source: torch 1.13 `optim/asgd.py`; Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
  */
 export class ASGD extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'lambd',
-      'alpha',
-      't0',
-      'weight_decay',
-      'foreach',
-      'maximize',
-      'capturable',
-      'differentiable',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   override readonly scalarTensors = ['step', 'eta', 'mu'];
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: AsgdArgs) {
-    const { params, lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weightDecay = 0 } = args;
-    checkAllNonNegative({ lr, weight_decay: weightDecay });
+    const { params, lr, lambd, alpha, t0, weightDecay, ...rest } = checkedArgs(ARGS, args);
     super(params, {
       lr,
       lambd,
       alpha,
       t0,
       weight_decay: weightDecay,
-      foreach: args.foreach ?? null,
-      maximize: args.maximize ?? false,
+      foreach: rest.foreach,
+      maximize: rest.maximize,
       ...given(args, ['capturable', 'differentiable']),
     });
   }

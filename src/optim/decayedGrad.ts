@@ -1,18 +1,7 @@
 // What most rules begin with: the gradient, turned round to climb, plus weight decay.
 
 import type { Element, Scalars } from './elementwiseRule.ts';
-import type { GroupInput, ParamGroup } from './paramGroup.ts';
-import type { Parameter } from '../nn/index.ts';
-
-/** Arguments that every optimizer shares. */
-export interface CommonArgs {
-  params: readonly Parameter[] | readonly GroupInput[];
-  /** How PyTorch computes, not what: kept in the groups for its sake, no effect here. */
-  foreach?: boolean | null;
-  capturable?: boolean;
-  differentiable?: boolean;
-  fused?: boolean | null;
-}
+import type { ParamGroup } from './paramGroup.ts';
 
 /** Arguments that torch 1.13's groups don't have: kept only where they are given. */
 export function given(args: object, keys: readonly string[]): Record<string, unknown> {

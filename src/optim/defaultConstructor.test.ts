@@ -279,7 +279,7 @@ describe('arguments of every optimizer', () => {
 
   test.each<[Record<string, unknown>, string]>([
     [{ type: 'SGD', lr: 0.1, dampening: 'x' }, "SGD: dampening must be a number, but got 'x'"],
-    [{ type: 'SGD', lr: '1e-3' }, "SGD: lr must be a number, but got '1e-3'"],
+    [{ type: 'SGD', lr: '1e-3' }, "SGD: lr must be a number of at least 0, but got '1e-3'"],
     [
       { type: 'SGD', lr: '1e-3', paramwise_cfg: { bias_lr_mult: 2 } },
       "lr must be a number where paramwise_cfg multiplies it, but got '1e-3'",
@@ -287,14 +287,20 @@ describe('arguments of every optimizer', () => {
     [{ type: 'ASGD', lambd: 'x' }, "ASGD: lambd must be a number, but got 'x'"],
     [
       { type: 'Rprop', step_sizes: Tuple.of<unknown>(1, 'a') },
-      "step_sizes must be a list or tuple of numbers, but got (1, 'a')",
+      "step_sizes must be a list or tuple of two numbers, but got (1, 'a')",
     ],
-    [{ type: 'Rprop', etas: null }, 'Rprop: etas must be a list or tuple of numbers, but got None'],
+    [
+      { type: 'Rprop', etas: null },
+      'Rprop: etas must be a list or tuple of two numbers greater than 0, but got None',
+    ],
     [
       { type: 'Adam', betas: [0.9, NaN] },
-      'Adam: betas must be a list or tuple of numbers, but got [0.9, nan]',
+      'Adam: betas must be a list or tuple of two numbers of at least 0 and less than 1, but got [0.9, nan]',
     ],
-    [{ type: 'Adafactor', eps: ['a', 1] }, "Adafactor: eps[0] must be a number of at least 0, but got 'a'"],
+    [
+      { type: 'Adafactor', eps: ['a', 1] },
+      "Adafactor: eps must be a list or tuple of two numbers of at least 0, the first of them or None, but got ['a', 1]",
+    ],
     [{ type: 'SGD', lr: 0.1, nesterov: 'False' }, "SGD: nesterov must be True or False, but got 'False'"],
   ])('%j', (cfg, message) => {
     expect(() => build(cfg)).toThrow(message);

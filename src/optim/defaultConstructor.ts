@@ -5,6 +5,7 @@ import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { copySources, setSource, sourceOf } from '../lang/sourceMap.ts';
 import type { Module, Parameter } from '../nn/index.ts';
+import { absent, anything, declareArgs, dict, required, type ArgsOf } from '../registry/args/index.ts';
 import {
   buildFromCfg,
   OPTIMIZER_BUILDERS,
@@ -27,6 +28,7 @@ import {
   type ParamRules,
   type ParamwiseCfg,
 } from './paramGroups.ts';
+import { PARAMWISE_ARGS } from './paramwiseArgs.ts';
 import type { ParamModule } from './paramModule.ts';
 
 /** What a constructor registered in OPTIMIZER_BUILDERS does; made with {@link OptimizerConstructorArgs}. */
@@ -38,11 +40,13 @@ export interface OptimizerConstructor {
   call(model: Module): Optimizer;
 }
 
-export interface OptimizerConstructorArgs {
-  /** The optimizer's config with `type`, without `constructor` and `paramwise_cfg`. */
-  optimizerCfg: Readonly<Record<string, unknown>>;
-  paramwiseCfg?: unknown;
-}
+const ARGS = declareArgs({
+  optimizer_cfg: required(dict, "The optimizer's config with type, without constructor and paramwise_cfg."),
+  // What is wrong in it is told with its own path.
+  paramwise_cfg: absent({ ...anything, label: 'dict | None', keys: PARAMWISE_ARGS }, 'Rates by parameter.'),
+});
+
+export type OptimizerConstructorArgs = ArgsOf<typeof ARGS>;
 
 /**
  * MMCV's default constructor: without `paramwise_cfg` one group of all parameters; with it one group per parameter
@@ -50,7 +54,7 @@ export interface OptimizerConstructorArgs {
  * Source: mmcv 1.7.2 `runner/optimizer/default_constructor.py`.
  */
 export class DefaultOptimizerConstructor implements OptimizerConstructor {
-  static readonly args: ArgSpec = { required: ['optimizer_cfg'], optional: ['paramwise_cfg'] };
+  static readonly args: ArgSpec = ARGS;
   protected readonly optimizerCfg: Readonly<Record<string, unknown>>;
   protected readonly paramwiseCfg: ParamwiseCfg;
   protected readonly base: { readonly lr?: number; readonly weightDecay?: number };

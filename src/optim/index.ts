@@ -18,7 +18,7 @@ export * from './muon.ts';
 export * from './newtonSchulz.ts';
 export * from './nadam.ts';
 export * from './optimizer.ts';
-export { isFloatOption } from './optimizerKinds.ts';
+export { isFloatOption } from './floatOptions.ts';
 export * from './optimizerState.ts';
 export * from './paramGroup.ts';
 export * from './paramGroups.ts';

@@ -63,7 +63,7 @@ describe('LBFGS', () => {
   });
 
   test('saving and loading continues with the same bits', async () => {
-    const args = { lineSearchFn: 'strong_wolfe', maxIter: 2, maxEval: 10 };
+    const args = { lineSearchFn: 'strong_wolfe', maxIter: 2, maxEval: 10 } as const;
     const straight = makeParameters();
     const whole = new LBFGS({ params: straight, ...args });
     for (let i = 0; i < 3; i++) await whole.step(lossOf(straight));
@@ -97,7 +97,7 @@ describe('LBFGS', () => {
     expect(() => new LBFGS({ params }).step()).toThrow('must be given a closure');
     const groups = params.map((param) => ({ params: [param] }));
     expect(() => new LBFGS({ params: groups })).toThrow('one parameter group');
-    const bogus = new LBFGS({ params, lineSearchFn: 'bogus' });
+    const bogus = new LBFGS({ params: [{ params, line_search_fn: 'bogus' }] });
     await expect(bogus.step(lossOf(params))).rejects.toThrow("must be 'strong_wolfe' or None");
   });
 });

@@ -1,32 +1,47 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import { read } from '../gpu/index.ts';
 import { gpuToTorch, readFloats, type StateTensor } from '../nn/index.ts';
+import {
+  checkedArgs,
+  declareArgs,
+  number,
+  optional,
+  orNone,
+  str,
+  type ArgsOf,
+} from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue } from './checks.ts';
 import { ClosureOptimizer, type LossClosure } from './closureOptimizer.ts';
-import { option, type CommonArgs } from './decayedGrad.ts';
+import { option } from './decayedGrad.ts';
 import { lbfgsStep, type LbfgsOptions, type LbfgsState } from './lbfgsStep.ts';
 import { isStateTensor, stateMismatch, type OptimizerStateDict, type StateValue } from './optimizerState.ts';
 import type { Evaluation, Vector } from './strongWolfe.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { params } from './commonArgs.ts';
 import { at } from '../util/at.ts';
 
-export interface LbfgsArgs extends Omit<CommonArgs, 'foreach'> {
-  /** Default 1. */
-  lr?: number;
-  /** Iterations per step. Default 20. */
-  maxIter?: number;
-  /** Evaluations of the closure per step. Default max_iter * 5 / 4, rounded down. */
-  maxEval?: number | null;
-  /** End the step when no gradient is larger. Default 1e-7. */
-  toleranceGrad?: number;
-  /** End the step when neither the loss nor a parameter changes more. Default 1e-9. */
-  toleranceChange?: number;
-  /** Default 100. */
-  historySize?: number;
-  /** `strong_wolfe` or nothing. */
-  lineSearchFn?: string | null;
-}
+const ARGS = declareArgs({
+  params,
+  lr: optional(number, 1, 'Learning rate.'),
+  max_iter: optional(number, 20, 'Iterations per step.', 'iterations'),
+  max_eval: optional(
+    orNone(number),
+    null,
+    'Evaluations of the loss per step; None: max_iter * 5 / 4, rounded down.',
+    'evaluations',
+  ),
+  tolerance_grad: optional(number, 1e-7, 'A step ends when no gradient is larger.'),
+  tolerance_change: optional(number, 1e-9, 'A step ends when neither the loss nor a parameter changes more.'),
+  history_size: optional(number, 100, 'Updates that are remembered.', 'updates'),
+  line_search_fn: optional(
+    orNone(str),
+    null,
+    // Checked where the step reads it, as groups may hold another.
+    "'strong_wolfe' or None: no line search.",
+  ),
+});
+
+export type LbfgsArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Limited-memory BFGS. It needs the loss again and again, so `step` takes a closure; one parameter group only.
@@ -34,32 +49,21 @@ export interface LbfgsArgs extends Omit<CommonArgs, 'foreach'> {
  * Source: torch 1.13 `optim/lbfgs.py`; {@link lbfgsStep} has the arithmetic.
  */
 export class LBFGS extends ClosureOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'max_iter',
-      'max_eval',
-      'tolerance_grad',
-      'tolerance_change',
-      'history_size',
-      'line_search_fn',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   #memory: LbfgsState | null = null;
 
   /** @throws ConfigError `bad-value` for several groups, and those of {@link Optimizer} */
   constructor(args: LbfgsArgs) {
-    const { params, lr = 1, maxIter = 20, toleranceGrad = 1e-7, toleranceChange = 1e-9 } = args;
+    const { params, lr, maxIter, maxEval, toleranceGrad, toleranceChange, historySize, lineSearchFn } =
+      checkedArgs(ARGS, args);
     super(params, {
       lr,
       max_iter: maxIter,
-      max_eval: args.maxEval ?? Math.floor((maxIter * 5) / 4),
+      max_eval: maxEval ?? Math.floor((maxIter * 5) / 4),
       tolerance_grad: toleranceGrad,
       tolerance_change: toleranceChange,
-      history_size: args.historySize ?? 100,
-      line_search_fn: args.lineSearchFn ?? null,
+      history_size: historySize,
+      line_search_fn: lineSearchFn,
     });
     if (this.paramGroups.length !== 1) {
       throw new ConfigError(

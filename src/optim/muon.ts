@@ -1,36 +1,48 @@
 import { mul, runElementwise, tidy, type Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import { ConfigError } from '../errors/trainerError.ts';
+import {
+  atLeast,
+  lessThan,
+  checkedArgs,
+  declareArgs,
+  flag,
+  listOf,
+  number,
+  oneOf,
+  optional,
+  orNone,
+  type ArgsOf,
+} from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { badValue, checkAllNonNegative } from './checks.ts';
-import { option, type CommonArgs } from './decayedGrad.ts';
+import { option } from './decayedGrad.ts';
 import { newtonSchulz } from './newtonSchulz.ts';
 import { Optimizer } from './optimizer.ts';
 import type { GroupInput, ParamGroup } from './paramGroup.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { lr, params, shrinkingDecay } from './commonArgs.ts';
 import { at } from '../util/at.ts';
 
-export interface MuonArgs extends Pick<CommonArgs, 'params'> {
-  /** Default 1e-3. */
-  lr?: number;
-  /** p *= 1 - lr weight_decay. Default 0.1. */
-  weightDecay?: number;
-  /** Default 0.95. */
-  momentum?: number;
-  /** Default true. */
-  nesterov?: boolean;
-  /** a, b, c of x -> a x + b x^3 + c x^5, applied to the singular values. Default (3.4445, -4.775, 2.0315). */
-  nsCoefficients?: readonly number[];
-  /** Smallest norm by which an update is divided. Default 1e-7. */
-  eps?: number;
-  /** How often that is applied, below 100. Default 5. */
-  nsSteps?: number;
-  /**
-   * How lr depends on the weight's [A, B]: `original` (None): sqrt(max(1, A / B)); `match_rms_adamw`:
-   * 0.2 sqrt(max(A, B)).
-   */
-  adjustLrFn?: string | null;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(1e-3),
+  weight_decay: shrinkingDecay(0.1),
+  momentum: optional(atLeast(number, 0), 0.95, 'Decay rate of the running average of the gradient.'),
+  nesterov: optional(flag, true, "Nesterov's momentum."),
+  ns_coefficients: optional(
+    listOf(number, 3),
+    [3.4445, -4.775, 2.0315],
+    'a, b, c of x -> a x + b x³ + c x⁵, applied to the singular values.',
+  ),
+  eps: optional(number, 1e-7, 'Smallest norm by which an update is divided.'),
+  ns_steps: optional(lessThan(number, 100), 5, 'How often that is applied.'),
+  adjust_lr_fn: optional(
+    orNone(oneOf('original', 'match_rms_adamw')),
+    null,
+    "How lr depends on a weight's rows A and columns B: sqrt(max(1, A / B)) (original, None) or 0.2 sqrt(max(A, B)).",
+  ),
+});
+
+export type MuonArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Momentum whose updates are made orthogonal, for weights with two axes only, as in PyTorch.
@@ -40,37 +52,18 @@ export interface MuonArgs extends Pick<CommonArgs, 'params'> {
  * Differs: X is float32, PyTorch's is bfloat16.
  */
 export class Muon extends Optimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'weight_decay',
-      'momentum',
-      'nesterov',
-      'ns_coefficients',
-      'eps',
-      'ns_steps',
-      'adjust_lr_fn',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   override readonly scalarTensors = [];
 
   /** @throws ConfigError `bad-value`, also for a parameter without two axes; and those of {@link Optimizer} */
   constructor(args: MuonArgs) {
-    const { params, lr = 1e-3, weightDecay = 0.1, momentum = 0.95, eps = 1e-7, nsSteps = 5 } = args;
-    const { nsCoefficients = [3.4445, -4.775, 2.0315], adjustLrFn = null } = args;
-    checkAllNonNegative({ lr, momentum, weight_decay: weightDecay });
-    if (!Array.isArray(nsCoefficients) || nsCoefficients.length !== 3)
-      throw badValue('ns_coefficients', 'must be three numbers', nsCoefficients);
-    if (!(nsSteps < 100)) throw badValue('ns_steps', 'must be a number below 100', nsSteps);
-    if (adjustLrFn !== null && !(adjustLrFn in ADJUSTMENTS))
-      throw badValue('adjust_lr_fn', "must be None, 'original' or 'match_rms_adamw'", adjustLrFn);
+    const { params, lr, weightDecay, momentum, nesterov, nsCoefficients, eps, nsSteps, adjustLrFn } =
+      checkedArgs(ARGS, args);
     super(params, {
       lr,
       weight_decay: weightDecay,
       momentum,
-      nesterov: args.nesterov ?? true,
+      nesterov,
       ns_coefficients: [...nsCoefficients],
       eps,
       ns_steps: nsSteps,

@@ -1,27 +1,37 @@
+import { atLeast, checkedArgs, declareArgs, number, optional, type ArgsOf } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { checkAllNonNegative, checkBetas } from './checks.ts';
-import { decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
+import { decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './paramGroup.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import {
+  betas,
+  decoupledWeightDecay,
+  eps,
+  foreach,
+  lr,
+  maybeCapturable,
+  maybeDifferentiable,
+  maybeMaximize,
+  params,
+  weightDecay,
+} from './commonArgs.ts';
 
-export interface NadamArgs extends CommonArgs {
-  /** Default 2e-3. */
-  lr?: number;
-  /** Decay rates of the running averages, in [0, 1). Default (0.9, 0.999). */
-  betas?: readonly number[];
-  /** Default 1e-8. */
-  eps?: number;
-  /** Default 0. */
-  weightDecay?: number;
-  /** Default 4e-3. */
-  momentumDecay?: number;
-  /** Climb instead of descend. From torch 2.0. */
-  maximize?: boolean;
-  /** Shrink the parameter (p *= 1 - lr weight_decay) instead of adding to the gradient. From torch 2.0. */
-  decoupledWeightDecay?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(2e-3),
+  betas,
+  eps: eps(1e-8),
+  weight_decay: weightDecay,
+  momentum_decay: optional(atLeast(number, 0), 4e-3, 'How fast the momentum rises to the first of betas.'),
+  decoupled_weight_decay: decoupledWeightDecay,
+  foreach,
+  maximize: maybeMaximize,
+  capturable: maybeCapturable,
+  differentiable: maybeDifferentiable,
+});
+
+export type NadamArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Adam with Nesterov's momentum.
@@ -30,36 +40,12 @@ export interface NadamArgs extends CommonArgs {
  * Source: torch 1.13 `optim/nadam.py`; Dozat, "Incorporating Nesterov momentum into Adam", 2016.
  */
 export class NAdam extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'betas',
-      'eps',
-      'weight_decay',
-      'momentum_decay',
-      'decoupled_weight_decay',
-      'foreach',
-      'maximize',
-      'capturable',
-      'differentiable',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   override readonly scalarTensors = ['step', 'mu_product'];
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: NadamArgs) {
-    const {
-      params,
-      lr = 2e-3,
-      betas = [0.9, 0.999],
-      eps = 1e-8,
-      weightDecay = 0,
-      momentumDecay = 4e-3,
-    } = args;
-    checkAllNonNegative({ lr, eps, weight_decay: weightDecay, momentum_decay: momentumDecay });
-    checkBetas(betas);
+    const { params, lr, betas, eps, weightDecay, momentumDecay, ...rest } = checkedArgs(ARGS, args);
     super(params, {
       lr,
       betas: [...betas],
@@ -67,8 +53,8 @@ export class NAdam extends ElementwiseOptimizer {
       weight_decay: weightDecay,
       momentum_decay: momentumDecay,
       // Only where it is used: torch 1.13's groups don't have it.
-      ...(args.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
-      foreach: args.foreach ?? null,
+      ...(rest.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
+      foreach: rest.foreach,
       ...given(args, ['maximize', 'capturable', 'differentiable']),
     });
   }

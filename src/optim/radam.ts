@@ -1,24 +1,35 @@
+import { checkedArgs, declareArgs, type ArgsOf } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { checkAllNonNegative, checkBetas } from './checks.ts';
-import { decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
+import { decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import {
+  betas,
+  decoupledWeightDecay,
+  eps,
+  foreach,
+  lr,
+  maybeCapturable,
+  maybeDifferentiable,
+  maybeMaximize,
+  params,
+  weightDecay,
+} from './commonArgs.ts';
 
-export interface RadamArgs extends CommonArgs {
-  /** Default 1e-3. */
-  lr?: number;
-  /** Decay rates of the running averages, in [0, 1). Default (0.9, 0.999). */
-  betas?: readonly number[];
-  /** Default 1e-8. */
-  eps?: number;
-  /** Default 0. */
-  weightDecay?: number;
-  /** Climb instead of descend. From torch 2.0. */
-  maximize?: boolean;
-  /** Shrink the parameter (p *= 1 - lr weight_decay) instead of adding to the gradient. From torch 2.1. */
-  decoupledWeightDecay?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(1e-3),
+  betas,
+  eps: eps(1e-8),
+  weight_decay: weightDecay,
+  decoupled_weight_decay: decoupledWeightDecay,
+  foreach,
+  maximize: maybeMaximize,
+  capturable: maybeCapturable,
+  differentiable: maybeDifferentiable,
+});
+
+export type RadamArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Adam whose adaptive rate waits until its variance is known.
@@ -28,35 +39,19 @@ export interface RadamArgs extends CommonArgs {
  * Source: torch 1.13 `optim/radam.py`; Liu et al., "On the variance of the adaptive learning rate", 2020.
  */
 export class RAdam extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'betas',
-      'eps',
-      'weight_decay',
-      'decoupled_weight_decay',
-      'foreach',
-      'maximize',
-      'capturable',
-      'differentiable',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: RadamArgs) {
-    const { params, lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = args;
-    checkAllNonNegative({ lr, eps, weight_decay: weightDecay });
-    checkBetas(betas);
+    const { params, lr, betas, eps, weightDecay, ...rest } = checkedArgs(ARGS, args);
     super(params, {
       lr,
       betas: [...betas],
       eps,
       weight_decay: weightDecay,
       // Only where it is used: torch 1.13's groups don't have it.
-      ...(args.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
-      foreach: args.foreach ?? null,
+      ...(rest.decoupledWeightDecay ? { decoupled_weight_decay: true } : {}),
+      foreach: rest.foreach,
       ...given(args, ['maximize', 'capturable', 'differentiable']),
     });
   }

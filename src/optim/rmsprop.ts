@@ -1,29 +1,49 @@
+import {
+  atLeast,
+  checkedArgs,
+  declareArgs,
+  flag,
+  number,
+  optional,
+  type ArgsOf,
+} from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { checkAllNonNegative } from './checks.ts';
-import { DECAYED_GRAD, decayedGrad, decayHyper, option, type CommonArgs, given } from './decayedGrad.ts';
+import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import { LATER_OPTIONS } from './optimizer.ts';
 import type { ParamGroup } from './paramGroup.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import {
+  differentiable,
+  eps,
+  foreach,
+  lr,
+  maximize,
+  maybeCapturable,
+  params,
+  weightDecay,
+} from './commonArgs.ts';
 import { at } from '../util/at.ts';
 
-export interface RmspropArgs extends CommonArgs {
-  /** Default 1e-2. */
-  lr?: number;
-  /** Decay rate of the running averages. Default 0.99. */
-  alpha?: number;
-  /** Default 1e-8. */
-  eps?: number;
-  /** L2 penalty, added to the gradient. Default 0. */
-  weightDecay?: number;
-  /** Default 0. */
-  momentum?: number;
-  /** Divide by the standard deviation of the gradient instead of its root mean square. */
-  centered?: boolean;
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(1e-2),
+  alpha: optional(atLeast(number, 0), 0.99, 'Decay rate of the running averages.'),
+  eps: eps(1e-8),
+  weight_decay: weightDecay,
+  momentum: optional(atLeast(number, 0), 0, 'Share of the last step that is taken again.'),
+  centered: optional(
+    flag,
+    false,
+    'Divide by the standard deviation of the gradient, not by its root mean square.',
+  ),
+  foreach,
+  maximize,
+  differentiable,
+  capturable: maybeCapturable,
+});
+
+export type RmspropArgs = ArgsOf<typeof ARGS>;
 
 /**
  * d = g + weight_decay p; s = alpha s + (1 - alpha) d^2; with centered: a = alpha a + (1 - alpha) d, s' = s - a^2;
@@ -31,39 +51,23 @@ export interface RmspropArgs extends CommonArgs {
  * Source: torch 1.13 `optim/rmsprop.py`; Hinton, "Neural networks for machine learning", lecture 6; Graves, 2013.
  */
 export class RMSprop extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'alpha',
-      'eps',
-      'weight_decay',
-      'momentum',
-      'centered',
-      'foreach',
-      'maximize',
-      'differentiable',
-      'capturable',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   override readonly scalarTensors = [];
   override readonly laterOptions = { ...LATER_OPTIONS, momentum: 0, centered: false };
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: RmspropArgs) {
-    const { params, lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0 } = args;
-    checkAllNonNegative({ lr, eps, momentum, weight_decay: weightDecay, alpha });
+    const { params, lr, alpha, eps, weightDecay, momentum, ...rest } = checkedArgs(ARGS, args);
     super(params, {
       lr,
       momentum,
       alpha,
       eps,
-      centered: args.centered ?? false,
+      centered: rest.centered,
       weight_decay: weightDecay,
-      foreach: args.foreach ?? null,
-      maximize: args.maximize ?? false,
-      differentiable: args.differentiable ?? false,
+      foreach: rest.foreach,
+      maximize: rest.maximize,
+      differentiable: rest.differentiable,
       ...given(args, ['capturable']),
     });
   }

@@ -1,21 +1,35 @@
+import {
+  above,
+  checkedArgs,
+  declareArgs,
+  number,
+  optional,
+  pairOf,
+  type ArgsOf,
+} from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { badValue, checkNonNegative } from './checks.ts';
-import { given, type CommonArgs } from './decayedGrad.ts';
+import { badValue } from './checks.ts';
+import { given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
-import { at } from '../util/at.ts';
+import { foreach, lr, maximize, maybeCapturable, maybeDifferentiable, params } from './commonArgs.ts';
 
-export interface RpropArgs extends CommonArgs {
-  /** Step size at the start. Default 1e-2. */
-  lr?: number;
-  /** Factors of the step size when the gradient's sign changes (in (0, 1)) and when it stays (above 1). Default (0.5, 1.2). */
-  etas?: readonly number[];
-  /** Smallest and largest step size. Default (1e-6, 50). */
-  stepSizes?: readonly number[];
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: lr(1e-2),
+  etas: optional(
+    pairOf(above(number, 0)),
+    [0.5, 1.2],
+    "Factors of the step size where the gradient's sign changes (below 1) and where it stays (above 1).",
+  ),
+  step_sizes: optional(pairOf(number), [1e-6, 50], 'Smallest and largest step size.'),
+  foreach,
+  maximize,
+  capturable: maybeCapturable,
+  differentiable: maybeDifferentiable,
+});
+
+export type RpropArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Resilient backpropagation: only the gradient's sign counts.
@@ -23,27 +37,20 @@ export interface RpropArgs extends CommonArgs {
  * Source: torch 1.13 `optim/rprop.py`; Riedmiller & Braun, 1993.
  */
 export class Rprop extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: ['lr', 'etas', 'step_sizes', 'foreach', 'maximize', 'capturable', 'differentiable'],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   override readonly scalarTensors = [];
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: RpropArgs) {
-    const { params, lr = 1e-2, etas = [0.5, 1.2], stepSizes = [1e-6, 50] } = args;
-    checkNonNegative('lr', lr);
-    if (!(etas.length === 2 && at(etas, 0) > 0 && at(etas, 0) < 1 && at(etas, 1) > 1)) {
+    const { params, lr, etas, stepSizes, ...rest } = checkedArgs(ARGS, args);
+    if (!(etas[0] < 1 && etas[1] > 1))
       throw badValue('etas', 'must be one number in (0, 1) and one above 1', etas);
-    }
-    if (stepSizes.length !== 2) throw badValue('step_sizes', 'must be two numbers', stepSizes);
     super(params, {
       lr,
       etas: [...etas],
       step_sizes: [...stepSizes],
-      foreach: args.foreach ?? null,
-      maximize: args.maximize ?? false,
+      foreach: rest.foreach,
+      maximize: rest.maximize,
       ...given(args, ['capturable', 'differentiable']),
     });
   }

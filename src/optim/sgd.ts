@@ -1,24 +1,35 @@
+import {
+  absent,
+  atLeast,
+  checkedArgs,
+  declareArgs,
+  flag,
+  number,
+  optional,
+  type ArgsOf,
+} from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { badValue, checkNonNegative } from './checks.ts';
-import { given, type CommonArgs } from './decayedGrad.ts';
+import { badValue } from './checks.ts';
+import { given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './paramGroup.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { differentiable, foreach, maximize, maybeFused, params, weightDecay } from './commonArgs.ts';
 
-export interface SgdArgs extends CommonArgs {
-  /** Required, here or in every group. */
-  lr?: number;
-  /** Default 0. */
-  momentum?: number;
-  /** Default 0. */
-  dampening?: number;
-  /** L2 penalty, added to the gradient. Default 0. */
-  weightDecay?: number;
-  nesterov?: boolean;
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: absent(atLeast(number, 0), 'Learning rate; required here or in every group.'),
+  momentum: optional(atLeast(number, 0), 0, 'Share of the last step that is taken again.'),
+  dampening: optional(number, 0, 'Share of the gradient that does not enter the momentum.'),
+  weight_decay: weightDecay,
+  nesterov: optional(flag, false, "Nesterov's momentum; needs a momentum and no dampening."),
+  maximize,
+  foreach,
+  differentiable,
+  fused: maybeFused,
+});
+
+export type SgdArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Stochastic gradient descent with momentum.
@@ -27,28 +38,11 @@ export interface SgdArgs extends CommonArgs {
  * Source: torch 1.13 `optim/sgd.py`; Sutskever et al., "On the importance of initialization and momentum", 2013.
  */
 export class SGD extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: [
-      'lr',
-      'momentum',
-      'dampening',
-      'weight_decay',
-      'nesterov',
-      'maximize',
-      'foreach',
-      'differentiable',
-      'fused',
-    ],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
   constructor(args: SgdArgs) {
-    const { params, lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = args;
-    if (lr !== undefined) checkNonNegative('lr', lr);
-    checkNonNegative('momentum', momentum);
-    checkNonNegative('weight_decay', weightDecay);
+    const { params, lr, momentum, dampening, weightDecay, nesterov, ...rest } = checkedArgs(ARGS, args);
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
       throw badValue('nesterov', 'needs a momentum and zero dampening', { momentum, dampening });
     }
@@ -58,9 +52,9 @@ export class SGD extends ElementwiseOptimizer {
       dampening,
       weight_decay: weightDecay,
       nesterov,
-      maximize: args.maximize ?? false,
-      foreach: args.foreach ?? null,
-      differentiable: args.differentiable ?? false,
+      maximize: rest.maximize,
+      foreach: rest.foreach,
+      differentiable: rest.differentiable,
       ...given(args, ['fused']),
     });
   }

@@ -1,21 +1,19 @@
+import { above, checkedArgs, declareArgs, number, optional, type ArgsOf } from '../registry/args/index.ts';
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
-import { badValue, checkBetas } from './checks.ts';
 import { adamRule } from './adamRule.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
 import type { ElementwiseRule } from './elementwiseRule.ts';
-import type { CommonArgs } from './decayedGrad.ts';
-import { OPTIMIZER_KINDS } from './optimizerKinds.ts';
+import { betas, maximize, params } from './commonArgs.ts';
 
-export interface SparseAdamArgs extends Omit<CommonArgs, 'foreach'> {
-  /** Above 0. Default 1e-3. */
-  lr?: number;
-  /** Decay rates of the running averages, in [0, 1). Default (0.9, 0.999). */
-  betas?: readonly number[];
-  /** Above 0. Default 1e-8. */
-  eps?: number;
-  /** Climb instead of descend. */
-  maximize?: boolean;
-}
+const ARGS = declareArgs({
+  params,
+  lr: optional(above(number, 0), 1e-3, 'Learning rate.'),
+  betas,
+  eps: optional(above(number, 0), 1e-8, 'Added to the denominator.'),
+  maximize,
+});
+
+export type SparseAdamArgs = ArgsOf<typeof ARGS>;
 
 /**
  * Adam for gradients of a few rows: the others and their running averages stay as they are. The step is counted for
@@ -24,18 +22,12 @@ export interface SparseAdamArgs extends Omit<CommonArgs, 'foreach'> {
  * Source: torch 1.13 `optim/sparse_adam.py`.
  */
 export class SparseAdam extends ElementwiseOptimizer {
-  static readonly args: ArgSpec = {
-    required: ['params'],
-    optional: ['lr', 'betas', 'eps', 'maximize'],
-    kinds: OPTIMIZER_KINDS,
-  };
+  static readonly args: ArgSpec = ARGS;
   override readonly scalarTensors = [];
 
   /** @throws ConfigError `bad-value`, and those of {@link Optimizer} */
-  constructor({ params, lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, maximize = false }: SparseAdamArgs) {
-    if (!(lr > 0)) throw badValue('lr', 'must be a number above 0', lr);
-    if (!(eps > 0)) throw badValue('eps', 'must be a number above 0', eps);
-    checkBetas(betas);
+  constructor(args: SparseAdamArgs) {
+    const { params, lr, betas, eps, maximize } = checkedArgs(ARGS, args);
     super(params, { lr, betas: [...betas], eps, maximize });
   }
 

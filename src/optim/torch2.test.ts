@@ -109,9 +109,15 @@ describe('arguments', () => {
   test.each<[string, () => unknown]>([
     ['beta2_decay must be a number of at most 0', () => new Adafactor({ params, beta2Decay: 0.5 })],
     ['d must be a number of at least 1', () => new Adafactor({ params, d: 0.5 })],
-    ['eps[1] must be a number of at least 0', () => new Adafactor({ params, eps: [null, -1] })],
-    ['ns_steps must be a number below 100', () => new Muon({ params, nsSteps: 100 })],
-    ["must be None, 'original' or", () => new Muon({ params, adjustLrFn: 'other' })],
+    [
+      'eps must be a list or tuple of two numbers of at least 0',
+      () => new Adafactor({ params, eps: [null, -1] }),
+    ],
+    ['ns_steps must be a number less than 100', () => new Muon({ params, nsSteps: 100 })],
+    [
+      "must be 'original', 'match_rms_adamw' or None",
+      () => new Muon({ params, adjustLrFn: 'other' as never }),
+    ],
     ['has shape [2, 3, 1, 1]', () => new Muon({ params: [new Parameter([2, 3, 1, 1], 'conv')] })],
   ])('%s', (message, make) => {
     expect(make).toThrow(message);

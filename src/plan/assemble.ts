@@ -33,7 +33,7 @@ export interface AssembleOptions {
   /** Default {@link BUILDERS}. */
   readonly builders?: readonly Builder[];
   /** Told which builder is asked next. */
-  readonly onBuild?: (name: string) => void;
+  readonly onBuild?: (name: string) => Promise<void> | void;
   /** Told of the person's modules before anything of them runs. */
   readonly onModules?: (modules: UserModules) => void;
 }
@@ -89,23 +89,24 @@ export async function assemble(
   let failure: unknown = null;
   for (const builder of builders) {
     if (builder.needs.some((name) => parts[name] === null)) continue;
-    onBuild?.(builder.name);
+    await onBuild?.(builder.name);
     try {
       await builder.build(parts);
+      userModules.guard.throwTripped();
       if (builder.name === 'modules') problems.push(...staticProblems(parts.dict, userModules.registries));
     } catch (error) {
-      const located = locateError(userModules.locate(error), dict);
+      // What a module threw may be a mere consequence of what it caught.
+      const located = locateError(userModules.guard.tripped ?? userModules.locate(error), dict);
       // A value of the wrong kind has been reported: what stumbles over it later adds nothing.
       const isFollowUp = !(located instanceof TrainerError) && problems.some(isError);
       if (!isFollowUp) failure ??= located;
       if (!isFollowUp) problems.push(problemOf(located, dict));
       // Without its classes nothing of the config means what it says.
-      if (builder.name === 'modules') break;
+      if (builder.name === 'modules' || userModules.guard.tripped) break;
     }
   }
   const { itersPerEpoch } = parts;
-  if (itersPerEpoch !== null)
-    problems.push(...findConfigProblems(dict, { itersPerEpoch, ...parts.length }));
+  if (itersPerEpoch !== null) problems.push(...findConfigProblems(dict, { itersPerEpoch, ...parts.length }));
   isAssembled = true;
   return {
     parts,

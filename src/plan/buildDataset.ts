@@ -12,6 +12,7 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { readRunConfig } from './runConfig.ts';
 import { createUserModules } from './ownModules.ts';
+import { UNATTENDED_POLICY } from '../usercode/moduleGuard.ts';
 import { type UserModules } from '../usercode/userModules.ts';
 
 /**
@@ -89,6 +90,8 @@ export async function createLocalSampleSource(
 ): Promise<SampleSource> {
   const config = await readRunConfig(services.fs, spec.configPath, spec.cfgOptions);
   const userModules = createUserModules();
+  // Samples are made one after the other, and the thread isn't given back behind each.
+  userModules.guard.policy = UNATTENDED_POLICY;
   const context = new BuildContext(userModules.registries, {
     ...services,
     seed: spec.seed,
@@ -128,15 +131,21 @@ export function withoutLoaderKeys(cfg: unknown, pipeline: unknown): unknown {
   return rest;
 }
 
+/** The training pipeline of a config's `data`; undefined where its parts have one each. */
+export function findTrainPipeline(data: Readonly<Record<string, unknown>>): unknown {
+  let cfg = data.train;
+  while (isDict(cfg) && (cfg.pipeline === undefined || cfg.pipeline === null)) cfg = cfg.dataset;
+  return isDict(cfg) ? cfg.pipeline : undefined;
+}
+
 /**
  * The training pipeline: that of data.train, or of the dataset that it wraps, however deep.
  * @throws ConfigError `missing-pipeline`: a ConcatDataset has one for each of its parts
  * Source: mmdet 2.28.2 `tools/train.py`.
  */
 function trainPipelineOf(data: ConfigDict): unknown {
-  let cfg = data.train;
-  while (isDict(cfg) && (cfg.pipeline === undefined || cfg.pipeline === null)) cfg = cfg.dataset;
-  if (isDict(cfg)) return cfg.pipeline;
+  const pipeline = findTrainPipeline(data);
+  if (pipeline !== undefined) return pipeline;
   throw new ConfigError('a val step of workflow needs the pipeline of data.train, but it has none', {
     code: 'missing-pipeline',
     path: 'data.train.pipeline',

@@ -17,7 +17,7 @@ export function buildModel(dict: Readonly<Record<string, unknown>>, context: Bui
   const defaults: Record<string, unknown> = {};
   if (!isNone(dict.train_cfg)) defaults.train_cfg = dict.train_cfg;
   if (!isNone(dict.test_cfg)) defaults.test_cfg = dict.test_cfg;
-  return context.build<Detector>('MODELS', dict.model, 'model', defaults);
+  return context.build<Detector>('MODELS', dict.model, 'model', defaults, 'detector');
 }
 
 function isNone(value: unknown): boolean {

@@ -1,7 +1,6 @@
 // How each part of a run is built. A builder needs what the builders before it have made, and may be replaced by another.
 
 import { isDict } from '../lang/plain.ts';
-import { formatSpan } from '../errors/span.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import { EVALUATES_NOTHING } from '../runner/hooks/evaluation.ts';
@@ -9,10 +8,12 @@ import { RunControl } from '../runner/runControl.ts';
 import { buildDataset } from './buildDataset.ts';
 import { buildModel } from './buildModel.ts';
 import { checkEvaluation, evaluationWarnings, readEvaluation } from './checkEvaluation.ts';
+import { checkModelOnData } from './checkModelOnData.ts';
 import { batchesPerEpoch } from './loaders.ts';
 import { need, type Parts } from './parts.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { registerRunHooks } from './trainingHooks.ts';
+import { classProblems, isReordered } from './weightClasses.ts';
 
 type PartName = 'workflow' | 'trainSet' | 'model' | 'optimizer' | 'runner';
 
@@ -34,7 +35,7 @@ export const importModules: Builder = {
       problems.push({
         severity: 'warning',
         code,
-        message: `${formatSpan(span)}: ${message} (${code})`,
+        message: `${message} (${code})`,
         span,
       });
   },
@@ -59,8 +60,14 @@ export const openTrainSet: Builder = {
   name: 'trainSet',
   needs: ['workflow'],
   async build(parts) {
-    const { dict, context } = parts;
-    const trainSet = await buildDataset(dict, 'train', context);
+    const { dict, context, host, problems } = parts;
+    let trainSet = await buildDataset(dict, 'train', context);
+    const { weights } = host;
+    if (weights) problems.push(...classProblems(weights, trainSet.CLASSES));
+    if (weights?.classes && isReordered(weights.classes, trainSet.CLASSES)) {
+      host.info?.(`labels go by name: ${weights.classes.join(', ')}, as in ${weights.path}`);
+      trainSet = await buildDataset(dict, 'train', context, weights.classes);
+    }
     parts.trainSet = trainSet;
     parts.itersPerEpoch = batchesPerEpoch(trainSet, dict);
   },
@@ -87,6 +94,15 @@ export const makeModel: Builder = {
     const model = buildModel(parts.dict, parts.context);
     if (parts.trainSet) model.CLASSES = parts.trainSet.CLASSES;
     parts.model = model;
+  },
+};
+
+/** Whether model and data suit each other, whatever hooks and runner there are. */
+export const compareModelAndData: Builder = {
+  name: 'modelOnData',
+  needs: ['trainSet'],
+  build({ dict, model, trainSet, problems }) {
+    if (trainSet) problems.push(...checkModelOnData(dict, model, trainSet));
   },
 };
 
@@ -139,6 +155,7 @@ export const BUILDERS: readonly Builder[] = [
   openTrainSet,
   openValSet,
   makeModel,
+  compareModelAndData,
   makeOptimizer,
   makeRunner,
   makeHooks,

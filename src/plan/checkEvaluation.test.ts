@@ -73,6 +73,25 @@ test.each(bad)('%j is refused before the training starts', (evaluation, message)
   expect(() => check(evaluation, new OwnClasses(args, context))).toThrow(message);
 });
 
+test('save_best is checked against the metrics that the dataset gives, the class names among them', () => {
+  for (const key of ['bbox_mAP', 'bbox_mAP_l', 'auto']) check({ save_best: key });
+  check({ save_best: 'AP50', metric: 'mAP' });
+  check({ save_best: 'bbox_circle_precision', classwise: true });
+  const refused = (evaluation: Record<string, unknown>, hint: RegExp): void =>
+    expect(() => check(evaluation)).toThrow(
+      expect.objectContaining({
+        message: `evaluation.save_best must name a metric of the evaluation, but got '${String(evaluation.save_best)}'`,
+        path: 'evaluation.save_best',
+        hint: expect.stringMatching(hint),
+      }),
+    );
+  refused({ save_best: 'bbox_mAP_51' }, /^did you mean 'bbox_mAP_5?0?'\?|data\.val gives: bbox_mAP, /);
+  refused({ save_best: 'mAP' }, /data\.val gives: bbox_mAP, bbox_mAP_50/);
+  refused({ save_best: 'bbox_mAP_50', metric_items: ['mAP'] }, /data\.val gives: bbox_mAP;/);
+  refused({ save_best: 'bbox_circle_precision' }, /with classwise=True the AP of each class too$/);
+  refused({ save_best: 'bbox_mAP', metric: 'mAP' }, /data\.val gives: mAP, AP50/);
+});
+
 describe('a dataset with an evaluate of its own', () => {
   test('takes any key and any metric; EvalHook still checks its own', () => {
     const own = new OwnEvaluate(args, context);

@@ -2,14 +2,15 @@
 
 import { ConfigError } from '../errors/trainerError.ts';
 import type { Dataset } from '../datasets/dataset.ts';
-import { checkMetrics, EVALUATE_ARGS } from '../datasets/evaluateBoxes.ts';
-import { evaluateSpecOf } from '../datasets/wrappers.ts';
+import { checkMetrics, EVALUATE_ARGS, metricNames } from '../datasets/evaluateBoxes.ts';
+import { evaluateSpecOf, evaluationStyleOf } from '../datasets/wrappers.ts';
 import { isDict, type PlainDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { unmetKind, type ArgKind } from '../registry/argKinds.ts';
 import type { ArgSpec } from '../registry/argSpec.ts';
 import { EVAL_HOOK_KINDS } from '../runner/hooks/evaluation.ts';
 import { checkRule } from '../runner/hooks/saveBest.ts';
+import { firstOf } from '../util/firstOf.ts';
 import { nearest } from '../util/nearest.ts';
 
 /** EvalHook's and DistEvalHook's arguments that there is nothing to do with. */
@@ -69,7 +70,25 @@ export function checkEvaluation({ hook, evaluate }: EvaluationCfg, dataset: Data
     });
   }
   checkKinds(evaluate, spec.kinds ?? {});
-  if (spec === EVALUATE_ARGS) checkMetrics(evaluate);
+  if (spec !== EVALUATE_ARGS) return;
+  checkMetrics(evaluate);
+  checkSaveBest(hook.save_best, evaluate, dataset);
+}
+
+/** A metric that the dataset never gives would end the training after its first evaluation. */
+function checkSaveBest(key: unknown, evaluate: Readonly<Record<string, unknown>>, dataset: Dataset): void {
+  if (typeof key !== 'string' || key === 'auto') return;
+  const classNames = dataset.CLASSES.length > 0 ? dataset.CLASSES : null;
+  const names = metricNames(evaluate, classNames, evaluationStyleOf(dataset));
+  if (names === null || names.includes(key)) return;
+  const near = nearest(key, names);
+  const hint = near === undefined ? '' : `did you mean '${near}'? `;
+  const perClass = evaluate.classwise === true ? '' : '; with classwise=True the AP of each class too';
+  throw new ConfigError(`evaluation.save_best must name a metric of the evaluation, but got '${key}'`, {
+    code: 'unknown-metric',
+    path: 'evaluation.save_best',
+    hint: `${hint}data.val gives: ${firstOf(names, 12)}${perClass}`,
+  });
 }
 
 /** What a config's `evaluation` asks for in vain. @param hasVal whether there is data.val */

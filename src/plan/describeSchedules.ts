@@ -1,6 +1,7 @@
 // What policies of the person's own make of learning rate and momentum, told before any run: their hook is asked at places
 // of a run that doesn't take place.
 
+import { at } from '../util/at.ts';
 import type { ConfigDict } from '../config/config.ts';
 import { toErrorReport } from '../errors/trainerError.ts';
 import { isDict } from '../lang/plain.ts';
@@ -110,7 +111,7 @@ function sample(hook: Hook, runner: BaseRunner, iters: readonly number[], read: 
     void hook.beforeTrainIter(runner);
     return read();
   });
-  return (rows.at(0) ?? []).map((_, group) => rows.map((row) => row[group]));
+  return (rows.at(0) ?? []).map((_, group) => rows.map((row) => at(row, group)));
 }
 
 /** Evenly spread iterations, and both sides of each epoch's start, where there is room for them. */

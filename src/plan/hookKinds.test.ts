@@ -22,11 +22,10 @@ function build(text: string): unknown {
 }
 
 test.each([
-  ['EMAHook', "warm_up='x'", 'a number greater than 0'],
-  // (1 + 0) / (0 + 0) in the first iteration.
-  ['EMAHook', 'warm_up=0', 'a number greater than 0'],
+  ['EMAHook', "warm_up='x'", 'a number of at least 0'],
+  ['EMAHook', 'warm_up=-1', 'a number of at least 0'],
   ['EMAHook', 'interval=1.5', 'a whole number of at least 1'],
-  ['EMAHook', 'momentum=None', 'a number'],
+  ['EMAHook', 'momentum=None', 'a number between 0 and 1'],
   ['EMAHook', 'resume_from=3', 'a string or None'],
   ['ExpMomentumEMAHook', 'total_iter=0', 'a number greater than 0'],
   ['ExpMomentumEMAHook', "skip_buffers='no'", 'True or False'],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { compatCfg, loadConfig, parseCfgOptions, replaceCfgVals } from '../config/index.ts';
 import { expandDatasetCfg } from '../datasets/expandCfg.ts';
-import { spanOfPath } from './locateError.ts';
+import { spanOfPath } from '../lang/spanOfPath.ts';
 
 const BASE = `\
 optimizer = dict(type='SGD', lr=0.1)

@@ -125,3 +125,24 @@ export class MyHook extends Hook {
     'MyHook.beforeRun threw Error: it ran',
   );
 });
+
+test('arguments that a class declares are checked as those of ours', async () => {
+  const module = `import { declareArgs, Hook, HOOKS, kinds, optional, withDefaults, type ArgsOf } from 'tabtrain';
+const ARGS = declareArgs({ interval: optional(kinds.atLeast(kinds.int, 1), 10, 'How often.', 'iterations') });
+@HOOKS.registerModule()
+export class MyHook extends Hook {
+  static readonly args = ARGS;
+  readonly interval: number;
+  constructor(args: ArgsOf<typeof ARGS>) {
+    super();
+    this.interval = withDefaults(ARGS, args).interval;
+  }
+}
+`;
+  expect(await failure(module, "custom_hooks = [dict(type='MyHook', interval=0)]")).toContain(
+    'MyHook: interval must be a whole number of at least 1, but got 0',
+  );
+  expect(await failure(module, "custom_hooks = [dict(type='MyHook', intervall=1)]")).toContain(
+    "did you mean 'interval'?",
+  );
+});

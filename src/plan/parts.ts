@@ -15,6 +15,7 @@ import type { Evaluator } from '../runner/hooks/evaluation.ts';
 import type { RunnerOptions, Workflow } from '../runner/runnerTypes.ts';
 import type { CheckTypes, UserModules } from '../usercode/userModules.ts';
 import type { RunConfig } from './runConfig.ts';
+import type { GivenWeights } from './weightClasses.ts';
 
 /** Which run: a config, and what a command line or a button says besides. */
 export interface PlanJob {
@@ -41,6 +42,8 @@ export interface PartsHost {
   /** Evaluates on the validation set. */
   readonly makeEvaluator?: (model: Detector, valSet: Dataset, parts: Parts) => Promise<Evaluator>;
   readonly info?: (line: string) => void;
+  /** What the run begins with; its classes number the data's labels where they have the same names. */
+  readonly weights?: GivenWeights | null;
 }
 
 /** The parts that are there so far, each null until its builder has made it. */

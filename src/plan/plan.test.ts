@@ -1,26 +1,8 @@
 // What the page tells of a config before training: built as a run builds it, without a GPU.
 
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Plan } from '../contracts/plan.ts';
-import { createMemoryFs } from '../storage/memoryFs.ts';
-import { planRun } from './plan.ts';
-
-const SHAPES = 'configs/shapes/retinanet_tiny_shapes.py';
-const shipped = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-
-/** A config that inherits the shipped one, and modules beside it. */
-function describeConfig(text: string, modules: Readonly<Record<string, string>> = {}): Promise<Plan> {
-  const runtime = 'configs/_base_/default_runtime.py';
-  const fs = createMemoryFs({
-    [`workspace/${SHAPES}`]: shipped(SHAPES),
-    [`workspace/${runtime}`]: shipped(runtime),
-    'workspace/configs/shapes/mine.py': `_base_ = './retinanet_tiny_shapes.py'\n${text}`,
-    ...modules,
-  });
-  const decodeImage = () => Promise.reject(new Error('no pictures here'));
-  return planRun({ fs, decodeImage, configPath: 'workspace/configs/shapes/mine.py' });
-}
+import { planText as describeConfig, shipped } from './testing/planText.ts';
 
 function find(plan: Plan, name: string) {
   const parameter = plan.parameters.find((p) => p.name === name);

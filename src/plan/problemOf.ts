@@ -1,6 +1,6 @@
 import type { Problem } from '../contracts/problem.ts';
 import { TrainerError, toErrorReport } from '../errors/trainerError.ts';
-import { spanOfPath } from './locateError.ts';
+import { spanOfPath } from '../lang/spanOfPath.ts';
 
 /** An error as a problem of the config. @param dict the resolved config, for the place */
 export function problemOf(error: unknown, dict: Readonly<Record<string, unknown>>): Problem {
@@ -33,7 +33,14 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
     const known = byText.get(key);
     if (!known?.span) byText.set(key, problem);
   }
-  const all = [...byText.values()];
+  // Two pipelines may have been written once.
+  const byPlace = new Map<string, Problem>();
+  for (const problem of byText.values()) {
+    const { severity, message, span, path = '' } = problem;
+    const key = `${severity} ${span ? `${span.file}:${span.from}` : path} ${message}`;
+    if (!byPlace.has(key)) byPlace.set(key, problem);
+  }
+  const all = [...byPlace.values()];
   const of = (severity: Problem['severity']): Problem[] => all.filter((one) => one.severity === severity);
   return [...of('error'), ...of('warning')];
 }

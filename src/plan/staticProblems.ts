@@ -21,7 +21,7 @@ export function staticProblems(dict: ConfigDict, registries: Registries): Proble
   const problems: Problem[] = [];
   if (isDict(model)) {
     const gives = ['train_cfg', 'test_cfg'];
-    problems.push(...cfgProblems(model, 'MODELS', registries, 'model', { gives }));
+    problems.push(...cfgProblems(model, 'MODELS', registries, 'model', { gives, part: 'detector' }));
   }
   if (isDict(optimizer) && !Object.hasOwn(optimizer, 'constructor')) {
     const own = without(optimizer, CONSTRUCTOR_KEYS);

@@ -2,8 +2,10 @@
 
 import type { Problem } from '../contracts/problem.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
+import { spanOfPath } from '../lang/spanOfPath.ts';
 import { nearest } from '../util/nearest.ts';
 import { kindNamed } from './argKinds.ts';
+import { allFaults } from './args/kinds.ts';
 import { snakeToCamel } from './argNames.ts';
 import { isArgument, knownArgs, type ClassWithArgs, type KnownArgs } from './constructorArgs.ts';
 
@@ -41,9 +43,9 @@ export function argProblems(
       spec,
       path,
     ).map((problem) => ({ ...problem, span: ownSpan })),
-    ...badValues(module, args, spec, path).map(({ key, ...problem }) => ({
+    ...badValues(module, args, spec, path).map(({ inner, ...problem }) => ({
       ...problem,
-      span: sourceOf(cfg, key)?.span ?? ownSpan,
+      span: spanOfPath(cfg, inner, problem.at) ?? ownSpan,
     })),
   ];
 }
@@ -92,16 +94,16 @@ function badValues(
   args: Readonly<Record<string, unknown>>,
   spec: KnownArgs,
   path: string,
-): (Problem & { readonly key: string })[] {
+): (Problem & { readonly inner: string })[] {
   return Object.entries(spec.kinds).flatMap(([name, kind]) => {
     const { key, value } = valueOf(name, args, spec);
-    const fault = value === undefined ? null : kindNamed(kind).fault(value);
-    if (!fault) return [];
-    const { code, at, hint } = fault;
-    // `backend='pillow' is not supported` names its value beside its key.
-    const subject = `${key}${fault.below}${fault.says.startsWith('=') ? '' : ' '}`;
-    const message = `${module.name}: ${subject}${fault.says}`;
-    return [{ severity: 'error', code, message, path: `${path}.${key}${fault.below}`, at, hint, key }];
+    const faults = value === undefined ? [] : allFaults(kindNamed(kind), value);
+    return faults.map(({ below, code, at, says, hint }) => {
+      const inner = `${key}${below}`;
+      // `backend='pillow' is not supported` names its value beside its key.
+      const message = `${module.name}: ${inner}${says.startsWith('=') ? '' : ' '}${says}`;
+      return { severity: 'error' as const, code, message, path: `${path}.${inner}`, at, hint, inner };
+    });
   });
 }
 

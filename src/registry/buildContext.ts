@@ -3,6 +3,7 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { DecodeImage } from '../contracts/image.ts';
 import { buildFromCfg } from './buildFromCfg.ts';
 import type { Registries, RegistryKind } from './registries.ts';
+import type { ModelPart } from './registryKinds.ts';
 
 /** Something only a person knows, such as a key. */
 export interface SecretRequest {
@@ -82,13 +83,21 @@ export class BuildContext {
    * @typeParam T what the registry builds there; the registry can't know, so the caller says
    * @param kind which registry
    * @param key the dict's place below this context's path, such as `loss_cls` or `transforms[2]`
+   * @param part which classes of MODELS fit there
    * @example this.backbone = context.build<Backbone>('MODELS', backbone, 'backbone')
    */
-  build<T>(kind: RegistryKind, cfg: unknown, key: string, defaultArgs?: Record<string, unknown>): T {
+  build<T>(
+    kind: RegistryKind,
+    cfg: unknown,
+    key: string,
+    defaultArgs?: Record<string, unknown>,
+    part?: ModelPart,
+  ): T {
     return buildFromCfg<unknown>(cfg, this.registries[kind], {
       path: this.#below(key),
       context: this,
       defaultArgs,
+      part,
     }) as T;
   }
 }

@@ -2,8 +2,9 @@ import { RegistryError, TrainerError, UserCodeError } from '../errors/trainerErr
 import { setSource, sourceOf } from '../lang/sourceMap.ts';
 import { argProblems } from './argProblems.ts';
 import { snakeToCamel } from './argNames.ts';
-import { sideBySide } from './constructorArgs.ts';
+import { sideBySide, wrongPart } from './constructorArgs.ts';
 import { assertDict, type Registrable, type Registry } from './registry.ts';
+import type { ModelPart } from './registryKinds.ts';
 
 /** What the build needs of a `BuildContext`: the same one for another place in the config. */
 export interface PlacedContext {
@@ -16,6 +17,8 @@ export interface BuildOptions {
   context: PlacedContext;
   /** Config-style (snake_case) arguments that `cfg` may override; may hold `type`. */
   defaultArgs?: Readonly<Record<string, unknown>>;
+  /** What the class must be, as far as it says: a MODELS registry holds them all. */
+  part?: ModelPart;
 }
 
 /**
@@ -26,7 +29,7 @@ export interface BuildOptions {
  * @throws what the class itself throws, with the config path and span added
  */
 export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: BuildOptions): T {
-  const { path, context, defaultArgs = {} } = options;
+  const { path, context, defaultArgs = {}, part } = options;
   assertDict(cfg, path);
   assertDict(defaultArgs, 'default_args');
   if (registry.buildFunc) return registry.buildFunc(cfg);
@@ -40,7 +43,7 @@ export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: Bu
       hint: `add type='…', one of the ${registry.name} registry`,
     });
   }
-  const module = resolveType(type, registry, cfg, path);
+  const module = resolveType(type, registry, cfg, path, part);
   delete merged.type;
   refuseSideBySide(module, merged, path);
   for (const problem of argProblems(module, merged, cfg, path))
@@ -58,7 +61,13 @@ export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: Bu
   }
 }
 
-function resolveType<T>(type: unknown, registry: Registry<T>, cfg: object, path: string): Registrable<T> {
+function resolveType<T>(
+  type: unknown,
+  registry: Registry<T>,
+  cfg: object,
+  path: string,
+  part: ModelPart | undefined,
+): Registrable<T> {
   // A class itself is as good as its name, as in MMCV.
   if (typeof type === 'function') return type as unknown as Registrable<T>;
   const span = sourceOf(cfg, 'type')?.span;
@@ -70,7 +79,10 @@ function resolveType<T>(type: unknown, registry: Registry<T>, cfg: object, path:
     });
   }
   try {
-    return registry.getOrThrow(type);
+    const module = registry.getOrThrow(type, part);
+    const wrong = wrongPart(module, type, part);
+    if (wrong) throw new RegistryError(wrong.message, wrong);
+    return module;
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
     throw new RegistryError(error.message, {

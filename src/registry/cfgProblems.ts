@@ -6,22 +6,30 @@ import { isDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { argProblems } from './argProblems.ts';
-import { kindNamed } from './argKinds.ts';
-import type { Kind } from './args/types.ts';
-import { knownArgs } from './constructorArgs.ts';
+import { kindNamed, type ArgKind } from './argKinds.ts';
+import type { DeclaredArgs, Kind } from './args/types.ts';
+import { knownArgs, wrongPart } from './constructorArgs.ts';
 import type { Registries, RegistryKind } from './registries.ts';
+import type { ModelPart } from './registryKinds.ts';
+
+export interface CfgOptions {
+  /** Config names of arguments that are added when it is built. */
+  readonly gives?: readonly string[];
+  /** Used where the dict has none. */
+  readonly type?: string;
+  /** Which classes of MODELS fit. */
+  readonly part?: ModelPart;
+}
 
 /**
  * Find the wrong types, arguments and values of a dict with a `type`, and of the dicts that its class builds from it.
- * @param gives config names of arguments that are added when it is built
- * @param type used where the dict has none
  */
 export function cfgProblems(
   cfg: unknown,
   kind: RegistryKind,
   registries: Registries,
   path: string,
-  { gives = [], type }: { readonly gives?: readonly string[]; readonly type?: string } = {},
+  { gives = [], type, part }: CfgOptions = {},
 ): Problem[] {
   if (!isDict(cfg))
     return [
@@ -47,27 +55,47 @@ export function cfgProblems(
   }
   const module = registry.get(ownType);
   if (!module) {
-    const { message, hint } = registry.missing(ownType);
+    const { message, hint } = registry.missing(ownType, part);
     return [{ severity: 'error', code: 'unknown-type', message, path: `${path}.type`, span, hint }];
   }
+  const wrong = wrongPart(module, ownType, part);
+  if (wrong) return [{ severity: 'error', ...wrong, path: `${path}.type`, span }];
   const own = argProblems(module, args, cfg, path, gives);
-  const spec = knownArgs(module);
-  const below = Object.entries(spec?.kinds ?? {}).flatMap(([name, argKind]) =>
-    nestedProblems(args[name], kindNamed(argKind), registries, `${path}.${name}`),
+  return [...own, ...keyProblems(args, knownArgs(module)?.kinds ?? {}, registries, path)];
+}
+
+/** Of the dicts that are built from the values of a dict. */
+function keyProblems(
+  values: Readonly<Record<string, unknown>>,
+  kinds: Readonly<Record<string, ArgKind | Kind<unknown>>>,
+  registries: Registries,
+  path: string,
+): Problem[] {
+  return Object.entries(kinds).flatMap(([name, kind]) =>
+    nestedProblems(values[name], kindNamed(kind), registries, `${path}.${name}`),
   );
-  return [...own, ...below];
 }
 
 function nestedProblems(
   value: unknown,
-  { builds, gives }: Kind<unknown>,
+  kind: Kind<unknown>,
   registries: Registries,
   path: string,
 ): Problem[] {
-  if (builds === undefined) return [];
-  if (isDict(value)) return cfgProblems(value, builds, registries, path, { gives });
-  if (!Array.isArray(value)) return [];
-  return value.flatMap((entry: unknown, i) =>
-    isDict(entry) ? cfgProblems(entry, builds, registries, `${path}[${i}]`, { gives }) : [],
+  if (Array.isArray(value))
+    return value.flatMap((entry: unknown, i) => nestedProblems(entry, kind, registries, `${path}[${i}]`));
+  const { builds, gives, part, expand } = kind;
+  const cfg = expand && isDict(value) ? expand(value) : value;
+  if (!isDict(cfg)) return [];
+  if (builds !== undefined) return cfgProblems(cfg, builds, registries, path, { gives, part });
+  return keyProblems(cfg, keysFor(kind, cfg)?.kinds ?? {}, registries, path);
+}
+
+function keysFor(
+  { keys, variants, defaultVariant }: Kind<unknown>,
+  { type = defaultVariant }: Readonly<Record<string, unknown>>,
+): DeclaredArgs | undefined {
+  return (
+    keys ?? (typeof type === 'string' && Object.hasOwn(variants ?? {}, type) ? variants?.[type] : undefined)
   );
 }

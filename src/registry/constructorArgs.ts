@@ -5,6 +5,7 @@ import type { ArgKind } from './argKinds.ts';
 import type { Kind } from './args/types.ts';
 import { camelToSnake, snakeToCamel } from './argNames.ts';
 import type { ArgSpec } from './argSpec.ts';
+import type { ModelPart } from './registryKinds.ts';
 
 /** What a constructor says about its arguments. Names are as it has them: in camelCase. */
 export interface ReadConstructor {
@@ -36,6 +37,8 @@ export interface ClassWithArgs {
   readonly name: string;
   readonly length: number;
   readonly args?: ArgSpec;
+  /** Of a class of the MODELS registry. */
+  readonly part?: ModelPart;
   /** Put there by the compiler. */
   readonly constructorArgs?: ReadConstructor;
 }
@@ -90,6 +93,16 @@ export function sideBySide(module: ClassWithArgs, keys: readonly string[]): Read
     const [first] = parameters.names;
     return parameters.areSideBySide || keys.some((key) => snakeToCamel(key) === first) ? parameters : null;
   }
+}
+
+/** What to say of a class that is another part than its place wants; null where it fits, or doesn't say. */
+export function wrongPart(
+  { part: own }: ClassWithArgs,
+  type: string,
+  part: ModelPart | undefined,
+): { readonly code: string; readonly message: string } | null {
+  if (part === undefined || own === undefined || own === part) return null;
+  return { code: 'wrong-part', message: `type must be a ${part}, but ${type} is a ${own}` };
 }
 
 /** Where a class of the person's stands; undefined for one of ours. */

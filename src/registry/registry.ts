@@ -2,6 +2,7 @@ import { ConfigError, RegistryError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { nearest } from '../util/nearest.ts';
 import type { ClassWithArgs } from './constructorArgs.ts';
+import type { ModelPart } from './registryKinds.ts';
 
 /** A class that a config can name: takes its arguments as one camelCase object, and a `BuildContext`. */
 export interface Registrable<T> extends ClassWithArgs {
@@ -176,22 +177,33 @@ export class Registry<T> {
   }
 
   /** @throws RegistryError `unknown-type` with what was forgotten, or the nearest name. */
-  getOrThrow(name: string): Registrable<T> {
+  getOrThrow(name: string, part?: ModelPart): Registrable<T> {
     const found = this.get(name);
     if (found) return found;
-    const { message, hint } = this.missing(name);
+    const { message, hint } = this.missing(name, part);
     throw new RegistryError(message, { code: 'unknown-type', hint });
   }
 
-  /** What to say of a name that is not here: what was forgotten, or the nearest name. */
-  missing(name: string): { readonly message: string; readonly hint: string } {
-    const near = nearest(name, this.names());
+  /**
+   * What to say of a name that is not here: what was forgotten, or the nearest name.
+   * @param part only classes of this one are proposed, and those that say nothing
+   */
+  missing(name: string, part?: ModelPart): { readonly message: string; readonly hint: string } {
+    const names = this.names().filter((one) => {
+      const own = this.get(one)?.part;
+      return part === undefined || own === undefined || own === part;
+    });
+    const near = nearest(name, names);
+    const parts = part === 'loss' ? 'losses' : `${String(part)}s`;
+    const what = part === undefined ? 'registered' : parts;
     const hint =
       this.explainMissing(name) ??
       (near
         ? `did you mean '${near}'?`
-        : `registered are: ${this.names().sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`);
-    return { message: `${name} is not in the ${this.name} registry`, hint };
+        : `${what} are: ${names.sort().join(', ') || 'none'}; register your own class and list its file in custom_imports`);
+    const where =
+      part === undefined ? `the ${this.name} registry` : `the ${parts} of the ${this.name} registry`;
+    return { message: `${name} is not in ${where}`, hint };
   }
 }
 

@@ -18,3 +18,6 @@ export const REGISTRY_NAMES = {
 } as const;
 
 export type RegistryKind = keyof typeof REGISTRY_NAMES;
+
+/** What a class of the MODELS registry is: it says so in `static part`, and so do those that extend it. */
+export type ModelPart = 'detector' | 'backbone' | 'neck' | 'head' | 'loss';

@@ -13,6 +13,7 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { ClassScore, DrawnBox, PredictedImage } from '../contracts/runEvents.ts';
 import { RunControl } from '../runner/runControl.ts';
 import { untilStopped } from '../runner/untilStopped.ts';
+import { at } from '../util/at.ts';
 import { turn } from '../util/turn.ts';
 
 /** A model that can detect. */
@@ -98,18 +99,18 @@ export class DetectorEvaluator implements Evaluator {
 
   async #draw(results: readonly BboxResult[]): Promise<PredictedImage[]> {
     const { dataset, numPreviews = 6 } = this.#options;
-    const count = Math.min(numPreviews, results.length);
-    this.#previews ??= Array.from({ length: count }, (_, i) => this.#readPicture(i));
+    const shown = results.slice(0, numPreviews);
+    const previews = (this.#previews ??= shown.map((_, i) => this.#readPicture(i)));
     const drawn: PredictedImage[] = [];
-    for (let i = 0; i < count; i++) {
-      const picture = await this.#previews[i];
+    for (const [i, result] of shown.entries()) {
+      const picture = await at(previews, i);
       const small = shrink(picture, PREVIEW_SIDE_PX);
       const scale = small.width / picture.width;
       const { bboxes, labels } = dataset.getAnnInfo(i);
       drawn.push({
         name: dataset.getImgInfo(i).filename,
         ...small,
-        detections: detectionBoxes(results[i], scale),
+        detections: detectionBoxes(result, scale),
         groundTruth: Array.from(labels, (label, n) => ({
           label,
           score: 1,
@@ -132,16 +133,17 @@ export class DetectorEvaluator implements Evaluator {
 function detectionBoxes(result: BboxResult, scale: number): DrawnBox[] {
   return result.flatMap((rows, label) => {
     const boxes: DrawnBox[] = [];
-    for (let at = 0; at < rows.length; at += 5) {
-      if (rows[at + 4] >= DRAWN_SCORE)
-        boxes.push({ label, score: rows[at + 4], bbox: boxAt(rows, at, scale) });
+    for (let from = 0; from < rows.length; from += 5) {
+      const score = rows[from + 4] ?? 0;
+      if (score >= DRAWN_SCORE) boxes.push({ label, score, bbox: boxAt(rows, from, scale) });
     }
     return boxes;
   });
 }
 
-function boxAt(values: Float32Array, at: number, scale: number): [number, number, number, number] {
-  return [values[at] * scale, values[at + 1] * scale, values[at + 2] * scale, values[at + 3] * scale];
+function boxAt(values: Float32Array, from: number, scale: number): [number, number, number, number] {
+  const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = values.subarray(from, from + 4);
+  return [x1 * scale, y1 * scale, x2 * scale, y2 * scale];
 }
 
 /** Shrink to at most `side` px by averaging whole blocks of pixels. */
@@ -157,7 +159,7 @@ function shrink(image: DecodedImage, side: number): { width: number; height: num
         let sum = 0;
         for (let dy = 0; dy < factor; dy++) {
           for (let dx = 0; dx < factor; dx++)
-            sum += image.rgb[((y * factor + dy) * image.width + x * factor + dx) * 3 + c];
+            sum += image.rgb[((y * factor + dy) * image.width + x * factor + dx) * 3 + c] ?? 0;
         }
         rgb[(y * width + x) * 3 + c] = sum / (factor * factor);
       }

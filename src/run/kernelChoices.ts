@@ -19,6 +19,8 @@ export interface KernelOptions {
   readonly folder?: string;
   /** Refuse variants that round differently. */
   readonly isDeterministic: boolean;
+  /** Asked between two measurements; may wait. True: what isn't measured yet goes by the rule. */
+  readonly isStopped?: () => Promise<boolean>;
 }
 
 interface KernelFile {
@@ -41,7 +43,7 @@ export interface KernelsInUse {
  * killed must go on with the very kernels it had, since others may round differently.
  */
 export async function useKernelChoices(fs: FileSystem, options: KernelOptions): Promise<KernelsInUse> {
-  const { mode = 'auto', folder, isDeterministic } = options;
+  const { mode = 'auto', folder, isDeterministic, isStopped } = options;
   const { key, isSoftware } = adapterInfo();
   setVariantChoices({});
   if (mode === 'rule' || (mode === 'auto' && isSoftware))
@@ -59,7 +61,7 @@ export async function useKernelChoices(fs: FileSystem, options: KernelOptions): 
         .then(() => fs.writeFile(path, `${JSON.stringify(file, null, 1)}\n`))
         .catch(() => undefined);
   };
-  setVariantTuning({ isDeterministic, onMeasured: keep });
+  setVariantTuning({ isDeterministic, onMeasured: keep, isStopped });
   const end = async (): Promise<void> => {
     setVariantTuning(null);
     await written;

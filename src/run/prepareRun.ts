@@ -14,12 +14,13 @@ import {
   type DatasetSplit,
 } from '../plan/buildDataset.ts';
 import { checkFormulas } from '../plan/checkFormulas.ts';
-import { makeLoader, type OpenDataset } from '../plan/loaders.ts';
+import { batchSizeOf, dataOf, makeLoader, type OpenDataset } from '../plan/loaders.ts';
 import { need, type Parts, type PartsHost } from '../plan/parts.ts';
 import { PlanError } from '../plan/problemOf.ts';
+import { classesOfMeta, type GivenWeights } from '../plan/weightClasses.ts';
 import type { RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
-import { readCheckpoint, resumeRun } from '../runner/checkpoint.ts';
+import { readCheckpoint, resumeRun, type LoadedCheckpoint } from '../runner/checkpoint.ts';
 import type { Logger } from '../runner/logger.ts';
 import type { RunFolder } from './runFolder.ts';
 import { describeBudget, memoryBudget } from '../runner/memoryBudget.ts';
@@ -30,7 +31,8 @@ import { maskSecrets } from '../util/secrets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
-import { stringOrNull, type ResumedRun } from './resumedRun.ts';
+import { readResumeOptimizer, stringOrNull, type ResumedRun } from './resumedRun.ts';
+import { throwIfStopped } from './stoppedEarly.ts';
 import type { TrainJob } from './trainJob.ts';
 
 /** Keeps the random numbers of the initial weights apart from the samples'. */
@@ -78,8 +80,11 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   logger.info(`Set random seed to ${seed}, deterministic: ${options.areDeterministic ? 'True' : 'False'}`);
   const samples = new OpenSamples(options, cleanups);
   const live: LiveRun = { runner: null };
-  const host = hostOf(options, samples, live);
-  const assembly = await assemble(options, runConfig, { seed, host, onModules: options.onModules });
+  const { onModules, control } = options;
+  const ask = (): Promise<void> => throwIfStopped(control);
+  const given = await openWeights(options);
+  const host: PartsHost = { ...hostOf(options, samples, live), weights: given && weightsOf(given) };
+  const assembly = await assemble(options, runConfig, { seed, host, onModules, onBuild: ask });
   cleanups.push(() => assembly.dispose());
   throwFirstError(assembly, logger);
   const { parts } = assembly;
@@ -88,9 +93,12 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   const trainSet = need(parts, 'trainSet');
   const workflow = need(parts, 'workflow');
   const loaders = await makeLoaders(assembly, samples);
+  await ask();
   await initWeights(model, options, assembly);
   await checkFormulas(need(parts, 'optimizer'), parts.userModules.modules);
-  await loadWeights(runner, model, options);
+  await ask();
+  await loadWeights(runner, model, given, options, assembly);
+  await ask();
   followSteps(runner, model, options, assembly);
   // Before the first step is recorded: it writes gradients to the places that this makes.
   need(parts, 'optimizer').prepare();
@@ -169,7 +177,7 @@ function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): P
         seed,
         exp_name: config.filename.split('/').at(-1),
         mmdet_version: '2.28.2',
-        tabtrain: { version: '0.1.0', seed },
+        tabtrain: { version: '0.1.0', seed, batch_size: batchSizeOf(dataOf(runConfig.dict), true) },
       },
     },
     makeEvaluator: async (model, dataset, parts) => {
@@ -201,7 +209,7 @@ class OpenSamples {
   async open(
     split: DatasetSplit,
     { indexedFiles }: Dataset,
-    { userModules, trainSet }: Parts,
+    { userModules, trainSet, host }: Parts,
   ): Promise<SampleSource> {
     const { fs, decodeImage, configPath, cfgOptions, seed } = this.#options;
     const create =
@@ -213,7 +221,8 @@ class OpenSamples {
       split,
       seed,
       withUserModules: userModules.hasDataClasses,
-      classes: split === 'train' ? undefined : trainSet?.CLASSES,
+      // The training set's own, unless the weights number them otherwise.
+      classes: split === 'train' && !host.weights ? undefined : trainSet?.CLASSES,
       indexedFiles,
     });
     this.#cleanups.push(() => source.dispose?.());
@@ -252,17 +261,53 @@ async function initWeights(
   });
 }
 
+/** A checkpoint that has been read, and what for. */
+interface GivenCheckpoint {
+  readonly path: string;
+  readonly checkpoint: LoadedCheckpoint;
+  readonly isResumed: boolean;
+}
+
 /** What the run goes on from, or starts with. */
-async function loadWeights(runner: BaseRunner, model: Detector, options: PrepareOptions): Promise<void> {
-  const { fs, logger, resume, runConfig } = options;
-  if (resume) return resumeRun(runner, model, resume.path, resume.checkpoint);
-  const loadFrom = options.loadFrom ?? stringOrNull(runConfig.dict.load_from);
-  if (loadFrom === null) return;
-  const { stateDict, notes } = await readCheckpoint(fs, loadFrom);
+async function openWeights({
+  fs,
+  resume,
+  loadFrom,
+  runConfig,
+}: PrepareOptions): Promise<GivenCheckpoint | null> {
+  if (resume) return { ...resume, isResumed: true };
+  const path = loadFrom ?? stringOrNull(runConfig.dict.load_from);
+  return path === null ? null : { path, checkpoint: await readCheckpoint(fs, path), isResumed: false };
+}
+
+function weightsOf({ path, checkpoint, isResumed }: GivenCheckpoint): GivenWeights {
+  return { path, classes: classesOfMeta(checkpoint.meta), mustMatch: isResumed };
+}
+
+async function loadWeights(
+  runner: BaseRunner,
+  model: Detector,
+  given: GivenCheckpoint | null,
+  options: PrepareOptions,
+  { parts }: Assembly,
+): Promise<void> {
+  const { logger, runConfig } = options;
+  if (!given) return;
+  const { path, checkpoint } = given;
+  if (given.isResumed) {
+    const { dict } = runConfig;
+    return resumeRun(runner, model, path, {
+      loaded: checkpoint,
+      optimizerOptions: options.resumeOptimizer ?? readResumeOptimizer(dict.resume_optimizer),
+      itersPerEpoch: need(parts, 'length').itersPerEpoch,
+      batchSize: batchSizeOf(dataOf(dict), true),
+    });
+  }
+  const { stateDict, notes } = checkpoint;
   const report = model.loadStateDict(stateDict);
-  checkSomethingLoaded(model, report, loadFrom, stateDict);
+  checkSomethingLoaded(model, report, path, stateDict);
   for (const warning of [...notes, ...report.warnings]) logger.warning(warning);
-  logger.info(`load checkpoint from ${loadFrom}`);
+  logger.info(`load checkpoint from ${path}`);
 }
 
 /** How steps run, and who hears of it. */

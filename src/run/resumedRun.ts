@@ -1,9 +1,12 @@
 import type { ConfigDict } from '../config/index.ts';
-import { CheckpointError } from '../errors/trainerError.ts';
+import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
 import { isFiniteTensor, readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
+import { plainRepr } from '../lang/plainRepr.ts';
+import type { BaseRunner } from '../runner/baseRunner.ts';
 import type { Logger } from '../runner/logger.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import { checkpointsToResume } from './autoResume.ts';
+import { readRunRecord } from './runRecord.ts';
 
 interface ResumeRequest {
   readonly fs: FileSystem;
@@ -97,6 +100,40 @@ function withSeed(
 /** The seed that a config asks for. */
 export function configSeed(dict: ConfigDict): number | null {
   return typeof dict.seed === 'number' ? dict.seed : null;
+}
+
+/**
+ * Read `resume_optimizer`, or the command line's: whose options a resumed optimizer has. Default `checkpoint`, as in MMCV.
+ * @throws ConfigError
+ */
+export function readResumeOptimizer(value: unknown, path = 'resume_optimizer'): 'checkpoint' | 'config' {
+  if (value === undefined || value === null) return 'checkpoint';
+  if (value === 'checkpoint' || value === 'config') return value;
+  throw new ConfigError(`${path} must be 'checkpoint' or 'config', but is ${plainRepr(value)}`, {
+    code: 'bad-value',
+    path,
+  });
+}
+
+/**
+ * Say that a resumed run has nothing left to train, and what would give it more.
+ * @returns whether that is so, and the run that wrote the checkpoint owes its last hooks nothing either
+ */
+export async function isFinished(
+  { fs, resume, logger }: { readonly fs: FileSystem; readonly resume: ResumedRun; readonly logger: Logger },
+  runner: BaseRunner,
+  itersPerEpoch: number,
+): Promise<boolean> {
+  if (!runner.hasNothingLeft(itersPerEpoch)) return false;
+  const { maxEpochs, maxIters } = runner;
+  const [key, length] =
+    maxEpochs === undefined ? ['runner.max_iters', maxIters] : ['runner.max_epochs', maxEpochs];
+  logger.warning(
+    `nothing is left to train: ${resume.path} is of the end of a run of ${key}=${length}; raise ${key} to train on, or start a new run from its weights with load_from`,
+  );
+  if (!runner.owesHooks) return true;
+  const folder = resume.path.split('/').slice(0, -1).join('/');
+  return (await readRunRecord(fs, folder))?.status === 'finished';
 }
 
 export function stringOrNull(value: unknown): string | null {

@@ -19,6 +19,7 @@ import { checkSomethingLoaded } from './loadedWeights.ts';
 import { locateError } from '../plan/locateError.ts';
 import '../plan/registerAll.ts';
 import { readRunConfig } from '../plan/runConfig.ts';
+import { classesOfMeta } from '../plan/weightClasses.ts';
 import { createUserModules } from '../plan/ownModules.ts';
 import { type UserModules } from '../usercode/userModules.ts';
 
@@ -64,7 +65,7 @@ async function evaluateOn(
   const { fs, decodeImage, log } = job;
   const context = new BuildContext(userModules.registries, { fs, decodeImage, seed: 0, warn: log });
   await userModules.import(job.configPath, dict, context);
-  const classes = classesOf(checkpoint) ?? (await trainedClasses(dict, context));
+  const classes = classesOfMeta(checkpoint.meta) ?? (await trainedClasses(dict, context));
   const dataset = await buildDataset(dict, 'test', context, classes);
   const { metric } = job;
   const cfg = {
@@ -94,14 +95,6 @@ async function evaluateOn(
   } finally {
     model.dispose();
   }
-}
-
-/** The classes that a checkpoint says its model has, in label order. */
-function classesOf({ meta }: LoadedCheckpoint): readonly string[] | undefined {
-  const classes = meta.get('CLASSES');
-  return Array.isArray(classes) && classes.length > 0 && classes.every((name) => typeof name === 'string')
-    ? classes
-    : undefined;
 }
 
 /** Those of the training set; undefined where it can't be read here: the test set's own order is all there is then. */

@@ -5,14 +5,17 @@ import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo
 import { locateError } from '../plan/locateError.ts';
 import { readRunConfig, type RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
+import type { RunPhase } from '../contracts/runEvents.ts';
+import { PLANNING_POLICY, UNATTENDED_POLICY, type GuardPolicy } from '../usercode/moduleGuard.ts';
 import type { UserModules } from '../usercode/userModules.ts';
 import { maskSecretsIn } from '../util/secrets.ts';
 import { readKernelMode, useKernelChoices, type KernelsInUse } from './kernelChoices.ts';
 import { prepareRun } from './prepareRun.ts';
-import { configSeed, openResumed, stringOrNull } from './resumedRun.ts';
+import { configSeed, isFinished, openResumed, stringOrNull } from './resumedRun.ts';
 import { RunFolder } from './runFolder.ts';
 import { NEW_RECORD } from './runRecord.ts';
 import { saveStopped } from './saveStopped.ts';
+import { StoppedEarly, throwIfStopped } from './stoppedEarly.ts';
 import { failOnStray } from './strayErrors.ts';
 import type { TrainJob } from './trainJob.ts';
 
@@ -34,7 +37,13 @@ export async function prepareEngine(): Promise<AdapterInfo> {
  */
 export async function train(job: TrainJob): Promise<TrainResult> {
   const { fs, onEvent, control } = job;
+  const tellPhase = (going: RunPhase): void => {
+    const phase = control.isStopRequested ? 'stopping' : control.isPaused ? 'paused' : going;
+    const waitingFor = phase === 'stopping' ? (control.activity ?? undefined) : undefined;
+    onEvent({ name: 'run.phaseChanged', phase, waitingFor });
+  };
   onEvent({ name: 'run.phaseChanged', phase: 'preparing' });
+  control.onChange(() => tellPhase('preparing'));
   const started = new Date();
   const timestamp = formatTimestamp(started);
   let folder: RunFolder | null = null;
@@ -43,7 +52,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   let runConfig: RunConfig | null = null;
   let running: BaseRunner | null = null;
   let kernels: KernelsInUse | null = null;
-  let userModules: UserModules | null = null;
+  // What a callback sets: TypeScript takes a plain variable for null behind it.
+  const own: { modules: UserModules | null } = { modules: null };
   let ignoreStray = (): void => undefined;
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
@@ -57,12 +67,15 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       configPath: job.configPath,
       startedMs: started.getTime(),
     };
+    await throwIfStopped(control);
     await initEngine();
+    await throwIfStopped(control);
     const { dict } = runConfig;
     kernels = await useKernelChoices(fs, {
       mode: job.kernels?.mode ?? readKernelMode(dict.kernels ?? 'auto', 'kernels'),
       folder: job.kernels?.folder,
       isDeterministic: dict.deterministic === true,
+      isStopped: () => control.checkpoint(),
     });
     const resume = await openResumed(job, runConfig.dict, workDir, logger);
     const seed = job.seed ?? configSeed(runConfig.dict) ?? resume?.seed ?? 0;
@@ -78,9 +91,10 @@ export async function train(job: TrainJob): Promise<TrainResult> {
         areDeterministic,
         runConfig,
         resume,
-        onModules: (modules) => {
-          userModules = modules;
-          ignoreStray = failOnStray(job.watchStray, control, modules);
+        onModules: (loaded) => {
+          own.modules = loaded;
+          loaded.guard.policy = { ...PLANNING_POLICY, onBusy: job.onModuleBusy };
+          ignoreStray = failOnStray(job.watchStray, control, loaded);
         },
       },
       cleanups,
@@ -96,6 +110,11 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       seed,
       resumedFrom: resume?.path ?? null,
     };
+    if (resume && (await isFinished({ fs, resume, logger }, runner, run.itersPerEpoch))) {
+      await folder.end('finished', null);
+      onEvent({ name: 'run.phaseChanged', phase: 'finished' });
+      return { workDir, end: 'finished' };
+    }
     await folder.begin();
     onEvent({
       name: 'run.started',
@@ -110,23 +129,28 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       parameterCount: run.parameterCount,
       trainableParameterCount: run.trainableParameterCount,
     });
-    onEvent({ name: 'run.phaseChanged', phase: 'running' });
-    control.onChange(() => {
-      const phase = control.isStopRequested ? 'stopping' : control.isPaused ? 'paused' : 'running';
-      onEvent({ name: 'run.phaseChanged', phase });
-    });
+    tellPhase('running');
+    control.onChange(() => tellPhase('running'));
     running = runner;
+    if (own.modules) own.modules.guard.policy = policyOf(job);
     await runner.run(loaders, workflow);
     control.throwFailure();
+    own.modules?.guard.throwTripped();
     running = null;
     // An epoch that a hook made the last one may be off the checkpoints' interval.
     const isCutShort = runner.end === 'stopped' || runner.stopTraining !== null;
+    control.doing(() => 'writing a checkpoint');
     if (isCutShort && folder.isClaimed) await saveStopped(runner, run.model);
     await folder.end(runner.end, null);
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
     return { workDir, end: runner.end };
   } catch (cause) {
-    const located = locate(cause, userModules);
+    if (cause instanceof StoppedEarly && folder) {
+      await folder.end('stopped', null);
+      onEvent({ name: 'run.phaseChanged', phase: 'stopped' });
+      return { workDir: folder.path, end: 'stopped' };
+    }
+    const located = locate(cause, own.modules);
     const error = runConfig ? locateError(located, runConfig.dict) : located;
     const report = maskSecretsIn(toErrorReport(error)) as ErrorReport;
     folder?.logger.error(error instanceof TrainerError ? error.format() : (report.stack ?? report.message));
@@ -149,6 +173,10 @@ export async function train(job: TrainJob): Promise<TrainResult> {
       }
     }
   }
+}
+
+function policyOf({ onModuleBusy }: TrainJob): GuardPolicy {
+  return onModuleBusy ? { limitS: Infinity, onBusy: onModuleBusy } : UNATTENDED_POLICY;
 }
 
 /** With its place in the person's own code. */

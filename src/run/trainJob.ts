@@ -6,6 +6,7 @@ import type { SampleSource } from '../datasets/sampleSource.ts';
 import type { DatasetSpec } from '../plan/buildDataset.ts';
 import type { RunServices } from '../registry/buildContext.ts';
 import type { RunControl } from '../runner/runControl.ts';
+import type { BusyModule } from '../usercode/moduleGuard.ts';
 import type { CheckTypes } from '../usercode/userModules.ts';
 import type { KernelOptions } from './kernelChoices.ts';
 import type { WatchStray } from './strayErrors.ts';
@@ -27,12 +28,14 @@ export interface TrainJob {
   loadFrom?: string;
   /** Go on with the newest checkpoint of this config's runs, if there is one; overrides the config's. */
   autoResume?: boolean;
+  /** Whose options a resumed optimizer goes on with; overrides the config's `resume_optimizer`. */
+  resumeOptimizer?: 'checkpoint' | 'config';
   /** Switch the config's `auto_scale_lr` on. */
   autoScaleLr?: boolean;
   /** Default: the config's, else that of the checkpoint that is resumed, else 0. */
   seed?: number;
   /** How variants of kernels are chosen. Default: as the config's `kernels` says, else auto. */
-  kernels?: Omit<KernelOptions, 'isDeterministic'>;
+  kernels?: Omit<KernelOptions, 'isDeterministic' | 'isStopped'>;
   /** Run op by op instead of compiling the steps: slower, the same numbers. Default false. */
   eager?: boolean;
   /** What a NaN or infinite loss does, besides a warning. Default: pause, so that a person can look. */
@@ -47,6 +50,11 @@ export interface TrainJob {
   checkTypes?: CheckTypes;
   /** Hands over errors that nobody waits for; default: they are not looked for. */
   watchStray?: WatchStray;
+  /**
+   * Hears of modules that don't give the thread back, from somebody who can end the thread. Default: nobody can, and a
+   * module that is busy for 9 s ends the run with `endless-loop`.
+   */
+  onModuleBusy?: (busy: BusyModule) => void;
   /** Asks a person for a logger's key. */
   askSecret?: RunServices['askSecret'];
   /** Where samples are decoded; default: in this thread. */

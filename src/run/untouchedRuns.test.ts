@@ -6,6 +6,7 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import { RunControl } from '../runner/runControl.ts';
+import { createMemoryFs } from '../storage/memoryFs.ts';
 import { createMemoryLocks } from '../storage/memoryLocks.ts';
 import { createNodeFs } from '../storage/nodeFs.ts';
 import { mkdtempSync } from 'node:fs';
@@ -68,12 +69,37 @@ async function snapshot(fs: FileSystem): Promise<Record<string, string>> {
   return found;
 }
 
+const finished = new Map<string, Promise<FileSystem>>();
+
+/** A workspace of one's own with a finished run of the config with these lines at its end; it is trained once. */
 async function finishedRun(lines = ''): Promise<FileSystem> {
+  const run = finished.get(lines) ?? trainToTheEnd(lines);
+  finished.set(lines, run);
+  return copyOf(await run);
+}
+
+async function trainToTheEnd(lines: string): Promise<FileSystem> {
   const fs = workspaceWith({ ...CONFIGS, 'configs/my/run.py': CONFIGS['configs/my/run.py'] + lines });
   const { error } = await tryTraining(fs, 'run.py');
   expect(error).toBeNull();
   expect((await readRunRecord(fs, WORK_DIR))?.status).toBe('finished');
   return fs;
+}
+
+/** Its files and links, in another memory file system. */
+async function copyOf(fs: FileSystem): Promise<FileSystem> {
+  const copy = createMemoryFs();
+  const copyFolder = async (folder: string): Promise<void> => {
+    for (const { name, kind } of await fs.list(folder)) {
+      const path = folder === '' ? name : `${folder}/${name}`;
+      const target = (await fs.readLink?.(path)) ?? null;
+      if (kind === 'directory') await copyFolder(path);
+      else if (target !== null) await copy.link?.(target, path);
+      else await copy.writeFile(path, await fs.readFile(path));
+    }
+  };
+  await copyFolder('');
+  return copy;
 }
 
 describe("a finished run's folder", () => {

@@ -83,7 +83,11 @@ export abstract class BaseRunner extends RunState {
 
   /** Call one stage of every hook, in order of priority. */
   async callHook(stage: Stage | GenericStage): Promise<void> {
-    for (const { hook } of this.#hooks) await hook[stage](this);
+    for (const { hook } of this.#hooks) {
+      this.control.doing(() => hook.describeWait(stage));
+      await hook[stage](this);
+    }
+    this.control.doing(null);
   }
 
   /** Call a stage of the hooks behind the one that wrote the checkpoint: what the killed run had still to do. */

@@ -2,7 +2,7 @@ import { CheckpointError, ConfigError, StorageError } from '../errors/trainerErr
 import type { StateTensor } from '../nn/parameter.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import { isFloatOption } from '../optim/optimizerKinds.ts';
+import { isFloatOption } from '../optim/floatOptions.ts';
 import type { OptimizerStateDict, StateValue } from '../optim/optimizerState.ts';
 import { fileSource } from '../serialization/zip/byteSource.ts';
 import { crc32 } from '../serialization/zip/crc32.ts';
@@ -27,6 +27,9 @@ import type { BaseRunner } from './baseRunner.ts';
 import type { RunnerMeta, RunPosition } from './runnerTypes.ts';
 import { partialName } from './partialFile.ts';
 import { isPlainPth, plainPth } from './plainPth.ts';
+import { previousGpuCount } from './previousGpus.ts';
+import { applyConfigured, differenceTexts, optionDifferences } from './resumedOptions.ts';
+import { rescalePosition, savedItersPerEpoch } from './resumedProgress.ts';
 import { saveOrPause } from './saveOrPause.ts';
 import { collectOwnMeta, restoreHooks, resumePlaceOf, type OwnMeta, type WritingStage } from './ownMeta.ts';
 
@@ -208,18 +211,27 @@ function notesOn(path: string, place: readonly string[], others: readonly string
   return [`the weights of ${path} were read from its key '${place.join('.')}'${beside}`];
 }
 
+export interface ResumeOptions {
+  /** The file's content, where it has been read already. */
+  readonly loaded?: LoadedCheckpoint;
+  /** Whose options the optimizer goes on with; its state is the checkpoint's. Default: the checkpoint's, as in MMCV. */
+  readonly optimizerOptions?: 'checkpoint' | 'config';
+  /** Of this run; default: the runner's, which knows it once it runs. */
+  readonly itersPerEpoch?: number;
+  readonly batchSize?: number;
+}
+
 /**
  * Put a run back where a checkpoint left it: weights, epoch, iteration, optimizer, hooks.
  * Source: mmcv 1.7.2 `base_runner.py` resume; mid-epoch positions are ours (`meta.tabtrain.position`).
- * @param loaded the file's content, where it has been read already
  */
 export async function resumeRun(
   runner: BaseRunner,
   model: StatefulModel,
   path: string,
-  loaded?: LoadedCheckpoint,
+  options: ResumeOptions = {},
 ): Promise<void> {
-  const { meta, stateDict, optimizer, notes } = loaded ?? (await readCheckpoint(runner.fs, path));
+  const { meta, stateDict, optimizer, notes } = options.loaded ?? (await readCheckpoint(runner.fs, path));
   const epoch = meta.get('epoch');
   const iter = meta.get('iter');
   if (typeof epoch !== 'number' || typeof iter !== 'number') {
@@ -235,20 +247,74 @@ export async function resumeRun(
   for (const hook of runner.hooks) hook.beforeResume(runner);
   const { warnings } = model.loadStateDict(stateDict);
   for (const warning of [...notes, ...warnings]) runner.logger.warning(warning);
+  const own = plainPth(meta.get('tabtrain')) as OwnMeta | undefined;
   if (optimizer !== undefined) {
     if (!runner.optimizer)
       throw new ConfigError('the checkpoint has an optimizer, but the run has none', {
         code: 'no-optimizer',
         path: 'optimizer',
       });
-    loadOptimizer(runner.optimizer, optimizerFromPth(optimizer, path), path);
+    const saved = optimizerFromPth(optimizer, path);
+    loadOptimizer(runner.optimizer, saved, path);
+    chooseOptions(runner, runner.optimizer, saved, own, options.optimizerOptions ?? 'checkpoint');
   }
-  const own = plainPth(meta.get('tabtrain')) as OwnMeta | undefined;
   const at = own?.position ?? { epoch, iter, inner_iter: 0 };
   runner.restorePosition({ epoch: at.epoch, iter: at.iter, innerIter: at.inner_iter }, resumePlaceOf(own));
   runner.restoreMeta(plainMeta(runner, meta));
   restoreHooks(runner, own);
+  keepProgress(runner, own, options);
   runner.logResumed();
+}
+
+/** Tell which of the config's options the checkpoint's displace, or let the config's displace those. */
+function chooseOptions(
+  runner: BaseRunner,
+  optimizer: Optimizer,
+  saved: OptimizerStateDict,
+  own: OwnMeta | undefined,
+  winner: 'checkpoint' | 'config',
+): void {
+  const configured = runner.optionsAtStart ?? [];
+  const savedStart = own?.optimizer_options ?? null;
+  const hasHook = (name: string): boolean => runner.hooks.some(({ hookName }) => hookName === name);
+  const isMovedStart = {
+    lr: hasHook('OneCycleLrUpdaterHook'),
+    momentum: hasHook('OneCycleMomentumUpdaterHook'),
+  };
+  const differences = optionDifferences(configured, savedStart, saved.param_groups, isMovedStart);
+  if (winner === 'config') applyConfigured(optimizer, differences);
+  else {
+    for (const text of differenceTexts(differences, configured.length)) runner.logger.warning(text);
+    // What later checkpoints tell is what the run goes on with.
+    if (savedStart) runner.optionsAtStart = savedStart;
+  }
+}
+
+/** Another batch size, or a data set that has grown: progress is kept by epochs. */
+function keepProgress(
+  runner: BaseRunner,
+  own: OwnMeta | undefined,
+  { itersPerEpoch: now = runner.itersPerEpoch, batchSize }: ResumeOptions,
+): void {
+  // Where iterations are counted, epochs are none of its business.
+  if (now === 0 || runner.maxEpochs === undefined) return;
+  const position = runner.resumedPosition;
+  const before = savedItersPerEpoch(position, own?.iters_per_epoch ?? null);
+  if (before === null || before === now) return;
+  if (own?.iters_per_epoch === undefined && isOfSeveralGpus(runner, position, now)) return;
+  const rescaled = rescalePosition(position, before, now);
+  runner.rescaleResumed(rescaled);
+  const pictures = (n: number | undefined): string => (n === undefined ? '' : ` (${n} pictures each)`);
+  runner.logger.warning(
+    `an epoch had ${before} iterations${pictures(own?.batch_size)} when the checkpoint was written, now it has ${now}${pictures(batchSize)}: ` +
+      `progress is kept by epochs, iteration ${position.iter} becomes ${rescaled.iter}`,
+  );
+}
+
+/** What MMCV makes of the iterations of a run on several GPUs differs by each epoch's rounding up to whole batches only. */
+function isOfSeveralGpus(runner: BaseRunner, { epoch, iter }: RunPosition, now: number): boolean {
+  const gpus = previousGpuCount(runner.meta.config) ?? 1;
+  return gpus > 1 && Math.abs(iter - epoch * now) <= epoch * gpus;
 }
 
 /** What a run can carry on of a checkpoint's meta: everything but values that a later checkpoint couldn't hold. */

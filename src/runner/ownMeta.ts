@@ -5,6 +5,7 @@ import type { BaseRunner } from './baseRunner.ts';
 import type { OpenStage, ResumePlace, RunPosition } from './runnerTypes.ts';
 import { hookKeyOf, hookKeys } from './hookKeys.ts';
 import type { Hook, HookState } from './hooks/hook.ts';
+import type { GroupOptions } from './resumedOptions.ts';
 import { LoggerHook } from './hooks/logger/base.ts';
 import type { LogBufferState } from './logBuffer.ts';
 
@@ -16,6 +17,11 @@ export interface OwnMeta {
   /** The log of the running interval. */
   log?: LogBufferState;
   hooks?: Record<string, HookState>;
+  /** What the config set, before any schedule. */
+  optimizer_options?: GroupOptions;
+  /** Absent where the run has no length yet. */
+  iters_per_epoch?: number;
+  batch_size?: number;
 }
 
 /** The stage in which a hook writes a checkpoint. */
@@ -50,6 +56,8 @@ export async function collectOwnMeta(
     open_stage: writer && { stage: writer.stage, behind: hookKeyOf(runner.hooks, writer.hook) },
     log: await runner.logBuffer.stateDict(longest),
     hooks,
+    ...(runner.optionsAtStart && { optimizer_options: runner.optionsAtStart }),
+    ...(runner.itersPerEpoch > 0 && { iters_per_epoch: runner.itersPerEpoch }),
   };
 }
 

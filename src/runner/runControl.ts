@@ -12,6 +12,7 @@ export class RunControl {
   /** What waits while paused. */
   #waiting: (() => void)[] = [];
   #listener: (() => void) | null = null;
+  #activity: (() => string) | null = null;
   /** Whether somebody looks on who can press Resume. */
   readonly isAttended: boolean;
 
@@ -31,6 +32,17 @@ export class RunControl {
   /** Aborted by {@link stop} and by {@link fail}. */
   get stopSignal(): AbortSignal {
     return this.#stop.signal;
+  }
+
+  /** What the run does now, as a stop that waits for it says: `finishing the checkpoint`; null between such things. */
+  get activity(): string | null {
+    return this.#activity?.() ?? null;
+  }
+
+  /** Say what is done from now on. */
+  doing(activity: (() => string) | null): void {
+    this.#activity = activity;
+    if (this.#stopRequested && activity) this.#listener?.();
   }
 
   /** Call `listener` after every change. */

@@ -3,6 +3,7 @@ import type { RunListener } from '../contracts/runEvents.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { LogBuffer } from './logBuffer.ts';
 import type { Logger } from './logger.ts';
+import { optionsOf, type GroupOptions } from './resumedOptions.ts';
 import { RunControl } from './runControl.ts';
 import { checkOptions } from './runnerOptions.ts';
 import type {
@@ -33,6 +34,8 @@ export abstract class RunState {
   readonly host: string;
   readonly claimWorkDir: () => Promise<void>;
   readonly logBuffer = new LogBuffer();
+  /** Options of the optimizer's groups as the run was set up with; null without an optimizer. */
+  optionsAtStart: GroupOptions | null;
   meta: RunnerMeta;
   mode: Mode = 'train';
   /** Finished epochs; in a training epoch this is its 0-based number. */
@@ -69,6 +72,7 @@ export abstract class RunState {
     checkOptions(options);
     this.model = options.model;
     this.optimizer = options.optimizer;
+    this.optionsAtStart = options.optimizer && optionsOf(options.optimizer);
     this.fs = options.fs;
     this.workDir = options.workDir;
     this.logger = options.logger;
@@ -105,6 +109,32 @@ export abstract class RunState {
     this.iter = position.iter;
     this.resumeInnerIter = position.innerIter;
     this.resumePlace = place;
+  }
+
+  /** Where a resumed run goes on. */
+  get resumedPosition(): RunPosition {
+    return { epoch: this.epoch, iter: this.iter, innerIter: this.resumeInnerIter };
+  }
+
+  /** Go on elsewhere than the checkpoint said: what its last iteration owed belongs to no iteration of this run. */
+  rescaleResumed({ epoch, iter, innerIter }: RunPosition): void {
+    this.epoch = epoch;
+    this.iter = iter;
+    this.resumeInnerIter = innerIter;
+    const place = this.resumePlace;
+    if (place?.openStage?.stage === 'afterTrainIter') this.resumePlace = { ...place, openStage: null };
+  }
+
+  /** True when a resumed run has done all its iterations. @param itersPerEpoch of this run */
+  hasNothingLeft(itersPerEpoch: number): boolean {
+    if (this.maxEpochs !== undefined)
+      return this.epoch + (this.resumeInnerIter >= itersPerEpoch ? 1 : 0) >= this.maxEpochs;
+    return this.maxIters !== undefined && this.iter >= this.maxIters;
+  }
+
+  /** True when hooks of its last iteration or epoch are still to be called. */
+  get owesHooks(): boolean {
+    return this.resumePlace?.openStage != null || this.resumeInnerIter > 0;
   }
 
   /** Note a checkpoint that was written. @param isWhole false when it lacks the optimizer's state */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileSystemLaws } from './fileSystemLaws.testing.ts';
+import { ownerOf } from './nodeProcess.ts';
 import { createMemoryFs } from './memoryFs.ts';
 import { createMountFs } from './mountFs.ts';
 import { createNodeFs } from './nodeFs.ts';
@@ -41,7 +42,7 @@ describe('file system: node', () => {
     const fs = createNodeFs(root);
     await fs.writeFile('kept.pth', 'x');
     // The highest process id that Linux gives out is 2 ** 22.
-    const dead = `.tabtrain-tmp-${(2 ** 22 + 7).toString(36)}-abc`;
+    const dead = `.tabtrain-tmp-${ownerOf(2 ** 22 + 7)}-abc`;
     writeFileSync(join(root, dead), 'half');
     const writer = await fs.createWriter('next.pth');
     expect(readdirSync(root)).toHaveLength(3);

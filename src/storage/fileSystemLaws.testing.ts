@@ -156,6 +156,20 @@ export const fileSystemLaws: Readonly<Record<string, Law>> = {
     same(await fs.stat('to/old'), null);
     same(await fs.stat('from'), null);
   },
+  'a batch writes like writeFile, many at once': async (fs) => {
+    const batch = fs.startBatch?.('b/c');
+    if (!batch) return;
+    await fs.writeFile('b/c/d/0', 'longer than the new text');
+    await Promise.all(Array.from({ length: 20 }, (_, i) => batch.write(`d/${i}`, bytes(i))));
+    await batch.write('empty', bytes());
+    await refuses('path-outside-root', () => batch.write('../../f', bytes(1)));
+    let synced = 0;
+    await batch.finish(() => (synced += 1));
+    holds(synced === 21 || synced === 0, 'a call for each file, or none where nothing is left to do');
+    same((await fs.list('b/c/d')).length, 20);
+    for (let i = 0; i < 20; i++) same(await fs.readFile(`b/c/d/${i}`), bytes(i));
+    same((await fs.stat('b/c/empty'))?.bytes, 0);
+  },
   'remove takes files and whole directories, and nothing is fine': async (fs) => {
     await fs.writeFile('r/a/b', 'b');
     await fs.writeFile('ra', 'stays');

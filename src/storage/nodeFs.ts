@@ -3,9 +3,11 @@
 import { constants } from 'node:fs';
 import * as fsp from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { StorageError } from '../errors/index.ts';
-import type { DirEntry, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
+import type { DirEntry, FileBatch, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
 import { toBytes, toText } from './bytes.ts';
+import { NodeBatch } from './nodeBatch.ts';
+import { codeOf, makeFolders, syncFolder, translate } from './nodeCalls.ts';
+import { isOwnerGone, ownerOf } from './nodeProcess.ts';
 import { byName, normalizePath, splitPath } from './path.ts';
 import * as errors from './storageErrors.ts';
 import { isLockName, isTempName, ownerOfTemp, tempName } from './tempName.ts';
@@ -15,8 +17,8 @@ export function createNodeFs(rootDir: string): FileSystem {
   return new NodeFs(resolve(rootDir));
 }
 
-// The process id is the owner of a temporary file: a leftover may go when that process is gone.
-const OWNER = process.pid.toString(36);
+// A leftover may go when its process is gone.
+const OWNER = ownerOf(process.pid);
 
 class NodeFs implements FileSystem {
   readonly #root: string;
@@ -85,7 +87,7 @@ class NodeFs implements FileSystem {
       for (const item of found) {
         if (isLockName(item.name)) continue;
         if (isTempName(item.name)) {
-          if (isAbandoned(item.name)) await fsp.rm(join(full, item.name), { force: true });
+          if (isOwnerGone(ownerOfTemp(item.name))) await fsp.rm(join(full, item.name), { force: true });
           continue;
         }
         const kind = await kindOf(full, item);
@@ -124,6 +126,10 @@ class NodeFs implements FileSystem {
       const temp = join(dirname(full), tempName(OWNER));
       return new NodeWriter(await fsp.open(temp, 'wx'), temp, full, path);
     });
+  }
+
+  startBatch(folder: string): FileBatch {
+    return new NodeBatch(this.#full(folder), folder);
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -244,39 +250,6 @@ class NodeWriter implements FileWriter {
   }
 }
 
-/** Make a folder and those above it. Node's own `recursive` never comes back where a folder refuses children (/proc). */
-async function makeFolders(folder: string): Promise<void> {
-  if (await madeFolder(folder)) return;
-  const parent = dirname(folder);
-  if (parent !== folder) await makeFolders(parent);
-  // The parent is there now (others may make folders at the same time): it is the system that refuses.
-  if (!(await madeFolder(folder)))
-    throw Object.assign(new Error(`${folder} can't be made`), { code: 'EACCES' });
-}
-
-/** @returns true when the folder exists now, false when its parent doesn't */
-async function madeFolder(folder: string): Promise<boolean> {
-  try {
-    await fsp.mkdir(folder);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
-    const stats = await fsp.stat(folder).catch(() => null);
-    if (stats?.isDirectory()) return true;
-    throw error;
-  }
-}
-
-/** Make a rename survive a power cut. Some systems can't open a folder: then the rename is as safe as it gets. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await fsp.open(folder === '' ? '/' : folder, constants.O_RDONLY).catch(() => null);
-  try {
-    await handle?.sync().catch(() => undefined);
-  } finally {
-    await handle?.close();
-  }
-}
-
 async function kindOf(
   dir: string,
   item: { name: string; isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean },
@@ -286,42 +259,4 @@ async function kindOf(
   if (!item.isSymbolicLink()) return null;
   const stats = await fsp.stat(join(dir, item.name)).catch(() => null);
   return stats?.isDirectory() ? 'directory' : stats?.isFile() ? 'file' : null;
-}
-
-function isAbandoned(name: string): boolean {
-  const pid = parseInt(ownerOfTemp(name), 36);
-  if (!Number.isInteger(pid) || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return codeOf(error) === 'ESRCH';
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
-
-function translate(path: string, error: unknown): StorageError | Error {
-  if (error instanceof Error && error.name === 'StorageError') return error;
-  switch (codeOf(error)) {
-    case 'ENOENT':
-      return errors.notFound(path, error);
-    case 'EISDIR':
-      return errors.notAFile(path, error);
-    case 'ENOTDIR':
-    case 'EEXIST':
-      return errors.notADirectory(path, error);
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return errors.storageFull(path, error);
-    case 'EROFS':
-      return errors.readOnly(path, error);
-    case 'EACCES':
-    case 'EPERM':
-      return errors.permissionDenied(path, error);
-    default:
-      return errors.ioError(path, error);
-  }
 }

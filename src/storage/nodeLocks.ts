@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Held, Lock, Locks } from '../contracts/locks.ts';
 import { createNodeFs } from './nodeFs.ts';
+import { beginningOf } from './nodeProcess.ts';
 import { ioError } from './storageErrors.ts';
 import { lockName } from './tempName.ts';
 
@@ -177,21 +178,6 @@ function parse(text: string): LockText | undefined {
     return JSON.parse(text) as LockText;
   } catch {
     return undefined;
-  }
-}
-
-/** Linux: boot and start time of a process (field 22 of proc(5)'s stat), the same for its whole life and never again. */
-function beginningOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const ticks =
-      stat
-        .slice(stat.lastIndexOf(')') + 2)
-        .split(' ')
-        .at(19) ?? '';
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}-${ticks}`;
-  } catch {
-    return '';
   }
 }
 

@@ -3,7 +3,7 @@
 // Source: WHATWG File System standard; `move` on file handles is Chromium's and Safari's, not in the standard yet.
 
 import { StorageError } from '../errors/index.ts';
-import type { DirEntry, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
+import type { DirEntry, FileBatch, FileStat, FileSystem, FileWriter } from '../contracts/fileSystem.ts';
 import { toBytes, toText } from './bytes.ts';
 import {
   copyHandle,
@@ -14,7 +14,7 @@ import {
   retryWhileLocked,
   writeAll,
 } from './opfsHandles.ts';
-import { byName, isInside, normalizePath, splitPath } from './path.ts';
+import { byName, isInside, joinPath, normalizePath, splitPath } from './path.ts';
 import * as errors from './storageErrors.ts';
 import { isTempName, tempName } from './tempName.ts';
 
@@ -136,6 +136,28 @@ class Opfs implements FileSystem {
         throw error;
       }
     });
+  }
+
+  startBatch(folder: string): FileBatch {
+    const folders = new Map<string, Promise<FileSystemDirectoryHandle>>();
+    return {
+      write: (path, data) =>
+        this.#do(joinPath(folder, normalizePath(path)), async (at) => {
+          const { dir, name } = splitPath(at);
+          const parent = folders.get(dir) ?? this.#dir(dir, true);
+          folders.set(dir, parent);
+          const pen = await openPen(await (await parent).getFileHandle(name, { create: true }));
+          try {
+            await pen.write(data, at);
+          } catch (error) {
+            await pen.abort().catch(() => undefined);
+            throw error;
+          }
+          // Flushes: there is no cheaper moment for it later.
+          await pen.close();
+        }),
+      finish: async () => undefined,
+    };
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -268,6 +290,7 @@ async function openPen(handle: FileSystemFileHandle): Promise<Pen> {
     };
   }
   const access = await openSync(handle);
+  access.truncate(0);
   let at = 0;
   return {
     write: async (chunk, path) => {

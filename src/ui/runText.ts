@@ -11,15 +11,20 @@ export function describeRun(view: RunView): string {
   const where = progress
     ? `epoch ${progress.epoch} of ${progress.maxEpochs}, iteration ${progress.innerIter} of ${progress.itersPerEpoch}`
     : '';
+  const { busy, waitingFor } = view;
+  if (busy && phase !== 'failed') {
+    const place = `${busy.file}:${busy.line} has not come to an end for ${busy.seconds} s`;
+    return phase === 'stopping' ? `Stopping: ${place}` : `${place}. Stop ends the run.`;
+  }
   switch (phase) {
     case 'preparing':
       return view.configPath === null ? 'Ready. Press Train to start the open config.' : 'Preparing the run…';
     case 'running':
       return where === '' ? 'Training: first iteration…' : `Training: ${where}`;
     case 'paused':
-      return `Paused: ${where}`;
+      return where === '' ? 'Paused before the first iteration' : `Paused: ${where}`;
     case 'stopping':
-      return 'Stopping after this iteration…';
+      return waitingFor === null ? 'Stopping after this iteration…' : `Stopping: ${waitingFor}…`;
     case 'finished':
       return `Finished: ${name}`;
     case 'stopped':

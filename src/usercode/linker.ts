@@ -4,9 +4,10 @@
 import { resolveImport, type IsFile } from './index.ts';
 import { nearest } from '../util/nearest.ts';
 import { UserCodeError } from '../errors/trainerError.ts';
-import type { Span } from '../errors/span.ts';
+import { pointSpan, type Span } from '../errors/span.ts';
+import { GUARD, PASSES, type Look, type ModuleGuard } from './moduleGuard.ts';
 import { transpile, type ModuleImport, type TranspiledModule } from './transpile.ts';
-import { describe, locateUserError, pointSpan, sourceUrl, userFrame } from './userErrors.ts';
+import { describe, locateUserError, sourceUrl, userFrame } from './userErrors.ts';
 
 /** What a module exports, by name. */
 type Exports = Record<string, unknown>;
@@ -19,6 +20,8 @@ export interface LinkerOptions {
   readonly builtins: Readonly<Exports>;
   /** Tells this run's code from another's in stack traces. */
   readonly runId: number;
+  /** Watches the modules while they run. */
+  readonly guard: ModuleGuard;
 }
 
 /** A module is a file, or tabtrain itself. */
@@ -135,7 +138,10 @@ export class Linker {
       return target === 'builtin' ? { __esModule: true, ...this.#options.builtins } : this.#evaluate(target);
     };
     try {
-      compileWrapper(source.code, sourceUrl(path, this.#options.runId))(module.exports, require, module);
+      const run = compileWrapper(source.code, sourceUrl(path, this.#options.runId));
+      this.#options.guard.enter(path);
+      run(module.exports, require, module, this.#options.guard.lookFor(path), 0);
+      this.#options.guard.throwTripped();
     } catch (error) {
       this.#evaluated.delete(path);
       throw this.#importFailure(error, path);
@@ -155,14 +161,20 @@ export class Linker {
   }
 }
 
-type Wrapper = (exports: Exports, require: (specifier: string) => Exports, module: object) => void;
+type Wrapper = (
+  exports: Exports,
+  require: (specifier: string) => Exports,
+  module: object,
+  look: Look,
+  passes: number,
+) => void;
 
 /** Make a function of a module's code; the address makes it readable in stack traces and debuggers. */
 function compileWrapper(code: string, url: string): Wrapper {
   // Indirect: evaluated in the global scope. Running the person's own code is the purpose of this file. The code begins
   // with a line of its own ("use strict"), so that what precedes it moves no column.
   return globalThis.eval(
-    `(function (exports, require, module) {${code}\n})\n//# sourceURL=${url}`,
+    `(function (exports, require, module, ${GUARD}, ${PASSES}) {${code}\n})\n//# sourceURL=${url}`,
   ) as Wrapper;
 }
 

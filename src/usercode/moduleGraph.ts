@@ -37,5 +37,5 @@ export async function moduleGraph(
 
 /** `from '…'`, `import '…'`, `import('…')`. One in a comment leads to a file too many at worst. */
 function specifiersOf(text: string): string[] {
-  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*(['"])([^'"\n]+)\1/g)].map((match) => match[2]);
+  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*(['"])([^'"\n]+)\1/g)].map((match) => match[2] ?? '');
 }

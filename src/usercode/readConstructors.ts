@@ -60,8 +60,8 @@ function describe(
   if (!found || !ts.isConstructorDeclaration(found))
     return { takes: base ? 'inherited' : 'object', classPlace };
   const { parameters } = found;
-  if (parameters.length === 0) return { takes: 'object', classPlace };
   const [first] = parameters;
+  if (!first) return { takes: 'object', classPlace };
   if (first.dotDotDotToken) return { takes: 'anything', classPlace };
   if (ts.isObjectBindingPattern(first.name)) {
     const rest = restOf(ts, first.name);
@@ -81,7 +81,7 @@ function describe(
     if (!areSideBySide && first.type && first.type.kind !== ts.SyntaxKind.AnyKeyword)
       return { takes: 'anything', classPlace };
     const names = parameters.map(({ name }) => (ts.isIdentifier(name) ? name.text : '…'));
-    const place = spanOf(first, parameters[parameters.length - 1]);
+    const place = spanOf(first, parameters.at(-1));
     return { takes: 'anything', classPlace, parameters: { names, areSideBySide, place } };
   }
   return {

@@ -43,14 +43,11 @@ function decodeMappings(mappings: string): Segment[][] {
     let column = 0;
     const segments: Segment[] = [];
     for (const text of line.split(',')) {
-      const values = decodeNumbers(text);
-      if (values.length < 4) {
-        column += values.at(0) ?? 0;
-        continue;
-      }
-      column += values[0];
-      sourceLine += values[2];
-      sourceColumn += values[3];
+      const [columns = 0, , lines, sourceColumns] = decodeNumbers(text);
+      column += columns;
+      if (lines === undefined || sourceColumns === undefined) continue;
+      sourceLine += lines;
+      sourceColumn += sourceColumns;
       segments.push({ column, sourceLine, sourceColumn });
     }
     return segments;

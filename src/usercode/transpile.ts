@@ -4,6 +4,7 @@
 import type ts from 'typescript';
 import { spanAt, type Span } from '../errors/span.ts';
 import { UserCodeError } from '../errors/trainerError.ts';
+import { insertGuards } from './insertGuards.ts';
 import { readConstructors } from './readConstructors.ts';
 import { SourceMap } from './sourceMap.ts';
 import type { TypeScript } from './typeReader.ts';
@@ -24,7 +25,7 @@ export interface TranspiledModule {
   readonly path: string;
   /** As it was written. */
   readonly text: string;
-  /** Takes `exports`, `require`, `module`. */
+  /** Takes `exports`, `require`, `module`, and what its guards need: see moduleGuard.ts. */
   readonly code: string;
   readonly map: SourceMap;
   readonly imports: readonly ModuleImport[];
@@ -88,7 +89,7 @@ function compile(ts: TypeScript, path: string, text: string, module: ts.ModuleKi
   const output = ts.transpileModule(text, {
     fileName: path,
     reportDiagnostics: true,
-    transformers: { before: [readConstructors(ts)] },
+    transformers: { before: [readConstructors(ts), insertGuards(ts)] },
     compilerOptions: {
       module,
       target: ts.ScriptTarget.ES2022,

@@ -111,8 +111,9 @@ export class TypeReader {
     const options = this.#options(type).filter(
       (one) => one.kind !== ts.SyntaxKind.UndefinedKeyword && !this.#isNull(one),
     );
-    if (options.length !== 1) return null;
-    const kind = this.#plainKind(options[0]);
+    const [only, ...others] = options;
+    if (!only || others.length > 0) return null;
+    const kind = this.#plainKind(only);
     return kind && this.#options(type).some((one) => this.#isNull(one)) ? `${kind}?` : kind;
   }
 

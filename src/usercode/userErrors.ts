@@ -1,7 +1,7 @@
 // From an error that a person's code threw to the line of theirs that did it.
 
-import type { Span } from '../errors/span.ts';
-import { TrainerError, UserCodeError } from '../errors/trainerError.ts';
+import { pointSpan, type Span } from '../errors/span.ts';
+import { toErrorReport, TrainerError, UserCodeError } from '../errors/trainerError.ts';
 import type { TranspiledModule } from './transpile.ts';
 
 const SCHEME = 'user-module:///';
@@ -35,12 +35,12 @@ export function userFrame(
   for (const line of (error.stack ?? '').split('\n')) {
     const match = FRAME.exec(line);
     if (!match || Number(match[4]) !== runId) continue;
-    const path = decodeURI(match[3]);
+    const path = decodeURI(match[3] ?? '');
     const place = modules.get(path)?.map.original({ line: Number(match[5]), column: Number(match[6]) });
     if (!place) continue;
     return {
       span: pointSpan(path, place.line, place.column),
-      functionName: readableName(match[1] ?? match[2]),
+      functionName: readableName(match[1] ?? match[2] ?? ''),
     };
   }
   return null;
@@ -49,11 +49,6 @@ export function userFrame(
 /** Evaluating a module shows as `eval`, `Object.<anonymous>` and the like: its top level. */
 function readableName(name: string): string {
   return /^(eval|anonymous|Object\.eval|(Object\.)?<anonymous>|_?classThis)?$/.test(name) ? '' : name;
-}
-
-/** A span of one place; the offsets are not known. */
-export function pointSpan(file: string, line: number, column: number): Span {
-  return { file, from: 0, to: 0, line, column, endLine: line, endColumn: column };
 }
 
 /**
@@ -101,5 +96,5 @@ function causes(error: unknown): unknown[] {
 
 /** `TypeError: x is undefined` */
 export function describe(thrown: unknown): string {
-  return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : toErrorReport(thrown).message;
 }

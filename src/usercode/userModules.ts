@@ -17,6 +17,7 @@ import { isDict } from '../lang/plain.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
 import { createRunRegistries, type Registries, type RegistryKind } from '../registry/registries.ts';
 import type { Linker } from './linker.ts';
+import { ModuleGuard } from './moduleGuard.ts';
 import type { TranspiledModule } from './transpile.ts';
 
 /** Codes of what Python calls an ImportError: all that `allow_failed_imports` lets pass. */
@@ -41,6 +42,8 @@ export class UserModules {
     placeNow: () => this.#here(),
     explainMissing: (name) => this.#explainMissing(name, kind),
   }));
+  /** Finds what never ends in them. */
+  readonly guard = new ModuleGuard();
   readonly #loadBuiltins: LoadBuiltins;
   #linker: Linker | null = null;
   readonly #entries: string[] = [];
@@ -139,6 +142,7 @@ export class UserModules {
       roots,
       builtins,
       runId: ++runCount,
+      guard: this.guard,
     }));
   }
 }

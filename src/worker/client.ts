@@ -1,66 +1,44 @@
-// The page's two workers: made when first needed, replaced when they die.
+// The page's workers: made when first needed, replaced when they die. The run worker lives for one run.
 
 import { RunError, TrainerError } from '../errors/trainerError.ts';
-import { RpcClient, type Endpoint } from './channel.ts';
-import type { DataCalls, DataEvents, TrainCalls, TrainEvents } from './protocol.ts';
+import { RpcClient } from './channel.ts';
+import { Connection, type WhenReleased, type WorkerLike } from './connection.ts';
+import { PlanClient } from './planClient.ts';
+import type { DataCalls, DataEvents, RunCalls, RunWorkerEvents } from './protocol.ts';
 
 export type DataClient = RpcClient<DataCalls, DataEvents>;
-export type TrainClient = RpcClient<TrainCalls, TrainEvents>;
-
-/** The part of Worker that the client needs; node tests hand in a MessagePort's. */
-export interface WorkerLike extends Endpoint {
-  addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
-  addEventListener(type: 'error', listener: (event: ErrorEvent) => void): void;
-  removeEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
-  terminate(): void;
-}
+export type RunClient = RpcClient<RunCalls, RunWorkerEvents>;
 
 export interface WorkerFactory {
   createDataWorker(): WorkerLike;
-  createTrainWorker(): WorkerLike;
+  createPlanWorker(): WorkerLike;
+  createRunWorker(): WorkerLike;
+  readonly whenReleased: WhenReleased;
 }
 
 const browserFactory: WorkerFactory = {
   createDataWorker: () =>
     new Worker(new URL('./dataWorker.ts', import.meta.url), { type: 'module', name: 'tabtrain data' }),
-  createTrainWorker: () =>
-    new Worker(new URL('./trainWorker.ts', import.meta.url), { type: 'module', name: 'tabtrain training' }),
+  createPlanWorker: () =>
+    new Worker(new URL('./planWorker.ts', import.meta.url), { type: 'module', name: 'tabtrain plan' }),
+  createRunWorker: () =>
+    new Worker(new URL('./runWorker.ts', import.meta.url), { type: 'module', name: 'tabtrain run' }),
+  whenReleased: async (lock) => {
+    await navigator.locks.request(lock, () => undefined);
+  },
 };
-
-/** A worker with its client; gone after its first crash. */
-class Connection<Client extends { dispose(reason: Error): void }> {
-  readonly client: Client;
-  readonly #worker: WorkerLike;
-
-  constructor(worker: WorkerLike, client: Client, onCrash: (error: Error) => void, what: string) {
-    this.#worker = worker;
-    this.client = client;
-    worker.addEventListener('error', (event: ErrorEvent) => {
-      const cause = event.message === '' ? 'it could not be loaded' : event.message;
-      const error = new RunError(`the ${what} stopped working: ${cause}`, {
-        code: 'worker-crashed',
-        hint: 'Everything that was saved is still there. Reload the page if it happens again.',
-      });
-      this.end(error);
-      onCrash(error);
-    });
-  }
-
-  end(reason: Error): void {
-    this.client.dispose(reason);
-    this.#worker.terminate();
-  }
-}
 
 /** Hands out the workers' clients. */
 export class WorkerClients {
+  readonly plans: PlanClient;
   readonly #factory: WorkerFactory;
   #data: Connection<DataClient> | null = null;
-  #train: Connection<TrainClient> | null = null;
+  #run: Connection<RunClient> | null = null;
   #samples: Connection<DataClient> | null = null;
 
   constructor(factory: WorkerFactory = browserFactory) {
     this.#factory = factory;
+    this.plans = new PlanClient(() => factory.createPlanWorker(), factory.whenReleased);
   }
 
   /** Files, imports and run records. */
@@ -69,33 +47,35 @@ export class WorkerClients {
     return this.#data.client;
   }
 
-  get hasTrainWorker(): boolean {
-    return this.#train !== null;
+  /** The worker of the run that goes on; null without one. */
+  get run(): RunClient | null {
+    return this.#run?.client ?? null;
   }
 
-  /** The training worker; loads the engine when first asked for. */
-  get train(): TrainClient {
-    if (!this.#train) {
-      const worker = this.#factory.createTrainWorker();
-      const client = new RpcClient<TrainCalls, TrainEvents>(worker);
-      this.#train = new Connection(worker, client, () => (this.#train = null), 'training worker');
-    }
-    return this.#train.client;
+  /** Make the worker of a new run. One run at a time. */
+  startRun(): RunClient {
+    this.endRun(new RunError('another run was started', { code: 'run-ended' }));
+    const worker = this.#factory.createRunWorker();
+    const client = new RpcClient<RunCalls, RunWorkerEvents>(worker);
+    const run = new Connection(worker, client, () => (this.#run = null), 'run worker');
+    client.on('worker.alive', ({ lock }) => void run.watch(lock, this.#factory.whenReleased));
+    this.#run = run;
+    return client;
   }
 
-  /** End the training worker at once: its memory and its GPU device are given back. */
-  endTrainWorker(why: string): void {
-    this.#train?.end(new RunError(why, { code: 'worker-ended' }));
-    this.#train = null;
+  /** End the run's worker at once: its memory and its GPU device are given back. @param reason what open calls reject with */
+  endRun(reason: Error): void {
+    this.#run?.end(reason);
+    this.#run = null;
   }
 
-  /** Start a worker that decodes samples for one run. @returns the port to hand to the training worker. */
+  /** Start a worker that decodes samples for one run. @returns the port to hand to the run worker. */
   async startSampleWorker(runId: number): Promise<MessagePort> {
     this.endSampleWorker();
     const connection = this.#connectData('data loader', (error) => {
       this.#samples = null;
-      // The training worker may be gone as well; then its run has ended already.
-      this.#train?.client.call('run.loseSamples', { runId, why: error.message }).catch(() => undefined);
+      // The run worker may be gone as well; then its run has ended already.
+      this.run?.call('run.loseSamples', { runId, why: error.message }).catch(() => undefined);
     });
     this.#samples = connection;
     const { port1, port2 } = new MessageChannel();

@@ -3,28 +3,24 @@ import { RunError } from '../errors/trainerError.ts';
 import type { RunControl } from '../runner/runControl.ts';
 import type { RunEvent, RunListener } from '../contracts/runEvents.ts';
 import { RpcClient } from './channel.ts';
-import { createTrainHost, type TrainHostParts } from './host.ts';
-import type { TrainCalls, TrainEvents } from './protocol.ts';
+import { createRunHost, type RunHostParts } from './host.ts';
+import type { RunCalls, RunWorkerEvents } from './protocol.ts';
 
 const ports: MessagePort[] = [];
 afterEach(() => {
   for (const port of ports.splice(0)) port.close();
 });
 
-function connect(
-  train: TrainHostParts['train'],
-  loseSamples: TrainHostParts['loseSamples'] = () => undefined,
-) {
+function connect(train: RunHostParts['train'], loseSamples: RunHostParts['loseSamples'] = () => undefined) {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
-  createTrainHost(port2, {
+  createRunHost(port2, {
     probe: async () => ({ name: 'Test GPU', isSoftware: true }),
-    describe: () => Promise.reject(new Error('not asked here')),
     train,
     loseSamples,
   });
-  const client = new RpcClient<TrainCalls, TrainEvents>(port1);
-  const batches: TrainEvents['run.batch'][] = [];
+  const client = new RpcClient<RunCalls, RunWorkerEvents>(port1);
+  const batches: RunWorkerEvents['run.batch'][] = [];
   client.on('run.batch', (batch) => batches.push(batch));
   return { client, batches };
 }
@@ -128,7 +124,7 @@ test('a fast loop sends few batches, numbered without gaps, and loses no measure
   );
 });
 
-function measured(batches: readonly TrainEvents['run.batch'][]) {
+function measured(batches: readonly RunWorkerEvents['run.batch'][]) {
   const events: RunEvent[] = batches.flatMap((batch) => [...batch.events]);
   return events.filter((event) => event.name === 'run.measured');
 }
@@ -170,7 +166,7 @@ test('a question reaches the page while training goes on; its answer comes back,
     void askSecret({ ...question, refused: 'no' }).then((value) => ended.push(value));
     return loop(control, onEvent);
   });
-  const asked: TrainEvents['secret.asked'][] = [];
+  const asked: RunWorkerEvents['secret.asked'][] = [];
   client.on('secret.asked', (one) => asked.push(one));
   const run = client.call('run.train', { runId: 7, configPath: 'a.py' });
   await vi.waitFor(() => expect(asked).toHaveLength(2));

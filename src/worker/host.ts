@@ -1,15 +1,14 @@
-// The training worker's side of the protocol, without the worker: what trains is handed in, so that node can test it.
+// The run worker's side of the protocol, without the worker: what trains is handed in, so that node can test it.
 
 import { RunError } from '../errors/trainerError.ts';
 import { RunControl } from '../runner/runControl.ts';
 import type { RunListener } from '../contracts/runEvents.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { createEventBatcher } from './eventBatcher.ts';
-import type { Plan, EngineInfo, RunRequest, SecretQuestion, TrainCalls, TrainEvents } from './protocol.ts';
+import type { EngineInfo, RunRequest, SecretQuestion, RunCalls, RunWorkerEvents } from './protocol.ts';
 
-export interface TrainHostParts {
+export interface RunHostParts {
   probe(): Promise<EngineInfo>;
-  describe(configPath: string): Promise<Plan>;
   train(
     request: RunRequest,
     control: RunControl,
@@ -20,8 +19,8 @@ export interface TrainHostParts {
   loseSamples(why: string): void;
 }
 
-/** Answer TrainCalls on `endpoint`; one run at a time. */
-export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Server<TrainEvents> {
+/** Answer RunCalls on `endpoint`; one run at a time. */
+export function createRunHost(endpoint: Endpoint, parts: RunHostParts): Server<RunWorkerEvents> {
   let current: { runId: number; control: RunControl } | null = null;
 
   let questions = 0;
@@ -31,9 +30,8 @@ export function createTrainHost(endpoint: Endpoint, parts: TrainHostParts): Serv
   /** Requests for a run that is over are stale: they change nothing. */
   const controlOf = (runId: number): RunControl | null => (current?.runId === runId ? current.control : null);
 
-  const server = serve<TrainCalls, TrainEvents>(endpoint, {
+  const server = serve<RunCalls, RunWorkerEvents>(endpoint, {
     'engine.probe': () => parts.probe(),
-    'config.describe': ({ configPath }) => parts.describe(configPath),
     'run.train': async (request) => {
       if (current) {
         throw new RunError('one run at a time: a run is already going', {

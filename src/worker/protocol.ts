@@ -1,4 +1,4 @@
-// Every message between the page and its two workers, by name. Types only, from layers 0 to 2.
+// Every message between the page and its workers, by name. Types only, from layers 0 to 2.
 
 import type { Plan } from '../contracts/plan.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
@@ -178,12 +178,38 @@ export interface RunRequest {
   readonly samplePort?: MessagePort;
 }
 
-/** Answered by trainWorker.ts. */
-export interface TrainCalls {
+/** A line of a module from which the thread hasn't come back. */
+export interface BusyModule {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly seconds: number;
+}
+
+/** What a worker that runs people's modules says of itself. */
+export interface WorkerSigns {
+  /** Once, at its start: it holds this Web Lock for as long as it lives. */
+  'worker.alive': { lock: string };
+  /** Each second, while a module doesn't give the thread back; in planning also where one gets it (0 seconds). */
+  'module.busy': BusyModule;
+}
+
+/** Answered by planWorker.ts. */
+export interface PlanCalls {
+  /** What a run of the config would be. Needs no GPU. */
+  'config.describe': {
+    req: { configPath: string };
+    res: Plan;
+    /** The part that is made next, as `plan/builders.ts` names them. */
+    progress: { part: string };
+  };
+  'worker.ping': { req: Record<never, never>; res: undefined };
+}
+
+/** Answered by runWorker.ts: it lives for one run. */
+export interface RunCalls {
   'engine.probe': { req: Record<string, never>; res: EngineInfo };
-  /** What a run of the config would train. Needs no GPU, and may be asked while a run goes on. */
-  'config.describe': { req: { configPath: string }; res: Plan };
-  /** Answers when the run has ended. One run at a time. */
+  /** Answers when the run has ended. */
   'run.train': { req: RunRequest; res: { workDir: string } };
   'run.pause': { req: { runId: number }; res: undefined };
   'run.resume': { req: { runId: number }; res: undefined };
@@ -196,7 +222,7 @@ export interface TrainCalls {
   'run.loseSamples': { req: { runId: number; why: string }; res: undefined };
 }
 
-export interface TrainEvents {
+export interface RunWorkerEvents extends WorkerSigns {
   /** About ten a second at most; `seq` counts from 0 within a run. */
   'run.batch': { runId: number; seq: number; events: readonly RunEvent[] };
   /** Training goes on meanwhile. */

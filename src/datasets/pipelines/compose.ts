@@ -1,21 +1,28 @@
-import type { BuildContext } from '../../registry/buildContext.ts';
-import { PIPELINES } from '../../registry/registries.ts';
+import {
+  built,
+  declareArgs,
+  listOf,
+  PIPELINES,
+  required,
+  type ArgsOf,
+  type BuildContext,
+} from '../../registry/index.ts';
 import type { Rng } from '../../util/prng.ts';
 import { ConfigError } from '../../errors/trainerError.ts';
-import { badValue } from '../checkArgs.ts';
 import type { Results, Transform } from './results.ts';
 
-interface ComposeArgs {
-  transforms: unknown;
-}
+/** A list of transforms. */
+export const PIPELINE = listOf(built('PIPELINES'));
+
+const COMPOSE_ARGS = declareArgs({ transforms: required(PIPELINE, 'What is done, in order.') });
 
 /** Runs transforms one after the other; null from one of them ends it. Source: mmdet 2.28.2 `Compose`. */
 export class Compose implements Transform {
-  static readonly args = { required: ['transforms'] };
+  static readonly args = COMPOSE_ARGS;
   readonly transforms: readonly Transform[];
   readonly #path: string;
 
-  constructor({ transforms }: ComposeArgs, context: BuildContext) {
+  constructor({ transforms }: ArgsOf<typeof COMPOSE_ARGS>, context: BuildContext) {
     this.transforms = buildTransforms(transforms, context, 'transforms');
     this.#path = `${context.path}.transforms`;
   }
@@ -26,8 +33,7 @@ export class Compose implements Transform {
 }
 
 /** Build a list of transform configs at `key` below the context's path. */
-export function buildTransforms(cfgs: unknown, context: BuildContext, key: string): Transform[] {
-  if (!Array.isArray(cfgs)) throw badValue(key, 'a list of transforms', cfgs);
+export function buildTransforms(cfgs: readonly unknown[], context: BuildContext, key: string): Transform[] {
   return cfgs.map((cfg, i) => context.build<Transform>('PIPELINES', cfg, `${key}[${i}]`));
 }
 

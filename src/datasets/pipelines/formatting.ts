@@ -1,15 +1,34 @@
 // The last steps of a pipeline: to float32, and down to what a batch takes. Source: mmdet 2.28.2 `formatting.py`.
 
 import { ConfigError } from '../../errors/trainerError.ts';
-import { PIPELINES } from '../../registry/registries.ts';
-import { badValue } from '../checkArgs.ts';
+import {
+  absent,
+  anything,
+  declareArgs,
+  flag,
+  listOf,
+  PIPELINES,
+  required,
+  str,
+  type ArgsOf,
+} from '../../registry/index.ts';
 import { toFloatLater } from './lazyImage.ts';
 import { pictureOf } from './picture.ts';
 import type { ImageArray, ImgMeta, Results, Transform } from './results.ts';
 
+const BUNDLE_ARGS = declareArgs({
+  img_to_float: absent(flag, 'Changes nothing: the picture becomes float32 in any case.'),
+  pad_val: absent(anything, 'Changes nothing: batches are padded with 0.'),
+});
+const KEYS_ARGS = declareArgs({ keys: required(listOf(str), 'The keys of the results that it is about.') });
+const COLLECT_ARGS = declareArgs({
+  ...KEYS_ARGS.table,
+  meta_keys: absent(listOf(str), 'The keys that go into img_metas.'),
+});
+
 /** Turns the picture into float32 and fills in the metas that no step has set. Differs: stays [H, W, C]. */
 export class DefaultFormatBundle implements Transform {
-  static readonly args = { optional: ['img_to_float', 'pad_val'] };
+  static readonly args = BUNDLE_ARGS;
 
   async call(results: Results): Promise<Results> {
     const img = toFloatLater(pictureOf(results, 'DefaultFormatBundle'));
@@ -21,11 +40,7 @@ export class DefaultFormatBundle implements Transform {
 
 /** The test pipeline's formatter: float32. Differs: stays [H, W, C]. */
 export class ImageToTensor implements Transform {
-  static readonly args = { required: ['keys'] };
-
-  constructor({ keys }: { keys: unknown }) {
-    readKeys('keys', keys);
-  }
+  static readonly args = KEYS_ARGS;
 
   async call(results: Results): Promise<Results> {
     results.img = toFloatLater(pictureOf(results, 'ImageToTensor'));
@@ -50,13 +65,13 @@ const DEFAULT_META_KEYS = [
  * @throws ConfigError `missing-key` naming the key that no step has set
  */
 export class Collect implements Transform {
-  static readonly args = { required: ['keys'], optional: ['meta_keys'] };
+  static readonly args = COLLECT_ARGS;
   readonly #keys: readonly string[];
   readonly #metaKeys: readonly string[];
 
-  constructor({ keys, metaKeys }: { keys: unknown; metaKeys?: unknown }) {
-    this.#keys = readKeys('keys', keys);
-    this.#metaKeys = metaKeys === undefined ? DEFAULT_META_KEYS : readKeys('meta_keys', metaKeys);
+  constructor({ keys, metaKeys = DEFAULT_META_KEYS }: ArgsOf<typeof COLLECT_ARGS>) {
+    this.#keys = keys;
+    this.#metaKeys = metaKeys;
   }
 
   async call(results: Results): Promise<Results> {
@@ -89,12 +104,6 @@ function fillMetas(results: Results, img: ImageArray): void {
   results.flip ??= false;
   results.flip_direction ??= null;
   results.img_norm_cfg ??= { mean: [0, 0, 0], std: [1, 1, 1], to_rgb: false };
-}
-
-function readKeys(name: string, keys: unknown): string[] {
-  const isList = Array.isArray(keys) && keys.every((key) => typeof key === 'string');
-  if (!isList) throw badValue(name, 'a list of key names', keys);
-  return [...keys];
 }
 
 PIPELINES.registerModule()(DefaultFormatBundle);

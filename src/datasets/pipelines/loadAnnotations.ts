@@ -1,45 +1,39 @@
 import { ConfigError } from '../../errors/trainerError.ts';
-import { PIPELINES } from '../../registry/registries.ts';
-import { refuseUnsupported } from '../checkArgs.ts';
+import {
+  absent,
+  anything,
+  declareArgs,
+  flag,
+  optional,
+  PIPELINES,
+  unsupported,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/index.ts';
 import type { Results, Transform } from './results.ts';
 
-interface LoadAnnotationsArgs {
-  withBbox?: boolean;
-  withLabel?: boolean;
-  withMask?: boolean;
-  withSeg?: boolean;
-  denormBbox?: boolean;
-}
+const LOAD_ARGS = declareArgs({
+  with_bbox: optional(flag, true, 'Whether boxes are taken.'),
+  with_label: optional(flag, true, 'Whether labels are taken.'),
+  with_mask: absent(unsupported(false), 'Masks.'),
+  with_seg: absent(unsupported(false), 'Semantic maps.'),
+  poly2mask: absent(flag, 'Changes nothing without masks.'),
+  denorm_bbox: optional(flag, false, "Whether boxes are shares of the picture's sides."),
+  file_client_args: absent(anything, 'Changes nothing: files are those of the workspace.'),
+});
 
 /**
  * Copies the boxes and labels of `ann_info` into the results: gt_bboxes, gt_bboxes_ignore, gt_labels.
  * Source: mmdet 2.28.2 `LoadAnnotations`. Differs: no masks, no semantic maps.
  */
 export class LoadAnnotations implements Transform {
-  static readonly args = {
-    optional: [
-      'with_bbox',
-      'with_label',
-      'with_mask',
-      'with_seg',
-      'poly2mask',
-      'denorm_bbox',
-      'file_client_args',
-    ],
-  };
+  static readonly args = LOAD_ARGS;
   readonly #withBbox: boolean;
   readonly #withLabel: boolean;
   readonly #denormBbox: boolean;
 
-  constructor({
-    withBbox = true,
-    withLabel = true,
-    withMask,
-    withSeg,
-    denormBbox = false,
-  }: LoadAnnotationsArgs) {
-    refuseUnsupported('with_mask', withMask, [false]);
-    refuseUnsupported('with_seg', withSeg, [false]);
+  constructor(args: ArgsOf<typeof LOAD_ARGS>) {
+    const { withBbox, withLabel, denormBbox } = withDefaults(LOAD_ARGS, args);
     this.#withBbox = withBbox;
     this.#withLabel = withLabel;
     this.#denormBbox = denormBbox;

@@ -1,18 +1,40 @@
 import { DatasetError, StorageError } from '../../errors/trainerError.ts';
-import type { BuildContext } from '../../registry/buildContext.ts';
-import { PIPELINES } from '../../registry/registries.ts';
+import {
+  absent,
+  declareArgs,
+  dictOf,
+  flag,
+  oneOf,
+  optional,
+  orNone,
+  PIPELINES,
+  unsupported,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+} from '../../registry/index.ts';
 import type { DecodedImage } from '../../contracts/image.ts';
-import { badValue, refuseUnsupported } from '../checkArgs.ts';
 import { joinPath } from '../paths.ts';
 import { swapRedBlue } from './imageOps.ts';
 import type { Results, Transform } from './results.ts';
 
-interface LoadImageFromFileArgs {
-  toFloat32?: boolean;
-  colorType?: string;
-  channelOrder?: string;
-  fileClientArgs?: { backend?: string };
-}
+const LOAD_ARGS = declareArgs({
+  to_float32: optional(flag, false, 'Whether the picture becomes float32 at once.'),
+  color_type: absent(unsupported('color'), 'How a picture is decoded.'),
+  channel_order: optional(oneOf('bgr', 'rgb'), 'bgr', 'The order of the channels.'),
+  file_client_args: absent(
+    orNone(
+      dictOf(
+        declareArgs(
+          { backend: absent(unsupported('disk'), 'Where files are read from.') },
+          // Of other backends.
+          { rest: true },
+        ),
+      ),
+    ),
+    'Where files are read from.',
+  ),
+});
 
 /**
  * Loads `img_prefix` + `img_info.filename` as a uint8 BGR picture; sets filename, img, img_shape, ori_shape.
@@ -20,18 +42,13 @@ interface LoadImageFromFileArgs {
  * @throws DatasetError `image-not-found`, and what the decoder throws
  */
 export class LoadImageFromFile implements Transform {
-  static readonly args = { optional: ['to_float32', 'color_type', 'channel_order', 'file_client_args'] };
+  static readonly args = LOAD_ARGS;
   readonly #toFloat32: boolean;
   readonly #isRgb: boolean;
   readonly #context: BuildContext;
 
-  constructor(args: LoadImageFromFileArgs, context: BuildContext) {
-    const { toFloat32 = false, colorType = 'color', channelOrder = 'bgr', fileClientArgs } = args;
-    refuseUnsupported('color_type', colorType, ['color']);
-    refuseUnsupported('file_client_args.backend', fileClientArgs?.backend, ['disk']);
-    if (channelOrder !== 'bgr' && channelOrder !== 'rgb') {
-      throw badValue('channel_order', "'bgr' or 'rgb'", channelOrder);
-    }
+  constructor(args: ArgsOf<typeof LOAD_ARGS>, context: BuildContext) {
+    const { toFloat32, channelOrder } = withDefaults(LOAD_ARGS, args);
     this.#toFloat32 = toFloat32;
     this.#isRgb = channelOrder === 'rgb';
     this.#context = context;

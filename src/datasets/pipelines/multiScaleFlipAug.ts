@@ -1,18 +1,36 @@
 import { ConfigError } from '../../errors/trainerError.ts';
-import type { BuildContext } from '../../registry/buildContext.ts';
-import { PIPELINES } from '../../registry/registries.ts';
+import {
+  above,
+  absent,
+  declareArgs,
+  flag,
+  number,
+  oneOrMore,
+  optional,
+  orNone,
+  PIPELINES,
+  required,
+  str,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+} from '../../registry/index.ts';
 import type { Rng } from '../../util/prng.ts';
-import { badValue, toImgScales } from '../checkArgs.ts';
-import { buildTransforms, runTransforms } from './compose.ts';
+import { badValue, IMG_SCALES, toImgScales } from '../checkArgs.ts';
+import { buildTransforms, PIPELINE, runTransforms } from './compose.ts';
 import type { ImgScale, Results, Transform } from './results.ts';
 
-interface MultiScaleFlipAugArgs {
-  transforms: unknown;
-  imgScale?: unknown;
-  scaleFactor?: unknown;
-  flip?: boolean;
-  flipDirection?: unknown;
-}
+const FLIP_AUG_ARGS = declareArgs({
+  transforms: required(PIPELINE, 'What is done at each size, in order.'),
+  img_scale: optional(orNone(IMG_SCALES), null, 'The size that the picture is fitted into.', 'px'),
+  scale_factor: optional(
+    orNone(oneOrMore(above(number, 0))),
+    null,
+    'Instead of img_scale: how much larger the picture becomes.',
+  ),
+  flip: optional(flag, false, 'Whether the picture is mirrored, too; not supported.'),
+  flip_direction: absent(oneOrMore(str), 'Changes nothing without flip.'),
+});
 
 /**
  * Runs the test transforms at `img_scale` (or the picture times `scale_factor`), without mirroring.
@@ -21,22 +39,19 @@ interface MultiScaleFlipAugArgs {
  * @throws ConfigError `unsupported` for test-time augmentation
  */
 export class MultiScaleFlipAug implements Transform {
-  static readonly args = {
-    required: ['transforms'],
-    optional: ['img_scale', 'scale_factor', 'flip', 'flip_direction'],
-  };
+  static readonly args = FLIP_AUG_ARGS;
   readonly #path: string;
   readonly #transforms: readonly Transform[];
   readonly #scale: ImgScale | null;
   readonly #scaleFactor: number | null;
 
-  constructor(args: MultiScaleFlipAugArgs, context: BuildContext) {
-    const { transforms, imgScale = null, scaleFactor = null, flip = false } = args;
+  constructor(args: ArgsOf<typeof FLIP_AUG_ARGS>, context: BuildContext) {
+    const { transforms, imgScale, scaleFactor, flip } = withDefaults(FLIP_AUG_ARGS, args);
     if ((imgScale === null) === (scaleFactor === null)) {
       throw badValue('MultiScaleFlipAug', 'given either img_scale or scale_factor', [imgScale, scaleFactor]);
     }
-    const scales = imgScale === null ? [] : toImgScales(imgScale, 'img_scale');
-    const factors = Array.isArray(scaleFactor) ? scaleFactor : [scaleFactor];
+    const scales = imgScale === null ? [] : toImgScales(imgScale);
+    const factors = scaleFactor === null ? [] : [scaleFactor].flat();
     if (flip || scales.length > 1 || factors.length > 1) {
       const what = flip ? 'flip=True' : `${Math.max(scales.length, factors.length)} sizes`;
       throw new ConfigError(`MultiScaleFlipAug with ${what} (test-time augmentation) is not supported`, {
@@ -44,12 +59,8 @@ export class MultiScaleFlipAug implements Transform {
         hint: 'give one img_scale and flip=False',
       });
     }
-    const factor: unknown = factors[0];
-    if (factor !== null && (typeof factor !== 'number' || factor <= 0)) {
-      throw badValue('scale_factor', 'a positive number', scaleFactor);
-    }
     this.#scale = scales[0] ?? null;
-    this.#scaleFactor = factor;
+    this.#scaleFactor = factors[0] ?? null;
     this.#path = `${context.path}.transforms`;
     this.#transforms = buildTransforms(transforms, context, 'transforms');
   }

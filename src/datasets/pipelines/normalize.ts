@@ -1,23 +1,33 @@
-import { PIPELINES } from '../../registry/registries.ts';
-import { badValue, isNumberList } from '../checkArgs.ts';
+import {
+  declareArgs,
+  flag,
+  listOf,
+  number,
+  optional,
+  PIPELINES,
+  required,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/index.ts';
+import { badValue } from '../checkArgs.ts';
 import { normalizeLater } from './lazyImage.ts';
 import { pictureOf } from './picture.ts';
 import type { ImgNormCfg, Results, Transform } from './results.ts';
 
-interface NormalizeArgs {
-  mean: unknown;
-  std: unknown;
-  toRgb?: boolean;
-}
+const NORMALIZE_ARGS = declareArgs({
+  mean: required(listOf(number, 3), 'Subtracted from each channel.'),
+  std: required(listOf(number, 3), 'Each channel is divided by it.'),
+  to_rgb: optional(flag, true, 'Whether channels are turned from BGR to RGB before.'),
+});
 
 /** (img - mean) / std in float32, after BGR to RGB where `to_rgb`. Source: mmdet 2.28.2 `Normalize`. */
 export class Normalize implements Transform {
-  static readonly args = { required: ['mean', 'std'], optional: ['to_rgb'] };
+  static readonly args = NORMALIZE_ARGS;
   readonly #cfg: ImgNormCfg;
 
-  constructor({ mean, std, toRgb = true }: NormalizeArgs) {
-    if (!isNumberList(mean, 3)) throw badValue('mean', 'three numbers', mean);
-    if (!isNumberList(std, 3) || std.includes(0)) throw badValue('std', 'three numbers other than 0', std);
+  constructor(args: ArgsOf<typeof NORMALIZE_ARGS>) {
+    const { mean, std, toRgb } = withDefaults(NORMALIZE_ARGS, args);
+    if (std.includes(0)) throw badValue('std', 'three numbers other than 0', std);
     // The plain numbers, so that metas read as the config does.
     this.#cfg = { mean: [...mean], std: [...std], to_rgb: toRgb };
   }

@@ -1,29 +1,64 @@
-import { PIPELINES } from '../../registry/registries.ts';
-import { badValue, isNumberList } from '../checkArgs.ts';
+import {
+  absent,
+  anything,
+  atLeast,
+  declareArgs,
+  dictOf,
+  either,
+  flag,
+  int,
+  listOf,
+  number,
+  optional,
+  orNone,
+  pairOf,
+  PIPELINES,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/index.ts';
+import { badValue } from '../checkArgs.ts';
 import { padLater } from './lazyImage.ts';
 import { pictureOf } from './picture.ts';
 import type { Results, Transform } from './results.ts';
 
-interface PadArgs {
-  size?: unknown;
-  sizeDivisor?: unknown;
-  padToSquare?: boolean;
-  padVal?: unknown;
-}
+const PIXEL = either(number, listOf(number, 3));
+
+const PAD_ARGS = declareArgs({
+  size: optional(orNone(pairOf(atLeast(number, 1))), null, 'The (height, width) to pad to.', 'px'),
+  size_divisor: optional(orNone(atLeast(int, 1)), null, 'Sides are padded to a multiple of it.', 'px'),
+  pad_to_square: optional(flag, false, 'Whether the shorter side is padded to the longer one.'),
+  pad_val: optional(
+    orNone(
+      either(
+        number,
+        dictOf(
+          declareArgs({
+            img: optional(PIXEL, 0, 'The value of the new pixels.'),
+            masks: absent(anything, 'Changes nothing: there are no masks.'),
+            seg: absent(anything, 'Changes nothing: there are no semantic maps.'),
+          }),
+        ),
+      ),
+    ),
+    0,
+    'The value of the new pixels; a dict: that of img.',
+  ),
+});
 
 /**
  * Pads at the right and the bottom: to `size` (height, width), to a multiple of `size_divisor`, or to a square.
  * A side that is already larger stays. Source: mmdet 2.28.2 `Pad`.
  */
 export class Pad implements Transform {
-  static readonly args = { optional: ['size', 'size_divisor', 'pad_to_square', 'pad_val'] };
+  static readonly args = PAD_ARGS;
   readonly #size: readonly [number, number] | null;
   readonly #divisor: number | null;
   readonly #toSquare: boolean;
   readonly #value: number | readonly number[];
 
-  constructor({ size, sizeDivisor, padToSquare = false, padVal }: PadArgs) {
-    const given = [size, sizeDivisor].filter((v) => v !== undefined && v !== null).length;
+  constructor(args: ArgsOf<typeof PAD_ARGS>) {
+    const { size, sizeDivisor, padToSquare, padVal } = withDefaults(PAD_ARGS, args);
+    const given = [size, sizeDivisor].filter((v) => v !== null).length;
     if (padToSquare ? given !== 0 : given !== 1) {
       throw badValue(
         'Pad',
@@ -33,10 +68,10 @@ export class Pad implements Transform {
         given === 0 ? null : [size, sizeDivisor],
       );
     }
-    this.#size = readSize(size);
-    this.#divisor = readDivisor(sizeDivisor);
+    this.#size = size;
+    this.#divisor = sizeDivisor;
     this.#toSquare = padToSquare;
-    this.#value = readPadValue(padVal);
+    this.#value = typeof padVal === 'number' ? padVal : (padVal?.img ?? 0);
   }
 
   async call(results: Results): Promise<Results> {
@@ -52,32 +87,6 @@ export class Pad implements Transform {
     results.pad_size_divisor = this.#divisor;
     return results;
   }
-}
-
-function readSize(size: unknown): readonly [number, number] | null {
-  if (size === undefined || size === null) return null;
-  if (!isNumberList(size, 2) || size.some((v) => v < 1))
-    throw badValue('size', 'a tuple (height, width)', size);
-  return [size[0], size[1]];
-}
-
-function readDivisor(divisor: unknown): number | null {
-  if (divisor === undefined || divisor === null) return null;
-  if (typeof divisor !== 'number' || !Number.isInteger(divisor) || divisor < 1) {
-    throw badValue('size_divisor', 'a whole number of at least 1', divisor);
-  }
-  return divisor;
-}
-
-/** A number for everything, or a dict with the picture's value under `img`. */
-function readPadValue(value: unknown): number | readonly number[] {
-  if (value === undefined || value === null) return 0;
-  if (typeof value === 'number') return value;
-  if (typeof value === 'object' && !Array.isArray(value)) {
-    const img = 'img' in value ? value.img : 0;
-    if (typeof img === 'number' || isNumberList(img, 3)) return img;
-  }
-  throw badValue('pad_val', 'a number, or a dict such as dict(img=(114, 114, 114))', value);
 }
 
 PIPELINES.registerModule()(Pad);

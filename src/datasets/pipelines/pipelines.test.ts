@@ -203,11 +203,11 @@ test('loading reads BGR from the file system, and a missing picture is named', a
 
 test('bad arguments are refused with their place in the config', () => {
   expect(refusal([{ type: 'RandomFlip', flip_ratio: 1.5 }])).toMatchInlineSnapshot(`
-    "RandomFlip: flip_ratio must be a number from 0 to 1, or a list of them, but got 1.5
+    "RandomFlip: flip_ratio must be a number from 0 to 1 or a list of them or None, but got 1.5
       at pipeline[0].flip_ratio"
   `);
   expect(refusal([{ type: 'Resize', img_scale: 'big' }])).toMatchInlineSnapshot(`
-    "Resize: img_scale must be a tuple (width, height) of positive numbers or a list of such tuples, but got 'big'
+    "Resize: img_scale must be a tuple (width, height) of positive numbers or a list of such tuples or None, but got 'big'
       at pipeline[0].img_scale"
   `);
   expect(refusal([{ type: 'Pad', size: [4, 4], size_divisor: 32 }])).toContain('either size or size_divisor');

@@ -1,30 +1,53 @@
-import { PIPELINES } from '../../registry/registries.ts';
+import {
+  between,
+  declareArgs,
+  either,
+  listOf,
+  number,
+  oneOf,
+  oneOrMore,
+  optional,
+  orNone,
+  PIPELINES,
+  withDefaults,
+  worded,
+  type ArgsOf,
+} from '../../registry/index.ts';
 import type { Rng } from '../../util/prng.ts';
-import { badValue, isNumberList } from '../checkArgs.ts';
+import { badValue } from '../checkArgs.ts';
 import { flipLater } from './lazyImage.ts';
 import { changeBoxes, pictureOf } from './picture.ts';
 import type { FlipDirection, ImageShape, Results, Transform } from './results.ts';
 
-interface RandomFlipArgs {
-  flipRatio?: unknown;
-  direction?: unknown;
-}
+const share = between(number, 0, 1);
+
+const FLIP_ARGS = declareArgs({
+  flip_ratio: optional(
+    orNone(worded(either(share, listOf(share)), 'a number from 0 to 1 or a list of them')),
+    null,
+    'How probable it is: a number shared evenly by all directions, or one number per direction.',
+  ),
+  direction: optional(
+    oneOrMore(oneOf('horizontal', 'vertical', 'diagonal')),
+    'horizontal',
+    'Which way, or which ways.',
+  ),
+});
 
 /**
  * Mirrors picture and boxes with probability `flip_ratio`: a number shared evenly by all directions, or one number
  * per direction. `flip` and `flip_direction` already in the results win. Source: mmdet 2.28.2 `RandomFlip`.
  */
 export class RandomFlip implements Transform {
-  static readonly args = { optional: ['flip_ratio', 'direction'] };
+  static readonly args = FLIP_ARGS;
   readonly #directions: readonly FlipDirection[];
   /** One probability per direction; null where the results must say. */
   readonly #ratios: readonly number[] | null;
 
-  constructor({ flipRatio, direction = 'horizontal' }: RandomFlipArgs) {
-    const directions = Array.isArray(direction) ? direction : [direction];
-    if (directions.length === 0 || !directions.every(isDirection)) {
-      throw badValue('direction', "'horizontal', 'vertical', 'diagonal' or a list of them", direction);
-    }
+  constructor(args: ArgsOf<typeof FLIP_ARGS>) {
+    const { flipRatio, direction } = withDefaults(FLIP_ARGS, args);
+    const directions = [direction].flat();
+    if (directions.length === 0) throw badValue('direction', 'at least one', direction);
     this.#directions = directions;
     this.#ratios = readRatios(flipRatio, directions.length);
   }
@@ -74,20 +97,12 @@ function flipBoxes(boxes: Float32Array, [h, w]: ImageShape, direction: FlipDirec
   return flipped;
 }
 
-function isDirection(value: unknown): value is FlipDirection {
-  return value === 'horizontal' || value === 'vertical' || value === 'diagonal';
-}
-
-function readRatios(flipRatio: unknown, count: number): number[] | null {
-  if (flipRatio === undefined || flipRatio === null) return null;
-  if (typeof flipRatio === 'number' && flipRatio >= 0 && flipRatio <= 1) {
-    return Array.from({ length: count }, () => flipRatio / count);
-  }
-  if (!isNumberList(flipRatio))
-    throw badValue('flip_ratio', 'a number from 0 to 1, or a list of them', flipRatio);
+function readRatios(flipRatio: number | readonly number[] | null, count: number): readonly number[] | null {
+  if (flipRatio === null) return null;
+  if (typeof flipRatio === 'number') return Array.from({ length: count }, () => flipRatio / count);
   // A hair above 1 is rounding: 0.7 + 0.2 + 0.1.
   const sum = flipRatio.reduce((a, b) => a + b, 0);
-  if (sum > 1 + 1e-9 || flipRatio.some((r) => r < 0)) {
+  if (sum > 1 + 1e-9) {
     throw badValue('flip_ratio', 'probabilities with a sum of at most 1', flipRatio);
   }
   if (flipRatio.length !== count) throw badValue('flip_ratio', `as long as direction (${count})`, flipRatio);

@@ -1,21 +1,44 @@
 import { ConfigError, DatasetError } from '../../errors/trainerError.ts';
-import { PIPELINES } from '../../registry/registries.ts';
+import {
+  above,
+  absent,
+  declareArgs,
+  flag,
+  number,
+  oneOf,
+  optional,
+  orNone,
+  pairOf,
+  PIPELINES,
+  unsupported,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/index.ts';
 import type { Rng } from '../../util/prng.ts';
-import { badValue, isNumberList, refuseUnsupported, toImgScales } from '../checkArgs.ts';
+import { badValue, IMG_SCALES, toImgScales } from '../checkArgs.ts';
 import { resizeBilinear } from './imageOps.ts';
 import { changeBoxes, pictureOf } from './picture.ts';
 import type { ImgScale, Results, Transform } from './results.ts';
 
-interface ResizeArgs {
-  imgScale?: unknown;
-  multiscaleMode?: string;
-  ratioRange?: unknown;
-  keepRatio?: boolean;
-  bboxClipBorder?: boolean;
-  backend?: string;
-  interpolation?: string;
-  override?: boolean;
-}
+const RESIZE_ARGS = declareArgs({
+  img_scale: optional(
+    orNone(IMG_SCALES),
+    null,
+    'The size (width, height) that the picture is fitted into.',
+    'px',
+  ),
+  multiscale_mode: optional(
+    oneOf('range', 'value'),
+    'range',
+    'With several sizes: a random one between two, or one of them.',
+  ),
+  ratio_range: optional(orNone(pairOf(above(number, 0))), null, 'Random factor of the one img_scale.'),
+  keep_ratio: optional(flag, true, 'Whether the picture keeps its ratio of width to height.'),
+  bbox_clip_border: optional(flag, true, "Whether boxes are clipped to the picture's border."),
+  backend: absent(unsupported('cv2'), 'What resizes.'),
+  interpolation: absent(unsupported('bilinear'), 'How pixels in between are made.'),
+  override: optional(flag, false, 'Whether a size that a step before has chosen is chosen anew.'),
+});
 
 /**
  * Resizes picture and boxes. The size is, in this order: what the results already hold (`scale`, or `scale_factor`
@@ -24,18 +47,7 @@ interface ResizeArgs {
  * (long edge, short edge). Source: mmdet 2.28.2 `Resize`, mmcv 1.7.2 `imrescale`.
  */
 export class Resize implements Transform {
-  static readonly args = {
-    optional: [
-      'img_scale',
-      'multiscale_mode',
-      'ratio_range',
-      'keep_ratio',
-      'bbox_clip_border',
-      'backend',
-      'interpolation',
-      'override',
-    ],
-  };
+  static readonly args = RESIZE_ARGS;
   readonly #scales: readonly ImgScale[] | null;
   readonly #isRange: boolean;
   readonly #ratioRange: readonly [number, number] | null;
@@ -43,22 +55,17 @@ export class Resize implements Transform {
   readonly #clips: boolean;
   readonly #overrides: boolean;
 
-  constructor(args: ResizeArgs) {
-    const { imgScale, multiscaleMode = 'range', ratioRange, keepRatio = true } = args;
-    const { bboxClipBorder = true, override = false } = args;
-    refuseUnsupported('backend', args.backend, ['cv2']);
-    refuseUnsupported('interpolation', args.interpolation, ['bilinear']);
-    this.#scales = imgScale === undefined || imgScale === null ? null : toImgScales(imgScale, 'img_scale');
-    this.#ratioRange = null;
-    if (ratioRange !== undefined && ratioRange !== null) {
-      if (!isNumberList(ratioRange, 2) || ratioRange[0] > ratioRange[1] || ratioRange[0] <= 0) {
-        throw badValue('ratio_range', 'a tuple (low, high) of positive numbers', ratioRange);
-      }
+  constructor(args: ArgsOf<typeof RESIZE_ARGS>) {
+    const complete = withDefaults(RESIZE_ARGS, args);
+    const { imgScale, multiscaleMode, ratioRange, keepRatio, bboxClipBorder, override } = complete;
+    this.#scales = imgScale === null ? null : toImgScales(imgScale);
+    if (this.#scales?.length === 0) throw badValue('img_scale', 'at least one size', imgScale);
+    this.#ratioRange = ratioRange;
+    if (ratioRange) {
+      if (ratioRange[0] > ratioRange[1])
+        throw badValue('ratio_range', 'a tuple (low, high), low first', ratioRange);
       if (this.#scales?.length !== 1)
         throw badValue('img_scale', 'exactly one size with ratio_range', imgScale);
-      this.#ratioRange = [ratioRange[0], ratioRange[1]];
-    } else if (multiscaleMode !== 'range' && multiscaleMode !== 'value') {
-      throw badValue('multiscale_mode', "'range' or 'value'", multiscaleMode);
     } else if (multiscaleMode === 'range' && (this.#scales?.length ?? 0) > 2) {
       throw badValue(
         'img_scale',

@@ -3,6 +3,7 @@
 import { invariant } from '../../errors/index.ts';
 import { outOfMemory } from './deviceErrors.ts';
 import { tf, WebGPUBackend, type Tensor, type TensorInfo } from './tfjs.ts';
+import { at } from '../../util/at.ts';
 
 /** Identity of a tensor's storage: tensors that share memory share it. */
 export type DataId = object;
@@ -155,7 +156,13 @@ export class EngineBackend extends Stock {
     invariant(encoder, 'no command encoder');
     encoder.clearBuffer(shared.buffer);
     parts.forEach(({ offset, size }, i) => {
-      encoder.copyBufferToBuffer(before[i].buffer, before[i].offset ?? 0, shared.buffer, offset, size);
+      encoder.copyBufferToBuffer(
+        at(before, i).buffer,
+        at(before, i).offset ?? 0,
+        shared.buffer,
+        offset,
+        size,
+      );
     });
     // The old buffers' next owners may be written by the queue, ahead of commands that wait in the encoder.
     this.submitQueue();

@@ -3,6 +3,7 @@ import { invariant } from '../../errors/index.ts';
 import { bindings, flatMain, spread, type Program } from './program.ts';
 import { runProgram } from './runProgram.ts';
 import type { Tensor } from '../device/tfjs.ts';
+import { take } from '../../util/at.ts';
 
 /** One update rule and the tensors it runs over. All of `reads` and `writes` have the same number of elements. */
 export interface ElementwiseRun {
@@ -48,7 +49,10 @@ export function runElementwise(run: ElementwiseRun): void {
   const { writes } = run;
   const uniforms = run.uniforms ?? {};
   const live = run.liveUniforms;
-  const [size] = Object.values(writes).map((t) => t.size);
+  const [size] = take(
+    Object.values(writes).map((t) => t.size),
+    1,
+  );
   for (const [name, t] of [...Object.entries(reads), ...Object.entries(writes)])
     invariant(t.size === size, `elementwise ${run.name}: ${name} has ${t.size} elements, not ${size}`);
   for (const [name, t] of Object.entries(scalars))
@@ -74,7 +78,10 @@ function elementwiseProgram(
   writes: Names,
   uniforms: Names,
 ): Program {
-  const [r, s, w, h] = [reads, scalars, writes, uniforms].map((names) => Object.keys(names));
+  const [r, s, w, h] = take(
+    [reads, scalars, writes, uniforms].map((names) => Object.keys(names)),
+    4,
+  );
   return {
     key: `elementwise ${name}|${r.join()}|${s.join()}|${w.join()}|${h.join()}|${body}|${helpers}`,
     source: () => {

@@ -2,6 +2,7 @@
 // has no timestamps, dispatches, bytes and operations are counted all the same, and times are NaN.
 import { handleOrThrow, orLost } from '../device/handle.ts';
 import type { DispatchWork } from './program.ts';
+import { at as itemAt } from '../../util/at.ts';
 
 /** One row of a profile. */
 export interface ProfileRow {
@@ -146,8 +147,8 @@ export async function endProfilePasses(): Promise<ProfilePass[]> {
   }
   return passes.map((pass, i) => ({
     ...pass,
-    startNs: Number(times[2 * i] - times[0]),
-    endNs: Number(times[2 * i + 1] - times[0]),
+    startNs: Number(itemAt(times, 2 * i) - itemAt(times, 0)),
+    endNs: Number(itemAt(times, 2 * i + 1) - itemAt(times, 0)),
   }));
 }
 

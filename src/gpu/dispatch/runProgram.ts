@@ -10,6 +10,7 @@ import { beginTimedPass, isProfiling } from './profiler.ts';
 import type { DispatchWork, Grid, Program } from './program.ts';
 import { activeRecorder } from './recorder.ts';
 import { sizeOf } from './strides.ts';
+import { at } from '../../util/at.ts';
 
 export interface Run {
   readonly reads: readonly TensorInfo[];
@@ -41,7 +42,7 @@ export class Bound {
       this.#program?.key === program.key &&
       ranges.length === this.#ranges.length &&
       ranges.every(({ buffer, offset, size }, i) => {
-        const before = this.#ranges[i];
+        const before = at(this.#ranges, i);
         return buffer === before.buffer && offset === before.offset && size === before.size;
       });
     if (isSame && this.#group) return this.#group;

@@ -1,5 +1,6 @@
 // Shapes as strides: broadcasting, and joining axes that lie behind each other in memory.
 import { invariant } from '../../errors/index.ts';
+import { at } from '../../util/at.ts';
 
 /** Row-major strides, in elements. @example stridesOf([2, 3]) // [3, 1] */
 export function stridesOf(shape: readonly number[]): number[] {
@@ -7,7 +8,7 @@ export function stridesOf(shape: readonly number[]): number[] {
   let stride = 1;
   for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
     strides[axis] = stride;
-    stride *= shape[axis];
+    stride *= at(shape, axis);
   }
   return strides;
 }
@@ -33,9 +34,9 @@ export function broadcastStrides(shape: readonly number[], to: readonly number[]
   invariant(lead >= 0, `shape [${shape.join()}] doesn't broadcast to [${to.join()}]`);
   const strides = stridesOf(shape);
   return to.map((n, axis) => {
-    const own = axis < lead ? 1 : shape[axis - lead];
+    const own = axis < lead ? 1 : at(shape, axis - lead);
     invariant(own === n || own === 1, `shape [${shape.join()}] doesn't broadcast to [${to.join()}]`);
-    return own === 1 ? 0 : strides[axis - lead];
+    return own === 1 ? 0 : at(strides, axis - lead);
   });
 }
 
@@ -59,13 +60,13 @@ export function joinAxes(
   dims.forEach((n, axis) => {
     if (n === 1) return;
     const last = joined.dims.length - 1;
-    const isRegular = last >= 0 && strides.every((s, k) => joined.strides[k][last] === s[axis] * n);
+    const isRegular = last >= 0 && strides.every((s, k) => at(joined.strides, k)[last] === at(s, axis) * n);
     if (isRegular) {
-      joined.dims[last] *= n;
-      joined.strides.forEach((s, k) => (s[last] = strides[k][axis]));
+      joined.dims[last] = at(joined.dims, last) * n;
+      joined.strides.forEach((s, k) => (s[last] = at(at(strides, k), axis)));
     } else {
       joined.dims.push(n);
-      joined.strides.forEach((s, k) => s.push(strides[k][axis]));
+      joined.strides.forEach((s, k) => s.push(at(at(strides, k), axis)));
     }
   });
   invariant(joined.dims.length <= rank, `${joined.dims.length} axes of different strides, at most ${rank}`);

@@ -14,7 +14,7 @@ import {
   isSlopeKnownFromOutput,
   type Activation,
 } from './activation.ts';
-import { at } from '../../util/at.ts';
+import { at, take } from '../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -57,12 +57,12 @@ test.each(ALL.map((a) => [activationKey(a), a] as const))(
   'activation: %s: WGSL equals the reference, whose slope equals finite differences',
   async (_, activation) => {
     for (const T of ['f32', 'vec4f'] as const) {
-      const [y, slope] = await evaluate(activation, T, X);
+      const [y, slope] = take(await evaluate(activation, T, X), 2);
       X.forEach((x, i) => {
         // Relative to each value, as exp() is good to 3 + 2 |x| ulp; SiLU's slope cancels near its minimum.
         const tolerance = 2e-6 + (3 + 2 * Math.abs(x)) * 1.2e-7;
-        expectClose([y[i]], [activateCpu(activation, x)], tolerance);
-        expectClose([slope[i], 0.1], [activationSlopeCpu(activation, x), 0.1], tolerance);
+        expectClose([at(y, i)], [activateCpu(activation, x)], tolerance);
+        expectClose([at(slope, i), 0.1], [activationSlopeCpu(activation, x), 0.1], tolerance);
       });
     }
     for (const x of X.filter((v) => !CORNERS.includes(v))) {

@@ -4,6 +4,7 @@ import * as gpu from '../index.ts';
 import { handleOrThrow } from '../device/handle.ts';
 import { limitedAdapter } from '../testing/limitedAdapter.ts';
 import { values } from '../testing/numbers.ts';
+import { take } from '../../util/at.ts';
 
 beforeAll(async () => {
   await limitedAdapter({ maxStorageBuffersPerShaderStage: 8 });
@@ -22,7 +23,7 @@ function variables(channels: number): gpu.Variable[] {
 }
 
 test.each([4, 6])('norms of %i channels, with all that can be folded in', async (channels) => {
-  const [x, gamma, beta] = variables(channels);
+  const [x, gamma, beta] = take(variables(channels), 3);
   const { grads } = gpu.valueAndGrads(() => {
     const mean = gpu.zeros([channels]);
     const variance = gpu.ones([channels]);

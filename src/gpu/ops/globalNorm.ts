@@ -4,6 +4,7 @@ import { bindings, flatMain, spread, type Program } from '../dispatch/program.ts
 import { emptyTensor } from '../tensor/emptyTensor.ts';
 import { runProgram } from '../dispatch/runProgram.ts';
 import { tf, type Tensor } from '../device/tfjs.ts';
+import { at } from '../../util/at.ts';
 
 // Elements one thread adds up in sequence; its neighbour's lie beside them, so that a workgroup reads whole lines. No
 // barriers: dear on software adapters, and memory-bound on GPUs anyway.
@@ -61,7 +62,7 @@ function unusualNorm(tensors: readonly Tensor[], p: number): Tensor {
   const smallest = neg(max(together(sizes.map((size) => max(neg(size))))));
   if (p === -Infinity) return smallest;
   // A zero to a negative power is infinite, and the norm 0; shaders needn't know infinities.
-  const others = sizes.map((size, i) => where(isZero[i], tf.scalar(1), size));
+  const others = sizes.map((size, i) => where(at(isZero, i), tf.scalar(1), size));
   return where(equal(smallest, 0), tf.scalar(0), joined(others, p, null).norm);
 }
 

@@ -10,9 +10,10 @@ import { broadcastStrides, sizeOf, stridesOf } from '../dispatch/strides.ts';
 import { tf, type Tensor } from '../device/tfjs.ts';
 import { asFloat, typeOf } from './dtype.ts';
 import { move } from './map.ts';
+import { at as itemAt } from '../../util/at.ts';
 
 const dot = (a: readonly number[], b: readonly number[]): number =>
-  a.reduce((sum, v, i) => sum + v * b[i], 0);
+  a.reduce((sum, v, i) => sum + v * itemAt(b, i), 0);
 
 /** Join along an axis. int32 where all are; integers among floats become floats. */
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {
@@ -29,7 +30,7 @@ function joined(xs: readonly Tensor[], axis: number): Tensor {
   const strides = stridesOf(shape);
   let start = 0;
   const offsets = xs.map((x) => {
-    const offset = start * strides[at];
+    const offset = start * itemAt(strides, at);
     start += x.shape[at] ?? 0;
     return offset;
   });
@@ -39,12 +40,12 @@ function joined(xs: readonly Tensor[], axis: number): Tensor {
       const out = emptyTensor(shape, typeOf(first));
       xs.forEach((x, i) => {
         const source = { tensor: x, offset: 0, strides: stridesOf(x.shape) };
-        copyStrided(source, { tensor: out, offset: offsets[i], strides }, x.shape);
+        copyStrided(source, { tensor: out, offset: itemAt(offsets, i), strides }, x.shape);
       });
       return [out];
     },
     backward: ([dy]) =>
-      Object.fromEntries(xs.map((x, i) => [`${i}`, () => window(dy, offsets[i], strides, x.shape)])),
+      Object.fromEntries(xs.map((x, i) => [`${i}`, () => window(dy, itemAt(offsets, i), strides, x.shape)])),
   });
   return y;
 }
@@ -57,9 +58,12 @@ export const stack = (xs: readonly Tensor[], axis = 0): Tensor =>
 
 /** The part of x that starts at `begin`; -1 in `size`: to the end. */
 export function slice(x: Tensor, begin: readonly number[], size: readonly number[]): Tensor {
-  const shape = size.map((n, i) => (n === -1 ? (x.shape[i] ?? 0) - begin[i] : n));
+  const shape = size.map((n, i) => (n === -1 ? (x.shape[i] ?? 0) - itemAt(begin, i) : n));
   shape.forEach((n, i) => {
-    invariant(begin[i] >= 0 && begin[i] + n <= x.shape[i], `slice of [${x.shape.join()}] out of range`);
+    invariant(
+      itemAt(begin, i) >= 0 && itemAt(begin, i) + n <= itemAt(x.shape, i),
+      `slice of [${x.shape.join()}] out of range`,
+    );
   });
   const strides = stridesOf(x.shape);
   const offset = dot(begin, strides);
@@ -125,8 +129,8 @@ function permuted(x: Tensor, order: readonly number[]): Tensor {
   return window(
     x,
     0,
-    order.map((axis) => strides[axis]),
-    order.map((axis) => x.shape[axis]),
+    order.map((axis) => itemAt(strides, axis)),
+    order.map((axis) => itemAt(x.shape, axis)),
   );
 }
 

@@ -1,4 +1,5 @@
 // The recordings that a step keeps, one per signature, and when they are looked at again.
+import { at } from '../../util/at.ts';
 import type { Replay } from './replay.ts';
 
 /** A recorded step that is ready to be replayed. */
@@ -99,7 +100,7 @@ export class Captures<A> {
 
   #leastWanted(): string {
     const kept = [...this.#kept];
-    const [[oldest, { lastUse }]] = kept;
+    const [oldest, { lastUse }] = at(kept, 0);
     if (this.#uses - lastUse > STALE_STEPS) return oldest;
     const [least] = kept.reduce((a, b) => (b[1].capture.steps <= a[1].capture.steps ? b : a));
     return least;

@@ -2,6 +2,7 @@
 import type { DataId } from '../device/backend.ts';
 import type { HostValues, Recording } from './recordedStep.ts';
 import { nameOf } from './stepRecorder.ts';
+import { at, take } from '../../util/at.ts';
 
 /**
  * Where two recordings of one body differ, as a noun for a message; null when a replay of the one does what the
@@ -24,17 +25,17 @@ export function difference<A>(a: Recording<A>, b: Recording<A>): string | null {
       : areEqual(p.origin.values, q.origin.values);
   };
   for (const [i, x] of a.dispatches.entries()) {
-    const y = b.dispatches[i];
+    const y = at(b.dispatches, i);
     const name = nameOf(x);
     if (x.program.key !== y.program.key) return `${name} (later ${nameOf(y)})`;
     if (x.grid.join() !== y.grid.join()) return `the size of ${name}`;
     const isLive = x.liveUniforms !== null && y.liveUniforms !== null;
     if (!isLive && !areEqual(x.uniforms ?? NOTHING, y.uniforms ?? NOTHING))
       return `a number that '${name}' takes`;
-    if (!x.bindings.every(({ data }, k) => isTwin(data, y.bindings[k].data)))
+    if (!x.bindings.every(({ data }, k) => isTwin(data, at(y.bindings, k).data)))
       return `a tensor that '${name}' takes`;
   }
-  return a.outputs.every(({ data }, i) => i < b.outputs.length && isTwin(data, b.outputs[i].data))
+  return a.outputs.every(({ data }, i) => i < b.outputs.length && isTwin(data, at(b.outputs, i).data))
     ? null
     : 'its outputs';
 }
@@ -44,6 +45,9 @@ const NOTHING = new Uint32Array();
 function areEqual(a: HostValues, b: HostValues): boolean {
   // By bits: NaN is equal to itself here.
   if (a.length !== b.length) return false;
-  const [x, y] = [a, b].map((v) => new Uint32Array(v.buffer, v.byteOffset, v.length));
+  const [x, y] = take(
+    [a, b].map((v) => new Uint32Array(v.buffer, v.byteOffset, v.length)),
+    2,
+  );
   return x.every((word, i) => word === y[i]);
 }

@@ -3,6 +3,7 @@
 import { ADDITIONS, sumProgram } from '../kernels/map/sum.wgsl.ts';
 import type { ChosenDispatch } from '../dispatch/recorder.ts';
 import type { DataId } from '../device/backend.ts';
+import { take } from '../../util/at.ts';
 
 // The terms live until the last of them is there: where they are large, memory is worth more than a dispatch.
 const MAX_TERM_BYTES = 256 * 1024;
@@ -38,12 +39,12 @@ export function fuseSums(
   dispatches.forEach((dispatch, at) => {
     const element = ADDITIONS.get(dispatch.program.key);
     if (!element) return;
-    const [a, b, sum] = dispatch.bindings;
+    const [a, b, sum] = take(dispatch.bindings, 3);
     // Addition commutes: the chain may be either term.
     for (const [chain, term] of [
       [a, b],
       [b, a],
-    ]) {
+    ] as const) {
       const from = sums.get(chain.data);
       const before = from === undefined ? null : result[from];
       const isWanted = (uses.get(chain.data)?.count ?? 0) > 2 || !canDrop(chain.data);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { planSlots, type Interval } from './liveness.ts';
+import { at } from '../../util/at.ts';
 
 /** Written by its first dispatch, read by its last. */
 const between = (bytes: number, first: number, last: number): Interval => ({
@@ -35,11 +36,13 @@ test('planSlots: no two overlap in a slot, and no slot is too small, whatever th
   });
   const { slotOf, offsetOf, slotBytes } = planSlots(intervals);
   for (const [i, a] of intervals.entries()) {
-    expect(offsetOf[i] % 256).toBe(0);
-    expect(slotBytes[slotOf[i]]).toBeGreaterThanOrEqual(offsetOf[i] + a.bytes);
+    expect(at(offsetOf, i) % 256).toBe(0);
+    expect(slotBytes[at(slotOf, i)]).toBeGreaterThanOrEqual(at(offsetOf, i) + a.bytes);
     for (const [j, b] of intervals.entries()) {
       if (i >= j || slotOf[i] !== slotOf[j] || a.first > b.last || b.first > a.last) continue;
-      expect(offsetOf[i] + a.bytes <= offsetOf[j] || offsetOf[j] + b.bytes <= offsetOf[i]).toBe(true);
+      expect(
+        at(offsetOf, i) + a.bytes <= at(offsetOf, j) || at(offsetOf, j) + b.bytes <= at(offsetOf, i),
+      ).toBe(true);
       expect(a.first === b.last || b.first === a.last || a.first === b.first).toBe(false);
     }
   }

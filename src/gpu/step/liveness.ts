@@ -1,3 +1,4 @@
+import { at as itemAt } from '../../util/at.ts';
 // Where the tensors inside a step live: tensors that are never needed at the same time share memory.
 
 /** A tensor that exists only inside the step. */
@@ -39,20 +40,22 @@ const ALIGNMENT = 256;
  * (greedy by size), with the offsets of 6 inside each slot.
  */
 export function planSlots(intervals: readonly Interval[]): SlotPlan {
-  const order = intervals.map((_, i) => i).sort((a, b) => intervals[b].bytes - intervals[a].bytes || a - b);
+  const order = intervals
+    .map((_, i) => i)
+    .sort((a, b) => itemAt(intervals, b).bytes - itemAt(intervals, a).bytes || a - b);
   const slots: { readonly bytes: number; readonly members: Placed[] }[] = [];
   const slotOf = new Array<number>(intervals.length).fill(-1);
   const offsetOf = new Array<number>(intervals.length).fill(0);
   for (const i of order) {
-    const interval = intervals[i];
+    const interval = itemAt(intervals, i);
     let best: { slot: number; offset: number; left: number } | null = null;
     // The later slots are the smaller ones.
     for (let slot = slots.length - 1; slot >= 0 && best?.left !== 0; slot -= 1) {
-      const gap = tightestGap(interval, slots[slot].bytes, slots[slot].members);
+      const gap = tightestGap(interval, itemAt(slots, slot).bytes, itemAt(slots, slot).members);
       if (gap && (!best || gap.left < best.left)) best = { slot, ...gap };
     }
     best ??= { slot: slots.push({ bytes: interval.bytes, members: [] }) - 1, offset: 0, left: 0 };
-    slots[best.slot].members.push({ interval, offset: best.offset });
+    itemAt(slots, best.slot).members.push({ interval, offset: best.offset });
     slotOf[i] = best.slot;
     offsetOf[i] = best.offset;
   }

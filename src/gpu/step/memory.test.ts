@@ -5,6 +5,7 @@ import { testAdapter } from '../testing/adapter.ts';
 import { failBuffers } from '../testing/outOfMemory.ts';
 import { StepPlan } from './plan.ts';
 import type { StepTensor } from './recordedStep.ts';
+import { take } from '../../util/at.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -47,8 +48,8 @@ function makeStep(): { step: gpu.CompiledStep<Args>; dispose: () => void } {
 }
 
 async function resultOf(step: gpu.CompiledStep<Args>, size: number): Promise<number> {
-  const [sum] = step.run(args(size)).outputs;
-  const [value] = await gpu.read(sum);
+  const [sum] = take(step.run(args(size)).outputs, 1);
+  const [value] = take(await gpu.read(sum), 1);
   sum.dispose();
   return value;
 }

@@ -4,6 +4,7 @@ import type { DataId } from '../device/backend.ts';
 import type { Tensor } from '../device/tfjs.ts';
 import { planSlots } from './liveness.ts';
 import type { HostValues, RecordedOutput, Recording, StepTensor } from './recordedStep.ts';
+import { at as itemAt } from '../../util/at.ts';
 
 // What every device takes as an offset into a uniform or storage buffer.
 const ALIGNMENT = 256;
@@ -178,7 +179,11 @@ export class StepPlan<A> {
     );
     const plan = planSlots(inside.map(([data, span]) => ({ ...span, bytes: this.tensor(data).bytes })));
     inside.forEach(([data], i) => {
-      this.#placeOf.set(data, { kind: 'slot', index: plan.slotOf[i], offset: plan.offsetOf[i] });
+      this.#placeOf.set(data, {
+        kind: 'slot',
+        index: itemAt(plan.slotOf, i),
+        offset: itemAt(plan.offsetOf, i),
+      });
     });
     return plan.slotBytes;
   }

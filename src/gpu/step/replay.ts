@@ -11,6 +11,7 @@ import type { Tensor } from '../device/tfjs.ts';
 import { StepPlan, StepTooLarge, type LiveUniforms, type PlanBytes } from './plan.ts';
 import type { HostValues, RecordedOutput, Recording, StepTensor } from './recordedStep.ts';
 import { missingBytes, stepBuffers, type StepBuffers } from './slots.ts';
+import { at as itemAt } from '../../util/at.ts';
 
 const STORAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
 const UNIFORM = 0x40 | 0x8; // UNIFORM | COPY_DST
@@ -218,7 +219,7 @@ export class Replay<A> {
         resource: this.#rangeAt(data),
       }));
       if (uniforms && uniformBuffer)
-        entries.push(uniformEntry(dispatch, uniformBuffer, this.#plan.uniformAt[i]));
+        entries.push(uniformEntry(dispatch, uniformBuffer, itemAt(this.#plan.uniformAt, i)));
       const group = device.createBindGroup({ layout, entries });
       return { key: program.key, pipeline, group, grid, work };
     });

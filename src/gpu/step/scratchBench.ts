@@ -6,6 +6,7 @@ import { compile } from '../dispatch/pipelines.ts';
 import type { ReadyDispatch } from '../dispatch/runProgram.ts';
 import type { ChosenDispatch } from '../dispatch/recorder.ts';
 import { missingBytes } from './slots.ts';
+import { at, take } from '../../util/at.ts';
 
 const STORAGE = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST
 
@@ -55,7 +56,7 @@ export class ScratchBench {
       for (const buffer of this.#buffers.splice(0)) buffer.destroy();
       return false;
     }
-    for (const { i, bytes } of fresh) device.queue.writeBuffer(this.#buffers[i], 0, noise(bytes / 4));
+    for (const { i, bytes } of fresh) device.queue.writeBuffer(at(this.#buffers, i), 0, noise(bytes / 4));
     return true;
   }
 
@@ -71,7 +72,7 @@ export class ScratchBench {
     });
     const entries = bytes.map((size, binding) => ({
       binding,
-      resource: { buffer: this.#buffers[binding], offset: 0, size },
+      resource: { buffer: at(this.#buffers, binding), offset: 0, size },
     }));
     if (uniforms) {
       // UNIFORM | COPY_DST
@@ -111,10 +112,10 @@ export class ScratchBench {
     const { device } = handleOrThrow();
     const prints: number[] = [];
     for (let i = dispatch.readCount; i < dispatch.bytes.length; i++) {
-      const size = dispatch.bytes[i];
+      const size = at(dispatch.bytes, i);
       const staging = device.createBuffer({ size, usage: 0x9 }); // COPY_DST | MAP_READ
       const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(this.#buffers[i], 0, staging, 0, size);
+      encoder.copyBufferToBuffer(at(this.#buffers, i), 0, staging, 0, size);
       device.queue.submit([encoder.finish()]);
       await orLost(staging.mapAsync(0x1));
       prints.push(fingerprint(new Uint32Array(staging.getMappedRange())));
@@ -146,7 +147,7 @@ export class ScratchBench {
     const start = performance.now();
     device.queue.submit([encoder.finish()]);
     if (querySet) {
-      const [begin, end] = await readTimestamps(querySet, 2);
+      const [begin, end] = take(await readTimestamps(querySet, 2), 2);
       return Number(end - begin) / 1e6;
     }
     await onIdle();

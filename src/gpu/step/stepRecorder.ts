@@ -8,6 +8,7 @@ import {
   type VariantChoice,
 } from '../dispatch/recorder.ts';
 import type { HostValues, Origin, StepTensor } from './recordedStep.ts';
+import { at } from '../../util/at.ts';
 
 /** Takes a step's dispatches. `args` is what the body was called with. */
 export class StepRecorder<A> implements Recorder {
@@ -90,5 +91,5 @@ function wordsOf(values: Exclude<StoredValues, null>): HostValues {
 
 /** The part of a program's key that a person can read. */
 export function nameOf({ program }: RecordedDispatch): string {
-  return program.key.replace(/^elementwise /, '').split('|')[0];
+  return at(program.key.replace(/^elementwise /, '').split('|'), 0);
 }

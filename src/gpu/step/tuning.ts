@@ -4,13 +4,15 @@ import type { ChosenDispatch } from '../dispatch/recorder.ts';
 import { setVariantChoices, variantChoices } from '../dispatch/variantChoice.ts';
 import type { Recording } from './recordedStep.ts';
 import { ScratchBench } from './scratchBench.ts';
-import { at } from '../../util/at.ts';
+import { at, take } from '../../util/at.ts';
 
 export interface TuningOptions {
   /** Only variants that give the same bits as the kernel's own choice. */
   readonly isDeterministic: boolean;
   /** Told after new choices were measured: all that are known, for keeping. */
   readonly onMeasured?: (choices: Record<string, string>) => void;
+  /** Asked between two kernels; may wait. True: the others keep their own choice, unmeasured. */
+  readonly isStopped?: () => Promise<boolean>;
 }
 
 // A change must be worth the noise of a measurement.
@@ -34,7 +36,7 @@ export function setVariantTuning(value: TuningOptions | null): void {
  */
 export async function tuneVariants<A>(recording: Recording<A>, record: () => Recording<A>): Promise<boolean> {
   if (!options) return false;
-  const { isDeterministic, onMeasured } = options;
+  const { isDeterministic, onMeasured, isStopped } = options;
   const before = variantChoices();
   const open = openChoices(recording);
   if (open.size === 0) return false;
@@ -42,6 +44,7 @@ export async function tuneVariants<A>(recording: Recording<A>, record: () => Rec
   const bench = new ScratchBench();
   try {
     for (const [key, candidates] of candidatesOf(open, before, record)) {
+      if (await isStopped?.()) break;
       // Without room for a measurement the kernel's own rule has to do.
       if (await bench.reserve(candidates)) chosen[key] = await best(bench, candidates, isDeterministic);
     }
@@ -113,7 +116,7 @@ async function best(
     repeats: 1,
     ms: Infinity,
   }));
-  const [own] = tries;
+  const [own] = take(tries, 1);
   const allowed = [own];
   if (isDeterministic) {
     const bits = await bench.bitsOf(own.ready);
@@ -129,6 +132,9 @@ async function best(
   const rivals = allowed.filter((each) => each === own || each.ms < HOPELESS * fastest);
   for (let round = 1; round < ROUNDS; round++)
     for (const each of rivals) each.ms = Math.min(each.ms, await bench.time(each.ready, clock, each.repeats));
-  const [winner] = rivals.toSorted((a, b) => a.ms - b.ms);
+  const [winner] = take(
+    rivals.toSorted((a, b) => a.ms - b.ms),
+    1,
+  );
   return winner.ms < own.ms * WORTH ? winner.name : own.name;
 }

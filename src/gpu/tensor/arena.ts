@@ -5,6 +5,7 @@ import { handleOrThrow } from '../device/handle.ts';
 import { emptyTensor } from './emptyTensor.ts';
 import { activeRecorder } from '../dispatch/recorder.ts';
 import { tf, type Tensor } from '../device/tfjs.ts';
+import { at } from '../../util/at.ts';
 
 /** Elements of a block. Every part of an arena starts at a multiple of it, as a storage binding must (256 bytes). */
 export const BLOCK = 64;
@@ -96,7 +97,7 @@ function placesOf(
   { first, offsets }: ArenaChunk,
 ): { tensor: Tensor; offset: number; size: number }[] {
   return offsets.map((offset, i) => {
-    const tensor = tensors[first + i];
+    const tensor = at(tensors, first + i);
     return { tensor, offset: 4 * offset, size: 4 * tensor.size };
   });
 }
@@ -126,7 +127,9 @@ export function clearTensors(tensors: readonly Tensor[]): void {
   const { backend } = handleOrThrow();
   const ranges = tensors.map(({ dataId }) => backend.rangeOf(dataId));
   const encoder = openEncoder('the clearing of a buffer');
-  ranges.forEach(({ buffer, offset }, i) => encoder.clearBuffer(buffer, offset ?? 0, 4 * tensors[i].size));
+  ranges.forEach(({ buffer, offset }, i) =>
+    encoder.clearBuffer(buffer, offset ?? 0, 4 * at(tensors, i).size),
+  );
   for (const { dataId } of tensors) {
     backend.commandQueueOwnedIds.add(dataId);
     backend.tensorMap.get(dataId).values = null;

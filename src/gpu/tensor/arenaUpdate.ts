@@ -7,6 +7,7 @@ import { bindings, spread, type Program } from '../dispatch/program.ts';
 import { Bound, runProgram } from '../dispatch/runProgram.ts';
 import { emptyTensor } from './emptyTensor.ts';
 import { tf, type Tensor } from '../device/tfjs.ts';
+import { at } from '../../util/at.ts';
 
 /** An update of arenas of the same layout. */
 export interface ArenaUpdate {
@@ -68,7 +69,7 @@ export class ArenaRows {
   set(rowOfPart: Int32Array, values: ArrayLike<number>): void {
     const known = this.#rowOfPart;
     if (!known || rowOfPart.some((row, i) => row !== known[i])) {
-      this.#layout.chunks.forEach((chunk, k) => this.#setChunk(chunk, this.#chunks[k], rowOfPart));
+      this.#layout.chunks.forEach((chunk, k) => this.#setChunk(chunk, at(this.#chunks, k), rowOfPart));
       this.#rowOfPart = rowOfPart.slice();
     }
     const next = this.#padded(values);
@@ -103,7 +104,8 @@ export class ArenaRows {
     if (width === 0) return new Float32Array(4);
     const stride = 4 * vectorsOf(this.fields);
     const padded = new Float32Array((values.length / width) * stride);
-    for (let i = 0; i < values.length; i++) padded[Math.floor(i / width) * stride + (i % width)] = values[i];
+    for (let i = 0; i < values.length; i++)
+      padded[Math.floor(i / width) * stride + (i % width)] = at(values, i);
     return padded;
   }
 
@@ -111,10 +113,10 @@ export class ArenaRows {
     const words = new Uint32Array(size / BLOCK).fill(SKIP);
     rows.isUsed = false;
     offsets.forEach((offset, i) => {
-      const row = rowOfPart[first + i];
+      const row = at(rowOfPart, first + i);
       if (row === NO_ROW) return;
       rows.isUsed = true;
-      const { size: elements } = this.#layout.parts[first + i];
+      const { size: elements } = at(this.#layout.parts, first + i);
       const start = offset / BLOCK;
       const count = Math.ceil(elements / BLOCK);
       words.fill(row * BLOCK + BLOCK - 1, start, start + count);
@@ -148,7 +150,7 @@ export function updateArenas({ name, body, reads = {}, scalars = {}, writes, row
     if (!isUsed) return;
     const wholesOf = (arenas: Readonly<Record<string, Arena>>): Tensor[] =>
       Object.values(arenas).map((arena) => {
-        const { whole } = arena.chunks[k];
+        const { whole } = at(arena.chunks, k);
         invariant(whole.size === table.size * BLOCK, `update ${name}: an arena of another layout`);
         return whole;
       });

@@ -1,6 +1,18 @@
 // Joins our own kernels to tfjs's tape: one call records the op, its saved tensors and its gradient.
 import { tf, type Tensor } from '../device/tfjs.ts';
 
+/**
+ * Tensors to be taken apart: the tape hands over exactly those that an op gives or saves, and each op knows how many
+ * these are.
+ */
+export type OpTensors = readonly Tensor[] & {
+  readonly 0: Tensor;
+  readonly 1: Tensor;
+  readonly 2: Tensor;
+  readonly 3: Tensor;
+  readonly 4: Tensor;
+};
+
 export interface Op {
   /** Tensors a gradient may be asked for. */
   readonly inputs: Readonly<Record<string, Tensor>>;
@@ -11,7 +23,7 @@ export interface Op {
    *
    * @param dys one per output; zeros for an output that the loss doesn't use.
    */
-  backward(dys: readonly Tensor[], saved: readonly Tensor[]): Record<string, () => Tensor>;
+  backward(dys: OpTensors, saved: OpTensors): Record<string, () => Tensor>;
 }
 
 // Engine.runKernelFunc is private, but the only way to an op with several outputs and a gradient (tfjs 4.22).
@@ -24,11 +36,14 @@ interface EngineInternals {
 }
 
 /** Run an op and record it for the enclosing `valueAndGrads`. */
-export function runOp(op: Op): Tensor[] {
+export function runOp(op: Op): OpTensors {
   const engine = tf.engine() as unknown as EngineInternals;
-  return engine.runKernelFunc({
-    forwardFunc: (_, save) => op.forward(save),
-    backwardsFunc: (dys, saved) => op.backward(Array.isArray(dys) ? dys : [dys], saved),
-    inputs: op.inputs,
-  });
+  const known = (tensors: readonly Tensor[]): OpTensors => tensors as OpTensors;
+  return known(
+    engine.runKernelFunc({
+      forwardFunc: (_, save) => op.forward(save),
+      backwardsFunc: (dys, saved) => op.backward(known(Array.isArray(dys) ? dys : [dys]), known(saved)),
+      inputs: op.inputs,
+    }),
+  );
 }

@@ -1,5 +1,6 @@
 // Helpers of the kernel tests: deterministic values, comparison, finite differences.
 import { expect } from 'vitest';
+import { at as itemAt } from '../../util/at.ts';
 
 /** n values in about [-1, 1], the same for the same seed. */
 export function values(n: number, seed = 1): Float32Array {
@@ -16,11 +17,11 @@ export function values(n: number, seed = 1): Float32Array {
 export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 2e-6): void {
   expect(actual.length).toBe(expected.length);
   let scale = 1e-30;
-  for (let i = 0; i < expected.length; i += 1) scale = Math.max(scale, Math.abs(expected[i]));
+  for (let i = 0; i < expected.length; i += 1) scale = Math.max(scale, Math.abs(itemAt(expected, i)));
   let worst = 0;
   let at = 0;
   for (let i = 0; i < expected.length; i += 1) {
-    const error = Math.abs(actual[i] - expected[i]) / scale;
+    const error = Math.abs(itemAt(actual, i) - itemAt(expected, i)) / scale;
     if (!(error <= worst)) {
       worst = error;
       at = i;

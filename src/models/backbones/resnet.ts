@@ -5,14 +5,36 @@ import { ConfigError } from '../../errors/index.ts';
 import {
   buildConvLayer,
   buildNormLayer,
+  convCfgArg,
+  initCfgArg,
   Module,
+  NORM_CFG,
   type Conv2d,
-  type LayerCfg,
   type NormLayer,
 } from '../../nn/index.ts';
-import { MODELS, type ArgSpec, type BuildContext } from '../../registry/index.ts';
+import {
+  absent,
+  anything,
+  atLeast,
+  between,
+  declareArgs,
+  flag,
+  int,
+  listOf,
+  MODELS,
+  oneOf,
+  optional,
+  orNone,
+  required,
+  str,
+  unsupported,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+  type Complete,
+} from '../../registry/index.ts';
 import { checkInputChannels } from '../inputChannels.ts';
-import { BasicBlock, Bottleneck, ResLayer, type BlockStyle, type BlockType } from './resBlocks.ts';
+import { BasicBlock, Bottleneck, ResLayer, type BlockType } from './resBlocks.ts';
 
 /** Pictures in, a pyramid of feature maps out. */
 export interface Backbone extends Module {
@@ -20,83 +42,63 @@ export interface Backbone extends Module {
   forward(x: Tensor): Tensor[];
 }
 
-export interface ResNetArgs {
-  depth: number;
-  inChannels?: number;
-  stemChannels?: number | null;
-  baseChannels?: number;
-  numStages?: number;
-  strides?: readonly number[];
-  dilations?: readonly number[];
-  outIndices?: readonly number[];
-  style?: BlockStyle;
-  deepStem?: boolean;
-  avgDown?: boolean;
-  /** Freeze the stem (>= 0) and so many stages; -1: nothing. */
-  frozenStages?: number;
-  convCfg?: LayerCfg;
-  normCfg?: Readonly<Record<string, unknown>>;
-  /** Keep the running statistics of batch norm as they are. */
-  normEval?: boolean;
-  dcn?: unknown;
-  stageWithDcn?: unknown;
-  plugins?: unknown;
-  withCp?: boolean;
-  /** Start the last norm of each block at 0, so that blocks begin as identities. */
-  zeroInitResidual?: boolean;
-  pretrained?: string | null;
-  initCfg?: unknown;
-}
+const ARCHITECTURES = {
+  18: [BasicBlock, [2, 2, 2, 2]],
+  34: [BasicBlock, [3, 4, 6, 3]],
+  50: [Bottleneck, [3, 4, 6, 3]],
+  101: [Bottleneck, [3, 4, 23, 3]],
+  152: [Bottleneck, [3, 8, 36, 3]],
+} as const satisfies Readonly<Record<number, readonly [BlockType, readonly number[]]>>;
 
-const ARCHITECTURES: ReadonlyMap<number, readonly [BlockType, readonly number[]]> = new Map([
-  [18, [BasicBlock, [2, 2, 2, 2]]],
-  [34, [BasicBlock, [3, 4, 6, 3]]],
-  [50, [Bottleneck, [3, 4, 6, 3]]],
-  [101, [Bottleneck, [3, 4, 23, 3]]],
-  [152, [Bottleneck, [3, 8, 36, 3]]],
-]);
+const count = atLeast(int, 1);
+
+const RESNET_ARGS = declareArgs({
+  depth: required(oneOf(18, 34, 50, 101, 152), 'How many layers it has.', 'layers'),
+  in_channels: optional(count, 3, 'Channels of the picture.', 'channels'),
+  stem_channels: optional(
+    orNone(count),
+    null,
+    'Channels of the first layer; None: base_channels.',
+    'channels',
+  ),
+  base_channels: optional(
+    count,
+    64,
+    'Channels of the first stage; each further one has twice as many.',
+    'channels',
+  ),
+  num_stages: optional(between(int, 1, 4), 4, 'How many stages are built.', 'stages'),
+  strides: optional(listOf(count), [1, 2, 2, 2], 'The stride of each stage.'),
+  dilations: optional(listOf(count), [1, 1, 1, 1], 'The dilation of each stage.'),
+  out_indices: optional(listOf(atLeast(int, 0)), [0, 1, 2, 3], 'Which stages give a feature map, from 0 on.'),
+  style: optional(
+    oneOf('pytorch', 'caffe'),
+    'pytorch',
+    'Which convolution of a bottleneck has the stride: the 3x3, or the first 1x1.',
+  ),
+  deep_stem: absent(unsupported(false), 'Three 3x3 convolutions instead of the 7x7.'),
+  avg_down: absent(unsupported(false), 'Pooling instead of strides beside the blocks.'),
+  frozen_stages: optional(atLeast(int, -1), -1, 'Freeze the stem and so many stages; -1: nothing.', 'stages'),
+  conv_cfg: convCfgArg,
+  norm_cfg: optional(NORM_CFG, { type: 'BN', requires_grad: true }, 'The norm behind each convolution.'),
+  norm_eval: optional(flag, true, 'Whether the running statistics of batch norm stay as they are.'),
+  dcn: absent(unsupported(), 'Deformable convolutions.'),
+  stage_with_dcn: absent(anything, 'Which stages have deformable convolutions.'),
+  plugins: absent(unsupported(), 'Further layers inside the blocks.'),
+  with_cp: optional(flag, false, 'Changes nothing: activations are kept instead of computed again.'),
+  zero_init_residual: optional(
+    flag,
+    true,
+    'Whether the last norm of each block starts at 0, so that blocks begin as identities.',
+  ),
+  pretrained: optional(orNone(str), null, "Deprecated: init_cfg's checkpoint."),
+  init_cfg: initCfgArg,
+});
+type ResNetArgs = Complete<typeof RESNET_ARGS>;
 
 export class ResNet extends Module implements Backbone {
-  static readonly args: ArgSpec = {
-    required: ['depth'],
-    optional: [
-      'in_channels',
-      'stem_channels',
-      'base_channels',
-      'num_stages',
-      'strides',
-      'dilations',
-      'out_indices',
-      'style',
-      'deep_stem',
-      'avg_down',
-      'frozen_stages',
-      'conv_cfg',
-      'norm_cfg',
-      'norm_eval',
-      'dcn',
-      'stage_with_dcn',
-      'plugins',
-      'with_cp',
-      'zero_init_residual',
-      'pretrained',
-      'init_cfg',
-    ],
-    kinds: {
-      depth: 'int',
-      in_channels: 'positive int',
-      stem_channels: 'positive int?',
-      base_channels: 'positive int',
-      num_stages: 'int',
-      strides: 'positive ints',
-      dilations: 'positive ints',
-      out_indices: 'ints',
-      frozen_stages: 'int',
-      norm_cfg: 'dict',
-      norm_eval: 'bool',
-      pretrained: 'str?',
-    },
-  };
+  static readonly args = RESNET_ARGS;
+  static readonly part = 'backbone';
   override readonly className = 'ResNet';
   readonly #conv1: Conv2d;
   readonly #norm1: NormLayer;
@@ -105,26 +107,22 @@ export class ResNet extends Module implements Backbone {
   readonly #frozenStages: number;
   readonly #normEval: boolean;
 
-  constructor(args: ResNetArgs, context?: BuildContext) {
+  constructor(given: ArgsOf<typeof RESNET_ARGS>, context?: BuildContext) {
     super();
-    const { depth, inChannels = 3, baseChannels = 64, numStages = 4, style = 'pytorch' } = args;
-    const { strides = [1, 2, 2, 2], dilations = [1, 1, 1, 1], outIndices = [0, 1, 2, 3] } = args;
-    const { convCfg = null, normCfg = { type: 'BN', requires_grad: true } } = args;
-    const architecture = ARCHITECTURES.get(depth);
-    if (!architecture)
-      throw bad(`depth must be one of ${[...ARCHITECTURES.keys()].join(', ')}, but got ${depth}`);
-    checkArgs(args, { numStages, strides, dilations, outIndices });
+    const args = withDefaults(RESNET_ARGS, given);
+    const { depth, inChannels, baseChannels, numStages, style, strides, dilations, convCfg, normCfg } = args;
+    checkArgs(args);
     if (args.withCp)
       context?.services.warn(
         'ResNet: with_cp=True is ignored; activations are kept instead of computed again',
       );
-    const [block, blockCounts] = architecture;
-    this.#outIndices = outIndices;
-    this.#frozenStages = args.frozenStages ?? -1;
-    this.#normEval = args.normEval ?? true;
+    const [block, blockCounts]: readonly [BlockType, readonly number[]] = ARCHITECTURES[depth];
+    this.#outIndices = args.outIndices;
+    this.#frozenStages = args.frozenStages;
+    this.#normEval = args.normEval;
     this.initCfg = resolveInitCfg(args);
-    const isDefaultInit = (args.initCfg ?? null) === null && (args.pretrained ?? null) === null;
-    const zeroInit = isDefaultInit && (args.zeroInitResidual ?? true);
+    const isDefaultInit = args.initCfg === null && args.pretrained === null;
+    const zeroInit = isDefaultInit && args.zeroInitResidual;
     const blockInitCfg = zeroInit ? { type: 'Constant', val: 0, override: { name: block.lastNorm } } : null;
 
     const stemChannels = args.stemChannels ?? baseChannels;
@@ -198,48 +196,19 @@ export class ResNet extends Module implements Backbone {
 const isTrainable = (module: Module): boolean =>
   module.parameters().some((parameter) => parameter.requiresGrad);
 
-function checkArgs(
-  args: ResNetArgs,
-  shape: {
-    numStages: number;
-    strides: readonly number[];
-    dilations: readonly number[];
-    outIndices: readonly number[];
-  },
-): void {
-  const { numStages, strides, dilations, outIndices } = shape;
-  const { style = 'pytorch', frozenStages = -1 } = args;
-  if (!Number.isInteger(numStages) || numStages < 1 || numStages > 4)
-    throw bad(`num_stages must be 1 to 4, but got ${numStages}`);
+function checkArgs({ numStages, strides, dilations, outIndices, frozenStages }: ResNetArgs): void {
   if (strides.length !== numStages || dilations.length !== numStages)
     throw bad(
       `strides and dilations must have num_stages=${numStages} entries, but got ${strides.length} and ${dilations.length}`,
     );
-  const outOfRange = outIndices.find((i) => !(i >= 0 && i < numStages));
+  const outOfRange = outIndices.find((i) => i >= numStages);
   if (outOfRange !== undefined)
     throw bad(`out_indices must be below num_stages=${numStages}, but got ${outOfRange}`);
-  if (style !== 'pytorch' && style !== 'caffe')
-    throw bad(`style must be 'pytorch' or 'caffe', but got '${String(style)}'`);
-  if (!(frozenStages >= -1 && frozenStages <= numStages))
+  if (frozenStages > numStages)
     throw bad(`frozen_stages must be -1 to num_stages=${numStages}, but got ${frozenStages}`);
-  for (const [name, value] of Object.entries({
-    dcn: args.dcn,
-    plugins: args.plugins,
-    deep_stem: args.deepStem,
-    avg_down: args.avgDown,
-  })) {
-    if (value)
-      throw new ConfigError(
-        `${name} is not built: it must be ${typeof value === 'boolean' ? 'False' : 'None'}`,
-        {
-          code: 'unsupported',
-        },
-      );
-  }
 }
 
-function resolveInitCfg(args: ResNetArgs): unknown {
-  const { initCfg = null, pretrained = null } = args;
+function resolveInitCfg({ initCfg, pretrained }: ResNetArgs): unknown {
   if (initCfg !== null && pretrained !== null) throw bad('init_cfg and pretrained must not be given both');
   if (pretrained !== null) return { type: 'Pretrained', checkpoint: pretrained };
   return (

@@ -2,7 +2,25 @@
 // Source: mmdet 2.28.2 `core/anchor/anchor_generator.py`.
 
 import { ConfigError } from '../../errors/index.ts';
-import { PRIOR_GENERATORS, type ArgSpec } from '../../registry/index.ts';
+import {
+  above,
+  atLeast,
+  between,
+  declareArgs,
+  either,
+  flag,
+  int,
+  listOf,
+  number,
+  optional,
+  orNone,
+  pairOf,
+  PRIOR_GENERATORS,
+  required,
+  withDefaults,
+  type ArgsOf,
+  type Complete,
+} from '../../registry/index.ts';
 import type { Boxes } from './iou.ts';
 
 const f = Math.fround;
@@ -10,68 +28,63 @@ const f = Math.fround;
 /** [rows, columns]. */
 export type Size = readonly [number, number];
 
-export interface AnchorGeneratorArgs {
-  /** One per level; a number or (width, height), px. */
-  strides: readonly (number | readonly [number, number])[];
-  /** Height over width. */
-  ratios: readonly number[];
-  /** In units of the base size. Either this, or both octave arguments. */
-  scales?: readonly number[] | null;
-  /** Side of the basic anchor of each level, px. Default: the smaller stride. */
-  baseSizes?: readonly number[] | null;
-  /** True: ratio-major order in which scales change fastest. */
-  scaleMajor?: boolean;
-  octaveBaseScale?: number | null;
-  scalesPerOctave?: number | null;
-  /** Centre of the basic anchor of each level, px. */
-  centers?: readonly (readonly [number, number])[] | null;
-  /** Centre as a share of the base size, in [0, 1]. */
-  centerOffset?: number;
-}
+const positive = above(number, 0);
+
+const ANCHOR_ARGS = declareArgs({
+  strides: required(
+    listOf(either(positive, pairOf(positive))),
+    'Step between the cells of each level; two numbers: to the right and down.',
+    'px',
+  ),
+  ratios: required(listOf(positive), 'Height over width of the anchors.'),
+  scales: optional(orNone(listOf(number)), null, 'Sizes of the anchors, in units of the base size.'),
+  base_sizes: optional(
+    orNone(listOf(number)),
+    null,
+    'Side of the basic anchor of each level; None: the smaller stride.',
+    'px',
+  ),
+  scale_major: optional(flag, true, 'Whether the scales of a ratio come one after the other.'),
+  octave_base_scale: optional(orNone(number), null, 'The first scale of an octave, instead of scales.'),
+  scales_per_octave: optional(orNone(atLeast(int, 1)), null, 'Scales of an octave, instead of scales.'),
+  centers: optional(
+    orNone(listOf(pairOf(number))),
+    null,
+    'Centre of the basic anchor of each level; None: center_offset says.',
+    'px',
+  ),
+  center_offset: optional(between(number, 0, 1), 0, 'That centre as a share of the base size.'),
+});
+type AnchorArgs = Complete<typeof ANCHOR_ARGS>;
 
 /**
  * The anchors of a pyramid of feature maps: every cell of every level gets the level's basic anchors.
  * Order: rows, then columns, then the basic anchors.
  */
 export class AnchorGenerator {
-  static readonly args: ArgSpec = {
-    required: ['strides', 'ratios'],
-    optional: [
-      'scales',
-      'base_sizes',
-      'scale_major',
-      'octave_base_scale',
-      'scales_per_octave',
-      'centers',
-      'center_offset',
-    ],
-    kinds: { ratios: 'numbers', scales: 'numbers?', base_sizes: 'numbers?', center_offset: 'number' },
-  };
+  static readonly args = ANCHOR_ARGS;
 
   /** [width, height] per level, px. */
   readonly strides: readonly (readonly [number, number])[];
   /** float32 [A, 4] per level, xyxy around the centre of the first cell. */
   readonly baseAnchors: readonly Boxes[];
 
-  constructor(args: AnchorGeneratorArgs) {
-    const { ratios, centers = null, centerOffset = 0, scaleMajor = true } = args;
+  constructor(args: ArgsOf<typeof ANCHOR_ARGS>) {
+    const complete = withDefaults(ANCHOR_ARGS, args);
+    const { strides, ratios, centers, centerOffset, scaleMajor } = complete;
     if (centerOffset !== 0 && centers !== null)
       throw bad(`center_offset must be 0 when centers are given, but got ${centerOffset}`);
-    if (!(centerOffset >= 0 && centerOffset <= 1))
-      throw bad(`center_offset must be in [0, 1], but got ${centerOffset}`);
-    if (!isStrides(args.strides))
-      throw bad('strides must be a list of positive numbers or (width, height) tuples, one per level');
-    if (ratios.length === 0 || !ratios.every((ratio) => ratio > 0))
-      throw bad(`ratios must be positive numbers, but got [${ratios.join(', ')}]`);
-    this.strides = args.strides.map((s) => (typeof s === 'number' ? [s, s] : [s[0], s[1]]));
+    if (strides.length === 0) throw bad('strides must have one entry per level, but got []');
+    if (ratios.length === 0) throw bad('ratios must have at least one entry, but got []');
+    this.strides = strides.map((s) => (typeof s === 'number' ? [s, s] : s));
     if (centers !== null && centers.length !== this.strides.length)
       throw bad(`centers must have one entry per stride (${this.strides.length}), but got ${centers.length}`);
-    const baseSizes = args.baseSizes ?? this.strides.map(([w, h]) => Math.min(w, h));
+    const baseSizes = complete.baseSizes ?? this.strides.map(([w, h]) => Math.min(w, h));
     if (baseSizes.length !== this.strides.length)
       throw bad(
         `base_sizes must have one entry per stride (${this.strides.length}), but got ${baseSizes.length}`,
       );
-    const scales = resolveScales(args);
+    const scales = resolveScales(complete);
     this.baseAnchors = baseSizes.map((size, level) => {
       const center = centers?.[level] ?? [centerOffset * size, centerOffset * size];
       return makeBaseAnchors(size, scales, Float32Array.from(ratios), center, scaleMajor);
@@ -148,8 +161,7 @@ export class AnchorGenerator {
   }
 }
 
-function resolveScales(args: AnchorGeneratorArgs): Float32Array {
-  const { scales = null, octaveBaseScale = null, scalesPerOctave = null } = args;
+function resolveScales({ scales, octaveBaseScale, scalesPerOctave }: AnchorArgs): Float32Array {
   if (octaveBaseScale !== null && scalesPerOctave !== null && scales === null) {
     return Float32Array.from(
       { length: scalesPerOctave },
@@ -185,13 +197,6 @@ function makeBaseAnchors(
 
 function bad(message: string): ConfigError {
   return new ConfigError(message, { code: 'bad-value' });
-}
-
-function isStrides(value: unknown): value is AnchorGeneratorArgs['strides'] {
-  const isSide = (side: unknown): boolean => typeof side === 'number' && side > 0;
-  const isStride = (stride: unknown): boolean =>
-    isSide(stride) || (Array.isArray(stride) && stride.length === 2 && stride.every(isSide));
-  return Array.isArray(value) && value.length > 0 && value.every(isStride);
 }
 
 PRIOR_GENERATORS.registerModule()(AnchorGenerator);

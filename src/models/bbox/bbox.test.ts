@@ -47,7 +47,10 @@ describe('AnchorGenerator', () => {
       { strides: [8], ratios: [1], scales: [1], baseSizes: [1, 2] },
       'base_sizes must have one entry per stride',
     ],
-    [{ strides: [8], ratios: [1], scales: [1], centerOffset: 2 }, 'center_offset must be in [0, 1]'],
+    [
+      { strides: [8], ratios: [1], scales: [1], centerOffset: 1, centers: [[0, 0]] as const },
+      'center_offset must be 0',
+    ],
   ])('refuses %j', (args, message) => {
     expect(() => new AnchorGenerator(args)).toThrow(message);
   });

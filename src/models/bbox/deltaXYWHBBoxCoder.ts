@@ -14,21 +14,27 @@ import {
   type Tensor,
 } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
-import { BBOX_CODERS, type ArgSpec } from '../../registry/index.ts';
+import {
+  BBOX_CODERS,
+  declareArgs,
+  flag,
+  listOf,
+  number,
+  optional,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/index.ts';
 import type { Boxes } from './iou.ts';
 
 const f = Math.fround;
 
-export interface DeltaXYWHBBoxCoderArgs {
-  targetMeans?: readonly number[];
-  targetStds?: readonly number[];
-  /** Clip decoded boxes to `maxShape`. Default true. */
-  clipBorder?: boolean;
-  /** Limit how far a centre may move (YOLOF). Default false. */
-  addCtrClamp?: boolean;
-  /** That limit, px. */
-  ctrClamp?: number;
-}
+const DELTA_ARGS = declareArgs({
+  target_means: optional(listOf(number, 4), [0, 0, 0, 0], 'Subtracted from the offsets.'),
+  target_stds: optional(listOf(number, 4), [1, 1, 1, 1], 'The offsets are divided by them.'),
+  clip_border: optional(flag, true, "Whether decoded boxes are clipped to the picture's border."),
+  add_ctr_clamp: optional(flag, false, 'Whether to limit how far a centre may move (YOLOF).'),
+  ctr_clamp: optional(number, 32, 'That limit.', 'px'),
+});
 
 /** Encodes a box as (dx, dy, dw, dh): the centre's shift in anchor sizes and the log of the size ratio. */
 export interface BBoxCoder {
@@ -43,21 +49,14 @@ export interface BBoxCoder {
 const MAX_RATIO = f(Math.abs(Math.log(16 / 1000)));
 
 export class DeltaXYWHBBoxCoder implements BBoxCoder {
-  static readonly args: ArgSpec = {
-    optional: ['target_means', 'target_stds', 'clip_border', 'add_ctr_clamp', 'ctr_clamp'],
-    kinds: { target_means: 'numbers', target_stds: 'numbers', clip_border: 'bool', add_ctr_clamp: 'bool' },
-  };
+  static readonly args = DELTA_ARGS;
   readonly #means: Float32Array;
   readonly #stds: Float32Array;
   readonly #clipBorder: boolean;
   readonly #ctrClamp: number | null;
 
-  constructor(args: DeltaXYWHBBoxCoderArgs = {}) {
-    const { targetMeans = [0, 0, 0, 0], targetStds = [1, 1, 1, 1], clipBorder = true } = args;
-    for (const [name, value] of Object.entries({ target_means: targetMeans, target_stds: targetStds })) {
-      if (value.length !== 4)
-        throw new ConfigError(`${name} must have 4 numbers, but got ${value.length}`, { code: 'bad-value' });
-    }
+  constructor(args: ArgsOf<typeof DELTA_ARGS> = {}) {
+    const { targetMeans, targetStds, clipBorder, addCtrClamp, ctrClamp } = withDefaults(DELTA_ARGS, args);
     if (targetStds.includes(0))
       throw new ConfigError(`target_stds must not hold 0, but got [${targetStds.join(', ')}]`, {
         code: 'bad-value',
@@ -66,7 +65,7 @@ export class DeltaXYWHBBoxCoder implements BBoxCoder {
     this.#means = Float32Array.from(targetMeans);
     this.#stds = Float32Array.from(targetStds);
     this.#clipBorder = clipBorder;
-    this.#ctrClamp = args.addCtrClamp ? (args.ctrClamp ?? 32) : null;
+    this.#ctrClamp = addCtrClamp ? ctrClamp : null;
   }
 
   /**

@@ -1,9 +1,7 @@
 // Overlaps of boxes on the CPU, rounded to float32 after every operation as PyTorch does, so that ties fall as there.
 // Source: mmdet 2.28.2 `core/bbox/iou_calculators/iou2d_calculator.py`.
 
-import { IOU_CALCULATORS } from '../../registry/index.ts';
-import { ConfigError } from '../../errors/index.ts';
-import type { ArgSpec } from '../../registry/index.ts';
+import { absent, declareArgs, IOU_CALCULATORS, number, unsupported } from '../../registry/index.ts';
 
 const f = Math.fround;
 
@@ -83,19 +81,14 @@ function overlap(
   return f(iou - f(f(hull - union) / hull));
 }
 
+const OVERLAPS_ARGS = declareArgs({
+  scale: absent(number, 'Changes nothing without fp16.'),
+  dtype: absent(unsupported('fp32'), "Overlaps in 'fp16'; they are computed in float32 on the CPU."),
+});
+
 /** MMDetection's IoU calculator of axis-aligned boxes. */
 export class BboxOverlaps2D implements IouCalculator {
-  static readonly args: ArgSpec = { optional: ['scale', 'dtype'] };
-
-  constructor({ dtype = null }: { scale?: number; dtype?: string | null }) {
-    if (dtype === 'fp16')
-      throw new ConfigError(
-        "dtype must be None, but got 'fp16'; overlaps are computed in float32 on the CPU",
-        {
-          code: 'bad-value',
-        },
-      );
-  }
+  static readonly args = OVERLAPS_ARGS;
 
   overlaps(a: Boxes, b: Boxes, mode: OverlapMode = 'iou'): Float32Array {
     return bboxOverlaps(a, b, mode);

@@ -1,7 +1,21 @@
 // Which ground truth each anchor answers for. Source: mmdet 2.28.2 `core/bbox/assigners/max_iou_assigner.py`.
 
-import { ConfigError } from '../../errors/index.ts';
-import { BBOX_ASSIGNERS, type ArgSpec, type BuildContext } from '../../registry/index.ts';
+import {
+  absent,
+  BBOX_ASSIGNERS,
+  built,
+  declareArgs,
+  either,
+  flag,
+  number,
+  optional,
+  pairOf,
+  required,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+  type Complete,
+} from '../../registry/index.ts';
 import { BboxOverlaps2D, type Boxes, type IouCalculator } from './iou.ts';
 
 export interface AssignResult {
@@ -23,17 +37,28 @@ export interface Assigner {
   ): AssignResult;
 }
 
-export interface MaxIoUAssignerArgs {
-  posIouThr: number;
-  /** A number, or (low, high): background is low <= overlap < high. */
-  negIouThr: number | readonly number[];
-  minPosIou?: number;
-  gtMaxAssignAll?: boolean;
-  ignoreIofThr?: number;
-  ignoreWrtCandidates?: boolean;
-  matchLowQuality?: boolean;
-  iouCalculator?: unknown;
-}
+const MAX_IOU_ARGS = declareArgs({
+  pos_iou_thr: required(number, 'From this overlap on, an anchor belongs to a ground truth.'),
+  neg_iou_thr: required(
+    either(number, pairOf(number)),
+    'Below this overlap an anchor is background; (low, high): where low <= overlap < high.',
+  ),
+  min_pos_iou: optional(number, 0, 'The least overlap with which a ground truth takes its nearest anchors.'),
+  gt_max_assign_all: optional(flag, true, 'Whether a ground truth takes all of its nearest anchors, or one.'),
+  ignore_iof_thr: optional(
+    number,
+    -1,
+    'Anchors that lie in ignored boxes by more than this share are ignored; 0 or less: none.',
+  ),
+  ignore_wrt_candidates: optional(
+    flag,
+    true,
+    "Whether that is a share of the anchor's area, or of the box's.",
+  ),
+  match_low_quality: optional(flag, true, 'Whether each ground truth takes the anchors nearest to it.'),
+  gpu_assign_thr: absent(number, 'Changes nothing: anchors are assigned on the CPU.'),
+  iou_calculator: optional(built('IOU_CALCULATORS'), { type: 'BboxOverlaps2D' }, 'How boxes overlap.'),
+});
 
 /**
  * Assign by the largest overlap, in four steps: all ignored; background where the largest overlap is below
@@ -41,51 +66,25 @@ export interface MaxIoUAssignerArgs {
  * nearest to it (`match_low_quality`).
  */
 export class MaxIoUAssigner implements Assigner {
-  static readonly args: ArgSpec = {
-    required: ['pos_iou_thr', 'neg_iou_thr'],
-    optional: [
-      'min_pos_iou',
-      'gt_max_assign_all',
-      'ignore_iof_thr',
-      'ignore_wrt_candidates',
-      'match_low_quality',
-      'gpu_assign_thr',
-      'iou_calculator',
-    ],
-    kinds: {
-      pos_iou_thr: 'number',
-      min_pos_iou: 'number',
-      gt_max_assign_all: 'bool',
-      ignore_iof_thr: 'number',
-      ignore_wrt_candidates: 'bool',
-      match_low_quality: 'bool',
-    },
-  };
-  readonly #args: Required<Omit<MaxIoUAssignerArgs, 'iouCalculator' | 'negIouThr'>>;
+  static readonly args = MAX_IOU_ARGS;
+  readonly #args: Omit<Complete<typeof MAX_IOU_ARGS>, 'iouCalculator' | 'negIouThr' | 'gpuAssignThr'>;
   readonly #negRange: readonly [number, number];
   readonly #calculator: IouCalculator;
 
-  constructor(args: MaxIoUAssignerArgs, context?: BuildContext) {
+  constructor(args: ArgsOf<typeof MAX_IOU_ARGS>, context?: BuildContext) {
+    const { iouCalculator, negIouThr, gpuAssignThr: _, ...rest } = withDefaults(MAX_IOU_ARGS, args);
     // PyTorch compares float32 overlaps with thresholds rounded to float32.
     this.#args = {
-      posIouThr: Math.fround(args.posIouThr),
-      minPosIou: Math.fround(args.minPosIou ?? 0),
-      gtMaxAssignAll: args.gtMaxAssignAll ?? true,
-      ignoreIofThr: Math.fround(args.ignoreIofThr ?? -1),
-      ignoreWrtCandidates: args.ignoreWrtCandidates ?? true,
-      matchLowQuality: args.matchLowQuality ?? true,
+      ...rest,
+      posIouThr: Math.fround(rest.posIouThr),
+      minPosIou: Math.fround(rest.minPosIou),
+      ignoreIofThr: Math.fround(rest.ignoreIofThr),
     };
-    const neg = args.negIouThr;
-    const range = typeof neg === 'number' ? [0, neg] : neg;
-    if (range.length !== 2)
-      throw new ConfigError(`neg_iou_thr must be a number or two of them, but got ${range.length}`, {
-        code: 'bad-value',
-      });
-    this.#negRange = [Math.fround(range[0]), Math.fround(range[1])];
+    const [low, high] = typeof negIouThr === 'number' ? [0, negIouThr] : negIouThr;
+    this.#negRange = [Math.fround(low), Math.fround(high)];
     this.#calculator =
-      args.iouCalculator && context
-        ? context.build<IouCalculator>('IOU_CALCULATORS', args.iouCalculator, 'iou_calculator')
-        : new BboxOverlaps2D({});
+      context?.build<IouCalculator>('IOU_CALCULATORS', iouCalculator, 'iou_calculator') ??
+      new BboxOverlaps2D();
   }
 
   /**

@@ -1,6 +1,17 @@
 // Non-maximum suppression. Sources: mmcv 1.7.2 `ops/nms.py` (offset 0), mmdet 2.28.2 `core/post_processing/bbox_nms.py`.
 
 import { ConfigError } from '../../errors/index.ts';
+import {
+  absent,
+  declareArgs,
+  dictByType,
+  flag,
+  int,
+  number,
+  optional,
+  required,
+  unsupported,
+} from '../../registry/index.ts';
 import { boxAreas, type Boxes } from './iou.ts';
 
 const f = Math.fround;
@@ -18,6 +29,21 @@ export interface NmsCfg {
   /** From so many boxes on, classes are done one by one. */
   readonly split_thr?: number;
 }
+
+/** Of the `nms` dict of a test_cfg. */
+export const NMS_CFG = dictByType(
+  {
+    nms: declareArgs({
+      iou_threshold: required(number, 'Boxes that overlap a better one by more are dropped.'),
+      score_threshold: optional(number, 0, 'Boxes with a lower score are dropped first.'),
+      max_num: optional(int, -1, 'How many are kept; -1: all.', 'boxes'),
+      class_agnostic: optional(flag, false, 'Whether boxes suppress those of other classes, too.'),
+      split_thr: optional(int, 10000, 'From so many boxes on, classes are done one by one.', 'boxes'),
+      offset: absent(unsupported(0), 'Added to sides when areas are computed.'),
+    }),
+  },
+  'nms',
+);
 
 /** Scored boxes of one image, best first. */
 export interface Detections {

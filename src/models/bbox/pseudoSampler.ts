@@ -1,6 +1,6 @@
 // Sampling that keeps every anchor. Source: mmdet 2.28.2 `core/bbox/samplers/pseudo_sampler.py`.
 
-import { BBOX_SAMPLERS, type ArgSpec } from '../../registry/index.ts';
+import { BBOX_SAMPLERS, declareArgs } from '../../registry/index.ts';
 import type { AssignResult } from './maxIoUAssigner.ts';
 
 export interface SamplingResult {
@@ -18,7 +18,7 @@ export interface Sampler {
 
 export class PseudoSampler implements Sampler {
   // MMDetection's takes and ignores anything, so that a sampler's config can be switched by its type alone.
-  static readonly args: ArgSpec = { rest: true };
+  static readonly args = declareArgs({}, { rest: true });
 
   sample({ gtInds }: AssignResult): SamplingResult {
     const pos: number[] = [];

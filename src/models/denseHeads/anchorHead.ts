@@ -14,8 +14,26 @@ import {
   type Tensor,
 } from '../../gpu/index.ts';
 import { ConfigError, invariant } from '../../errors/index.ts';
-import { Module } from '../../nn/index.ts';
-import type { ArgSpec, BuildContext } from '../../registry/index.ts';
+import { initCfgArg, Module } from '../../nn/index.ts';
+import {
+  absent,
+  atLeast,
+  built,
+  declareArgs,
+  dict,
+  dictOf,
+  dictWithDefaults,
+  flag,
+  int,
+  number,
+  optional,
+  orNone,
+  required,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+  type DictOf,
+} from '../../registry/index.ts';
 import { AnchorGenerator, type Size } from '../bbox/anchorGenerator.ts';
 import type { BBoxCoder } from '../bbox/deltaXYWHBBoxCoder.ts';
 import type { Boxes } from '../bbox/iou.ts';
@@ -27,50 +45,61 @@ import { checkInputChannels } from '../inputChannels.ts';
 import type { Loss } from '../losses/reduction.ts';
 import { imageTargets, targetsByLevel, type TargetRules } from './anchorTargets.ts';
 import type { DenseHead, HeadOutputs, Losses } from './denseHead.ts';
-import { checkTestCfg, selectDetections, type LevelPredictions, type TestCfg } from './postProcess.ts';
+import {
+  readTestCfg,
+  selectDetections,
+  TEST_CFG,
+  type LevelPredictions,
+  type TestCfg,
+} from './postProcess.ts';
 
-export interface AnchorHeadArgs {
-  numClasses: number;
-  inChannels: number;
-  featChannels?: number;
-  anchorGenerator?: unknown;
-  bboxCoder?: unknown;
-  /** Compute the box loss on decoded boxes (for IoU losses). */
-  regDecodedBbox?: boolean;
-  lossCls?: Readonly<Record<string, unknown>>;
-  lossBbox?: unknown;
-  trainCfg?: Readonly<Record<string, unknown>> | null;
-  testCfg?: Readonly<Record<string, unknown>> | null;
-  initCfg?: unknown;
-}
+const TRAIN_CFG_KEYS = declareArgs(
+  {
+    assigner: absent(built('BBOX_ASSIGNERS'), 'Which ground truth each anchor answers for.'),
+    // Not built where the loss itself balances objects and background.
+    sampler: absent(orNone(dict), 'Which of the anchors count.'),
+    allowed_border: optional(number, -1, 'How far anchors may reach over the border; -1: any way.', 'px'),
+    pos_weight: optional(number, -1, 'Weight of anchors with a ground truth; 0 or less: 1.'),
+    debug: absent(flag, 'Changes nothing.'),
+  },
+  // MMDetection's heads pick what they know out of it.
+  { rest: true },
+);
+
+/** Of the `train_cfg` of an anchor head. */
+export const TRAIN_CFG = dictOf(TRAIN_CFG_KEYS);
+type TrainCfg = DictOf<typeof TRAIN_CFG_KEYS.table>;
 
 /** The arguments that every anchor head takes. */
-export const ANCHOR_HEAD_ARGS = {
-  required: ['num_classes', 'in_channels'],
-  optional: [
-    'feat_channels',
-    'anchor_generator',
-    'bbox_coder',
-    'reg_decoded_bbox',
-    'loss_cls',
-    'loss_bbox',
-    'train_cfg',
-    'test_cfg',
-    'init_cfg',
-  ],
-  kinds: {
-    num_classes: 'positive int',
-    in_channels: 'positive int',
-    feat_channels: 'positive int',
-    anchor_generator: 'dict',
-    bbox_coder: 'dict',
-    reg_decoded_bbox: 'bool',
-    loss_cls: 'dict',
-    loss_bbox: 'dict',
-    train_cfg: 'dict?',
-    test_cfg: 'dict?',
-  },
-} as const satisfies ArgSpec;
+export const ANCHOR_HEAD_ARGS = declareArgs({
+  num_classes: required(atLeast(int, 1), 'How many classes there are, without background.', 'classes'),
+  in_channels: required(atLeast(int, 1), 'Channels of each level that comes in.', 'channels'),
+  feat_channels: optional(atLeast(int, 1), 256, 'Channels of the convolutions in between.', 'channels'),
+  anchor_generator: optional(
+    built('PRIOR_GENERATORS'),
+    { type: 'AnchorGenerator', scales: [8, 16, 32], ratios: [0.5, 1, 2], strides: [4, 8, 16, 32, 64] },
+    'The anchors of each level.',
+  ),
+  bbox_coder: optional(
+    built('BBOX_CODERS'),
+    { type: 'DeltaXYWHBBoxCoder', target_stds: [1, 1, 1, 1] },
+    'How boxes are told relative to anchors.',
+  ),
+  reg_decoded_bbox: optional(flag, false, 'Whether the box loss is on decoded boxes, for IoU losses.'),
+  loss_cls: optional(
+    built('MODELS', [], { part: 'loss' }),
+    { type: 'FocalLoss', use_sigmoid: true },
+    'The loss of the classes.',
+  ),
+  loss_bbox: optional(
+    built('MODELS', [], { part: 'loss' }),
+    { type: 'SmoothL1Loss', beta: 1 / 9, loss_weight: 1 },
+    'The loss of the boxes.',
+  ),
+  train_cfg: optional(orNone(TRAIN_CFG), null, 'How anchors are assigned.'),
+  test_cfg: optional(orNone(TEST_CFG), null, 'How boxes are picked.'),
+  init_cfg: initCfgArg,
+});
 
 interface Pyramid {
   /** float32 [N, 4] per level. */
@@ -83,11 +112,12 @@ interface Pyramid {
 const MAX_PYRAMIDS = 64;
 
 export abstract class AnchorHead extends Module implements DenseHead {
+  static readonly part = 'head';
   readonly numClasses: number;
   readonly #inChannels: number;
   /** Scores per anchor: one per class, and one for background when the scores come from a softmax. */
   readonly clsOutChannels: number;
-  protected readonly generator: AnchorGenerator;
+  readonly generator: AnchorGenerator;
   readonly #useSigmoid: boolean;
   readonly #coder: BBoxCoder;
   readonly #lossCls: Loss;
@@ -97,35 +127,28 @@ export abstract class AnchorHead extends Module implements DenseHead {
   readonly #testCfg: TestCfg | null;
   readonly #pyramids = new Map<string, Pyramid>();
 
-  protected constructor(args: AnchorHeadArgs, context: BuildContext) {
+  protected constructor(args: ArgsOf<typeof ANCHOR_HEAD_ARGS>, context: BuildContext) {
     super();
-    const { numClasses, lossCls = { type: 'FocalLoss', use_sigmoid: true } } = args;
-    this.#useSigmoid = lossCls.use_sigmoid === true;
+    const complete = withDefaults(ANCHOR_HEAD_ARGS, args);
+    const { numClasses, inChannels, lossCls, trainCfg, testCfg } = complete;
+    this.#useSigmoid = Boolean(lossCls.use_sigmoid);
     this.numClasses = numClasses;
-    this.#inChannels = args.inChannels;
+    this.#inChannels = inChannels;
     this.clsOutChannels = this.#useSigmoid ? numClasses : numClasses + 1;
-    this.initCfg = args.initCfg ?? { type: 'Normal', layer: 'Conv2d', std: 0.01 };
-    this.#regDecodedBbox = args.regDecodedBbox ?? false;
-    const defaultCoder = { type: 'DeltaXYWHBBoxCoder', target_stds: [1, 1, 1, 1] };
-    this.#coder = context.build<BBoxCoder>('BBOX_CODERS', args.bboxCoder ?? defaultCoder, 'bbox_coder');
-    this.#lossCls = context.build<Loss>('MODELS', lossCls, 'loss_cls');
-    const defaultBboxLoss = { type: 'SmoothL1Loss', beta: 1 / 9, loss_weight: 1 };
-    this.#lossBbox = context.build<Loss>('MODELS', args.lossBbox ?? defaultBboxLoss, 'loss_bbox');
-    const defaultAnchors = {
-      type: 'AnchorGenerator',
-      scales: [8, 16, 32],
-      ratios: [0.5, 1, 2],
-      strides: [4, 8, 16, 32, 64],
-    };
+    this.initCfg = complete.initCfg ?? { type: 'Normal', layer: 'Conv2d', std: 0.01 };
+    this.#regDecodedBbox = complete.regDecodedBbox;
+    this.#coder = context.build<BBoxCoder>('BBOX_CODERS', complete.bboxCoder, 'bbox_coder');
+    this.#lossCls = context.build<Loss>('MODELS', lossCls, 'loss_cls', {}, 'loss');
+    this.#lossBbox = context.build<Loss>('MODELS', complete.lossBbox, 'loss_bbox', {}, 'loss');
     this.generator = context.build<AnchorGenerator>(
       'PRIOR_GENERATORS',
-      args.anchorGenerator ?? defaultAnchors,
+      complete.anchorGenerator,
       'anchor_generator',
     );
     if (!(this.generator instanceof AnchorGenerator))
       throw new ConfigError('anchor_generator must be an AnchorGenerator', { code: 'bad-type' });
-    this.#rules = args.trainCfg ? this.#resolveRules(args.trainCfg, lossCls.type, context) : null;
-    this.#testCfg = args.testCfg ? checkTestCfg(args.testCfg) : null;
+    this.#rules = trainCfg ? this.#resolveRules(trainCfg, lossCls.type, detectorOf(context)) : null;
+    this.#testCfg = testCfg ? readTestCfg(testCfg) : null;
   }
 
   /** Anchors per cell; the same on every level. */
@@ -284,27 +307,17 @@ export abstract class AnchorHead extends Module implements DenseHead {
     return tensor(repeated, [repeated.length / 4, 4]);
   }
 
-  #resolveRules(
-    trainCfg: Readonly<Record<string, unknown>>,
-    lossType: unknown,
-    context: BuildContext,
-  ): TargetRules {
-    const number = (key: string, fallback: number): number => {
-      const value = trainCfg[key] ?? fallback;
-      if (typeof value === 'number') return value;
-      throw new ConfigError(`train_cfg.${key} must be a number, but got ${JSON.stringify(value)}`, {
-        code: 'bad-value',
-      });
-    };
-    const { sampler } = trainCfg;
+  /** @param context the detector's: it is its `train_cfg` */
+  #resolveRules(trainCfg: TrainCfg, lossType: unknown, context: BuildContext): TargetRules {
+    const { assigner, sampler, allowed_border, pos_weight } = dictWithDefaults(TRAIN_CFG_KEYS, trainCfg);
     return {
-      assigner: context.build<Assigner>('BBOX_ASSIGNERS', trainCfg.assigner, 'train_cfg.assigner'),
+      assigner: context.build<Assigner>('BBOX_ASSIGNERS', assigner, 'train_cfg.assigner'),
       sampler: sampler ? this.#buildSampler(sampler, lossType, context) : new PseudoSampler(),
       coder: this.#coder,
       numClasses: this.numClasses,
       regDecodedBbox: this.#regDecodedBbox,
-      allowedBorder: number('allowed_border', -1),
-      posWeight: number('pos_weight', -1),
+      allowedBorder: allowed_border,
+      posWeight: pos_weight,
     };
   }
 
@@ -316,6 +329,11 @@ export abstract class AnchorHead extends Module implements DenseHead {
 }
 
 const BALANCED_LOSSES = ['FocalLoss', 'GHMC', 'QualityFocalLoss'];
+
+/** Detectors hand their `train_cfg` down to the head. */
+function detectorOf(context: BuildContext): BuildContext {
+  return context.at(context.path.replace(/\.?[^.]*$/, ''));
+}
 
 /** Remember the result for the last argument. */
 function once<A, R>(f: (args: A) => R): (args: A) => R {

@@ -1,53 +1,51 @@
 // From scores and deltas to the boxes of one picture.
 // Source: mmdet 2.28.2 `models/dense_heads/base_dense_head.py` `_get_bboxes_single`, `_bbox_post_process`.
 
-import { ConfigError } from '../../errors/index.ts';
+import {
+  declareArgs,
+  dictOf,
+  dictWithDefaults,
+  number,
+  optional,
+  orNone,
+  type DictOf,
+} from '../../registry/index.ts';
 import type { BBoxCoder } from '../bbox/deltaXYWHBBoxCoder.ts';
 import type { Boxes } from '../bbox/iou.ts';
-import {
-  batchedNms,
-  takeDetections,
-  nmsThreshold,
-  takeRows,
-  type Detections,
-  type NmsCfg,
-} from '../bbox/nms.ts';
+import { batchedNms, takeDetections, NMS_CFG, takeRows, type Detections, type NmsCfg } from '../bbox/nms.ts';
 import type { ImageMeta } from '../detectors/batch.ts';
 
-/** The `test_cfg` of a dense head. */
+const TEST_CFG_KEYS = declareArgs(
+  {
+    nms_pre: optional(
+      number,
+      -1,
+      'How many (box, class) pairs of each level go on; 0 or less: all.',
+      'pairs',
+    ),
+    score_thr: optional(number, 0, 'Pairs must score above this.'),
+    nms: optional(orNone(NMS_CFG), null, 'How overlapping boxes are dropped; None: not at all.'),
+    max_per_img: optional(number, -1, 'How many boxes of a picture are kept; 0 or less: all.', 'boxes'),
+  },
+  // MMDetection's heads pick what they know out of it.
+  { rest: true },
+);
+
+/** Of the `test_cfg` of a dense head. */
+export const TEST_CFG = dictOf(TEST_CFG_KEYS);
+
+/** How a dense head picks its boxes. */
 export interface TestCfg {
-  /** At most so many (box, class) pairs of each level go on; <= 0: all. */
   readonly nmsPre: number;
-  /** Pairs must score above this. */
   readonly scoreThr: number;
   readonly nms: NmsCfg | null;
-  /** At most so many boxes of a picture; <= 0: all. */
   readonly maxPerImg: number;
 }
 
-/** Read a `test_cfg` dict. @throws ConfigError for a wrong type */
-export function checkTestCfg(cfg: Readonly<Record<string, unknown>>): TestCfg {
-  const number = (key: string, fallback: number): number => {
-    const value = cfg[key] ?? fallback;
-    if (typeof value === 'number') return value;
-    throw new ConfigError(`test_cfg.${key} must be a number, but got ${JSON.stringify(value)}`, {
-      code: 'bad-value',
-      path: `model.test_cfg.${key}`,
-    });
-  };
-  const { nms = null } = cfg;
-  if (typeof nms !== 'object' || Array.isArray(nms))
-    throw new ConfigError(`test_cfg.nms must be a dict or None, but got ${JSON.stringify(nms)}`, {
-      code: 'bad-value',
-      path: 'model.test_cfg.nms',
-    });
-  if (nms) nmsThreshold(nms);
-  return {
-    nmsPre: number('nms_pre', -1),
-    scoreThr: number('score_thr', 0),
-    nms,
-    maxPerImg: number('max_per_img', -1),
-  };
+/** Read a `test_cfg` dict. */
+export function readTestCfg(cfg: DictOf<typeof TEST_CFG_KEYS.table>): TestCfg {
+  const { nms_pre, score_thr, nms, max_per_img } = dictWithDefaults(TEST_CFG_KEYS, cfg);
+  return { nmsPre: nms_pre, scoreThr: score_thr, nms, maxPerImg: max_per_img };
 }
 
 /** One level's predictions for one picture. */

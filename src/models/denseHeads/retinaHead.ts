@@ -1,40 +1,55 @@
 // RetinaNet's head. Source: mmdet 2.28.2 `models/dense_heads/retina_head.py`.
 
 import type { Tensor } from '../../gpu/index.ts';
-import { Conv2d, ConvModule, ModuleList, type LayerCfg } from '../../nn/index.ts';
-import { MODELS, type ArgSpec, type BuildContext } from '../../registry/index.ts';
-import { ANCHOR_HEAD_ARGS, AnchorHead, type AnchorHeadArgs } from './anchorHead.ts';
+import { Conv2d, convCfgArg, ConvModule, ModuleList, NORM_CFG } from '../../nn/index.ts';
+import {
+  atLeast,
+  built,
+  declareArgs,
+  int,
+  MODELS,
+  optional,
+  orNone,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+} from '../../registry/index.ts';
+import { ANCHOR_HEAD_ARGS, AnchorHead } from './anchorHead.ts';
 
-export interface RetinaHeadArgs extends AnchorHeadArgs {
-  /** Convolutions before the last one, in each of the two branches. */
-  stackedConvs?: number;
-  convCfg?: LayerCfg;
-  normCfg?: LayerCfg;
-}
+/** The anchors of the paper. */
+const ANCHORS = {
+  type: 'AnchorGenerator',
+  octave_base_scale: 4,
+  scales_per_octave: 3,
+  ratios: [0.5, 1, 2],
+  strides: [8, 16, 32, 64, 128],
+};
+
+const RETINA_HEAD_ARGS = declareArgs({
+  ...ANCHOR_HEAD_ARGS.table,
+  anchor_generator: optional(built('PRIOR_GENERATORS'), ANCHORS, 'The anchors of each level.'),
+  stacked_convs: optional(
+    atLeast(int, 0),
+    4,
+    'Convolutions before the last one, in each of the two branches.',
+  ),
+  conv_cfg: convCfgArg,
+  norm_cfg: optional(orNone(NORM_CFG), null, 'The norm behind each convolution; None: none.'),
+});
 
 /** Two branches of 3x3 convolutions, shared by all levels: one for the classes, one for the boxes. */
 export class RetinaHead extends AnchorHead {
-  static readonly args: ArgSpec = {
-    required: ANCHOR_HEAD_ARGS.required,
-    optional: [...ANCHOR_HEAD_ARGS.optional, 'stacked_convs', 'conv_cfg', 'norm_cfg'],
-    kinds: { ...ANCHOR_HEAD_ARGS.kinds, stacked_convs: 'int', conv_cfg: 'dict?', norm_cfg: 'dict?' },
-  };
+  static readonly args = RETINA_HEAD_ARGS;
   override readonly className = 'RetinaHead';
   readonly #clsConvs: ModuleList<ConvModule>;
   readonly #regConvs: ModuleList<ConvModule>;
   readonly #retinaCls: Conv2d;
   readonly #retinaReg: Conv2d;
 
-  constructor(args: RetinaHeadArgs, context: BuildContext) {
-    super(
-      {
-        ...args,
-        anchorGenerator: args.anchorGenerator ?? DEFAULT_ANCHORS,
-        initCfg: args.initCfg ?? DEFAULT_INIT,
-      },
-      context,
-    );
-    const { inChannels, featChannels = 256, stackedConvs = 4, convCfg = null, normCfg = null } = args;
+  constructor(args: ArgsOf<typeof RETINA_HEAD_ARGS>, context: BuildContext) {
+    const complete = withDefaults(RETINA_HEAD_ARGS, args);
+    super({ ...complete, initCfg: complete.initCfg ?? DEFAULT_INIT }, context);
+    const { inChannels, featChannels, stackedConvs, convCfg, normCfg } = complete;
     const branch = (): ModuleList<ConvModule> =>
       new ModuleList(
         Array.from(
@@ -64,14 +79,6 @@ export class RetinaHead extends AnchorHead {
     return [this.#retinaCls.forward(run(this.#clsConvs)), this.#retinaReg.forward(run(this.#regConvs))];
   }
 }
-
-const DEFAULT_ANCHORS = {
-  type: 'AnchorGenerator',
-  octave_base_scale: 4,
-  scales_per_octave: 3,
-  ratios: [0.5, 1, 2],
-  strides: [8, 16, 32, 64, 128],
-};
 
 // The last layer starts out saying 1 % for every class, as the focal loss paper wants.
 const DEFAULT_INIT = {

@@ -69,6 +69,7 @@ export interface StepMode {
 }
 
 export abstract class BaseDetector extends Module implements Detector {
+  static readonly part = 'detector';
   CLASSES: readonly string[] | null = null;
   /** Public plain fields of all modules when a step ran last. */
   #fields = '';

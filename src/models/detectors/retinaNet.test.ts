@@ -5,8 +5,6 @@ import { testAdapter } from '../../gpu/testing/adapter.ts';
 import { failBuffers } from '../../gpu/testing/outOfMemory.ts';
 import { BuildContext, createRunRegistries } from '../../registry/index.ts';
 import { Rng } from '../../util/prng.ts';
-import { ResNet } from '../backbones/resnet.ts';
-import { FPN } from '../necks/fpn.ts';
 import '../index.ts';
 import type { TrainBatch } from './batch.ts';
 import type { SingleStageDetector } from './singleStageDetector.ts';
@@ -285,40 +283,42 @@ describe('ResNet', () => {
   });
 
   test.each([
-    [{ depth: 20 }, 'depth must be one of 18, 34, 50, 101, 152, but got 20'],
+    [{ depth: 20 }, 'depth must be 18, 34, 50, 101 or 152, but got 20'],
     [{ depth: 18, strides: [1, 2] }, 'strides and dilations must have num_stages=4 entries'],
-    [{ depth: 18, outIndices: [4] }, 'out_indices must be below num_stages=4, but got 4'],
-    [{ depth: 18, dcn: { type: 'DCN' } }, 'dcn is not built'],
-    [{ depth: 18, frozenStages: 7 }, 'frozen_stages must be -1 to num_stages=4'],
+    [{ depth: 18, out_indices: [4] }, 'out_indices must be below num_stages=4, but got 4'],
+    [{ depth: 18, dcn: { type: 'DCN' } }, "dcn={'type': 'DCN'} is not supported"],
+    [{ depth: 18, frozen_stages: 7 }, 'frozen_stages must be -1 to num_stages=4'],
   ])('refuses %j', (args, message) => {
-    expect(() => new ResNet(args)).toThrow(message);
+    expect(() => build({ type: 'ResNet', ...args })).toThrow(message);
   });
 });
 
 describe('FPN', () => {
-  const base = { inChannels: [4, 8, 16], outChannels: 4 };
+  const base = { in_channels: [4, 8, 16], out_channels: 4 };
   test.each([
-    [{ ...base, numOuts: 3 }, 3],
-    [{ ...base, numOuts: 5, addExtraConvs: true }, 5],
-    [{ ...base, numOuts: 5, addExtraConvs: 'on_output' }, 5],
+    [{ ...base, num_outs: 3 }, 3],
+    [{ ...base, num_outs: 5, add_extra_convs: true }, 5],
+    [{ ...base, num_outs: 5, add_extra_convs: 'on_output' }, 5],
     // Pooled levels have no convolution.
-    [{ ...base, numOuts: 5 }, 3],
-    [{ ...base, numOuts: 2, startLevel: 0, endLevel: 1 }, 2],
+    [{ ...base, num_outs: 5 }, 3],
+    [{ ...base, num_outs: 2, start_level: 0, end_level: 1 }, 2],
   ])('%j has %d output convolutions', (args, count) => {
-    const names = new FPN(args).namedModules().map(([name]) => name);
+    const names = build({ type: 'FPN', ...args })
+      .namedModules()
+      .map(([name]) => name);
     expect(names.filter((name) => /^fpn_convs\.\d+$/.test(name)).length).toBe(count);
   });
 
   test.each([
-    [{ ...base, numOuts: 2 }, 'num_outs must be at least 3'],
-    [{ ...base, numOuts: 4, endLevel: 1 }, 'num_outs must be 2'],
+    [{ ...base, num_outs: 2 }, 'num_outs must be at least 3'],
+    [{ ...base, num_outs: 4, end_level: 1 }, 'num_outs must be 2'],
     [
-      { ...base, numOuts: 3, addExtraConvs: 'on_top' },
+      { ...base, num_outs: 3, add_extra_convs: 'on_top' },
       "'on_input', 'on_lateral' or 'on_output', but got 'on_top'",
     ],
-    [{ ...base, numOuts: 3, upsampleCfg: { mode: 'bilinear' } }, "mode must be 'nearest'"],
+    [{ ...base, num_outs: 3, upsample_cfg: { mode: 'bilinear' } }, "mode must be 'nearest'"],
   ])('refuses %j', (args, message) => {
-    expect(() => new FPN(args)).toThrow(message);
+    expect(() => build({ type: 'FPN', ...args })).toThrow(message);
   });
 });
 
@@ -349,8 +349,8 @@ test('a test_cfg that could only fail after the first epoch fails at once', () =
     const cfg = tinyCfg();
     return { ...cfg, test_cfg: { ...(cfg.test_cfg as object), nms } };
   };
-  expect(() => build(withNms({ type: 'soft_nms' }))).toThrow("nms type must be 'nms'");
-  expect(() => build(withNms({ type: 'nms' }))).toThrow('nms must have an iou_threshold');
+  expect(() => build(withNms({ type: 'soft_nms' }))).toThrow("test_cfg.nms.type must be 'nms'");
+  expect(() => build(withNms({ type: 'nms' }))).toThrow('test_cfg.nms must have iou_threshold');
 });
 
 test('errors of parts say where in the config they are', () => {

@@ -2,51 +2,69 @@
 
 import { dispose, type Tensor } from '../../gpu/index.ts';
 import { copySources } from '../../lang/sourceMap.ts';
-import { assertDict, MODELS, type ArgSpec, type BuildContext } from '../../registry/index.ts';
+import { initCfgArg } from '../../nn/index.ts';
+import {
+  assertDict,
+  built,
+  declareArgs,
+  MODELS,
+  optional,
+  orNone,
+  required,
+  str,
+  withDefaults,
+  type ArgsOf,
+  type BuildContext,
+} from '../../registry/index.ts';
 import type { Backbone } from '../backbones/resnet.ts';
+import { TRAIN_CFG } from '../denseHeads/anchorHead.ts';
 import type { DenseHead, Losses } from '../denseHeads/denseHead.ts';
+import { TEST_CFG } from '../denseHeads/postProcess.ts';
 import type { Neck } from '../necks/fpn.ts';
 import type { ImageBatch, TrainBatch } from './batch.ts';
 import { BaseDetector, toBboxResult, type BboxResult } from './baseDetector.ts';
 
-export interface SingleStageDetectorArgs {
-  backbone: unknown;
-  neck?: unknown;
-  bboxHead: unknown;
-  trainCfg?: unknown;
-  testCfg?: unknown;
-  /** Deprecated: the backbone's checkpoint. */
-  pretrained?: string | null;
-  initCfg?: unknown;
-}
+const SINGLE_STAGE_ARGS = declareArgs({
+  backbone: required(built('MODELS', [], { part: 'backbone' }), 'What makes feature maps of the picture.'),
+  neck: optional(orNone(built('MODELS', [], { part: 'neck' })), null, 'What makes levels of them.'),
+  bbox_head: required(built('MODELS', [], { part: 'head' }), 'What finds boxes in each level.'),
+  train_cfg: optional(orNone(TRAIN_CFG), null, 'How the head assigns ground truth.'),
+  test_cfg: optional(orNone(TEST_CFG), null, 'How the head picks boxes.'),
+  pretrained: optional(orNone(str), null, "Deprecated: the backbone's checkpoint."),
+  init_cfg: initCfgArg,
+});
 
 export class SingleStageDetector extends BaseDetector {
-  static readonly args: ArgSpec = {
-    required: ['backbone', 'bbox_head'],
-    optional: ['neck', 'train_cfg', 'test_cfg', 'pretrained', 'init_cfg'],
-  };
+  static readonly args = SINGLE_STAGE_ARGS;
   override readonly className: string = 'SingleStageDetector';
   readonly backbone: Backbone;
   readonly neck: Neck | null;
   readonly bboxHead: DenseHead;
 
-  constructor(args: SingleStageDetectorArgs, context: BuildContext) {
+  constructor(args: ArgsOf<typeof SINGLE_STAGE_ARGS>, context: BuildContext) {
     super();
-    this.initCfg = args.initCfg ?? null;
-    const { pretrained = null, neck = null, trainCfg = null, testCfg = null } = args;
+    const { pretrained, neck, trainCfg, testCfg, initCfg } = withDefaults(SINGLE_STAGE_ARGS, args);
+    this.initCfg = initCfg;
     const backboneCfg =
       pretrained === null
         ? args.backbone
         : withKeys(args.backbone, { pretrained }, `${context.path}.backbone`);
-    this.backbone = this.addModule('backbone', context.build<Backbone>('MODELS', backboneCfg, 'backbone'));
-    this.neck = neck === null ? null : this.addModule('neck', context.build<Neck>('MODELS', neck, 'neck'));
+    this.backbone = this.addModule(
+      'backbone',
+      context.build<Backbone>('MODELS', backboneCfg, 'backbone', {}, 'backbone'),
+    );
+    this.neck =
+      neck === null ? null : this.addModule('neck', context.build<Neck>('MODELS', neck, 'neck', {}, 'neck'));
     // The detector's settings win over those inside the head, as in MMDetection.
     const headCfg = withKeys(
       args.bboxHead,
       { train_cfg: trainCfg, test_cfg: testCfg },
       `${context.path}.bbox_head`,
     );
-    this.bboxHead = this.addModule('bbox_head', context.build<DenseHead>('MODELS', headCfg, 'bbox_head'));
+    this.bboxHead = this.addModule(
+      'bbox_head',
+      context.build<DenseHead>('MODELS', headCfg, 'bbox_head', {}, 'head'),
+    );
   }
 
   /** Backbone and neck. @param img float32 [B, H, W, C]; borrowed @returns new tensors, one per level */

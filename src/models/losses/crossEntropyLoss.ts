@@ -13,48 +13,42 @@ import {
   type Tensor,
 } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
-import { MODELS, type ArgSpec } from '../../registry/index.ts';
-import { checkReduction, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
-
-export interface CrossEntropyLossArgs {
-  useSigmoid?: boolean;
-  /** The loss of mask heads; not supported. */
-  useMask?: boolean;
-  reduction?: string;
-  /** One factor per class: of the class's rows, with sigmoid of its positive part. */
-  classWeight?: readonly number[] | null;
-  /** Rows of this label count 0. Default: torch's -100. */
-  ignoreIndex?: number | null;
-  lossWeight?: number;
-  /** Without `avgFactor`, the mean is over what isn't ignored. */
-  avgNonIgnore?: boolean;
-}
+import {
+  absent,
+  declareArgs,
+  flag,
+  int,
+  listOf,
+  MODELS,
+  number,
+  optional,
+  orNone,
+  unsupported,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/index.ts';
+import { LOSS_ARGS, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
 
 /** torch's default of `ignore_index`. */
 const IGNORE_INDEX = -100;
 
+const CROSS_ENTROPY_ARGS = declareArgs({
+  ...LOSS_ARGS.table,
+  use_sigmoid: optional(flag, false, 'One sigmoid per class instead of a softmax.'),
+  use_mask: absent(unsupported(false), 'The loss of mask heads.'),
+  class_weight: optional(
+    orNone(listOf(number)),
+    null,
+    "One factor per class: of the class's rows, with sigmoid of its positive part.",
+  ),
+  ignore_index: optional(orNone(int), null, "Rows of this label count 0; None: torch's -100."),
+  avg_non_ignore: optional(flag, false, "Take the mean over what isn't ignored."),
+});
+
 /** -log(softmax(logits)[label]), or with `use_sigmoid` the binary cross entropy of each class. */
 export class CrossEntropyLoss implements Loss {
-  static readonly args: ArgSpec = {
-    optional: [
-      'use_sigmoid',
-      'use_mask',
-      'reduction',
-      'class_weight',
-      'ignore_index',
-      'loss_weight',
-      'avg_non_ignore',
-    ],
-    kinds: {
-      use_sigmoid: 'bool',
-      use_mask: 'bool',
-      reduction: 'str',
-      class_weight: 'numbers?',
-      ignore_index: 'int?',
-      loss_weight: 'number',
-      avg_non_ignore: 'bool',
-    },
-  };
+  static readonly args = CROSS_ENTROPY_ARGS;
+  static readonly part = 'loss';
   readonly #useSigmoid: boolean;
   readonly #reduction: Reduction;
   readonly #classWeight: readonly number[] | null;
@@ -62,17 +56,14 @@ export class CrossEntropyLoss implements Loss {
   readonly #lossWeight: number;
   readonly #avgNonIgnore: boolean;
 
-  constructor(args: CrossEntropyLossArgs = {}) {
-    if (args.useMask)
-      throw new ConfigError('use_mask must be False, but got True: there are no mask heads', {
-        code: 'unsupported',
-      });
-    this.#useSigmoid = args.useSigmoid ?? false;
-    this.#reduction = checkReduction(args.reduction ?? 'mean');
-    this.#classWeight = args.classWeight ?? null;
-    this.#ignoreIndex = args.ignoreIndex ?? IGNORE_INDEX;
-    this.#lossWeight = args.lossWeight ?? 1;
-    this.#avgNonIgnore = args.avgNonIgnore ?? false;
+  constructor(args: ArgsOf<typeof CROSS_ENTROPY_ARGS> = {}) {
+    const complete = withDefaults(CROSS_ENTROPY_ARGS, args);
+    this.#useSigmoid = complete.useSigmoid;
+    this.#reduction = complete.reduction;
+    this.#classWeight = complete.classWeight;
+    this.#ignoreIndex = complete.ignoreIndex ?? IGNORE_INDEX;
+    this.#lossWeight = complete.lossWeight;
+    this.#avgNonIgnore = complete.avgNonIgnore;
   }
 
   /**

@@ -1,56 +1,44 @@
 // Sigmoid focal loss. Source: Lin et al., "Focal Loss for Dense Object Detection", 2017; mmdet 2.28.2 `models/losses/focal_loss.py`.
 
 import { sigmoidFocalLoss, type Tensor } from '../../gpu/index.ts';
-import { ConfigError } from '../../errors/index.ts';
-import { MODELS, type ArgSpec } from '../../registry/index.ts';
-import { checkReduction, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
+import {
+  absent,
+  declareArgs,
+  MODELS,
+  number,
+  oneOf,
+  optional,
+  unsupported,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/index.ts';
+import { LOSS_ARGS, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
 
-export interface FocalLossArgs {
-  useSigmoid?: boolean;
-  /** How much easy examples are played down. */
-  gamma?: number;
-  /** Weight of the positive class, in [0, 1]. */
-  alpha?: number;
-  reduction?: string;
-  lossWeight?: number;
-  /** Predictions already went through a sigmoid; not supported. */
-  activated?: boolean;
-}
+const FOCAL_ARGS = declareArgs({
+  ...LOSS_ARGS.table,
+  use_sigmoid: optional(oneOf(true), true, 'One sigmoid per class; there is no other focal loss.'),
+  gamma: optional(number, 2, 'How much easy examples are played down.'),
+  alpha: optional(number, 0.25, 'Weight of the positive class, from 0 to 1.'),
+  activated: absent(unsupported(false), 'Predictions already went through a sigmoid.'),
+});
 
 /**
  * With p the sigmoid of the logit of the target class: -alpha (1 - p)^gamma log(p), and for every other class
  * -(1 - alpha) p^gamma log(1 - p).
  */
 export class FocalLoss implements Loss {
-  static readonly args: ArgSpec = {
-    optional: ['use_sigmoid', 'gamma', 'alpha', 'reduction', 'loss_weight', 'activated'],
-    kinds: { use_sigmoid: 'bool', gamma: 'number', alpha: 'number', reduction: 'str', loss_weight: 'number' },
-  };
+  static readonly args = FOCAL_ARGS;
+  static readonly part = 'loss';
   readonly #gamma: number;
   readonly #alpha: number;
   readonly #reduction: Reduction;
   readonly #lossWeight: number;
 
-  constructor(args: FocalLossArgs = {}) {
-    const {
-      useSigmoid = true,
-      gamma = 2,
-      alpha = 0.25,
-      reduction = 'mean',
-      lossWeight = 1,
-      activated,
-    } = args;
-    if (!useSigmoid)
-      throw new ConfigError('use_sigmoid must be True, but got False: only sigmoid focal loss exists', {
-        code: 'bad-value',
-      });
-    if (activated)
-      throw new ConfigError('activated must be False, but got True: the loss takes logits', {
-        code: 'unsupported',
-      });
+  constructor(args: ArgsOf<typeof FOCAL_ARGS> = {}) {
+    const { gamma, alpha, reduction, lossWeight } = withDefaults(FOCAL_ARGS, args);
     this.#gamma = gamma;
     this.#alpha = alpha;
-    this.#reduction = checkReduction(reduction);
+    this.#reduction = reduction;
     this.#lossWeight = lossWeight;
   }
 

@@ -1,32 +1,38 @@
 // Losses on the overlap of predicted and true boxes. Source: mmdet 2.28.2 `models/losses/iou_loss.py`.
 
 import { giouLoss, iouLoss, type IouMode, type LossReduction, type Tensor } from '../../gpu/index.ts';
-import { ConfigError } from '../../errors/index.ts';
-import { MODELS, type ArgSpec } from '../../registry/index.ts';
-import { checkReduction, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
+import {
+  declareArgs,
+  flag,
+  MODELS,
+  number,
+  oneOf,
+  optional,
+  withDefaults,
+  type ArgsOf,
+  type Complete,
+} from '../../registry/index.ts';
+import { LOSS_ARGS, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
 
-export interface IoULossArgs {
-  /** True: the same as mode 'linear' (deprecated in MMDetection). */
-  linear?: boolean;
-  eps?: number;
-  reduction?: string;
-  lossWeight?: number;
-  mode?: string;
-}
+const GIOU_ARGS = declareArgs({
+  ...LOSS_ARGS.table,
+  eps: optional(number, 1e-6, 'The least overlap or area that is divided by.'),
+});
 
-export interface GIoULossArgs {
-  eps?: number;
-  reduction?: string;
-  lossWeight?: number;
-}
+const IOU_ARGS = declareArgs({
+  ...GIOU_ARGS.table,
+  linear: optional(flag, false, "The same as mode 'linear'; deprecated in MMDetection."),
+  mode: optional(oneOf('log', 'linear', 'square'), 'log', 'What is made of the overlap.'),
+});
 
 /** A loss per box, weighted and reduced. */
 abstract class BoxLoss implements Loss {
+  static readonly part = 'loss';
   readonly #reduction: Reduction;
   readonly #lossWeight: number;
 
-  constructor({ reduction = 'mean', lossWeight = 1 }: GIoULossArgs) {
-    this.#reduction = checkReduction(reduction);
+  constructor({ reduction, lossWeight }: Complete<typeof LOSS_ARGS>) {
+    this.#reduction = reduction;
     this.#lossWeight = lossWeight;
   }
 
@@ -52,22 +58,15 @@ abstract class BoxLoss implements Loss {
 
 /** -log(IoU), 1 - IoU (`linear`) or 1 - IoU^2 (`square`). */
 export class IoULoss extends BoxLoss {
-  static readonly args: ArgSpec = {
-    optional: ['linear', 'eps', 'reduction', 'loss_weight', 'mode'],
-    kinds: { reduction: 'str', loss_weight: 'number' },
-  };
+  static readonly args = IOU_ARGS;
   readonly #eps: number;
   readonly #mode: IouMode;
 
-  constructor(args: IoULossArgs = {}) {
-    super(args);
-    const { mode = 'log' } = args;
-    if (mode !== 'log' && mode !== 'linear' && mode !== 'square')
-      throw new ConfigError(`mode must be 'linear', 'square' or 'log', but got '${mode}'`, {
-        code: 'bad-value',
-      });
-    this.#mode = args.linear ? 'linear' : mode;
-    this.#eps = args.eps ?? 1e-6;
+  constructor(args: ArgsOf<typeof IOU_ARGS> = {}) {
+    const complete = withDefaults(IOU_ARGS, args);
+    super(complete);
+    this.#mode = complete.linear ? 'linear' : complete.mode;
+    this.#eps = complete.eps;
   }
 
   protected override boxLoss(
@@ -82,15 +81,13 @@ export class IoULoss extends BoxLoss {
 
 /** 1 - GIoU. Source: Rezatofighi et al., "Generalized Intersection over Union", 2019. */
 export class GIoULoss extends BoxLoss {
-  static readonly args: ArgSpec = {
-    optional: ['eps', 'reduction', 'loss_weight'],
-    kinds: { reduction: 'str', loss_weight: 'number' },
-  };
+  static readonly args = GIOU_ARGS;
   readonly #eps: number;
 
-  constructor(args: GIoULossArgs = {}) {
-    super(args);
-    this.#eps = args.eps ?? 1e-6;
+  constructor(args: ArgsOf<typeof GIOU_ARGS> = {}) {
+    const complete = withDefaults(GIOU_ARGS, args);
+    super(complete);
+    this.#eps = complete.eps;
   }
 
   protected override boxLoss(

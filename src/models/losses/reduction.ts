@@ -2,6 +2,7 @@
 
 import type { LossReduction, Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
+import { declareArgs, number, oneOf, optional } from '../../registry/index.ts';
 
 export type Reduction = 'none' | 'mean' | 'sum';
 
@@ -26,13 +27,11 @@ export interface Loss {
 // MMDetection adds float32's epsilon to avg_factor.
 const EPS = 2 ** -23;
 
-/** @throws ConfigError for an unknown name */
-export function checkReduction(value: string): Reduction {
-  if (value === 'none' || value === 'mean' || value === 'sum') return value;
-  throw new ConfigError(`reduction must be 'none', 'mean' or 'sum', but got '${value}'`, {
-    code: 'bad-value',
-  });
-}
+/** The arguments of every loss. */
+export const LOSS_ARGS = declareArgs({
+  reduction: optional(oneOf('none', 'mean', 'sum'), 'mean', 'How the losses of all elements become one.'),
+  loss_weight: optional(number, 1, 'Factor of the loss.'),
+});
 
 /**
  * How the engine's losses reduce and scale. With `avgFactor`: loss_weight * (sum / (avg_factor + eps)).

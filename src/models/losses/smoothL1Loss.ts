@@ -1,31 +1,27 @@
 // Absolute differences, plain or rounded near zero. Source: mmdet 2.28.2 `models/losses/smooth_l1_loss.py`.
 
 import { l1Loss, smoothL1Loss, type Tensor } from '../../gpu/index.ts';
-import { ConfigError } from '../../errors/index.ts';
-import { MODELS, type ArgSpec } from '../../registry/index.ts';
-import { checkReduction, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
-
-export interface L1LossArgs {
-  reduction?: string;
-  lossWeight?: number;
-}
-
-export interface SmoothL1LossArgs extends L1LossArgs {
-  /** Below this difference the loss is quadratic; > 0. */
-  beta?: number;
-}
+import {
+  above,
+  declareArgs,
+  MODELS,
+  number,
+  optional,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/index.ts';
+import { LOSS_ARGS, lossReduction, type Loss, type LossOptions, type Reduction } from './reduction.ts';
 
 /** |pred - target|. */
 export class L1Loss implements Loss {
-  static readonly args: ArgSpec = {
-    optional: ['reduction', 'loss_weight'],
-    kinds: { reduction: 'str', loss_weight: 'number' },
-  };
+  static readonly args = LOSS_ARGS;
+  static readonly part = 'loss';
   readonly #reduction: Reduction;
   readonly #lossWeight: number;
 
-  constructor({ reduction = 'mean', lossWeight = 1 }: L1LossArgs = {}) {
-    this.#reduction = checkReduction(reduction);
+  constructor(args: ArgsOf<typeof LOSS_ARGS> = {}) {
+    const { reduction, lossWeight } = withDefaults(LOSS_ARGS, args);
+    this.#reduction = reduction;
     this.#lossWeight = lossWeight;
   }
 
@@ -38,20 +34,23 @@ export class L1Loss implements Loss {
   }
 }
 
+const SMOOTH_L1_ARGS = declareArgs({
+  ...LOSS_ARGS.table,
+  beta: optional(above(number, 0), 1, 'Below this difference the loss is quadratic.'),
+});
+
 /** d^2 / (2 beta) where d = |pred - target| < beta, else d - beta / 2. */
 export class SmoothL1Loss implements Loss {
-  static readonly args: ArgSpec = {
-    optional: ['beta', 'reduction', 'loss_weight'],
-    kinds: { reduction: 'str', loss_weight: 'number' },
-  };
+  static readonly args = SMOOTH_L1_ARGS;
+  static readonly part = 'loss';
   readonly #beta: number;
   readonly #reduction: Reduction;
   readonly #lossWeight: number;
 
-  constructor({ beta = 1, reduction = 'mean', lossWeight = 1 }: SmoothL1LossArgs = {}) {
-    if (!(beta > 0)) throw new ConfigError(`beta must be positive, but got ${beta}`, { code: 'bad-value' });
+  constructor(args: ArgsOf<typeof SMOOTH_L1_ARGS> = {}) {
+    const { beta, reduction, lossWeight } = withDefaults(SMOOTH_L1_ARGS, args);
     this.#beta = beta;
-    this.#reduction = checkReduction(reduction);
+    this.#reduction = reduction;
     this.#lossWeight = lossWeight;
   }
 

@@ -2,8 +2,28 @@
 
 import { add, maxPool2d, relu, upsampleNearest2d, type Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
-import { ConvModule, Module, ModuleList, type LayerCfg } from '../../nn/index.ts';
-import { MODELS, type ArgSpec } from '../../registry/index.ts';
+import { ACT_CFG, convCfgArg, ConvModule, initCfgArg, Module, ModuleList, NORM_CFG } from '../../nn/index.ts';
+import {
+  above,
+  absent,
+  atLeast,
+  bool,
+  declareArgs,
+  dictOf,
+  either,
+  flag,
+  int,
+  listOf,
+  MODELS,
+  number,
+  oneOf,
+  optional,
+  orNone,
+  required,
+  withDefaults,
+  type ArgsOf,
+  type Complete,
+} from '../../registry/index.ts';
 import { checkInputChannels } from '../inputChannels.ts';
 
 /** Feature maps in, feature maps out. */
@@ -12,55 +32,40 @@ export interface Neck extends Module {
   forward(inputs: readonly Tensor[]): Tensor[];
 }
 
-export interface FPNArgs {
-  /** Channels of each input level. */
-  inChannels: readonly number[];
-  outChannels: number;
-  numOuts: number;
-  /** First input level used. */
-  startLevel?: number;
-  /** Last input level used; -1: the last. */
-  endLevel?: number;
-  /** Where further levels come from: `on_input`, `on_lateral`, `on_output`; true is `on_input`; false: max pooling. */
-  addExtraConvs?: boolean | string;
-  reluBeforeExtraConvs?: boolean;
-  noNormOnLateral?: boolean;
-  convCfg?: LayerCfg;
-  normCfg?: LayerCfg;
-  actCfg?: LayerCfg;
-  upsampleCfg?: Readonly<Record<string, unknown>>;
-  initCfg?: unknown;
-}
+const width = atLeast(int, 1);
+const sources = oneOf('on_input', 'on_lateral', 'on_output');
+
+const UPSAMPLE_KEYS = declareArgs({
+  mode: optional(oneOf('nearest'), 'nearest', 'How pixels in between are made.'),
+  scale_factor: absent(orNone(above(number, 0)), 'By how much; None: to the size of the next level.'),
+});
+
+const FPN_ARGS = declareArgs({
+  in_channels: required(listOf(width), 'Channels of each input level.', 'channels'),
+  out_channels: required(width, 'Channels of each output level.', 'channels'),
+  num_outs: required(width, 'How many levels come out.', 'levels'),
+  start_level: optional(int, 0, 'First input level used.'),
+  end_level: optional(int, -1, 'Last input level used; -1: the last.'),
+  add_extra_convs: optional(
+    either(bool, sources),
+    false,
+    "Where further levels come from; True: 'on_input'; False: they are pooled.",
+  ),
+  relu_before_extra_convs: optional(flag, false, 'Whether a ReLU comes before further levels.'),
+  no_norm_on_lateral: optional(flag, false, 'Whether the lateral convolutions have no norm.'),
+  conv_cfg: convCfgArg,
+  norm_cfg: optional(orNone(NORM_CFG), null, 'The norm behind each convolution; None: none.'),
+  act_cfg: optional(orNone(ACT_CFG), null, 'The activation behind each convolution; None: none.'),
+  upsample_cfg: optional(dictOf(UPSAMPLE_KEYS), {}, 'How levels are enlarged.'),
+  init_cfg: initCfgArg,
+});
+type FpnArgs = Complete<typeof FPN_ARGS>;
 
 type ExtraSource = 'on_input' | 'on_lateral' | 'on_output';
 
 export class FPN extends Module implements Neck {
-  static readonly args: ArgSpec = {
-    required: ['in_channels', 'out_channels', 'num_outs'],
-    optional: [
-      'start_level',
-      'end_level',
-      'add_extra_convs',
-      'relu_before_extra_convs',
-      'no_norm_on_lateral',
-      'conv_cfg',
-      'norm_cfg',
-      'act_cfg',
-      'upsample_cfg',
-      'init_cfg',
-    ],
-    kinds: {
-      in_channels: 'positive ints',
-      out_channels: 'positive int',
-      num_outs: 'positive int',
-      start_level: 'int',
-      end_level: 'int',
-      conv_cfg: 'dict?',
-      norm_cfg: 'dict?',
-      act_cfg: 'dict?',
-      upsample_cfg: 'dict',
-    },
-  };
+  static readonly args = FPN_ARGS;
+  static readonly part = 'neck';
   override readonly className = 'FPN';
   readonly #inChannels: readonly number[];
   readonly #numOuts: number;
@@ -72,22 +77,23 @@ export class FPN extends Module implements Neck {
   readonly #laterals: ModuleList<ConvModule>;
   readonly #convs: ModuleList<ConvModule>;
 
-  constructor(args: FPNArgs) {
+  constructor(args: ArgsOf<typeof FPN_ARGS>) {
     super();
-    const { inChannels, outChannels, numOuts, startLevel = 0 } = args;
-    const { convCfg = null, normCfg = null, actCfg = null } = args;
+    const complete = withDefaults(FPN_ARGS, args);
+    const { inChannels, outChannels, numOuts, startLevel, convCfg, normCfg, actCfg, addExtraConvs } =
+      complete;
     this.#inChannels = inChannels;
     this.#numOuts = numOuts;
     this.#startLevel = startLevel;
-    this.#backboneEndLevel = resolveEndLevel(args);
-    this.#extraSource = resolveExtraSource(args.addExtraConvs ?? false);
-    this.#reluBeforeExtra = args.reluBeforeExtraConvs ?? false;
-    this.#upsampleFactor = resolveUpsample(args.upsampleCfg ?? { mode: 'nearest' });
-    this.initCfg = args.initCfg ?? { type: 'Xavier', layer: 'Conv2d', distribution: 'uniform' };
+    this.#backboneEndLevel = resolveEndLevel(complete);
+    this.#extraSource = addExtraConvs === true ? 'on_input' : addExtraConvs || null;
+    this.#reluBeforeExtra = complete.reluBeforeExtraConvs;
+    this.#upsampleFactor = complete.upsampleCfg.scale_factor ?? null;
+    this.initCfg = complete.initCfg ?? { type: 'Xavier', layer: 'Conv2d', distribution: 'uniform' };
 
     const common = { outChannels, convCfg, actCfg };
     const used = inChannels.slice(startLevel, this.#backboneEndLevel);
-    const lateralNorm = args.noNormOnLateral ? null : normCfg;
+    const lateralNorm = complete.noNormOnLateral ? null : normCfg;
     const laterals = used.map(
       (channels) => new ConvModule({ ...common, inChannels: channels, kernelSize: 1, normCfg: lateralNorm }),
     );
@@ -154,8 +160,7 @@ export class FPN extends Module implements Neck {
   }
 }
 
-function resolveEndLevel(args: FPNArgs): number {
-  const { inChannels, numOuts, startLevel = 0, endLevel = -1 } = args;
+function resolveEndLevel({ inChannels, numOuts, startLevel, endLevel }: FpnArgs): number {
   const numIns = inChannels.length;
   if (!(startLevel >= 0 && startLevel < numIns))
     throw bad(`start_level must be below the ${numIns} input levels, but got ${startLevel}`);
@@ -174,22 +179,6 @@ function resolveEndLevel(args: FPNArgs): number {
       `num_outs must be ${endLevel - startLevel + 1} (end_level - start_level + 1), but got ${numOuts}`,
     );
   return endLevel + 1;
-}
-
-function resolveExtraSource(value: boolean | string): ExtraSource | null {
-  if (value === false) return null;
-  if (value === true) return 'on_input';
-  if (value === 'on_input' || value === 'on_lateral' || value === 'on_output') return value;
-  throw bad(`add_extra_convs must be a bool, 'on_input', 'on_lateral' or 'on_output', but got '${value}'`);
-}
-
-function resolveUpsample(cfg: Readonly<Record<string, unknown>>): number | null {
-  const { mode = 'nearest', scale_factor: factor } = cfg;
-  if (mode !== 'nearest')
-    throw new ConfigError(`upsample_cfg mode must be 'nearest', but got '${String(mode)}'`, {
-      code: 'unsupported',
-    });
-  return typeof factor === 'number' ? factor : null;
 }
 
 function bad(message: string): ConfigError {

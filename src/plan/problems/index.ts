@@ -1,5 +1,5 @@
 import type { Problem } from '../../contracts/problem.ts';
-import { spanOfPath } from '../locateError.ts';
+import { spanOfPath } from '../../lang/spanOfPath.ts';
 import { foreignKeys } from './foreignKeys.ts';
 import type { ConfigInput, KnownRun } from './keys.ts';
 import { misspeltKeys } from './misspeltKeys.ts';

@@ -7,7 +7,7 @@ import { section, unreadKeys, type ConfigInput } from './keys.ts';
 export const TOP_KEYS: readonly string[] = [
   'model', 'train_cfg', 'test_cfg', 'data', 'optimizer', 'optimizer_config', 'lr_config', 'momentum_config', 'runner', 'total_epochs',
   'workflow', 'checkpoint_config', 'evaluation', 'log_config', 'custom_hooks', 'custom_imports', 'hook_priorities', 'load_from',
-  'resume_from', 'work_dir', 'seed', 'deterministic', 'kernels', 'auto_resume', 'fp16', 'auto_scale_lr', 'dist_params', 'log_level',
+  'resume_from', 'work_dir', 'seed', 'deterministic', 'kernels', 'auto_resume', 'resume_optimizer', 'fp16', 'auto_scale_lr', 'dist_params', 'log_level',
   'gpu_ids', 'device', 'cudnn_benchmark', 'opencv_num_threads', 'mp_start_method', 'find_unused_parameters', 'dataset_type', 'data_root',
   'model_wrapper',
 ]; // prettier-ignore

@@ -29,6 +29,7 @@ const KINDS: Readonly<Record<string, ArgKind>> = {
   deterministic: 'bool?',
   kernels: 'str?',
   auto_resume: 'bool?',
+  resume_optimizer: 'str?',
   fp16: 'dict?',
   auto_scale_lr: 'dict?',
   'data.samples_per_gpu': 'positive int',

@@ -8,6 +8,7 @@ import {
   also,
   argDocs,
   atLeast,
+  atMost,
   between,
   bool,
   built,
@@ -15,6 +16,7 @@ import {
   dict,
   dictOf,
   int,
+  lessThan,
   listOf,
   number,
   oneOf,
@@ -38,6 +40,8 @@ test('a kind says what a value must be', () => {
     [atLeast(int, 1), 0, 'must be a whole number of at least 1, but got 0'],
     [int, 1e300, 'must be a whole number, but got 1e+300'],
     [above(number, 0), -1, 'must be a number greater than 0, but got -1'],
+    [atMost(number, 0), 1, 'must be a number of at most 0, but got 1'],
+    [lessThan(number, 100), 100, 'must be a number less than 100, but got 100'],
     [between(number, 0, 1), 1.5, 'must be a number from 0 to 1, but got 1.5'],
     [oneOf('range', 'value'), 'both', "must be 'range' or 'value', but got 'both'"],
     [orNone(str), 3, 'must be a string or None, but got 3'],
@@ -83,8 +87,8 @@ test('a table gives the type of the constructor, and its defaults', () => {
 
 test('a table is documentation', () => {
   expect(argDocs(ARGS).slice(0, 2)).toEqual([
-    { name: 'depth', kind: '18 | 50', isRequired: true, default: null, unit: null, help: 'Number of layers.', choices: ['18', '50'], builds: null, keys: [] }, // prettier-ignore
-    { name: 'frozen_stages', kind: 'int ≥ -1', isRequired: false, default: '-1', unit: 'stages', help: 'Stages that are not trained.', choices: [], builds: null, keys: [] }, // prettier-ignore
+    { name: 'depth', kind: '18 | 50', isRequired: true, default: null, unit: null, help: 'Number of layers.', choices: ['18', '50'], builds: null, part: null, keys: [], variants: {} }, // prettier-ignore
+    { name: 'frozen_stages', kind: 'int ≥ -1', isRequired: false, default: '-1', unit: 'stages', help: 'Stages that are not trained.', choices: [], builds: null, part: null, keys: [], variants: {} }, // prettier-ignore
   ]);
   expect(argDocs(ARGS)[3]?.keys.map(({ name }) => name)).toEqual(['max_norm']);
 });

@@ -3,7 +3,8 @@
 
 import { nearest } from '../../util/nearest.ts';
 import { snakeToCamel } from '../argNames.ts';
-import type { Arg, ArgTable, DeclaredArgs, Fault, Kind } from './types.ts';
+import { allFaults } from './kinds.ts';
+import type { Arg, ArgTable, DeclaredArgs, DictOf, Fault, Kind, RequiredNames, ValueOf } from './types.ts';
 
 /** @param help one sentence */
 export function required<T>(kind: Kind<T>, help: string, unit?: string): Arg<T, true> {
@@ -59,8 +60,8 @@ function tableFaults(args: DeclaredArgs, values: Readonly<Record<string, unknown
   for (const [key, value] of Object.entries(values)) {
     const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined;
     if (kind) {
-      const fault = value === undefined ? null : kind.fault(value);
-      if (fault) faults.push({ ...fault, below: `.${key}${fault.below}` });
+      const own = value === undefined ? [] : allFaults(kind, value);
+      faults.push(...own.map((fault) => ({ ...fault, below: `.${key}${fault.below}` })));
     } else if (!rest) {
       const names = Object.keys(kinds);
       const near = nearest(key, names);
@@ -86,11 +87,6 @@ export type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<Camel<Tail>>}`
   : S;
 
-type ValueOf<A> = A extends Arg<infer T> ? T : never;
-type RequiredNames<D> = {
-  [K in keyof D]: D[K] extends Arg<never, true> | Arg<unknown, true> ? K : never;
-}[keyof D];
-
 /** What a constructor gets, in camelCase; what has a default may be left out. */
 export type ArgsOf<A> =
   A extends DeclaredArgs<infer D>
@@ -115,4 +111,16 @@ export function withDefaults<D extends ArgTable>(
   }
   // Keys and kinds are those of the table: buildFromCfg has checked what a config gives.
   return complete as Complete<DeclaredArgs<D>>;
+}
+
+/** The keys of a dict with the defaults of those that it leaves out, in snake_case. */
+export function dictWithDefaults<D extends ArgTable>(
+  { table }: DeclaredArgs<D>,
+  dict: NoInfer<DictOf<D>>,
+): { readonly [K in keyof D & string]: ValueOf<D[K]> } {
+  const complete: Record<string, unknown> = { ...dict };
+  for (const [key, { default: fallback }] of Object.entries(table))
+    if (complete[key] === undefined) complete[key] = fallback;
+  // Keys and kinds are those of the table: buildFromCfg has checked what a config gives.
+  return complete as { readonly [K in keyof D & string]: ValueOf<D[K]> };
 }

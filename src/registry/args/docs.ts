@@ -1,7 +1,7 @@
 // Arguments as plain data: for tables, completion and hover.
 
 import { plainRepr } from '../../lang/plainRepr.ts';
-import type { RegistryKind } from '../registryKinds.ts';
+import type { ModelPart, RegistryKind } from '../registryKinds.ts';
 import type { DeclaredArgs } from './types.ts';
 
 export interface ArgDoc {
@@ -17,8 +17,12 @@ export interface ArgDoc {
   readonly choices: readonly string[];
   /** Its dicts name a `type` of this registry. */
   readonly builds: RegistryKind | null;
+  /** Of those in MODELS, only this part. */
+  readonly part: ModelPart | null;
   /** Of a dict with known keys. */
   readonly keys: readonly ArgDoc[];
+  /** Of a dict whose keys depend on its `type`: by type. */
+  readonly variants: Readonly<Record<string, readonly ArgDoc[]>>;
 }
 
 /** In the order in which they were declared. */
@@ -32,6 +36,10 @@ export function argDocs({ table }: DeclaredArgs): ArgDoc[] {
     help: arg.help,
     choices: (arg.kind.choices ?? []).map((choice) => plainRepr(choice)),
     builds: arg.kind.builds ?? null,
+    part: arg.kind.part ?? null,
     keys: arg.kind.keys ? argDocs(arg.kind.keys) : [],
+    variants: Object.fromEntries(
+      Object.entries(arg.kind.variants ?? {}).map(([type, keys]) => [type, argDocs(keys)]),
+    ),
   }));
 }

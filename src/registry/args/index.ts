@@ -1,3 +1,4 @@
+export * from './checked.ts';
 export * from './declare.ts';
 export * from './docs.ts';
 export * from './kinds.ts';

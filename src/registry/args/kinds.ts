@@ -3,13 +3,31 @@
 
 import { isDict } from '../../lang/plain.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
+import { nearest } from '../../util/nearest.ts';
 import { Tuple } from '../../util/tuple.ts';
-import type { RegistryKind } from '../registryKinds.ts';
-import type { DeclaredArgs, Fault, Kind } from './types.ts';
+import type { ModelPart, RegistryKind } from '../registryKinds.ts';
+import type { ArgTable, DeclaredArgs, DictOf, Fault, Kind } from './types.ts';
 
 /** @param test whether a value will do */
 export function kindOf<T>(label: string, words: string, test: (value: unknown) => boolean): Kind<T> {
   return { label, words, fault: (value) => (test(value) ? null : unmet(words, value)) };
+}
+
+/** Everything that is wrong with a value. */
+export function allFaults(kind: Kind<unknown>, value: unknown): Fault[] {
+  if (kind.faults) return kind.faults(value);
+  const fault = kind.fault(value);
+  return fault ? [fault] : [];
+}
+
+/** A kind that looks inside. */
+function deepKind<T>(kind: Omit<Kind<T>, 'fault'> & { faults(value: unknown): Fault[] }): Kind<T> {
+  return { ...kind, fault: (value) => kind.faults(value)[0] ?? null };
+}
+
+/** Whether a fault is about something within the right kind of container. */
+function isInside({ below, code }: Fault): boolean {
+  return below !== '' || code !== 'bad-value';
 }
 
 function unmet(words: string, value: unknown): Fault {
@@ -47,6 +65,16 @@ export function above(kind: Kind<number>, low: number): Kind<number> {
   return narrowed(kind, `${kind.label} > ${low}`, `greater than ${low}`, (value) => value > low);
 }
 
+/** @example atMost(number, 0) // a number of at most 0 */
+export function atMost(kind: Kind<number>, high: number): Kind<number> {
+  return narrowed(kind, `${kind.label} ≤ ${high}`, `of at most ${high}`, (value) => value <= high);
+}
+
+/** @example lessThan(number, 100) // a number less than 100 */
+export function lessThan(kind: Kind<number>, high: number): Kind<number> {
+  return narrowed(kind, `${kind.label} < ${high}`, `less than ${high}`, (value) => value < high);
+}
+
 /** Both ends belong to it. @example between(number, 0, 1) // a number from 0 to 1 */
 export function between(kind: Kind<number>, low: number, high: number): Kind<number> {
   return narrowed(
@@ -82,39 +110,59 @@ function narrowed(
 
 /** @example oneOf('range', 'value') // 'range' or 'value' */
 export function oneOf<const T>(...choices: readonly T[]): Kind<T> {
+  const label = choices.map((choice) => plainRepr(choice)).join(' | ');
+  return {
+    ...kindOf<T>(label, choiceWords(choices), (value) => choices.some((one) => one === value)),
+    choices,
+  };
+}
+
+function choiceWords(choices: readonly unknown[]): string {
   const names = choices.map((choice) => plainRepr(choice));
-  const words = names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}` : names.join();
-  return { ...kindOf<T>(names.join(' | '), words, (value) => choices.some((one) => one === value)), choices };
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}` : names.join();
 }
 
 /** None will do as well. */
 export function orNone<T>(kind: Kind<T>): Kind<T | null> {
-  return {
+  const words = kind.choices ? choiceWords([...kind.choices, null]) : `${kind.words} or None`;
+  return deepKind<T | null>({
     ...kind,
     typeOnly: undefined,
     label: `${kind.label} | None`,
-    words: `${kind.words} or None`,
-    fault: (value) => (value === null ? null : reworded(kind, `${kind.words} or None`, value)),
-  };
+    words,
+    faults: (value) =>
+      value === null
+        ? []
+        : allFaults(kind, value).map((fault) => (isInside(fault) ? fault : unmet(words, value))),
+  });
 }
 
 /** What fits the first or the second. */
 export function either<A, B>(first: Kind<A>, second: Kind<B>): Kind<A | B> {
   const words = `${first.words} or ${second.words}`;
-  return {
+  return deepKind<A | B>({
     label: `${first.label} | ${second.label}`,
     words,
     builds: first.builds ?? second.builds,
     gives: first.gives ?? second.gives,
+    part: first.part ?? second.part,
+    expand: first.expand ?? second.expand,
     keys: first.keys ?? second.keys,
+    variants: first.variants ?? second.variants,
+    defaultVariant: first.defaultVariant ?? second.defaultVariant,
     choices: first.choices && second.choices ? [...first.choices, ...second.choices] : undefined,
-    fault: (value) => {
-      const fault = first.fault(value);
-      if (fault === null || second.fault(value) === null) return null;
-      // Inside the right kind of container the fault itself says more.
-      return fault.below === '' ? unmet(words, value) : fault;
+    faults: (value) => {
+      const [ofFirst, ofSecond] = [allFaults(first, value), allFaults(second, value)];
+      if (ofFirst.length === 0 || ofSecond.length === 0) return [];
+      // Inside the right kind of container the faults themselves say more.
+      return [ofFirst, ofSecond].find((faults) => faults.every(isInside)) ?? [unmet(words, value)];
     },
-  };
+  });
+}
+
+/** The same values in better words. @example worded(pairOf(number), 'a tuple (low, high)') */
+export function worded<T>(kind: Kind<T>, words: string): Kind<T> {
+  return kindOf(kind.label, words, (value) => kind.fault(value) === null);
 }
 
 /** These values, too, which mean something of their own. @example also(atLeast(int, 1), -1) */
@@ -125,13 +173,29 @@ export function also<T, const V>(kind: Kind<T>, ...values: readonly V[]): Kind<T
 /** A list or tuple. @param length of it; default any */
 export function listOf<T>(kind: Kind<T>, length?: number): Kind<readonly T[]> {
   const words = `a list or tuple of ${length === undefined ? '' : `${length} `}${plural(kind.words)}`;
-  const isFitting = (value: unknown): boolean =>
-    Array.isArray(value) &&
-    (length === undefined || value.length === length) &&
-    value.every((entry) => kind.fault(entry) === null);
   const label =
     length === undefined ? `list of ${kind.label}` : `(${Array(length).fill(kind.label).join(', ')})`;
-  return { ...kindOf<readonly T[]>(label, words, isFitting), builds: kind.builds, gives: kind.gives };
+  return deepKind<readonly T[]>({
+    ...kind,
+    typeOnly: undefined,
+    choices: undefined,
+    label,
+    words,
+    faults: (value) => {
+      if (!Array.isArray(value) || (length !== undefined && value.length !== length))
+        return [unmet(words, value)];
+      const faults = value.flatMap((entry, i) =>
+        allFaults(kind, entry).map((fault) => ({
+          ...fault,
+          below: `[${i}]${fault.below}`,
+          isOwn: !isInside(fault),
+        })),
+      );
+      return faults.some(({ isOwn }) => isOwn)
+        ? [unmet(words, value)]
+        : faults.map(({ isOwn: _, ...fault }) => fault);
+    },
+  });
 }
 
 /** A list or tuple of two of them. */
@@ -161,17 +225,52 @@ export function oneOrMore<T>(kind: Kind<T>): Kind<T | readonly T[]> {
 export function built(
   kind: RegistryKind,
   gives: readonly string[] = [],
+  more: { readonly part?: ModelPart; readonly expand?: (cfg: unknown) => unknown } = {},
 ): Kind<Readonly<Record<string, unknown>>> {
-  return { ...dict, label: 'dict', builds: kind, gives };
+  return { ...dict, label: 'dict', builds: kind, gives, ...more };
 }
 
 /** A dict whose keys are declared; others are refused. */
-export function dictOf<D extends DeclaredArgs>(keys: D): Kind<Readonly<Record<string, unknown>>> {
-  return {
-    ...dict,
+export function dictOf<D extends ArgTable>(keys: DeclaredArgs<D>): Kind<DictOf<D>> {
+  return deepKind<DictOf<D>>({
+    label: dict.label,
+    words: dict.words,
     keys,
-    fault: (value) => dict.fault(value) ?? keyFault(keys, value as Record<string, unknown>),
-  };
+    faults: (value) => (isDict(value) ? keys.faults(value) : [unmet(dict.words, value)]),
+  });
+}
+
+/**
+ * A dict whose `type` says which other keys it takes, where a function rather than a registry makes something of it.
+ * @param defaultVariant the type of a dict that names none
+ */
+export function dictByType(
+  variants: Readonly<Record<string, DeclaredArgs>>,
+  defaultVariant?: string,
+): Kind<Readonly<Record<string, unknown>>> {
+  const names = Object.keys(variants);
+  const types = oneOf(...names);
+  return deepKind<Readonly<Record<string, unknown>>>({
+    label: dict.label,
+    words: dict.words,
+    variants,
+    defaultVariant,
+    faults: (value) => {
+      if (!isDict(value)) return [unmet(dict.words, value)];
+      const { type = defaultVariant, ...rest } = value;
+      if (type === undefined)
+        return [missing('type', `write type=${names.length > 1 ? '…, one of ' : ''}${types.words}`)];
+      const keys = typeof type === 'string' && Object.hasOwn(variants, type) ? variants[type] : undefined;
+      if (keys) return keys.faults(rest);
+      const near = typeof type === 'string' ? nearest(type, names) : undefined;
+      const hint = near === undefined ? undefined : `did you mean '${near}'?`;
+      return [{ ...unmet(types.words, type), below: '.type', code: 'unknown-type', hint }];
+    },
+  });
+}
+
+function missing(key: string, hint: string): Fault {
+  return { below: '', at: 'value', code: 'missing-argument', says: `must have ${key}`, hint };
 }
 
 /** What MMDetection has and tabtrain hasn't; values that change nothing will do. */
@@ -192,16 +291,6 @@ export function unsupported(...harmless: readonly unknown[]): Kind<unknown> {
             hint: 'leave it out',
           },
   };
-}
-
-function keyFault(keys: DeclaredArgs, value: Readonly<Record<string, unknown>>): Fault | null {
-  for (const fault of keys.faults(value)) return fault;
-  return null;
-}
-
-function reworded(kind: Kind<unknown>, words: string, value: unknown): Fault | null {
-  const fault = kind.fault(value);
-  return fault?.code === 'bad-value' && fault.below === '' ? unmet(words, value) : fault;
 }
 
 /** @example plural('a whole number of at least 1') // 'whole numbers of at least 1' */

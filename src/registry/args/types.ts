@@ -1,13 +1,13 @@
 // The parts of an argument's declaration.
 
-import type { RegistryKind } from '../registryKinds.ts';
+import type { ModelPart, RegistryKind } from '../registryKinds.ts';
 
 /** What is wrong with a value, or with something inside it. */
 export interface Fault {
   /** Below the value: `.max_norm`, `[2]`; empty for the value itself. */
   readonly below: string;
   readonly at: 'key' | 'value';
-  readonly code: 'bad-value' | 'unknown-argument' | 'missing-argument' | 'unsupported';
+  readonly code: 'bad-value' | 'unknown-argument' | 'missing-argument' | 'unknown-type' | 'unsupported';
   /** What follows the subject: `must be a whole number, but got 'a'`. */
   readonly says: string;
   readonly hint?: string;
@@ -24,14 +24,24 @@ export interface Kind<T> {
   readonly label: string;
   /** Null for a value that will do. */
   fault(value: unknown): Fault | null;
+  /** Everything that is wrong inside a dict or list; absent: `fault` says all there is. */
+  faults?(value: unknown): Fault[];
   /** All values there are, for completion. */
   readonly choices?: readonly unknown[];
   /** A dict with a `type` of this registry is built from it (or from each of a list). */
   readonly builds?: RegistryKind;
   /** Arguments that whoever builds it adds, so that the dict needn't have them. */
   readonly gives?: readonly string[];
+  /** Of MODELS: which classes fit. */
+  readonly part?: ModelPart;
+  /** From a short form to the dict that is built. */
+  readonly expand?: (cfg: unknown) => unknown;
   /** The keys of a dict whose keys are declared. */
   readonly keys?: DeclaredArgs;
+  /** The keys of a dict by its `type`, which isn't among them. */
+  readonly variants?: Readonly<Record<string, DeclaredArgs>>;
+  /** The `type` of such a dict that names none. */
+  readonly defaultVariant?: string;
   /** Only in types. */
   readonly typeOnly?: T;
 }
@@ -62,3 +72,13 @@ export interface DeclaredArgs<D extends ArgTable = ArgTable> {
   /** Everything that is wrong with a dict of these arguments. */
   faults(values: Readonly<Record<string, unknown>>): Fault[];
 }
+
+export type ValueOf<A> = A extends Arg<infer T> ? T : never;
+export type RequiredNames<D> = {
+  [K in keyof D]: D[K] extends Arg<never, true> | Arg<unknown, true> ? K : never;
+}[keyof D];
+
+/** A dict of these keys, as the config has it: in snake_case. */
+export type DictOf<D> = { readonly [K in RequiredNames<D> & string]: ValueOf<D[K]> } & {
+  readonly [K in Exclude<keyof D & string, RequiredNames<D>>]?: ValueOf<D[K]>;
+};

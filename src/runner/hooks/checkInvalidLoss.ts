@@ -1,24 +1,25 @@
 import { RunError } from '../../errors/trainerError.ts';
+import { declareArgs, int, optional, withDefaults, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
+
+const ARGS = declareArgs({
+  interval: optional(int, 50, 'How often the losses are looked at; below 1: never.', 'iterations'),
+});
 
 /**
  * Ends the run when a loss is NaN or infinite. It looks every `interval` iterations, as looking waits for the GPU.
  * Source: mmdet 2.28.2 `core/hook/checkloss_hook.py`.
  */
 export class CheckInvalidLossHook extends Hook {
-  static readonly args = {
-    optional: ['interval'],
-    kinds: { interval: 'int' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly interval: number;
 
-  /** @param args.interval iterations between two looks; default 50 */
-  constructor(args: { interval?: number } = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super();
-    this.interval = args.interval ?? 50;
+    this.interval = withDefaults(ARGS, args).interval;
   }
 
   /** @throws RunError `invalid-loss` */

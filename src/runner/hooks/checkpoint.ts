@@ -1,3 +1,16 @@
+import {
+  declareArgs,
+  absent,
+  bool,
+  dict,
+  flag,
+  int,
+  optional,
+  orNone,
+  str,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
@@ -13,66 +26,36 @@ import { checkpointDir } from './outDir.ts';
 /** A checkpoint's file that nobody has written to for so long is a killed run's. */
 const SURELY_LEFT_MS = 3_600_000;
 
-interface CheckpointHookArgs {
-  /** Epochs (or iterations) between two checkpoints; -1: never. Default -1. */
-  interval?: number;
-  byEpoch?: boolean;
-  saveOptimizer?: boolean;
-  /** Another folder than the work dir, whose last part is appended. */
-  outDir?: string | null;
-  /** Keep this many; -1: all. */
-  maxKeepCkpts?: number;
-  /** Save after the last epoch or iteration whatever the interval. Default true. */
-  saveLast?: boolean;
-  /** Added to each checkpoint's meta. */
-  meta?: Record<string, unknown>;
-  /** Python's format text for the number: `epoch_{:03d}.pth`. */
-  filenameTmpl?: string;
-  /** Without effect, as is `sync_buffer`. */
-  fileClientArgs?: unknown;
-  /** Keep `latest.pth` pointing to the newest. Default true. */
-  createSymlink?: boolean;
-}
+const ARGS = declareArgs({
+  interval: optional(int, -1, 'How often to save; -1: never.', 'epochs, or iterations without by_epoch'),
+  by_epoch: optional(bool, true, 'Whether interval counts epochs; an IterBasedRunner says False.'),
+  save_optimizer: optional(bool, true, "Save the optimizer's state, which resuming needs."),
+  out_dir: optional(orNone(str), null, 'Another folder than the work dir, whose last part is appended.'),
+  max_keep_ckpts: optional(int, -1, 'How many are kept; -1: all.', 'checkpoints'),
+  save_last: optional(bool, true, 'Save after the last epoch or iteration, whatever the interval.'),
+  meta: absent(orNone(dict), "Added to each checkpoint's meta."),
+  filename_tmpl: absent(str, "Python's format text for the number: epoch_{:03d}.pth."),
+  create_symlink: optional(bool, true, 'Keep latest.pth pointing to the newest.'),
+  sync_buffer: optional(flag, false, 'Without effect: there is one device.'),
+  file_client_args: optional(
+    orNone(dict),
+    null,
+    'Without effect: checkpoints go to the storage of the work dir.',
+  ),
+});
 
 /**
  * Saves a checkpoint every `interval` epochs or iterations.
  * Source: mmcv 1.7.2 `hooks/checkpoint.py`. Differs: `sync_buffer` and `file_client_args` have nothing to do here.
  */
 export class CheckpointHook extends Hook {
-  static readonly args = {
-    optional: [
-      'interval',
-      'by_epoch',
-      'save_optimizer',
-      'out_dir',
-      'max_keep_ckpts',
-      'save_last',
-      'meta',
-      'filename_tmpl',
-      'create_symlink',
-      'sync_buffer',
-      'file_client_args',
-    ],
-    kinds: {
-      interval: 'int',
-      by_epoch: 'bool',
-      save_optimizer: 'bool',
-      out_dir: 'str?',
-      max_keep_ckpts: 'int',
-      save_last: 'bool',
-      meta: 'dict?',
-      filename_tmpl: 'str',
-      create_symlink: 'bool',
-      sync_buffer: 'flag',
-      file_client_args: 'dict?',
-    },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly interval: number;
   readonly byEpoch: boolean;
   readonly #saveOptimizer: boolean;
   readonly #maxKeep: number;
   readonly saveLast: boolean;
-  readonly #meta: Record<string, unknown> | undefined;
+  readonly #meta: Readonly<Record<string, unknown>> | undefined;
   readonly #template: string | undefined;
   readonly #link: boolean;
   #outDir: string | null;
@@ -82,23 +65,28 @@ export class CheckpointHook extends Hook {
   readonly #invalid = new Set<string>();
 
   /** @throws ConfigError `bad-value` for a filename_tmpl that can't take a number */
-  constructor(args: CheckpointHookArgs = {}, context?: BuildContext) {
+  constructor(args: ArgsOf<typeof ARGS> = {}, context?: BuildContext) {
     super();
-    if (args.fileClientArgs)
+    const all = withDefaults(ARGS, args);
+    if (all.fileClientArgs)
       context?.services.warn(
         'checkpoint_config.file_client_args has nothing to choose: checkpoints go to the storage of the work dir',
       );
-    this.interval = args.interval ?? -1;
-    this.byEpoch = args.byEpoch ?? true;
-    this.#saveOptimizer = args.saveOptimizer ?? true;
-    this.#outDir = args.outDir ?? null;
-    this.#maxKeep = args.maxKeepCkpts ?? -1;
-    this.saveLast = args.saveLast ?? true;
-    this.#meta = args.meta;
-    this.#template = args.filenameTmpl;
+    this.interval = all.interval;
+    this.byEpoch = all.byEpoch;
+    this.#saveOptimizer = all.saveOptimizer;
+    this.#outDir = all.outDir;
+    this.#maxKeep = all.maxKeepCkpts;
+    this.saveLast = all.saveLast;
+    this.#meta = all.meta ?? undefined;
+    this.#template = all.filenameTmpl;
     // A mistake in it is told before anything is trained.
     if (this.#template !== undefined) formatFilename(this.#template, 1);
-    this.#link = args.createSymlink ?? true;
+    this.#link = all.createSymlink;
+  }
+
+  override describeWait(): string {
+    return 'finishing the checkpoint';
   }
 
   override async beforeRun(runner: BaseRunner): Promise<void> {

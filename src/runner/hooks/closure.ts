@@ -1,17 +1,23 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
 import { snakeToCamel } from '../../registry/argNames.ts';
+import { declareArgs, kindOf, required, str, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook, STAGES, type Stage } from './hook.ts';
 
-interface ClosureArgs {
-  /** A stage, such as `after_train_iter`. */
-  fnName: string;
-  /** Called there. A config text can't hold one: this is for hooks that are built in TypeScript. */
-  fn: (runner: BaseRunner) => void | Promise<void>;
-}
+const ARGS = declareArgs({
+  fn_name: required(str, 'A stage, such as after_train_iter.'),
+  fn: required(
+    kindOf<(runner: BaseRunner) => void | Promise<void>>(
+      'function',
+      'a function',
+      (value) => typeof value === 'function',
+    ),
+    "Called there; a config's text can't hold one, TypeScript can.",
+  ),
+});
 
 /**
  * Makes one function a hook.
@@ -19,13 +25,10 @@ interface ClosureArgs {
  * @example new ClosureHook({ fnName: 'after_train_epoch', fn: (runner) => console.log(runner.epoch) })
  */
 export class ClosureHook extends Hook {
-  static readonly args = {
-    required: ['fn_name', 'fn'],
-    kinds: { fn_name: 'str' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
 
   /** @throws ConfigError `bad-value` or `bad-type` */
-  constructor({ fnName, fn }: ClosureArgs) {
+  constructor({ fnName, fn }: ArgsOf<typeof ARGS>) {
     super();
     const name = snakeToCamel(fnName);
     const stages: readonly string[] = [...STAGES, 'beforeEpoch', 'afterEpoch', 'beforeIter', 'afterIter'];

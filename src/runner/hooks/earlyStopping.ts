@@ -1,5 +1,18 @@
 import { ConfigError, RunError } from '../../errors/trainerError.ts';
 import { pyFixed } from '../../evaluation/pyFormat.ts';
+import {
+  declareArgs,
+  bool,
+  int,
+  number,
+  oneOf,
+  optional,
+  orNone,
+  required,
+  str,
+  checkedArgs,
+  type ArgsOf,
+} from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
@@ -7,22 +20,27 @@ import { EvalHook } from './evaluation.ts';
 import { Hook, type HookState } from './hook.ts';
 import { inferRule, type Rule } from './saveBest.ts';
 
-interface EarlyStoppingArgs {
-  /** A metric of the evaluation, such as `bbox_mAP`. */
-  monitor: string;
-  /** Whether larger or smaller is better; None: known from the metric's name. */
-  rule?: Rule | null;
-  /** What counts as better must be better by this. Default 0.1. */
-  minDelta?: number;
-  /** Fail when an evaluation has no such metric; else it is skipped with a warning. Default false. */
-  strict?: boolean;
-  /** End the run when the metric is NaN or infinite. Default true. */
-  checkFinite?: boolean;
-  /** Evaluations in a row without anything better that end the run. Default 5. */
-  patience?: number;
-  /** End the run as soon as the metric is better than this. */
-  stoppingThreshold?: number | null;
-}
+const ARGS = declareArgs({
+  monitor: required(str, 'A metric of the evaluation, such as bbox_mAP.'),
+  rule: optional(
+    orNone(oneOf('greater', 'less')),
+    null,
+    "Which is better; None: known from the metric's name.",
+  ),
+  min_delta: optional(number, 0.1, 'What counts as better must be better by this.'),
+  strict: optional(
+    bool,
+    false,
+    'Fail when an evaluation has no such metric; else it is skipped with a warning.',
+  ),
+  check_finite: optional(bool, true, 'End the run when the metric is NaN or infinite.'),
+  patience: optional(int, 5, 'How many in a row without anything better end the run.', 'evaluations'),
+  stopping_threshold: optional(
+    orNone(number),
+    null,
+    'End the run as soon as the metric is better than this.',
+  ),
+});
 
 /**
  * Ends the run when a metric stops getting better: at the end of the epoch, with the reason in the log and a
@@ -37,19 +55,7 @@ interface EarlyStoppingArgs {
  * counters are in the checkpoint.
  */
 export class EarlyStoppingHook extends Hook {
-  static readonly args = {
-    required: ['monitor'],
-    optional: ['rule', 'min_delta', 'strict', 'check_finite', 'patience', 'stopping_threshold'],
-    kinds: {
-      monitor: 'str',
-      rule: 'str?',
-      min_delta: 'number',
-      strict: 'bool',
-      check_finite: 'bool',
-      patience: 'int',
-      stopping_threshold: 'number?',
-    },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   /** Behind MMDetection's EvalHook, whose results it reads. */
   static readonly defaultPriority = 'LOWEST';
   readonly monitor: string;
@@ -65,16 +71,17 @@ export class EarlyStoppingHook extends Hook {
   readonly #seen = new Map<EvalHook, number>();
 
   /** @throws ConfigError `unknown-rule` */
-  constructor(args: EarlyStoppingArgs) {
+  constructor(args: ArgsOf<typeof ARGS>) {
     super();
-    this.monitor = args.monitor;
-    this.rule = readRule(args);
-    const { minDelta = 0.1 } = args;
+    const all = checkedArgs(ARGS, args);
+    this.monitor = all.monitor;
+    this.rule = readRule(all);
+    const { minDelta } = all;
     this.#minDelta = this.rule === 'greater' ? minDelta : -minDelta;
-    this.#strict = args.strict ?? false;
-    this.#checkFinite = args.checkFinite ?? true;
-    this.#patience = args.patience ?? 5;
-    this.#threshold = args.stoppingThreshold ?? null;
+    this.#strict = all.strict;
+    this.#checkFinite = all.checkFinite;
+    this.#patience = all.patience;
+    this.#threshold = all.stoppingThreshold;
     this.#best = this.rule === 'greater' ? -Infinity : Infinity;
   }
 
@@ -159,7 +166,7 @@ function evalHooksOf(runner: BaseRunner): EvalHook[] {
   return runner.hooks.filter((hook) => hook instanceof EvalHook);
 }
 
-function readRule({ monitor, rule }: EarlyStoppingArgs): Rule {
+function readRule({ monitor, rule }: { readonly monitor: string; readonly rule: Rule | null }): Rule {
   try {
     return inferRule(monitor, { rule });
   } catch (error) {

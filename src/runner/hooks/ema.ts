@@ -1,18 +1,25 @@
-import { ConfigError } from '../../errors/trainerError.ts';
 import type { Module, Parameter } from '../../nn/index.ts';
+import {
+  declareArgs,
+  atLeast,
+  number,
+  optional,
+  checkedArgs,
+  type ArgsOf,
+} from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
-import {
-  WEIGHT_AVERAGE_ARGS,
-  WEIGHT_AVERAGE_KINDS,
-  WeightAverageHook,
-  type WeightAverageArgs,
-} from './weightAverage.ts';
+import { WEIGHT_AVERAGE_ARGS, WeightAverageHook } from './weightAverage.ts';
 
-interface EmaArgs extends WeightAverageArgs {
-  /** At least 0; slows the first iterations down: m is at most (1 + i) / (warm_up + i). Default 100; 0 and 1: no slower. */
-  warmUp?: number;
-}
+const ARGS = declareArgs({
+  ...WEIGHT_AVERAGE_ARGS.table,
+  warm_up: optional(
+    atLeast(number, 0),
+    100,
+    'Slows the first updates down: the share is at most (1 + i) / (warm_up + i); 0 and 1: no slower.',
+    'iterations',
+  ),
+});
 
 /**
  * Averages the parameters: m = min(momentum^interval, (1 + i) / (warm_up + i)) in every iteration i that `interval`
@@ -20,17 +27,12 @@ interface EmaArgs extends WeightAverageArgs {
  * Source: mmcv 1.7.2 `hooks/ema.py`. Differs: with warm_up=0 the first iteration has no limit, where MMCV divides by 0.
  */
 export class EMAHook extends WeightAverageHook {
-  static readonly args = {
-    optional: [...WEIGHT_AVERAGE_ARGS, 'warm_up'],
-    kinds: { ...WEIGHT_AVERAGE_KINDS, warm_up: 'number' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly warmUp: number;
 
-  constructor(args: EmaArgs = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super(args);
-    this.warmUp = args.warmUp ?? 100;
-    if (this.warmUp < 0)
-      throw new ConfigError(`warm_up must be at least 0, but got ${this.warmUp}`, { code: 'bad-value' });
+    this.warmUp = checkedArgs(ARGS, args).warmUp;
   }
 
   protected override sources(model: Module): [string, Parameter][] {

@@ -1,32 +1,28 @@
 import { trimMemory } from '../../gpu/index.ts';
+import { declareArgs, bool, optional, withDefaults, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import { Hook } from './hook.ts';
 
-interface EmptyCacheArgs {
-  /** Default false. */
-  beforeEpoch?: boolean;
-  /** Default true. */
-  afterEpoch?: boolean;
-  /** Default false. */
-  afterIter?: boolean;
-}
+const ARGS = declareArgs({
+  before_epoch: optional(bool, false, 'Before each epoch.'),
+  after_epoch: optional(bool, true, 'After each epoch.'),
+  after_iter: optional(bool, false, 'After each iteration.'),
+});
 
 /**
  * Gives GPU buffers that are kept for the next tensor of their size back to the device, as PyTorch's `empty_cache`.
  * Source: mmcv 1.7.2 `hooks/memory.py`.
  */
 export class EmptyCacheHook extends Hook {
-  static readonly args = {
-    optional: ['before_epoch', 'after_epoch', 'after_iter'],
-    kinds: { before_epoch: 'bool', after_epoch: 'bool', after_iter: 'bool' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly #beforeEpoch: boolean;
   readonly #afterEpoch: boolean;
   readonly #afterIter: boolean;
 
-  constructor({ beforeEpoch = false, afterEpoch = true, afterIter = false }: EmptyCacheArgs = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super();
+    const { beforeEpoch, afterEpoch, afterIter } = withDefaults(ARGS, args);
     this.#beforeEpoch = beforeEpoch;
     this.#afterEpoch = afterEpoch;
     this.#afterIter = afterIter;

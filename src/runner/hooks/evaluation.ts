@@ -13,7 +13,7 @@ import type { RunControl } from '../runControl.ts';
 import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
 import { checkpointDir } from './outDir.ts';
-import { checkRule, inferRule, type Rule } from './saveBest.ts';
+import { checkRule, inferRule, isUndefinedScore, type Rule } from './saveBest.ts';
 
 /** What one evaluation found. */
 export interface Evaluation {
@@ -239,6 +239,12 @@ export class EvalHook extends Hook {
         : rule === 'greater'
           ? -Infinity
           : Infinity;
+    if (isUndefinedScore(key, score)) {
+      runner.logger.warning(
+        `save_best keeps no checkpoint of this evaluation: ${key} is -1, which says that there are no boxes to find for it in data.val (MMCV would take it as the best)`,
+      );
+      return;
+    }
     // MMCV never saves a score of exactly 0: it tests the score's truth.
     if (score === 0 || Number.isNaN(score) || !(rule === 'greater' ? score > bestScore : score < bestScore))
       return;

@@ -1,31 +1,24 @@
+import { declareArgs, above, number, optional, checkedArgs, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
-import {
-  STATE_AVERAGE_ARGS,
-  STATE_AVERAGE_KINDS,
-  StateAverageHook,
-  type StateAverageArgs,
-} from './stateAverage.ts';
+import { STATE_AVERAGE_ARGS, StateAverageHook } from './stateAverage.ts';
 
-interface ExpMomentumArgs extends StateAverageArgs {
-  /** Positive; iterations in which m falls by e. Default 2000. */
-  totalIter?: number;
-}
+const ARGS = declareArgs({
+  ...STATE_AVERAGE_ARGS.table,
+  total_iter: optional(above(number, 0), 2000, 'In which the share falls by e.', 'iterations'),
+});
 
 /**
  * Averages with m = (1 - momentum) exp(-(1 + i) / total_iter) + momentum, as YOLOX.
  * Source: mmdet 2.28.2 `core/hook/ema.py`.
  */
 export class ExpMomentumEMAHook extends StateAverageHook {
-  static readonly args = {
-    optional: [...STATE_AVERAGE_ARGS, 'total_iter'],
-    kinds: { ...STATE_AVERAGE_KINDS, total_iter: 'positive number' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly totalIter: number;
 
-  constructor(args: ExpMomentumArgs = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super(args);
-    this.totalIter = args.totalIter ?? 2000;
+    this.totalIter = checkedArgs(ARGS, args).totalIter;
   }
 
   protected override curve(iter: number): number {

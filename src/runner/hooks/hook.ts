@@ -94,6 +94,11 @@ export abstract class Hook {
     return this.constructor.name;
   }
 
+  /** What a stop waits for while this hook works. */
+  describeWait(stage: Stage | GenericStage): string {
+    return `waiting for ${this.hookName}.${stage}`;
+  }
+
   /** Called before a checkpoint is loaded to go on from it: the model must have what the file shall fill. */
   beforeResume(_runner: RunState): void {}
 

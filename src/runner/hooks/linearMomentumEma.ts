@@ -1,31 +1,29 @@
+import { declareArgs, above, number, optional, checkedArgs, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
-import {
-  STATE_AVERAGE_ARGS,
-  STATE_AVERAGE_KINDS,
-  StateAverageHook,
-  type StateAverageArgs,
-} from './stateAverage.ts';
+import { STATE_AVERAGE_ARGS, StateAverageHook } from './stateAverage.ts';
 
-interface LinearMomentumArgs extends StateAverageArgs {
-  /** Positive; slows the first iterations down. Default 100. */
-  warmUp?: number;
-}
+const ARGS = declareArgs({
+  ...STATE_AVERAGE_ARGS.table,
+  warm_up: optional(
+    above(number, 0),
+    100,
+    'Slows the first updates down: the share is at most (1 + i) / (warm_up + i).',
+    'iterations',
+  ),
+});
 
 /**
  * Averages with m = min(momentum^interval, (1 + i) / (warm_up + i)).
  * Source: mmdet 2.28.2 `core/hook/ema.py`.
  */
 export class LinearMomentumEMAHook extends StateAverageHook {
-  static readonly args = {
-    optional: [...STATE_AVERAGE_ARGS, 'warm_up'],
-    kinds: { ...STATE_AVERAGE_KINDS, warm_up: 'positive number' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly warmUp: number;
 
-  constructor(args: LinearMomentumArgs = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super(args);
-    this.warmUp = args.warmUp ?? 100;
+    this.warmUp = checkedArgs(ARGS, args).warmUp;
   }
 
   protected override curve(iter: number): number {

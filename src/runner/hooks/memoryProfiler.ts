@@ -1,4 +1,5 @@
 import { memory } from '../../gpu/index.ts';
+import { declareArgs, int, optional, withDefaults, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
@@ -12,6 +13,10 @@ interface HostMemory {
   performance?: { memory?: { usedJSHeapSize: number } };
 }
 
+const ARGS = declareArgs({
+  interval: optional(int, 50, 'How often the memory is logged; below 1: never.', 'iterations'),
+});
+
 /**
  * Logs every `interval` iterations what memory the run holds: tensors and GPU buffers, and the JavaScript heap and the
  * process where the host tells.
@@ -19,16 +24,12 @@ interface HostMemory {
  * from a tab, so the run's own numbers stand in their place.
  */
 export class MemoryProfilerHook extends Hook {
-  static readonly args = {
-    optional: ['interval'],
-    kinds: { interval: 'int' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly interval: number;
 
-  /** @param args.interval iterations between two lines; default 50 */
-  constructor(args: { interval?: number } = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super();
-    this.interval = args.interval ?? 50;
+    this.interval = withDefaults(ARGS, args).interval;
   }
 
   override afterIter(runner: BaseRunner): void {

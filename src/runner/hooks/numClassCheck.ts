@@ -1,9 +1,10 @@
+import type { Problem } from '../../contracts/problem.ts';
 import { ConfigError } from '../../errors/trainerError.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
 
-interface NamedModules {
+export interface NamedModules {
   namedModules(): Iterable<readonly [string, object]>;
 }
 
@@ -42,19 +43,35 @@ export class NumClassCheckHook extends Hook {
       });
     }
     if (!('namedModules' in model)) return;
-    for (const [name, module] of (model as unknown as NamedModules).namedModules()) {
-      if (!('numClasses' in module) || isUnchecked(module)) continue;
-      if (module.numClasses === classes.length) continue;
-      throw new ConfigError(
-        `num_classes (${String(module.numClasses)}) of ${classNameOf(module)} must equal the ${classes.length} classes of the dataset (${classes.join(', ')})`,
-        {
-          code: 'num-classes-mismatch',
-          path: `model.${name}.num_classes`,
-          hint: `set num_classes=${classes.length}, or give data.${mode}.classes the classes you mean`,
-        },
-      );
-    }
+    const [wrong] = numClassProblems(model as unknown as NamedModules, classes, `data.${mode}.classes`);
+    if (!wrong) return;
+    const { message, code, path, hint } = wrong;
+    throw new ConfigError(message, { code, path, hint });
   }
+}
+
+/**
+ * Every module of a built model whose `numClasses` is not the number of classes, as NumClassCheckHook looks for them.
+ * @param classesPath where the classes can be given instead
+ */
+export function numClassProblems(
+  model: NamedModules,
+  classes: readonly string[],
+  classesPath: string,
+): Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, module] of model.namedModules()) {
+    if (!('numClasses' in module) || isUnchecked(module)) continue;
+    if (module.numClasses === classes.length) continue;
+    problems.push({
+      severity: 'error',
+      code: 'num-classes-mismatch',
+      message: `num_classes (${String(module.numClasses)}) of ${classNameOf(module)} must equal the ${classes.length} classes of the dataset (${classes.join(', ')})`,
+      path: `model.${name.replace(/\.(\d+)(?=\.|$)/g, '[$1]')}.num_classes`,
+      hint: `set num_classes=${classes.length}, or give ${classesPath} the classes you mean`,
+    });
+  }
+  return problems;
 }
 
 HOOKS.registerModule()(NumClassCheckHook);

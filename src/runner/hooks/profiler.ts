@@ -1,33 +1,73 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
 import { adapterInfo, endProfilePasses, onIdle, startProfile } from '../../gpu/index.ts';
+import {
+  declareArgs,
+  atLeast,
+  bool,
+  dict,
+  dictOf,
+  either,
+  flag,
+  int,
+  kindOf,
+  optional,
+  orNone,
+  str,
+  checkedArgs,
+  type ArgsOf,
+  type Complete,
+} from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
-import { profilerSchedule, type ProfilerAction } from './profilerSchedule.ts';
+import { profilerSchedule, SCHEDULE_ARGS, type ProfilerAction } from './profilerSchedule.ts';
 import { chromeTrace, profileTable, type ProfiledStep } from './profilerTrace.ts';
 
-interface ProfilerArgs {
-  /** Whether `profile_iters` counts epochs. Default true. */
-  byEpoch?: boolean;
-  /** Epochs or iterations that are profiled, from the run's start. Default 1. */
-  profileIters?: number;
-  /** 'cpu': iterations; 'cuda': dispatches on the GPU. Default both. */
-  activities?: readonly string[];
-  /** `dict(wait=1, warmup=1, active=2)`; None: every iteration is recorded. */
-  schedule?: Readonly<Record<string, unknown>> | null;
-  /** `dict(type='log_trace', …)`, `dict(type='tb_trace', …)`, or in TypeScript a function. */
-  onTraceReady?: Readonly<Record<string, unknown>> | ((steps: readonly ProfiledStep[]) => void) | null;
-  recordShapes?: boolean;
-  profileMemory?: boolean;
-  withStack?: boolean;
-  withFlops?: boolean;
-  /** Where the whole recording goes at the end, in Chrome's trace format. */
-  jsonTracePath?: string | null;
+type Handler = (steps: readonly ProfiledStep[]) => void | Promise<void>;
+
+const NOTHING = 'Without effect.';
+
+function isActivities(value: unknown): boolean {
+  const names = Array.isArray(value) ? value.map((name) => String(name).toLowerCase()) : [];
+  return names.length > 0 && names.every((name) => name === 'cpu' || name === 'cuda');
 }
 
-type Handler = (steps: readonly ProfiledStep[]) => void | Promise<void>;
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+
+const ARGS = declareArgs({
+  by_epoch: optional(bool, true, 'Whether profile_iters counts epochs.'),
+  profile_iters: optional(
+    atLeast(int, 1),
+    1,
+    "How much is profiled, from the run's start.",
+    'epochs, or iterations without by_epoch',
+  ),
+  activities: optional(
+    kindOf<readonly string[]>("list of 'cpu' | 'cuda'", "a list of 'cpu' and 'cuda'", isActivities),
+    ['cpu', 'cuda'],
+    'cpu: iterations; cuda: dispatches on the GPU.',
+  ),
+  schedule: optional(orNone(dictOf(SCHEDULE_ARGS)), null, 'Which iterations are recorded; None: every one.'),
+  on_trace_ready: optional(
+    either(
+      orNone(dict),
+      kindOf<(steps: readonly ProfiledStep[]) => void>('function', 'a function', isFunction),
+    ),
+    null,
+    "What is done with a recording: dict(type='log_trace', …), dict(type='tb_trace', …), or in TypeScript a function.",
+  ),
+  record_shapes: optional(flag, false, NOTHING),
+  profile_memory: optional(flag, false, NOTHING),
+  with_stack: optional(flag, false, NOTHING),
+  with_flops: optional(flag, false, NOTHING),
+  json_trace_path: optional(
+    orNone(str),
+    null,
+    "Where the whole recording goes at the end, in Chrome's trace format.",
+  ),
+});
 
 /**
  * Records what the first iterations take: when they begin and end, and on the GPU every dispatch.
@@ -36,33 +76,10 @@ type Handler = (steps: readonly ProfiledStep[]) => void | Promise<void>;
  * `with_flops` have nothing to switch on.
  */
 export class ProfilerHook extends Hook {
-  static readonly args = {
-    optional: [
-      'by_epoch',
-      'profile_iters',
-      'activities',
-      'schedule',
-      'on_trace_ready',
-      'record_shapes',
-      'profile_memory',
-      'with_stack',
-      'with_flops',
-      'json_trace_path',
-    ],
-    kinds: {
-      by_epoch: 'bool',
-      profile_iters: 'positive int',
-      schedule: 'dict?',
-      record_shapes: 'flag',
-      profile_memory: 'flag',
-      with_stack: 'flag',
-      with_flops: 'flag',
-      json_trace_path: 'str?',
-    },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly byEpoch: boolean;
   readonly profileIters: number;
-  readonly #args: ProfilerArgs;
+  readonly #args: Complete<typeof ARGS>;
   readonly #usesGpu: boolean;
   readonly #actionOf: (step: number) => ProfilerAction;
   #handler: Handler | null = null;
@@ -75,22 +92,14 @@ export class ProfilerHook extends Hook {
   #isOn = false;
 
   /** @throws ConfigError `bad-value` */
-  constructor(args: ProfilerArgs = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super();
-    const { activities = ['cpu', 'cuda'], schedule = null } = args;
-    const names = Array.isArray(activities) ? activities.map((name) => String(name).toLowerCase()) : [];
-    if (names.length === 0 || names.some((name) => name !== 'cpu' && name !== 'cuda')) {
-      throw new ConfigError(
-        `activities must be a list of 'cpu' and 'cuda', but got ${plainRepr(activities)}`,
-        {
-          code: 'bad-value',
-        },
-      );
-    }
-    this.#args = args;
-    this.byEpoch = args.byEpoch ?? true;
-    this.profileIters = args.profileIters ?? 1;
-    this.#usesGpu = names.includes('cuda');
+    const all = checkedArgs(ARGS, args);
+    const { activities, schedule } = all;
+    this.#args = all;
+    this.byEpoch = all.byEpoch;
+    this.profileIters = all.profileIters;
+    this.#usesGpu = activities.some((name) => name.toLowerCase() === 'cuda');
     this.#actionOf = schedule ? profilerSchedule(schedule) : () => 'record';
   }
 
@@ -175,7 +184,7 @@ export class ProfilerHook extends Hook {
   }
 
   #makeHandler(runner: BaseRunner): Handler | null {
-    const { onTraceReady = null } = this.#args;
+    const { onTraceReady } = this.#args;
     if (onTraceReady === null || typeof onTraceReady === 'function') return onTraceReady;
     const { type, ...options } = onTraceReady;
     if (type === 'log_trace') {

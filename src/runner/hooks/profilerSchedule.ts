@@ -1,10 +1,17 @@
 import { ConfigError } from '../../errors/trainerError.ts';
-import { plainRepr } from '../../lang/plainRepr.ts';
+import { atLeast, declareArgs, int, optional, required } from '../../registry/args/index.ts';
 
 /** What the profiler does with a step. */
 export type ProfilerAction = 'none' | 'record' | 'recordAndSave';
 
-const KEYS = ['wait', 'warmup', 'active', 'repeat', 'skip_first'];
+/** The keys of a ProfilerHook's `schedule`. */
+export const SCHEDULE_ARGS = declareArgs({
+  wait: required(atLeast(int, 0), 'Idle ones at the beginning of each round.', 'iterations'),
+  warmup: required(atLeast(int, 0), 'Then those that count for nothing.', 'iterations'),
+  active: required(atLeast(int, 1), 'Then those that are recorded.', 'iterations'),
+  repeat: optional(atLeast(int, 0), 0, 'How often; 0: without end.', 'rounds'),
+  skip_first: optional(atLeast(int, 0), 0, 'Left out before the first round.', 'iterations'),
+});
 
 /**
  * The `schedule` of a ProfilerHook: skip_first steps are left out, then rounds of `wait` idle steps, `warmup` steps
@@ -15,28 +22,16 @@ const KEYS = ['wait', 'warmup', 'active', 'repeat', 'skip_first'];
  * @example profilerSchedule({ wait: 1, warmup: 1, active: 2 })(3) // 'recordAndSave'
  */
 export function profilerSchedule(cfg: Readonly<Record<string, unknown>>): (step: number) => ProfilerAction {
-  const path = 'custom_hooks';
-  for (const key of Object.keys(cfg)) {
-    if (KEYS.includes(key)) continue;
-    throw new ConfigError(`schedule got an unexpected argument '${key}'`, {
-      code: 'unknown-argument',
-      path,
-      hint: `it takes: ${KEYS.join(', ')}`,
+  const [fault] = SCHEDULE_ARGS.faults(cfg);
+  if (fault)
+    throw new ConfigError(`schedule${fault.below} ${fault.says}`, {
+      code: fault.code,
+      path: 'custom_hooks',
+      hint: fault.hint ?? 'write schedule=dict(wait=1, warmup=1, active=2)',
     });
-  }
-  const read = (key: string, least: number, fallback?: number): number => {
-    const value = cfg[key] ?? fallback;
-    if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value;
-    throw new ConfigError(
-      `schedule.${key} must be a whole number of at least ${least}, but got ${plainRepr(value)}`,
-      { code: 'bad-value', path, hint: 'write schedule=dict(wait=1, warmup=1, active=2)' },
-    );
-  };
-  const wait = read('wait', 0);
-  const warmup = read('warmup', 0);
-  const active = read('active', 1);
-  const repeat = read('repeat', 0, 0);
-  const skipFirst = read('skip_first', 0, 0);
+  const read = (key: string): number => Number(cfg[key] ?? 0);
+  const [wait, warmup, active] = [read('wait'), read('warmup'), read('active')];
+  const [repeat, skipFirst] = [read('repeat'), read('skip_first')];
   const round = wait + warmup + active;
   return (step) => {
     const at = step - skipFirst;

@@ -1,16 +1,24 @@
 import { ConfigError } from '../../errors/trainerError.ts';
+import { declareArgs, anything, optional } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import { Hook } from './hook.ts';
+
+const REFUSED = 'The whole hook is refused.';
+const ARGS = declareArgs({
+  mode: optional(anything, 'search', REFUSED),
+  config: optional(anything, {}, REFUSED),
+  rfstructure_file: optional(anything, null, REFUSED),
+  by_epoch: optional(anything, true, REFUSED),
+  verbose: optional(anything, true, REFUSED),
+});
 
 /**
  * Searches the dilations of a model's convolutions. Refused: it swaps the layers of a running model.
  * Source: mmcv 1.7.2 `cnn/rfsearch/search.py`.
  */
 export class RFSearchHook extends Hook {
-  static readonly args = {
-    optional: ['mode', 'config', 'rfstructure_file', 'by_epoch', 'verbose'],
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
 
   constructor() {
     super();

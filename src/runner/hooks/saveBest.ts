@@ -58,3 +58,8 @@ export function inferRule(
     hint: "set evaluation.rule = 'greater' or 'less'",
   });
 }
+
+/** True for the -1 that COCO's evaluation gives where there is no ground truth: no score, though above -inf. */
+export function isUndefinedScore(key: string, score: number): boolean {
+  return score === -1 && /mAP|AR(?:_[sml])?@|_precision$/.test(key);
+}

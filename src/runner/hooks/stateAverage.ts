@@ -1,18 +1,14 @@
 import { stateItems, type FloatBuffer, type IntBuffer, type Module, type Parameter } from '../../nn/index.ts';
-import {
-  WEIGHT_AVERAGE_ARGS,
-  WEIGHT_AVERAGE_KINDS,
-  WeightAverageHook,
-  type WeightAverageArgs,
-} from './weightAverage.ts';
+import { declareArgs, flag, optional, withDefaults, type ArgsOf } from '../../registry/args/index.ts';
+import { WEIGHT_AVERAGE_ARGS, WeightAverageHook } from './weightAverage.ts';
 
-export interface StateAverageArgs extends WeightAverageArgs {
-  /** Average the parameters only, not the norm layers' statistics. Default false. */
-  skipBuffers?: boolean;
-}
+/** Arguments of MMDetection's EMA hooks. */
+export const STATE_AVERAGE_ARGS = declareArgs({
+  ...WEIGHT_AVERAGE_ARGS.table,
+  skip_buffers: optional(flag, false, "Average the parameters only, not the norm layers' statistics."),
+});
 
-export const STATE_AVERAGE_ARGS = [...WEIGHT_AVERAGE_ARGS, 'skip_buffers'] as const;
-export const STATE_AVERAGE_KINDS = { ...WEIGHT_AVERAGE_KINDS, skip_buffers: 'flag' } as const;
+export type StateAverageArgs = ArgsOf<typeof STATE_AVERAGE_ARGS>;
 
 /**
  * Base of MMDetection's EMA hooks: averages the whole state dict.
@@ -23,7 +19,7 @@ export abstract class StateAverageHook extends WeightAverageHook {
 
   constructor(args: StateAverageArgs) {
     super(args);
-    this.skipBuffers = args.skipBuffers ?? false;
+    this.skipBuffers = withDefaults(STATE_AVERAGE_ARGS, args).skipBuffers;
   }
 
   /** m of an iteration, 0-based. */

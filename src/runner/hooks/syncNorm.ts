@@ -1,33 +1,30 @@
+import { declareArgs, int, optional, withDefaults, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
 
-interface SyncNormArgs {
-  /** Epochs at the end in which it works every epoch. Default 15. */
-  numLastEpochs?: number;
-  /** Epochs between two times before that. Default 1. */
-  interval?: number;
-}
+const ARGS = declareArgs({
+  num_last_epochs: optional(int, 15, 'At the end, in which it works every epoch.', 'epochs'),
+  interval: optional(int, 1, 'How often it works before that.', 'epochs'),
+});
 
 /**
  * Averages the statistics of norm layers over processes. There is one here: nothing to do, said once.
  * Source: mmdet 2.28.2 `core/hook/sync_norm_hook.py`.
  */
 export class SyncNormHook extends Hook {
-  static readonly args = {
-    optional: ['num_last_epochs', 'interval'],
-    kinds: { num_last_epochs: 'int', interval: 'int' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly numLastEpochs: number;
   /** Becomes 1 for the last epochs. */
   interval: number;
   #told = false;
 
-  constructor(args: SyncNormArgs = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super();
-    this.numLastEpochs = args.numLastEpochs ?? 15;
-    this.interval = args.interval ?? 1;
+    const { numLastEpochs, interval } = withDefaults(ARGS, args);
+    this.numLastEpochs = numLastEpochs;
+    this.interval = interval;
   }
 
   override beforeTrainEpoch(runner: BaseRunner): void {

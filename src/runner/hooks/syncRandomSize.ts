@@ -1,5 +1,15 @@
 import { ConfigError } from '../../errors/trainerError.ts';
-import { plainRepr } from '../../lang/plainRepr.ts';
+import {
+  declareArgs,
+  atLeast,
+  int,
+  optional,
+  orNone,
+  pairOf,
+  str,
+  checkedArgs,
+  type ArgsOf,
+} from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
@@ -7,19 +17,24 @@ import { Rng } from '../../util/prng.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook, type HookState } from './hook.ts';
 
-interface SyncRandomSizeArgs {
-  /** Bounds of the random number, both included; times 32 it is the width. None: the size stays. Default (14, 26). */
-  ratioRange?: readonly number[] | null;
-  /** Width and height whose proportion is kept, px. Default (640, 640). */
-  imgScale?: readonly number[];
-  /** Epochs between two changes. Default 1. */
-  interval?: number;
-  /** Without effect: there is one device. */
-  device?: string;
-}
-
 /** Keeps its random numbers apart from the samples'. */
 const SIZE_STREAM = 0x517e;
+
+const ARGS = declareArgs({
+  ratio_range: optional(
+    orNone(pairOf(atLeast(int, 1))),
+    [14, 26],
+    'Bounds of the random number, both included; times 32 it is the width; None: the size stays.',
+  ),
+  img_scale: optional(
+    pairOf(atLeast(int, 1)),
+    [640, 640],
+    'Width and height whose proportion is kept.',
+    'px',
+  ),
+  interval: optional(atLeast(int, 1), 1, 'How often the size changes.', 'epochs'),
+  device: optional(str, 'cuda', 'Without effect: there is one device.'),
+});
 
 /**
  * Chooses a new size of the training pictures after every `interval`-th epoch: `Resize` takes it instead of `img_scale`.
@@ -28,15 +43,7 @@ const SIZE_STREAM = 0x517e;
  * the size (in MMDetection 2.28 none does); it depends on seed and epoch only, and a resumed run has it again.
  */
 export class SyncRandomSizeHook extends Hook {
-  static readonly args = {
-    optional: ['ratio_range', 'img_scale', 'interval', 'device'],
-    kinds: {
-      ratio_range: 'positive ints?',
-      img_scale: 'positive ints',
-      interval: 'positive int',
-      device: 'str',
-    },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly interval: number;
   readonly #ratioRange: readonly [number, number] | null;
   /** Height by width. */
@@ -45,15 +52,9 @@ export class SyncRandomSizeHook extends Hook {
   #size: readonly [number, number] | null = null;
 
   /** @throws ConfigError `bad-value` */
-  constructor(args: SyncRandomSizeArgs = {}, context?: BuildContext) {
+  constructor(args: ArgsOf<typeof ARGS> = {}, context?: BuildContext) {
     super();
-    const { ratioRange = [14, 26], imgScale = [640, 640], interval = 1 } = args;
-    for (const [name, pair] of Object.entries({ ratio_range: ratioRange, img_scale: imgScale })) {
-      if (pair === null || pair.length === 2) continue;
-      throw new ConfigError(`${name} must be a tuple of two numbers, but got ${plainRepr(pair)}`, {
-        code: 'bad-value',
-      });
-    }
+    const { ratioRange, imgScale, interval } = checkedArgs(ARGS, args);
     if (ratioRange !== null && ratioRange[0] > ratioRange[1])
       throw new ConfigError(`ratio_range must ascend, but got (${ratioRange.join(', ')})`, {
         code: 'bad-value',

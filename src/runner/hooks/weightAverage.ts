@@ -2,25 +2,41 @@ import { ConfigError } from '../../errors/trainerError.ts';
 import { allocating } from '../../gpu/index.ts';
 import { FloatBuffer, IntBuffer, Module, Parameter } from '../../nn/index.ts';
 import type { BaseRunner } from '../baseRunner.ts';
+import {
+  atLeast,
+  checkedArgs,
+  declareArgs,
+  int,
+  kindOf,
+  optional,
+  orNone,
+  str,
+  type ArgsOf,
+} from '../../registry/args/index.ts';
 import { resumeRun } from '../checkpoint.ts';
 import { FloatPairs } from './floatPairs.ts';
 import { Hook } from './hook.ts';
 
-export interface WeightAverageArgs {
-  /** Share of the new weights, in (0, 1). Default 2e-4. */
-  momentum?: number;
-  /** Iterations between two updates. Default 1. */
-  interval?: number;
-  /** A checkpoint to go on from, for runs that were not resumed otherwise. */
-  resumeFrom?: string | null;
-}
+/** Arguments of every EMA hook. */
+export const WEIGHT_AVERAGE_ARGS = declareArgs({
+  momentum: optional(
+    kindOf<number>(
+      'float in (0, 1)',
+      'a number between 0 and 1',
+      (value) => typeof value === 'number' && value > 0 && value < 1,
+    ),
+    2e-4,
+    'Share of the new weights in the average.',
+  ),
+  interval: optional(atLeast(int, 1), 1, 'How often the average is updated.', 'iterations'),
+  resume_from: optional(
+    orNone(str),
+    null,
+    'A checkpoint to go on from, for runs that were not resumed otherwise.',
+  ),
+});
 
-export const WEIGHT_AVERAGE_ARGS = ['momentum', 'interval', 'resume_from'] as const;
-export const WEIGHT_AVERAGE_KINDS = {
-  momentum: 'number',
-  interval: 'positive int',
-  resume_from: 'str?',
-} as const;
+export type WeightAverageArgs = ArgsOf<typeof WEIGHT_AVERAGE_ARGS>;
 
 type Source = Parameter | FloatBuffer | IntBuffer;
 
@@ -54,16 +70,10 @@ export abstract class WeightAverageHook extends Hook {
   /** @throws ConfigError `bad-value` */
   constructor(args: WeightAverageArgs) {
     super();
-    const { momentum = 2e-4, interval = 1 } = args;
-    if (!(momentum > 0 && momentum < 1))
-      throw new ConfigError(`momentum must be in (0, 1), but got ${momentum}`, { code: 'bad-value' });
-    if (!Number.isInteger(interval) || interval < 1)
-      throw new ConfigError(`interval must be a positive integer, but got ${interval}`, {
-        code: 'bad-value',
-      });
+    const { momentum, interval, resumeFrom } = checkedArgs(WEIGHT_AVERAGE_ARGS, args);
     this.momentum = momentum;
     this.interval = interval;
-    this.#resumeFrom = args.resumeFrom ?? null;
+    this.#resumeFrom = resumeFrom;
   }
 
   /** What is averaged, by its name in the state dict. */

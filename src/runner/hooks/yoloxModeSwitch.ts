@@ -1,16 +1,32 @@
 import { ConfigError } from '../../errors/trainerError.ts';
-import { plainRepr } from '../../lang/plainRepr.ts';
+import {
+  declareArgs,
+  int,
+  listOf,
+  optional,
+  str,
+  checkedArgs,
+  type ArgsOf,
+} from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
 
-interface YoloxModeSwitchArgs {
-  /** Epochs at the end that train without the strong augmentations. Default 15. */
-  numLastEpochs?: number;
-  /** Types of transforms that are left out in them. Default Mosaic, RandomAffine and MixUp. */
-  skipTypeKeys?: readonly string[];
-}
+const ARGS = declareArgs({
+  num_last_epochs: optional(int, 15, 'At the end, which train without the strong augmentations.', 'epochs'),
+  skip_type_keys: optional(
+    {
+      ...listOf(str),
+      fault: (value) => {
+        const fault = listOf(str).fault(value);
+        return fault && { ...fault, hint: "one name needs the comma: skip_type_keys=('Mosaic',)" };
+      },
+    },
+    ['Mosaic', 'RandomAffine', 'MixUp'],
+    'Types of transforms that are left out in them.',
+  ),
+});
 
 /**
  * For the last epochs: leaves out the strong augmentations of the training set, and adds the head's L1 loss (`use_l1`).
@@ -19,24 +35,14 @@ interface YoloxModeSwitchArgs {
  * resumed behind the switch is switched (MMDetection trains such a one to its end as before it).
  */
 export class YOLOXModeSwitchHook extends Hook {
-  static readonly args = {
-    optional: ['num_last_epochs', 'skip_type_keys'],
-    kinds: { num_last_epochs: 'int' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly numLastEpochs: number;
   readonly skipTypeKeys: readonly string[];
   #isSwitched = false;
 
-  /** @throws ConfigError `bad-value` */
-  constructor(args: YoloxModeSwitchArgs = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super();
-    const { numLastEpochs = 15, skipTypeKeys = ['Mosaic', 'RandomAffine', 'MixUp'] } = args;
-    if (!Array.isArray(skipTypeKeys) || !skipTypeKeys.every((key) => typeof key === 'string')) {
-      throw new ConfigError(
-        `skip_type_keys must be a tuple of names of transforms, but got ${plainRepr(skipTypeKeys)}`,
-        { code: 'bad-value', hint: "one name needs the comma: skip_type_keys=('Mosaic',)" },
-      );
-    }
+    const { numLastEpochs, skipTypeKeys } = checkedArgs(ARGS, args);
     this.numLastEpochs = numLastEpochs;
     this.skipTypeKeys = skipTypeKeys;
   }

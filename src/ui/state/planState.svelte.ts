@@ -111,7 +111,7 @@ export class PlanState {
     const slow = setTimeout(() => (this.isSlow = true), SLOW_MS);
     try {
       await this.#workspace.flush();
-      const plan = await this.#clients.train.call('config.describe', { configPath });
+      const plan = await this.#clients.plans.describe(configPath);
       if (round !== this.#round) return;
       if (plan.optimizer !== null) this.value = plan;
       this.#settle(plan.problems);

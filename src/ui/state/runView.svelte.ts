@@ -9,7 +9,7 @@ import type {
   RunPhase,
   StepProfile,
 } from '../../contracts/runEvents.ts';
-import type { CheckpointInfo, Measure, RunHistory } from '../../worker/protocol.ts';
+import type { BusyModule, CheckpointInfo, Measure, RunHistory } from '../../worker/protocol.ts';
 
 const MAX_LOG_LINES = 5000;
 
@@ -45,6 +45,10 @@ export class RunView {
   configPath = $state<string | null>(null);
   phase = $state<RunPhase | 'interrupted'>('preparing');
   error = $state.raw<ErrorReport | null>(null);
+  /** What a stop waits for; null when it isn't known, and without one. */
+  waitingFor = $state<string | null>(null);
+  /** The module that doesn't give the run's thread back. */
+  busy = $state.raw<BusyModule | null>(null);
   facts = $state.raw<RunFacts | null>(null);
   progress = $state.raw<RunProgress | null>(null);
   classes = $state.raw<readonly string[]>([]);
@@ -65,6 +69,8 @@ export class RunView {
 
   /** Take a batch of events: each array is replaced once, however many events it holds. */
   apply(events: readonly RunEvent[]): void {
+    // Whoever says something is busy no more.
+    this.busy = null;
     const measures: Measure[] = [];
     const lines: string[] = [];
     for (const event of events) {
@@ -72,6 +78,7 @@ export class RunView {
         case 'run.phaseChanged':
           this.phase = event.phase;
           this.error = event.error ?? null;
+          this.waitingFor = event.waitingFor ?? null;
           if (!this.isAlive) this.isProfiling = false;
           break;
         case 'run.started':

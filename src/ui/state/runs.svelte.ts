@@ -1,15 +1,19 @@
 // Training from the page: starts, pauses and stops the run, follows its events, lists earlier runs.
 
-import { RunError, toErrorReport, type ErrorReport } from '../../errors/trainerError.ts';
+import { toErrorReport, RunError, type ErrorReport } from '../../errors/trainerError.ts';
 import type { RunEvent } from '../../contracts/runEvents.ts';
-import type { WorkerClients } from '../../worker/client.ts';
+import type { RunClient, WorkerClients } from '../../worker/client.ts';
 import type { RunSummary } from '../../worker/protocol.ts';
+import { canEndNow, isRunEnded, runEndedError } from '../endRun.ts';
 import { keepStorage, RunGuard } from '../runGuard.ts';
 import type { Notices } from './notices.svelte.ts';
 import { RunView } from './runView.svelte.ts';
 import { SecretQuestions } from './secretQuestions.svelte.ts';
 import type { Settings } from './settings.svelte.ts';
 import type { Workspace } from './workspace.svelte.ts';
+
+/** How long a run may take to hear of a stop. */
+const STOP_PATIENCE_MS = 1000;
 
 export class Runs {
   /** Newest first. */
@@ -29,6 +33,8 @@ export class Runs {
   readonly #settings: Settings;
   readonly #notices: Notices;
   readonly #guard = new RunGuard();
+  /** A stop was asked for, of the live run. */
+  #isStopAsked = false;
   #runId = 0;
 
   constructor(clients: WorkerClients, workspace: Workspace, settings: Settings, notices: Notices) {
@@ -36,7 +42,9 @@ export class Runs {
     this.#workspace = workspace;
     this.#settings = settings;
     this.#notices = notices;
-    this.secrets = new SecretQuestions((id, value) => clients.train.call('secret.answer', { id, value }));
+    this.secrets = new SecretQuestions(async (id, value) => {
+      await clients.run?.call('secret.answer', { id, value });
+    });
   }
 
   /** The newest run of the open config that was cut off, if nothing runs now. */
@@ -102,8 +110,26 @@ export class Runs {
     await this.#control('run.resume');
   }
 
+  /**
+   * Stop the run once its iteration is done and saved. Asked again, or where nothing is to be saved or a module holds the
+   * thread, its worker is ended.
+   */
   async stop(): Promise<void> {
+    const view = this.active;
+    if (!view) return;
+    if (this.#isStopAsked) {
+      this.#endNow(view);
+      return;
+    }
+    this.#isStopAsked = true;
+    setTimeout(() => {
+      if (this.active === view && canEndNow(view)) this.#endNow(view);
+    }, STOP_PATIENCE_MS);
     await this.#control('run.stop');
+  }
+
+  #endNow(view: RunView): void {
+    this.#clients.endRun(runEndedError(view));
   }
 
   /** Time each op of the next iterations. */
@@ -111,7 +137,7 @@ export class Runs {
     if (!this.active) return;
     this.active.isProfiling = true;
     try {
-      await this.#clients.train.call('run.profile', { runId: this.#runId, iters });
+      await this.#clients.run?.call('run.profile', { runId: this.#runId, iters });
     } catch (error) {
       this.#notices.addError(error);
     }
@@ -129,9 +155,10 @@ export class Runs {
   async #control(name: 'run.pause' | 'run.resume' | 'run.stop'): Promise<void> {
     if (!this.active) return;
     try {
-      await this.#clients.train.call(name, { runId: this.#runId });
+      await this.#clients.run?.call(name, { runId: this.#runId });
     } catch (error) {
-      this.#notices.addError(error);
+      // That the worker is gone is told by the run itself.
+      if (this.#clients.run !== null) this.#notices.addError(error);
     }
   }
 
@@ -143,6 +170,7 @@ export class Runs {
     if (this.active) return;
     view.configPath = configPath;
     this.failure = null;
+    this.#isStopAsked = false;
     this.active = view;
     this.shown = view;
     const runId = ++this.#runId;
@@ -157,11 +185,17 @@ export class Runs {
         });
       }
       const samplePort = await this.#clients.startSampleWorker(runId);
-      unsubscribe = this.#follow(runId, view);
+      const client = this.#clients.startRun();
+      unsubscribe = this.#follow(client, runId, view);
       const request = { runId, configPath, samplePort, ...from };
-      await this.#clients.train.call('run.train', request, { transfer: [samplePort] });
+      await client.call('run.train', request, { transfer: [samplePort] });
       if (view.isAlive) view.phase = 'finished';
     } catch (error) {
+      if (isRunEnded(error)) {
+        view.phase = view.workDir === null ? 'stopped' : 'interrupted';
+        this.#notices.add('info', error.message, error.hint);
+        return;
+      }
       view.error = toErrorReport(error);
       this.failure = view.error;
       view.phase = 'failed';
@@ -169,6 +203,8 @@ export class Runs {
       if (!view.error.span) this.#notices.addError(error);
     } finally {
       unsubscribe();
+      view.busy = null;
+      this.#clients.endRun(new RunError('the run is over', { code: 'cancelled' }));
       this.#clients.endSampleWorker();
       this.#guard.release();
       this.active = null;
@@ -176,13 +212,14 @@ export class Runs {
     }
   }
 
-  #follow(runId: number, view: RunView): () => void {
+  #follow(client: RunClient, runId: number, view: RunView): () => void {
     let nextSeq = 0;
-    const stopAsking = this.#clients.train.on('secret.asked', (asked) => {
+    const stopWatching = client.on('module.busy', (busy) => (view.busy = busy));
+    const stopAsking = client.on('secret.asked', (asked) => {
       if (asked.runId !== runId) return;
       this.secrets.ask(asked.id, asked.question).catch((error: unknown) => this.#notices.addError(error));
     });
-    const stopBatches = this.#clients.train.on('run.batch', (batch) => {
+    const stopBatches = client.on('run.batch', (batch) => {
       // Stale batches of an earlier run, or ones seen already, change nothing.
       if (batch.runId !== runId || batch.seq < nextSeq) return;
       nextSeq = batch.seq + 1;
@@ -192,6 +229,7 @@ export class Runs {
     return () => {
       stopAsking();
       stopBatches();
+      stopWatching();
       this.secrets.drop();
     };
   }

@@ -4,7 +4,7 @@ import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
 import { activateCpu } from '../activation.ts';
 import { batchNormCpu, statisticsCpu } from './op.cpu.ts';
-import { at } from '../../../util/at.ts';
+import { at, take } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -47,7 +47,13 @@ test.each([
     const dy = gpu.tensor(dyv, shape);
     const before = gpu.memory().numTensors;
     const out = gpu.valueAndGrads(() => {
-      const { y, mean, variance } = gpu.batchNormTrain(at(vars, 0), vars[1], vars[2], EPS, activation);
+      const { y, mean, variance } = gpu.batchNormTrain(
+        at(vars, 0),
+        at(vars, 1),
+        at(vars, 2),
+        EPS,
+        activation,
+      );
       return { loss: gpu.sum(gpu.mul(y, dy)), aux: [y, mean, variance] };
     }, vars);
     expect(gpu.memory().numTensors).toBe(before + 7);
@@ -81,7 +87,10 @@ test.each([['relu'], ['silu']] as const)(
     const gamma = gpu.variable(gpu.tensor(gv, [c]));
     const run = (isFrozen: boolean): gpu.ValueAndGrads =>
       gpu.valueAndGrads(() => {
-        const [mean, variance, beta] = [MV, VV, bv].map((v) => gpu.tensor(v, [c]));
+        const [mean, variance, beta] = take(
+          [MV, VV, bv].map((v) => gpu.tensor(v, [c])),
+          3,
+        );
         const y = gpu.batchNormEval(x, mean, variance, gamma, beta, EPS, { activation, isFrozen });
         return { loss: gpu.sum(gpu.mul(y, gpu.tensor(dyv, x.shape))) };
       }, [x, gamma]);
@@ -157,10 +166,11 @@ test.each([
       forward(...args).reduce((s, v, i) => s + v * at(dyv, i), 0);
     const vars = [xv, rv].map((v) => gpu.variable(gpu.tensor(v, shape)));
     const { aux, grads } = gpu.valueAndGrads(() => {
-      const [gamma, beta, mean, variance] = [gv, bv, given.mean, given.variance].map((v) =>
-        gpu.tensor(v, [c]),
+      const [gamma, beta, mean, variance] = take(
+        [gv, bv, given.mean, given.variance].map((v) => gpu.tensor(v, [c])),
+        4,
       );
-      const [x, residual] = vars;
+      const [x, residual] = take(vars, 2);
       const options = { activation, residual, isFrozen: mode === 'frozen' };
       const y =
         mode === 'train'

@@ -16,7 +16,7 @@ import {
   type NormPlan,
   type RunningStats,
 } from './passes.ts';
-import { at } from '../../../util/at.ts';
+import { at, take } from '../../../util/at.ts';
 
 export type { RunningStats } from './passes.ts';
 
@@ -140,10 +140,10 @@ function throughActivation(
 }
 
 function frozenBackward(plan: NormPlan, dy: Tensor, saved: readonly Tensor[], hasResidual: boolean): Slopes {
-  const [variance, gamma] = saved;
+  const [variance, gamma] = take(saved, 2);
   const back = throughActivation(plan, dy, saved, hasResidual);
   return {
-    x: () => frozenGrad(back.plan, back.dy, variance, gamma, saved[saved.length - 1]),
+    x: () => frozenGrad(back.plan, back.dy, variance, gamma, at(saved, saved.length - 1)),
     residual: () => tf.clone(back.dy),
   };
 }

@@ -157,7 +157,8 @@ export function frozenGrad(plan: NormPlan, dy: Tensor, variance: Tensor, gamma: 
 export function gradSums(plan: NormPlan, dy: Tensor, saved: readonly Tensor[], isPaired = false): GradSums {
   const { isVec, samples, channels, rowsPerChunk } = plan;
   const chunks = chunksOf(plan);
-  const parts = [emptyTensor([samples * chunks, channels]), emptyTensor([samples * chunks, channels])];
+  const make = (): Tensor => emptyTensor([samples * chunks, channels]);
+  const parts: [Tensor, Tensor] = [make(), make()];
   run(plan, gradSumsProgram(isVec, plan.activation), rowsPerChunk, [dy, ...saved], parts);
   const joined = joinSums(plan, parts, samples, chunks, isPaired);
   tf.dispose(parts);
@@ -167,7 +168,7 @@ export function gradSums(plan: NormPlan, dy: Tensor, saved: readonly Tensor[], i
 /** Add up pairs [samples, rows, C] over rows. */
 export function joinSums(
   plan: NormPlan,
-  [sums, dots]: readonly Tensor[],
+  [sums, dots]: readonly [Tensor, Tensor],
   samples: number,
   rows: number,
   isPaired = false,

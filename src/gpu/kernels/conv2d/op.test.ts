@@ -9,7 +9,7 @@ import { conv2d } from './op.ts';
 import { convShape, type Conv2dOptions, type ConvShape } from './shape.ts';
 import { convTraits, variantKey, variants } from './variants.ts';
 import type { ConvKind } from './wgsl.ts';
-import { at } from '../../../util/at.ts';
+import { at, take } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -85,7 +85,7 @@ test.each(CASES.map((c) => [name(c), c] as const))('conv2d: %s equals the refere
   expectClose(await gpu.read(out.grads[1]!), convFilterGradCpu(shape, xv, d), 5e-6);
   if (bias) {
     const db = new Float64Array(shape.outC);
-    d.forEach((v, i) => (db[i % shape.outC] += v));
+    d.forEach((v, i) => (db[i % shape.outC] = at(db, i % shape.outC) + v));
     expectClose(await gpu.read(out.grads[2]!), db, 5e-6);
   }
   gpu.dispose([out.loss, ...out.aux, ...out.grads.filter((g) => g !== null), dy]);
@@ -104,7 +104,7 @@ async function runWith(
   data: Float32Array[],
 ): Promise<ArrayLike<number>[]> {
   setVariantChoices(Object.fromEntries(KINDS.map((kind) => [variantKey(kind, shape), name])));
-  const [xv, wv, dyv] = data;
+  const [xv, wv, dyv] = take(data, 3);
   const [x, w] = [gpu.variable(gpu.tensor(xv, c.x)), gpu.variable(gpu.tensor(wv, c.w))];
   const dy = gpu.tensor(dyv, [shape.batch, shape.outH, shape.outW, shape.outC]);
   const { aux, grads } = gpu.valueAndGrads(() => {
@@ -165,7 +165,7 @@ test.each<Activation>([{ type: 'leaky_relu', slope: 0.1 }, 'relu6', 'silu', 'hsw
     const d = dyv.map((v, i) => v * activationSlopeCpu(activation, at(sums, i)));
     expectClose(await gpu.read(grads[0]!), convInputGradCpu(shape, d, wv), 5e-6);
     const db = new Float64Array(8);
-    d.forEach((v, i) => (db[i % 8] += v));
+    d.forEach((v, i) => (db[i % 8] = at(db, i % 8) + v));
     expectClose(await gpu.read(grads[1]!), db, 5e-6);
   },
 );
@@ -219,7 +219,7 @@ test.each<[Case, number]>([
     shape.outC,
   ]);
   const vars = data.map((v, k) => gpu.variable(gpu.tensor(v, at(shapes, k))));
-  const [x, w, bias] = vars;
+  const [x, w, bias] = take(vars, 3);
   const loss = (): gpu.Tensor => gpu.sum(gpu.mul(conv2d(x, w, bias, c), dy));
   const { grads } = gpu.valueAndGrads(() => ({ loss: loss() }), vars);
   for (const [k, v] of vars.entries()) {
@@ -234,9 +234,9 @@ test.each<[Case, number]>([
         losses.push(gpu.tidy(loss));
         t.dispose();
       }
-    const initial = gpu.tensor(at(data, k), shapes[k]);
+    const initial = gpu.tensor(at(data, k), at(shapes, k));
     gpu.assign(v, initial);
-    const values = await Promise.all(losses.map(async (t) => (await gpu.read(t))[0]));
+    const values = await Promise.all(losses.map(async (t) => at(await gpu.read(t), 0)));
     const slopes = at(data, k).map((_, i) => (at(values, 2 * i) - at(values, 2 * i + 1)) / (2 * h));
     // float32: the differences of losses of some ones.
     expectClose(await gpu.read(grads[k]!), slopes, c.activation ? 2e-3 : 2e-5);

@@ -1,6 +1,7 @@
 // The geometry of a convolution, checked once and shared by its three programs and its reference.
 import { invariant } from '../../../errors/index.ts';
 import type { Activation } from '../activation.ts';
+import { at, take } from '../../../util/at.ts';
 
 /** [rows, columns]. */
 export type Pair = readonly [number, number];
@@ -42,14 +43,14 @@ export interface ConvShape {
 export function convShape(x: readonly number[], w: readonly number[], options: Conv2dOptions): ConvShape {
   const { stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 } = options;
   invariant(x.length === 4 && w.length === 4, `conv2d of ranks ${x.length} and ${w.length}`);
-  const [batch, inH, inW, inC] = x;
-  const [kernelH, kernelW, groupC, outC] = w;
+  const [batch, inH, inW, inC] = take(x, 4);
+  const [kernelH, kernelW, groupC, outC] = take(w, 4);
   invariant(
     groupC * groups === inC && outC % groups === 0,
     `conv2d: ${inC} -> ${outC} channels in ${groups} groups`,
   );
   const out = (size: number, axis: 0 | 1): number =>
-    Math.floor((size + 2 * padding[axis] - dilation[axis] * (w[axis] - 1) - 1) / stride[axis]) + 1;
+    Math.floor((size + 2 * padding[axis] - dilation[axis] * (at(w, axis) - 1) - 1) / stride[axis]) + 1;
   const outH = out(inH, 0);
   const outW = out(inW, 1);
   invariant(outH > 0 && outW > 0, `conv2d: ${inH}x${inW} is smaller than its kernel ${kernelH}x${kernelW}`);

@@ -1,3 +1,4 @@
+import { at as itemAt } from '../../../util/at.ts';
 // Reference of the strided copy.
 
 /** A walk as `op.ts` takes it, through an array. */
@@ -17,11 +18,11 @@ export function copyStridedCpu(
   for (let i = 0; i < size; i += 1) {
     let [rest, from, to] = [i, source.offset, target.offset];
     for (let axis = dims.length - 1; axis >= 0; axis -= 1) {
-      const at = rest % dims[axis];
-      rest = Math.floor(rest / dims[axis]);
-      from += at * source.strides[axis];
-      to += at * target.strides[axis];
+      const at = rest % itemAt(dims, axis);
+      rest = Math.floor(rest / itemAt(dims, axis));
+      from += at * itemAt(source.strides, axis);
+      to += at * itemAt(target.strides, axis);
     }
-    target.values[to] = source.values[from];
+    target.values[to] = itemAt(source.values, from);
   }
 }

@@ -4,6 +4,7 @@ import { runProgram } from '../../dispatch/runProgram.ts';
 import { joinAxes, sizeOf } from '../../dispatch/strides.ts';
 import type { TensorInfo } from '../../device/tfjs.ts';
 import { axisFields, COORDINATES, dotStrides, MAX_RANK } from '../map/op.wgsl.ts';
+import { at, take } from '../../../util/at.ts';
 
 /** A walk through a tensor's memory, in elements. */
 export interface Walk {
@@ -17,12 +18,12 @@ export function copyStrided(source: Walk, target: Walk, dims: readonly number[])
   const size = sizeOf(dims);
   if (size === 0) return;
   const view = joinAxes(dims, [source.strides, target.strides], MAX_RANK);
-  const [from, to] = view.strides;
+  const [from, to] = take(view.strides, 2);
   const last = MAX_RANK - 1;
   const isVec =
-    (from[last] === 1 || view.dims[last] === 1) &&
-    (to[last] === 1 || view.dims[last] === 1) &&
-    [view.dims[last], source.offset, target.offset, ...from.slice(0, last), ...to.slice(0, last)].every(
+    (from[last] === 1 || at(view.dims, last) === 1) &&
+    (to[last] === 1 || at(view.dims, last) === 1) &&
+    [at(view.dims, last), source.offset, target.offset, ...from.slice(0, last), ...to.slice(0, last)].every(
       (n) => n % 4 === 0,
     );
   const width = isVec ? 4 : 1;

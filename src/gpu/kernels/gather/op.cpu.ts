@@ -1,3 +1,4 @@
+import { at } from '../../../util/at.ts';
 // References of gathering, its gradient and one-hot rows. x is [outer, entries, inner].
 type Values = ArrayLike<number>;
 
@@ -7,7 +8,7 @@ export function gatherCpu(x: Values, indices: Values, entries: number, inner: nu
   const picks = indices.length;
   return Float64Array.from({ length: outer * picks * inner }, (_, i) => {
     const pick = Math.floor(i / inner) % picks;
-    return x[(Math.floor(i / inner / picks) * entries + indices[pick]) * inner + (i % inner)];
+    return at(x, (Math.floor(i / inner / picks) * entries + at(indices, pick)) * inner + (i % inner));
   });
 }
 
@@ -18,7 +19,8 @@ export function gatherGradCpu(dy: Values, indices: Values, entries: number, inne
   const dx = new Float64Array(outer * entries * inner);
   for (let i = 0; i < dy.length; i += 1) {
     const pick = Math.floor(i / inner) % picks;
-    dx[(Math.floor(i / inner / picks) * entries + indices[pick]) * inner + (i % inner)] += dy[i];
+    const place = (Math.floor(i / inner / picks) * entries + at(indices, pick)) * inner + (i % inner);
+    dx[place] = at(dx, place) + at(dy, i);
   }
   return dx;
 }

@@ -3,6 +3,7 @@ import * as gpu from '../../index.ts';
 import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, values } from '../../testing/numbers.ts';
 import { gatherCpu, gatherGradCpu, oneHotCpu } from './op.cpu.ts';
+import { at as itemAt } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -20,7 +21,7 @@ test.each([
   async (shape, axis, picks) => {
     const at = axis < 0 ? axis + shape.length : axis;
     const inner = shape.slice(at + 1).reduce((a, b) => a * b, 1);
-    const entries = shape[at];
+    const entries = itemAt(shape, at);
     const xv = values(
       shape.reduce((a, b) => a * b, 1),
       1,
@@ -34,7 +35,7 @@ test.each([
       const y = gpu.gather(x, picked, axis);
       return { loss: gpu.sum(gpu.mul(y, gpu.tensor(dyv, y.shape))), aux: [y] };
     }, [x]);
-    expect(await gpu.read(aux[0])).toEqual(Float32Array.from(expected));
+    expect(await gpu.read(itemAt(aux, 0))).toEqual(Float32Array.from(expected));
     expectClose(await gpu.read(grads[0]!), gatherGradCpu(dyv, indices, entries, inner));
   },
 );

@@ -5,6 +5,7 @@ import { emptyTensor } from '../../tensor/emptyTensor.ts';
 import { runProgram } from '../../dispatch/runProgram.ts';
 import { fillTensor } from '../fill/op.ts';
 import type { DType, Tensor } from '../../device/tfjs.ts';
+import { at as itemAt } from '../../../util/at.ts';
 
 /**
  * Entries of x along `axis` by int32 indices [n], each in [0, entries). Any dtype. Not differentiable by itself.
@@ -17,7 +18,7 @@ export function gatherRows(x: Tensor, indices: Tensor, axis: number): Tensor {
   const shape = [...x.shape];
   shape[at] = indices.size;
   const y = emptyTensor(shape, x.dtype as DType);
-  dispatch(GATHER, [x, indices], y, inner, x.shape[at], indices.size);
+  dispatch(GATHER, [x, indices], y, inner, itemAt(x.shape, at), indices.size);
   return y;
 }
 
@@ -31,7 +32,7 @@ export function gatherGrad(dy: Tensor, indices: Tensor, shape: readonly number[]
   const { at, inner } = axisOf(shape, axis);
   if (dy.size === 0) return fillTensor(shape, 0);
   const dx = emptyTensor(shape);
-  dispatch(GATHER_GRAD, [dy, indices], dx, inner, shape[at], indices.size);
+  dispatch(GATHER_GRAD, [dy, indices], dx, inner, itemAt(shape, at), indices.size);
   return dx;
 }
 

@@ -31,7 +31,7 @@ test.each([
   const dy = gpu.tensor(dyv, shape);
   const before = gpu.memory().numTensors;
   const { aux, grads } = gpu.valueAndGrads(() => {
-    const y = gpu.groupNorm(at(vars, 0), groups, vars[1], vars[2], EPS, activation);
+    const y = gpu.groupNorm(at(vars, 0), groups, at(vars, 1), at(vars, 2), EPS, activation);
     return { loss: gpu.sum(gpu.mul(y, dy)), aux: [y] };
   }, vars);
   expect(gpu.memory().numTensors).toBe(before + 5);

@@ -1,5 +1,6 @@
 // References of the fused losses, in float64: per element, per row or per box.
 import type { IouMode } from './boxSources.wgsl.ts';
+import { at as itemAt } from '../../../util/at.ts';
 
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
@@ -17,22 +18,24 @@ export function focalCpu(
     const t = labels[Math.floor(i / k)] === i % k ? 1 : 0;
     const p = 1 / (1 + Math.exp(-x));
     const wrong = (1 - p) * t + p * (1 - t);
-    return (alpha * t + (1 - alpha) * (1 - t)) * wrong ** gamma * (softplus(x) - x * t) * weights[i];
+    return (alpha * t + (1 - alpha) * (1 - t)) * wrong ** gamma * (softplus(x) - x * t) * itemAt(weights, i);
   });
 }
 
 export function smoothL1Cpu(pred: Values, target: Values, weight: Values, beta: number): Float64Array {
   return Float64Array.from(pred, (p, i) => {
-    const d = Math.abs(p - target[i]);
-    return weight[i] * (d < beta ? (0.5 * d * d) / beta : d - 0.5 * beta);
+    const d = Math.abs(p - itemAt(target, i));
+    return itemAt(weight, i) * (d < beta ? (0.5 * d * d) / beta : d - 0.5 * beta);
   });
 }
 
 /** -(pos_weight t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))); weights one per element, posWeight [K]. */
 export function bceCpu(logits: Values, targets: Values, weights: Values, posWeight: Values): Float64Array {
   return Float64Array.from(logits, (x, i) => {
-    const p = posWeight[i % posWeight.length];
-    return weights[i] * (p * targets[i] * softplus(-x) + (1 - targets[i]) * softplus(x));
+    const p = itemAt(posWeight, i % posWeight.length);
+    return (
+      itemAt(weights, i) * (p * itemAt(targets, i) * softplus(-x) + (1 - itemAt(targets, i)) * softplus(x))
+    );
   });
 }
 
@@ -47,9 +50,9 @@ export function crossEntropyCpu(
   const k = classWeight.length;
   return Float64Array.from(labels, (label, row) => {
     if (label === ignoreIndex) return 0;
-    const x = Array.from({ length: k }, (_, c) => logits[row * k + c]);
+    const x = Array.from({ length: k }, (_, c) => itemAt(logits, row * k + c));
     const total = Math.log(x.reduce((sum, v) => sum + Math.exp(v), 0));
-    return weights[row] * classWeight[label] * (total - x[label]);
+    return itemAt(weights, row) * itemAt(classWeight, label) * (total - itemAt(x, label));
   });
 }
 
@@ -60,16 +63,16 @@ function overlapCpu(
   i: number,
   eps: number,
 ): { iou: number; union: number; hull: number } {
-  const at = (v: Values, k: number): number => v[i * 4 + k];
+  const at = (v: Values, k: number): number => itemAt(v, i * 4 + k);
   const side = (low: number, high: number): number => Math.max(high - low, 0);
   const sides = [0, 1].map((k) => ({
     inner: side(Math.max(at(a, k), at(b, k)), Math.min(at(a, k + 2), at(b, k + 2))),
     outer: side(Math.min(at(a, k), at(b, k)), Math.max(at(a, k + 2), at(b, k + 2))),
   }));
   const area = (v: Values): number => (at(v, 2) - at(v, 0)) * (at(v, 3) - at(v, 1));
-  const inter = sides[0].inner * sides[1].inner;
+  const inter = itemAt(sides, 0).inner * itemAt(sides, 1).inner;
   const union = Math.max(area(a) + area(b) - inter, eps);
-  return { iou: inter / union, union, hull: Math.max(sides[0].outer * sides[1].outer, eps) };
+  return { iou: inter / union, union, hull: Math.max(itemAt(sides, 0).outer * itemAt(sides, 1).outer, eps) };
 }
 
 /** weights [N]. */

@@ -3,6 +3,7 @@ import * as gpu from '../../index.ts';
 import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
 import { bceCpu, crossEntropyCpu, focalCpu, giouCpu, iouCpu, smoothL1Cpu } from './op.cpu.ts';
+import { at } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
 afterAll(() => {
@@ -49,11 +50,11 @@ async function check(c: Case): Promise<void> {
     return { loss: gpu.sum(gpu.mul(loss, gpu.tensor(dyv, loss.shape))), aux: [loss] };
   }, [pred]);
   expectClose(
-    await gpu.read(apart.aux[0]),
+    await gpu.read(at(apart.aux, 0)),
     expected.map((v) => 3 * v),
     1e-5,
   );
-  const weighted = numericalGrad((v) => total(c.reference(v).map((x, i) => 3 * x * dyv[i])), c.pred);
+  const weighted = numericalGrad((v) => total(c.reference(v).map((x, i) => 3 * x * at(dyv, i))), c.pred);
   expectClose(await gpu.read(apart.grads[0]!), weighted, 2e-5);
   gpu.dispose([divisor, summed, apart].map((t) => ('loss' in t ? [t.loss, t.grads[0]!] : t)));
   gpu.dispose(apart.aux);
@@ -71,7 +72,7 @@ test.each([
   const labels = Int32Array.from({ length: n }, (_, i) => i % (k + 1));
   const [wv, rows] = [values(n * k, 2), values(n, 3)];
   const each = Array.from(pred, (_, i) =>
-    layout === 'none' ? 1 : layout === 'row' ? rows[Math.floor(i / k)] : wv[i],
+    layout === 'none' ? 1 : layout === 'row' ? at(rows, Math.floor(i / k)) : at(wv, i),
   );
   const weights =
     layout === 'none' ? null : layout === 'row' ? gpu.tensor(rows, [n]) : gpu.tensor(wv, [n, k]);
@@ -91,7 +92,7 @@ test('sigmoidFocalLoss: huge logits stay finite', async () => {
     const loss = gpu.sigmoidFocalLoss(x, labels, null, { gamma: 2, alpha: 0.25 }, { isElementwise: true });
     return { loss: gpu.sum(loss), aux: [loss] };
   }, [x]);
-  expectClose(await gpu.read(out.aux[0]), [0, 2500, 225, 0], 1e-6);
+  expectClose(await gpu.read(at(out.aux, 0)), [0, 2500, 225, 0], 1e-6);
   expectClose(await gpu.read(out.grads[0]!), [0, -0.25, 0.75, 0], 1e-6);
 });
 
@@ -101,7 +102,7 @@ test.each([['none'], ['row'], ['element']] as const)(
     const [n, k] = [101, 3];
     const [pred, tv, wv, rows] = [values(n * k, 1), values(n * k, 2), values(n * k, 3), values(n, 4)];
     const each = Array.from(pred, (_, i) =>
-      layout === 'none' ? 1 : layout === 'row' ? rows[Math.floor(i / k)] : wv[i],
+      layout === 'none' ? 1 : layout === 'row' ? at(rows, Math.floor(i / k)) : at(wv, i),
     );
     const target = gpu.tensor(tv, [n, k]);
     const weights =
@@ -176,7 +177,7 @@ test('softmaxCrossEntropyLoss: huge logits stay finite', async () => {
 // Boxes of positive size, most of them overlapping, some apart.
 function boxes(n: number, seed: number): Float32Array {
   const v = values(n * 4, seed);
-  return v.map((_, i) => (i % 4 < 2 ? 4 * v[i] : 4 * v[i - 2] + 3 + 2 * v[i]));
+  return v.map((_, i) => (i % 4 < 2 ? 4 * at(v, i) : 4 * at(v, i - 2) + 3 + 2 * at(v, i)));
 }
 
 test.each([
@@ -191,8 +192,8 @@ test.each([
   const wv = values(n * 4, 3).map((v) => v + 1.5);
   const each = Array.from({ length: n }, (_, i) => {
     if (layout === 'none') return 1;
-    if (layout === 'box') return wv[i];
-    return (wv[i * 4] + wv[i * 4 + 1] + wv[i * 4 + 2] + wv[i * 4 + 3]) / 4;
+    if (layout === 'box') return at(wv, i);
+    return (at(wv, i * 4) + at(wv, i * 4 + 1) + at(wv, i * 4 + 2) + at(wv, i * 4 + 3)) / 4;
   });
   const target = gpu.tensor(tv, [n, 4]);
   const weights =
@@ -215,7 +216,7 @@ test('iouLoss: equal corners share the gradient, boxes apart have none, NaN show
     const loss = gpu.iouLoss(pred, target, null, 'linear', 1e-6, { isElementwise: true });
     return { loss: gpu.sum(loss), aux: [loss] };
   }, [pred]);
-  const loss = await gpu.read(out.aux[0]);
+  const loss = await gpu.read(at(out.aux, 0));
   expectClose(loss.subarray(0, 2), [0, 1], 1e-5);
   expect(loss[2]).toBeNaN();
   // d IoU / d x2 = (h / 2 - (h - h / 2)) / 4 = 0 at a tie: growing and shrinking cost the same.
@@ -228,7 +229,7 @@ test('more values than all summing threads hold at once: right, and the same bit
   const n = 70_001;
   const pred = gpu.tensor(values(n, 1), [n, 1]);
   const target = gpu.tensor(values(n, 2), [n, 1]);
-  const run = async (): Promise<number> => (await gpu.read(gpu.l1Loss(pred, target, null)))[0];
+  const run = async (): Promise<number> => at(await gpu.read(gpu.l1Loss(pred, target, null)), 0);
   const first = await run();
   expectClose([first], [total(smoothL1Cpu(values(n, 1), values(n, 2), ones(n), 1e-12))], 1e-6);
   expect([await run(), await run()]).toEqual([first, first]);

@@ -12,6 +12,7 @@ import {
   smoothL1Source,
   type WeightLayout,
 } from './sources.wgsl.ts';
+import { at } from '../../../util/at.ts';
 
 export type { IouMode } from './boxSources.wgsl.ts';
 export type { LossReduction } from './fused.ts';
@@ -132,7 +133,7 @@ export function softmaxCrossEntropyLoss(
   reduction?: LossReduction,
 ): Tensor {
   const rows = labels.size;
-  const classes = logits.shape[logits.rank - 1];
+  const classes = at(logits.shape, logits.rank - 1);
   invariant(labels.dtype === 'int32', `cross entropy labels are ${labels.dtype}, not int32`);
   invariant(rows * classes === logits.size, `cross entropy of [${logits.shape.join()}] and ${rows} labels`);
   invariant(!weights || weights.size === rows, `cross entropy of ${rows} rows and ${weights?.size} weights`);

@@ -1,6 +1,7 @@
 // WGSL of elementwise functions with broadcasting: a value at a time, or four where all inputs lie flat.
 import { eachElement, perThreadKey, type PerThread } from '../../dispatch/eachElement.ts';
 import { bindings, type Program } from '../../dispatch/program.ts';
+import { at } from '../../../util/at.ts';
 
 export interface MapSource {
   /** Names the function: every value that changes its source is part of the name. */
@@ -61,7 +62,7 @@ export const dotStrides = (name: string): string =>
  */
 export function mapProgram(source: MapSource, variant: MapVariant): Program {
   const { inputs, isIntMath, width, numParams, perThread } = variant;
-  const letters = inputs.map(({ mode, isInt }) => (isInt ? mode[0].toUpperCase() : mode[0])).join('');
+  const letters = inputs.map(({ mode, isInt }) => (isInt ? at(mode, 0).toUpperCase() : mode[0])).join('');
   return {
     key: `map ${source.name} ${letters}${isIntMath ? ' i32' : ''} c${width}${perThreadKey(perThread)}`,
     source: () => {
@@ -72,7 +73,7 @@ export function mapProgram(source: MapSource, variant: MapVariant): Program {
       const reads: Record<string, string> = {};
       const loads: string[] = [];
       inputs.forEach(({ mode, isInt }, k) => {
-        const name = NAMES[k];
+        const name = at(NAMES, k);
         if (mode === 'strided') fields.push(axisFields(name));
         if (mode !== 'number') reads[`${name}_data`] = typeName(isInt, mode === 'one' ? 1 : width);
         loads.push(`let ${name} = V(${loadOf(name, mode, isIntMath)});`);

@@ -42,7 +42,7 @@ test.each([
       ];
       const vars = [gpu.variable(at(initial, 0)), gpu.variable(at(initial, 1))];
       const out = gpu.valueAndGrads(() => {
-        const product = matMul(at(vars, 0), vars[1], ta, tb);
+        const product = matMul(at(vars, 0), at(vars, 1), ta, tb);
         return { loss: gpu.sum(gpu.mul(product, at(initial, 2))), aux: [product] };
       }, vars);
       expectClose(await gpu.read(at(out.aux, 0)), y);

@@ -1,5 +1,6 @@
 // Reference of max pooling: value and winning input index of each output.
 import type { PoolShape } from './op.wgsl.ts';
+import { at as itemAt } from '../../../util/at.ts';
 
 export function maxPoolCpu(s: PoolShape, x: ArrayLike<number>): { y: Float64Array; winner: Int32Array } {
   const size = s.batch * s.outH * s.outW * s.channels;
@@ -18,8 +19,8 @@ export function maxPoolCpu(s: PoolShape, x: ArrayLike<number>): { y: Float64Arra
         if (ih < 0 || ih >= s.inH || iw < 0 || iw >= s.inW) continue;
         const at = ((b * s.inH + ih) * s.inW + iw) * s.channels + c;
         const isNewNaN = Number.isNaN(x[at]) && !Number.isNaN(y[o]);
-        if (winner[o] < 0 || x[at] > y[o] || isNewNaN) {
-          y[o] = x[at];
+        if (itemAt(winner, o) < 0 || itemAt(x, at) > itemAt(y, o) || isNewNaN) {
+          y[o] = itemAt(x, at);
           winner[o] = at;
         }
       }

@@ -8,6 +8,7 @@ import { spread } from '../../dispatch/program.ts';
 import type { Tensor } from '../../device/tfjs.ts';
 import type { Pair } from '../conv2d/shape.ts';
 import { forwardProgram, inputGradProgram, poolUniforms, type PoolShape } from './op.wgsl.ts';
+import { take } from '../../../util/at.ts';
 
 /**
  * Pool x [B, H, W, C] to [B, outH, outW, C], out = floor((in + 2 padding - kernel) / stride) + 1.
@@ -56,7 +57,7 @@ export function poolShape(x: readonly number[], kernel: Pair, stride: Pair, padd
   invariant(x.length === 4, `maxPool2d of rank ${x.length}`);
   const out = (size: number, a: 0 | 1): number =>
     Math.floor((size + 2 * padding[a] - kernel[a]) / stride[a]) + 1;
-  const [batch, inH, inW, channels] = x;
+  const [batch, inH, inW, channels] = take(x, 4);
   const [outH, outW] = [out(inH, 0), out(inW, 1)];
   invariant(outH > 0 && outW > 0, `maxPool2d: ${inH}x${inW} is smaller than its kernel`);
   invariant(

@@ -9,7 +9,7 @@ import {
   type ImageBatchShape,
   type PackedImages,
 } from './packedImages.ts';
-import { at } from '../../../util/at.ts';
+import { at, take } from '../../../util/at.ts';
 
 /** Unpack on the CPU. @returns float32, flat [B, H, W, 3], new */
 export function normaliseImagesCpu(packed: PackedImages, shape: ImageBatchShape): Float32Array {
@@ -19,7 +19,7 @@ export function normaliseImagesCpu(packed: PackedImages, shape: ImageBatchShape)
   const out = new Float32Array(batch * outH * outW * 3);
   const padding = table.subarray((TABLE_ROWS - 1) * 3);
   for (let b = 0; b < batch; b++) {
-    const [height, width, padHeight, padWidth, flags] = info.subarray(b * INFO_WORDS);
+    const [height, width, padHeight, padWidth, flags] = take(info.subarray(b * INFO_WORDS), 5);
     const swaps = (flags & SWAPS_CHANNELS) !== 0;
     for (let y = 0; y < padHeight; y++) {
       for (let x = 0; x < padWidth; x++) {

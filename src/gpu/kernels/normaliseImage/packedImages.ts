@@ -1,6 +1,7 @@
 // How uint8 pictures travel to the GPU: their bytes as decoded and resized, a few words about each, and one table that
 // says what a byte becomes. Nothing here needs a GPU or tfjs: the data worker packs too.
 import { invariant } from '../../../errors/index.ts';
+import { at } from '../../../util/at.ts';
 
 /** A uint8 picture and what is still to be done to it: flip, then look up, then pad at the right and the bottom. */
 export interface PackedImage {
@@ -45,8 +46,8 @@ export function slotWords([, height, width, channels]: ImageBatchShape): number 
 
 /** True when the pictures have the same table, so that {@link packImages} takes them. */
 export function haveOneTable(images: readonly PackedImage[]): boolean {
-  const [{ table }] = images;
-  return images.every((image) => image.table === table || image.table.every((v, i) => v === table[i]));
+  const table = images[0]?.table;
+  return images.every((image) => image.table === table || image.table.every((v, i) => v === table?.[i]));
 }
 
 /** Put pictures of one table into slots of one size. @param shape [B, H, W, 3]; no padded picture is larger */
@@ -72,7 +73,7 @@ export function packImages(images: readonly PackedImage[], shape: ImageBatchShap
     bytes.set(image.bytes, b * slot * 4);
     info.set([image.height, image.width, padHeight, padWidth, flagsOf(image)], b * INFO_WORDS);
   });
-  return { words, info, table: images[0].table };
+  return { words, info, table: at(images, 0).table };
 }
 
 function flagsOf({ flip, swapsChannels }: PackedImage): number {

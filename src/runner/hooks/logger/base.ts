@@ -1,27 +1,25 @@
+import { bool, declareArgs, int, optional, withDefaults, type ArgsOf } from '../../../registry/args/index.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import type { PredictedImage } from '../../../contracts/runEvents.ts';
 import { Hook } from '../hook.ts';
 
-export interface LoggerHookArgs {
-  /** Iterations between two records. Default 10. */
-  interval?: number;
-  /** Leave out the iterations after the last full interval of an epoch. Default true. */
-  ignoreLast?: boolean;
-  /** Clear the averages after logging; the runner's last logger always does. */
-  resetFlag?: boolean;
-  byEpoch?: boolean;
-}
+/** The arguments all loggers take. */
+export const LOGGER_ARGS = declareArgs({
+  interval: optional(int, 10, 'How often a record is written; log_config gives its own.', 'iterations'),
+  ignore_last: optional(bool, true, 'Leave out the iterations after the last full interval of an epoch.'),
+  reset_flag: optional(
+    bool,
+    false,
+    "Clear the averages after logging; the runner's last logger always does.",
+  ),
+  by_epoch: optional(
+    bool,
+    true,
+    'Count iterations from the start of the epoch; an IterBasedRunner says False.',
+  ),
+});
 
-/** The arguments all loggers take, by their config names. */
-export const LOGGER_ARGS = ['interval', 'ignore_last', 'reset_flag', 'by_epoch'] as const;
-
-/** Their shapes. */
-export const LOGGER_KINDS = {
-  interval: 'int',
-  ignore_last: 'bool',
-  reset_flag: 'bool',
-  by_epoch: 'bool',
-} as const;
+export type LoggerHookArgs = ArgsOf<typeof LOGGER_ARGS>;
 
 const TAGS_TO_SKIP = ['time', 'data_time'];
 
@@ -36,10 +34,11 @@ export abstract class LoggerHook extends Hook {
 
   constructor(args: LoggerHookArgs = {}) {
     super();
-    this.interval = args.interval ?? 10;
-    this.ignoreLast = args.ignoreLast ?? true;
-    this.resetFlag = args.resetFlag ?? false;
-    this.byEpoch = args.byEpoch ?? true;
+    const { interval, ignoreLast, resetFlag, byEpoch } = withDefaults(LOGGER_ARGS, args);
+    this.interval = interval;
+    this.ignoreLast = ignoreLast;
+    this.resetFlag = resetFlag;
+    this.byEpoch = byEpoch;
   }
 
   /** Write one record from `runner.logBuffer.output`. */

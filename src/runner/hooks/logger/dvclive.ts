@@ -1,6 +1,18 @@
 import { isDict } from '../../../lang/plain.ts';
 import { floatRepr } from '../../../lang/repr.ts';
+import {
+  absent,
+  anything,
+  declareArgs,
+  bool,
+  optional,
+  orNone,
+  str,
+  withDefaults,
+  type ArgsOf,
+} from '../../../registry/args/index.ts';
 import type { ArgSpec } from '../../../registry/argSpec.ts';
+import { snakeToCamel } from '../../../registry/argNames.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import { joinPath, splitPath } from '../../../storage/path.ts';
@@ -8,35 +20,35 @@ import type { FileSystem } from '../../../contracts/fileSystem.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../../checkpoint.ts';
 import type { HookState } from '../hook.ts';
-import { LOGGER_ARGS, LOGGER_KINDS, LoggerHook, type LoggerHookArgs } from './base.ts';
+import { LOGGER_ARGS, LoggerHook } from './base.ts';
 import { filesBelow } from './filesBelow.ts';
 import { DiskGuard } from './tellWarning.ts';
 
-interface DvcliveLoggerArgs extends LoggerHookArgs {
-  /** Where the model is saved after each epoch. Default: nowhere. */
-  modelFile?: string | null;
-  /** Folder of DVCLive's files. Default `dvclive` in the work dir. */
-  dir?: string | null;
-  /** Keep what an earlier run left in the folder. Default false. */
-  resume?: boolean;
-}
-
 /** Arguments of `dvclive.Live` for what only its own library does: Git experiments, reports, system metrics. */
-const WITHOUT_EFFECT = [
-  'dvclive',
-  'report',
-  'save_dvc_exp',
-  'dvcyaml',
-  'cache_images',
-  'exp_name',
-  'exp_message',
-  'monitor_system',
-];
+const ignored = absent(anything, 'Without effect here.');
+const WITHOUT_EFFECT = {
+  dvclive: ignored,
+  report: ignored,
+  save_dvc_exp: ignored,
+  dvcyaml: ignored,
+  cache_images: ignored,
+  exp_name: ignored,
+  exp_message: ignored,
+  monitor_system: ignored,
+};
 
 const TABLES = 'plots/metrics';
 const SUMMARY = 'metrics.json';
 
 type Summary = { [name: string]: number | Summary };
+
+const ARGS = declareArgs({
+  model_file: optional(orNone(str), null, 'Where the model is saved after each epoch; None: nowhere.'),
+  ...LOGGER_ARGS.table,
+  dir: optional(orNone(str), null, "Folder of DVCLive's files; None: dvclive in the work dir."),
+  resume: optional(bool, false, 'Keep what an earlier run left in the folder.'),
+  ...WITHOUT_EFFECT,
+});
 
 /**
  * Writes the files of DVCLive, which `dvc plots` and `dvc metrics` show: a table per metric
@@ -46,10 +58,7 @@ type Summary = { [name: string]: number | Summary };
  * dir; no `dvc.yaml`, no Git experiment, no report.
  */
 export class DvcliveLoggerHook extends LoggerHook {
-  static readonly args = {
-    optional: ['model_file', ...LOGGER_ARGS, 'dir', 'resume', ...WITHOUT_EFFECT],
-    kinds: { ...LOGGER_KINDS, model_file: 'str?', dir: 'str?', resume: 'bool' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly #modelFile: string | null;
   readonly #dir: string | null;
   readonly #resume: boolean;
@@ -60,13 +69,15 @@ export class DvcliveLoggerHook extends LoggerHook {
   #tables: Readonly<Record<string, number>> = {};
   #isRestored = false;
 
-  constructor(args: DvcliveLoggerArgs & Record<string, unknown> = {}, context?: BuildContext) {
+  constructor(args: ArgsOf<typeof ARGS> = {}, context?: BuildContext) {
     super(args);
-    this.#modelFile = args.modelFile ?? null;
-    this.#dir = args.dir ?? null;
-    this.#resume = args.resume ?? false;
-    const ignored = WITHOUT_EFFECT.filter((name) => {
-      const value = args[name.replace(/_(\w)/g, (_, c: string) => c.toUpperCase())];
+    const all = withDefaults(ARGS, args);
+    this.#modelFile = all.modelFile;
+    this.#dir = all.dir;
+    this.#resume = all.resume;
+    const values: Readonly<Record<string, unknown>> = args;
+    const ignored = Object.keys(WITHOUT_EFFECT).filter((name) => {
+      const value = values[snakeToCamel(name)];
       return value !== undefined && value !== null && value !== false;
     });
     if (ignored.length > 0)

@@ -1,11 +1,22 @@
 import { ConfigError } from '../../../errors/trainerError.ts';
 import { plainStr } from '../../../lang/plainRepr.ts';
+import {
+  declareArgs,
+  bool,
+  dict,
+  optional,
+  orNone,
+  str,
+  withDefaults,
+  type ArgsOf,
+  type Complete,
+} from '../../../registry/args/index.ts';
 import type { ArgSpec } from '../../../registry/argSpec.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import { maskSecretsIn } from '../../../util/secrets.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
-import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
+import { LOGGER_ARGS } from './base.ts';
 import type { OutletParts, UploadRecord } from '../../../loggers/delivery/outlet.ts';
 import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './remoteLogger.ts';
 import { readServerAddress, type ServerAddress } from '../../../loggers/delivery/serverAddress.ts';
@@ -17,18 +28,20 @@ import {
   type MlflowRunSettings,
 } from '../../../loggers/mlflowOutlet.ts';
 
-interface MlflowLoggerArgs extends LoggerHookArgs {
-  /** Made when there is none. Default: the server's default experiment. */
-  expName?: string | null;
-  tags?: Readonly<Record<string, unknown>> | null;
-  params?: Readonly<Record<string, unknown>> | null;
-  /** Upload the last checkpoint as an artifact. Default true. */
-  logModel?: boolean;
-  /** Of the tracking server; default MLFLOW_TRACKING_URI. */
-  trackingUri?: string | null;
-}
-
 const URI_HINT = "write tracking_uri='http://localhost:5000', or set MLFLOW_TRACKING_URI";
+
+const ARGS = declareArgs({
+  exp_name: optional(
+    orNone(str),
+    null,
+    "Experiment, made when there is none; None: the server's default one.",
+  ),
+  tags: optional(orNone(dict), null, 'Tags of the run.'),
+  params: optional(orNone(dict), null, 'Parameters of the run.'),
+  log_model: optional(bool, true, 'Upload the last checkpoint as an artifact.'),
+  ...LOGGER_ARGS.table,
+  tracking_uri: optional(orNone(str), null, 'Address of the tracking server; None: MLFLOW_TRACKING_URI.'),
+});
 
 /**
  * Logs to an MLflow tracking server. Credentials come from the address or from MLFLOW_TRACKING_USERNAME and
@@ -37,26 +50,16 @@ const URI_HINT = "write tracking_uri='http://localhost:5000', or set MLFLOW_TRAC
  * network; `log_model` uploads the checkpoint's file under `models/`, which needs a server with `--serve-artifacts`.
  */
 export class MlflowLoggerHook extends RemoteLoggerHook<MlflowRecord, MlflowRunSettings> {
-  static readonly args = {
-    optional: ['exp_name', 'tags', 'params', 'log_model', ...LOGGER_ARGS, 'tracking_uri'],
-    kinds: {
-      ...LOGGER_KINDS,
-      exp_name: 'str?',
-      tags: 'dict?',
-      params: 'dict?',
-      log_model: 'bool',
-      tracking_uri: 'str?',
-    },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   override readonly serviceName = 'MLflow';
   override readonly service = 'mlflow';
-  readonly #args: MlflowLoggerArgs;
+  readonly #args: Complete<typeof ARGS>;
   readonly #address: ServerAddress;
 
-  constructor(args: MlflowLoggerArgs, context: BuildContext, pace?: RemotePace) {
+  constructor(args: ArgsOf<typeof ARGS>, context: BuildContext, pace?: RemotePace) {
     super(args, context, pace);
-    this.#args = args;
-    const uri = args.trackingUri ?? context.services.readEnv?.('MLFLOW_TRACKING_URI');
+    this.#args = withDefaults(ARGS, args);
+    const uri = this.#args.trackingUri ?? context.services.readEnv?.('MLFLOW_TRACKING_URI');
     if (!uri) {
       throw new ConfigError('tracking_uri must name the MLflow server, but there is none', {
         code: 'missing-argument',

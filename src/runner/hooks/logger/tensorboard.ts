@@ -1,21 +1,29 @@
+import {
+  declareArgs,
+  optional,
+  orNone,
+  str,
+  withDefaults,
+  type ArgsOf,
+} from '../../../registry/args/index.ts';
 import type { ArgSpec } from '../../../registry/argSpec.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import { encodePng, encodeRecords, FILE_VERSION, type TfEvent } from '../../../serialization/index.ts';
 import type { PredictedImage } from '../../../contracts/runEvents.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
-import { LOGGER_ARGS, LOGGER_KINDS, LoggerHook, type LoggerHookArgs } from './base.ts';
+import { LOGGER_ARGS, LoggerHook } from './base.ts';
 import { drawPredictions } from './drawPredictions.ts';
 import { DiskGuard } from './tellWarning.ts';
-
-interface TensorboardLoggerArgs extends LoggerHookArgs {
-  /** Folder of the event files. Default `tf_logs` in the work dir. */
-  logDir?: string | null;
-}
 
 /** Stand for the machine's name and the process in a file's name; a tab has neither. */
 const HOST = 'tabtrain';
 const PID = 0;
+
+const ARGS = declareArgs({
+  log_dir: optional(orNone(str), null, 'Folder of the event files; None: tf_logs in the work dir.'),
+  ...LOGGER_ARGS.table,
+});
 
 /**
  * Writes TensorBoard's event files: a scalar per value (`train/loss`, `val/bbox_mAP`, `learning_rate`, `momentum`) at
@@ -25,18 +33,15 @@ const PID = 0;
  * Source: mmcv 1.7.2 `hooks/logger/tensorboard.py`. Differs: pictures (MMCV writes none).
  */
 export class TensorboardLoggerHook extends LoggerHook {
-  static readonly args = {
-    optional: ['log_dir', ...LOGGER_ARGS],
-    kinds: { ...LOGGER_KINDS, log_dir: 'str?' },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly #logDir: string | null;
   readonly #nowMs: () => number;
   #path: string | null = null;
   readonly #disk = new DiskGuard("TensorBoard's event file ends here: it");
 
-  constructor(args: TensorboardLoggerArgs = {}, _context?: BuildContext, nowMs: () => number = Date.now) {
+  constructor(args: ArgsOf<typeof ARGS> = {}, _context?: BuildContext, nowMs: () => number = Date.now) {
     super(args);
-    this.#logDir = args.logDir ?? null;
+    this.#logDir = withDefaults(ARGS, args).logDir;
     this.#nowMs = nowMs;
   }
 

@@ -1,23 +1,37 @@
 import { pyFixed, pyRound } from '../../../evaluation/pyFormat.ts';
 import { exponential } from '../../../lang/format.ts';
+import {
+  declareArgs,
+  bool,
+  dict,
+  int,
+  oneOrMore,
+  optional,
+  orNone,
+  str,
+  withDefaults,
+  type ArgsOf,
+} from '../../../registry/args/index.ts';
 import type { ArgSpec } from '../../../registry/argSpec.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
-import { LOGGER_ARGS, LOGGER_KINDS, LoggerHook, type LoggerHookArgs } from './base.ts';
+import { LOGGER_ARGS, LoggerHook } from './base.ts';
 import { DiskGuard } from './tellWarning.ts';
 
-interface TextLoggerArgs extends LoggerHookArgs {
-  /** Iterations between two `Exp name` lines. Default 1000. */
-  intervalExpName?: number;
-  /** Another folder that gets a copy of the logs when the run is done; the work dir's last part is appended. */
-  outDir?: string | null;
-  /** Ends of the names that are copied. Default `.log.json`, `.log` and `.py`. */
-  outSuffix?: string | readonly string[];
-  /** False: only the copies stay. Default true. */
-  keepLocal?: boolean;
-}
-
 type LogValue = number | string;
+
+const ARGS = declareArgs({
+  ...LOGGER_ARGS.table,
+  interval_exp_name: optional(int, 1000, 'How often the experiment is named.', 'iterations'),
+  out_dir: optional(
+    orNone(str),
+    null,
+    "Another folder that gets a copy of the logs when the run is done; the work dir's last part is appended.",
+  ),
+  out_suffix: optional(oneOrMore(str), ['.log.json', '.log', '.py'], 'Ends of the names that are copied.'),
+  keep_local: optional(bool, true, 'False: only the copies stay.'),
+  file_client_args: optional(orNone(dict), null, 'Without effect: logs go to the storage of the work dir.'),
+});
 
 /**
  * Writes the lines people know from MMDetection, and one JSON object per record to `<timestamp>.log.json`.
@@ -27,24 +41,7 @@ type LogValue = number | string;
  * // Epoch [1][10/37]	lr: 1.000e-03, eta: 0:00:42, time: 0.120, data_time: 0.010, loss: 1.2345
  */
 export class TextLoggerHook extends LoggerHook {
-  static readonly args = {
-    optional: [
-      ...LOGGER_ARGS,
-      'interval_exp_name',
-      'out_dir',
-      'out_suffix',
-      'keep_local',
-      'file_client_args',
-    ],
-    kinds: {
-      ...LOGGER_KINDS,
-      interval_exp_name: 'int',
-      out_dir: 'str?',
-      out_suffix: 'str or strs',
-      keep_local: 'bool',
-      file_client_args: 'dict?',
-    },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   readonly #intervalExpName: number;
   readonly #outDir: string | null;
   readonly #outSuffix: readonly string[];
@@ -53,12 +50,13 @@ export class TextLoggerHook extends LoggerHook {
   #timeSecTotal = 0;
   #startIter = 0;
 
-  constructor(args: TextLoggerArgs = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super(args);
-    this.#intervalExpName = args.intervalExpName ?? 1000;
-    this.#outDir = args.outDir ?? null;
-    this.#outSuffix = [args.outSuffix ?? ['.log.json', '.log', '.py']].flat();
-    this.#keepLocal = args.keepLocal ?? true;
+    const all = withDefaults(ARGS, args);
+    this.#intervalExpName = all.intervalExpName;
+    this.#outDir = all.outDir;
+    this.#outSuffix = [all.outSuffix].flat();
+    this.#keepLocal = all.keepLocal;
   }
 
   /** The path of the JSON log. */

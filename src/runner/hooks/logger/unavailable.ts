@@ -1,6 +1,7 @@
 // MMCV's loggers whose services can't be spoken to from here: each is refused where the config names it.
 
 import { ConfigError } from '../../../errors/trainerError.ts';
+import { declareArgs, anything, optional } from '../../../registry/args/index.ts';
 import type { ArgSpec } from '../../../registry/argSpec.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
@@ -12,11 +13,18 @@ function refuse(why: string): never {
   throw new ConfigError(why, { code: 'unsupported', hint: INSTEAD });
 }
 
+const REFUSED = 'The whole logger is refused.';
+const PAVI_ARGS = declareArgs({
+  init_kwargs: optional(anything, null, REFUSED),
+  add_graph: optional(anything, false, REFUSED),
+  img_key: optional(anything, 'img_info', REFUSED),
+  add_last_ckpt: optional(anything, false, REFUSED),
+  ...LOGGER_ARGS.table,
+});
+
 /** Source: mmcv 1.7.2 `hooks/logger/pavi.py`. */
 export class PaviLoggerHook extends LoggerHook {
-  static readonly args = {
-    optional: ['init_kwargs', 'add_graph', 'img_key', 'add_last_ckpt', ...LOGGER_ARGS],
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = PAVI_ARGS;
 
   constructor() {
     super();
@@ -29,9 +37,11 @@ export class PaviLoggerHook extends LoggerHook {
 
 /** Source: mmcv 1.7.2 `hooks/logger/neptune.py`. */
 export class NeptuneLoggerHook extends LoggerHook {
-  static readonly args = {
-    optional: ['init_kwargs', 'with_step', ...LOGGER_ARGS],
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = declareArgs({
+    init_kwargs: optional(anything, null, REFUSED),
+    with_step: optional(anything, true, REFUSED),
+    ...LOGGER_ARGS.table,
+  });
 
   constructor() {
     super();
@@ -43,7 +53,7 @@ export class NeptuneLoggerHook extends LoggerHook {
 
 /** Source: mmcv 1.7.2 `hooks/logger/segmind.py`. */
 export class SegmindLoggerHook extends LoggerHook {
-  static readonly args = { optional: [...LOGGER_ARGS] } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = LOGGER_ARGS;
 
   constructor() {
     super();
@@ -54,7 +64,10 @@ export class SegmindLoggerHook extends LoggerHook {
 
 /** Source: mmcv 1.7.2 `hooks/logger/clearml.py`. */
 export class ClearMLLoggerHook extends LoggerHook {
-  static readonly args = { optional: ['init_kwargs', ...LOGGER_ARGS] } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = declareArgs({
+    init_kwargs: optional(anything, null, REFUSED),
+    ...LOGGER_ARGS.table,
+  });
 
   constructor() {
     super();
@@ -65,17 +78,17 @@ export class ClearMLLoggerHook extends LoggerHook {
 
 /** Source: mmdet 2.28.2 `core/hook/wandblogger_hook.py`. */
 export class MMDetWandbHook extends LoggerHook {
-  static readonly args = {
-    optional: [
-      'init_kwargs',
-      ...LOGGER_ARGS,
-      'log_checkpoint',
-      'log_checkpoint_metadata',
-      'num_eval_images',
-      'bbox_score_thr',
-    ],
-    rest: true,
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = declareArgs(
+    {
+      init_kwargs: optional(anything, null, REFUSED),
+      ...LOGGER_ARGS.table,
+      log_checkpoint: optional(anything, false, REFUSED),
+      log_checkpoint_metadata: optional(anything, false, REFUSED),
+      num_eval_images: optional(anything, 100, REFUSED),
+      bbox_score_thr: optional(anything, 0.3, REFUSED),
+    },
+    { rest: true },
+  );
 
   constructor() {
     super();

@@ -1,11 +1,22 @@
 import { ConfigError } from '../../../errors/trainerError.ts';
+import {
+  declareArgs,
+  bool,
+  dict,
+  oneOrMore,
+  optional,
+  orNone,
+  str,
+  withDefaults,
+  type ArgsOf,
+} from '../../../registry/args/index.ts';
 import type { ArgSpec } from '../../../registry/argSpec.ts';
 import type { BuildContext } from '../../../registry/buildContext.ts';
 import { HOOKS } from '../../../registry/registries.ts';
 import { joinPath } from '../../../storage/path.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import type { HookState } from '../hook.ts';
-import { LOGGER_ARGS, LOGGER_KINDS, type LoggerHookArgs } from './base.ts';
+import { LOGGER_ARGS } from './base.ts';
 import type { OutletParts, UploadRecord } from '../../../loggers/delivery/outlet.ts';
 import { jsonNumber, RemoteLoggerHook, type RemotePace, type RunOutcome } from './remoteLogger.ts';
 import { filesBelow } from './filesBelow.ts';
@@ -18,21 +29,6 @@ import {
   type SummaryChoice,
   type SummaryState,
 } from '../../../loggers/wandbSummary.ts';
-
-interface WandbLoggerArgs extends LoggerHookArgs {
-  /** The arguments of `wandb.init`. */
-  initKwargs?: Record<string, unknown> | null;
-  /** False: collect values in one row until the step changes. Default true. */
-  commit?: boolean;
-  /** False: count the rows, and log the iteration as `global_step`. Default true. */
-  withStep?: boolean;
-  /** Upload files of the work dir at the end. Default true. */
-  logArtifact?: boolean;
-  /** Which ones, by the ends of their names. */
-  outSuffix?: string | readonly string[];
-  /** What the summary keeps of a metric instead of its last value: `{'val/bbox_mAP': 'max'}`. */
-  defineMetricCfg?: Readonly<Record<string, string>> | null;
-}
 
 interface Row {
   step: number;
@@ -48,6 +44,24 @@ interface SavedRows {
   readonly summary: SummaryState;
 }
 
+const ARGS = declareArgs({
+  init_kwargs: optional(orNone(dict), null, 'The arguments of wandb.init.'),
+  ...LOGGER_ARGS.table,
+  commit: optional(bool, true, 'False: collect values in one row until the step changes.'),
+  with_step: optional(bool, true, 'False: count the rows, and log the iteration as global_step.'),
+  log_artifact: optional(bool, true, 'Upload files of the work dir at the end.'),
+  out_suffix: optional(
+    oneOrMore(str),
+    ['.log.json', '.log', '.py'],
+    'Which ones, by the ends of their names.',
+  ),
+  define_metric_cfg: optional(
+    orNone(dict),
+    null,
+    "What the summary keeps of a metric instead of its last value: {'val/bbox_mAP': 'max'}.",
+  ),
+});
+
 /**
  * Logs to Weights & Biases. The key comes from WANDB_API_KEY, or from a person, asked once per session.
  * Source: mmcv 1.7.2 `hooks/logger/wandb.py`. Differs: the training never waits for the network; the files of the work
@@ -55,26 +69,7 @@ interface SavedRows {
  * W&B's client drops it.
  */
 export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord, WandbRunSettings> {
-  static readonly args = {
-    optional: [
-      'init_kwargs',
-      ...LOGGER_ARGS,
-      'commit',
-      'with_step',
-      'log_artifact',
-      'out_suffix',
-      'define_metric_cfg',
-    ],
-    kinds: {
-      ...LOGGER_KINDS,
-      init_kwargs: 'dict?',
-      commit: 'bool',
-      with_step: 'bool',
-      log_artifact: 'bool',
-      out_suffix: 'str or strs',
-      define_metric_cfg: 'dict?',
-    },
-  } as const satisfies ArgSpec;
+  static readonly args: ArgSpec = ARGS;
   override readonly serviceName = 'W&B';
   override readonly service = 'wandb';
   readonly #init: WandbInit;
@@ -88,14 +83,15 @@ export class WandbLoggerHook extends RemoteLoggerHook<WandbRecord, WandbRunSetti
   #runtimeMs = 0;
   #startMs = 0;
 
-  constructor(args: WandbLoggerArgs, context: BuildContext, pace?: RemotePace) {
+  constructor(args: ArgsOf<typeof ARGS>, context: BuildContext, pace?: RemotePace) {
     super(args, context, pace);
-    this.#init = readWandbInit(args.initKwargs ?? {}, context);
-    this.#commit = args.commit ?? true;
-    this.#withStep = args.withStep ?? true;
-    this.#logArtifact = args.logArtifact ?? true;
-    this.#outSuffix = [args.outSuffix ?? ['.log.json', '.log', '.py']].flat();
-    this.#summary = new WandbSummary(readChoices(args.defineMetricCfg ?? {}, context));
+    const all = withDefaults(ARGS, args);
+    this.#init = readWandbInit(all.initKwargs ?? {}, context);
+    this.#commit = all.commit;
+    this.#withStep = all.withStep;
+    this.#logArtifact = all.logArtifact;
+    this.#outSuffix = [all.outSuffix].flat();
+    this.#summary = new WandbSummary(readChoices(all.defineMetricCfg ?? {}, context));
   }
 
   override beforeRun(runner: BaseRunner): Promise<void> {

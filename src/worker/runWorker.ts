@@ -1,13 +1,13 @@
-// Entry of the training worker: the engine, the runner and everything a config can name.
+// Entry of the run worker: the engine, the runner and everything a config can name. It is made for one run and ended with it.
 
-import { planRun } from '../plan/plan.ts';
 import type { TakeStray } from '../run/strayErrors.ts';
 import { prepareEngine, train } from '../run/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
 import { createWebLocks } from '../storage/webLocks.ts';
-import { createTrainHost } from './host.ts';
+import { createRunHost } from './host.ts';
 import { RemoteSamples } from './samples.ts';
+import { giveSigns } from './workerSigns.ts';
 
 /** In a worker such errors only reach the console, and the run would go on without what failed. */
 function watchStray(take: TakeStray): () => void {
@@ -27,13 +27,10 @@ function watchStray(take: TakeStray): () => void {
 
 let samples: RemoteSamples | null = null;
 
-createTrainHost(self as DedicatedWorkerGlobalScope, {
+const host = createRunHost(self as DedicatedWorkerGlobalScope, {
   async probe() {
     const { name, isSoftware } = await prepareEngine();
     return { name, isSoftware };
-  },
-  async describe(configPath) {
-    return planRun({ fs: await createOpfs(), decodeImage: decodeInBrowser, configPath });
   },
   async train({ samplePort, runId: _runId, ...request }, control, onEvent, askSecret) {
     const fs = await createOpfs();
@@ -50,6 +47,7 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
         createSampleSource,
         askSecret,
         watchStray,
+        onModuleBusy: (busy) => host.emit('module.busy', busy),
         locks: createWebLocks(),
         kernels: { folder: 'cache' },
       });
@@ -60,3 +58,4 @@ createTrainHost(self as DedicatedWorkerGlobalScope, {
   },
   loseSamples: (why) => samples?.lose(why),
 });
+giveSigns(host);

@@ -1,0 +1,140 @@
+// Modules that never come to an end, in the page: told by their line, and mended without a reload.
+
+import { DEFAULT_FILE, expect, TabtrainPage, test } from './page.ts';
+
+const DEFAULT_PATH = `workspace/configs/shapes/${DEFAULT_FILE}`;
+const MODULE_PATH = 'mine/part.ts';
+const TRAIN_TIMEOUT_MS = 180_000;
+
+/** The default config, short, with the module. */
+async function configText(app: TabtrainPage, type: 'hook' | 'optimizer'): Promise<string> {
+  const text = (await app.readStored(DEFAULT_PATH)) ?? '';
+  const short = text
+    .replace(/num_images=320/, 'num_images=4')
+    .replace(/num_images=48/g, 'num_images=2')
+    .replace(/samples_per_gpu=8/, 'samples_per_gpu=2')
+    .replace('img_scale = (128, 128)', 'img_scale = (64, 64)')
+    .replace(/max_epochs=\d+/, 'max_epochs=1')
+    .replace(/log_config = dict\(interval=\d+\)/, 'log_config = dict(interval=1)');
+  const part =
+    type === 'hook' ? "custom_hooks = [dict(type='Part')]" : "optimizer = dict(type='PartSGD', lr=0.01)";
+  return `${short}\ncustom_imports = dict(imports=['mine.part'])\n${part}\n`;
+}
+
+const hook = (body: string, top = ''): string => `import { Hook, HOOKS } from 'mmcv.runner';
+${top}
+@HOOKS.registerModule()
+export class Part extends Hook {
+${body}
+}
+`;
+
+test('a module that hangs is told by its line, Stop ends it, and what is mended works without a reload', async ({
+  page,
+}) => {
+  test.setTimeout(12 * 60_000);
+  const app = new TabtrainPage(page);
+  await app.open();
+  const config = await configText(app, 'hook');
+  await page.evaluate(() => Object.assign(window, { isSamePage: true }));
+  await app.button('New').click();
+  await page.getByLabel('Start with').selectOption({ label: 'New hook' });
+  await page.getByLabel('Path in the workspace').fill(MODULE_PATH);
+  await page.getByLabel('Path in the workspace').press('Enter');
+  await app.editorIsReady();
+  await app.setText(hook('', 'const fine = 1;'));
+  await app.openFile(DEFAULT_FILE);
+  await app.editorIsReady();
+  await app.setText(config);
+  const edit = async (text: string): Promise<void> => {
+    await app.openFile('part.ts');
+    await app.editorIsReady();
+    await app.setText(text);
+    await expect.poll(() => app.readStored(`workspace/${MODULE_PATH}`)).toBe(text);
+  };
+  const workers = (name: string): number =>
+    page.workers().filter((worker) => worker.url().includes(name)).length;
+
+  // At import: the run's own worker is told, and nothing is left of it.
+  await edit(hook('', 'for (;;) {}'));
+  await app.button('Train').click();
+  await expect(app.status).toContainText('the code must come to an end', { timeout: 60_000 });
+  await expect.poll(() => workers('runWorker')).toBe(0);
+
+  // In a hook, while the run goes on: said, then stopped at once.
+  await edit(hook('  override afterTrainIter(): void {\n    for (;;) {}\n  }'));
+  await app.button('Train').click();
+  await expect(app.status).toContainText('part.ts:6', { timeout: TRAIN_TIMEOUT_MS });
+  const before = Date.now();
+  await app.button('Stop').click();
+  await expect(app.status).toContainText('Failed: the run was ended because the code had not come to an end');
+  expect(Date.now() - before).toBeLessThan(4000);
+  await expect.poll(() => workers('runWorker')).toBe(0);
+
+  // In toString, called by what logs; a hook that waits for ever: the second Stop ends it.
+  await edit(
+    hook('  override afterTrainIter(): Promise<void> {\n    return new Promise(() => undefined);\n  }'),
+  );
+  await app.button('Train').click();
+  await expect(app.status).toContainText('Training', { timeout: TRAIN_TIMEOUT_MS });
+  await page.waitForTimeout(15_000);
+  await app.button('Stop').click();
+  await expect(app.status).toContainText(/Stopping: waiting for Part\.afterTrainIter|Stopped|Interrupted/);
+  if (await app.button('Stop').isVisible()) await app.button('Stop').click();
+  await expect(app.button('Train')).toBeVisible({ timeout: 5000 });
+
+  // Closing the worker is refused at its line.
+  await edit(hook('  override beforeRun(): void {\n    self.close();\n  }'));
+  await app.button('Train').click();
+  await expect(app.status).toContainText('a module must not end its worker', { timeout: TRAIN_TIMEOUT_MS });
+
+  // Mended: runs end well, one worker each, none left.
+  await edit(hook('  override beforeRun(): void {}'));
+  for (let run = 0; run < 3; run++) {
+    await app.button('Train').click();
+    await expect(app.status).not.toContainText('Finished');
+    await expect(app.status).toContainText('Finished', { timeout: TRAIN_TIMEOUT_MS });
+    await expect.poll(() => workers('runWorker')).toBe(0);
+  }
+  expect(await page.evaluate(() => 'isSamePage' in window)).toBe(true);
+});
+
+test('Parameters tab: a module that hangs where no guard sees it is ended; the mended one is planned', async ({
+  page,
+}) => {
+  test.setTimeout(5 * 60_000);
+  const app = new TabtrainPage(page);
+  await app.open();
+  const config = await configText(app, 'optimizer');
+  const optimizer = (top: string): string => `import { OPTIMIZERS, SGD } from 'tabtrain';
+${top}
+@OPTIMIZERS.registerModule()
+export class PartSGD extends SGD {}
+`;
+  await app.button('New').click();
+  await page.getByLabel('Start with').selectOption({ label: 'New optimizer' });
+  await page.getByLabel('Path in the workspace').fill(MODULE_PATH);
+  await page.getByLabel('Path in the workspace').press('Enter');
+  await app.editorIsReady();
+  // A regular expression that backtracks for ever.
+  await app.setText(optimizer("export const x = /^(a+)+$/.test('a'.repeat(60) + 'b');"));
+  await app.openFile(DEFAULT_FILE);
+  await app.editorIsReady();
+  await app.setText(config);
+  await app.tab('Parameters').click();
+  const panel = page.getByRole('tabpanel', { name: 'Parameters' });
+  await expect(panel).toContainText(/come to an end/, { timeout: 40_000 });
+  await expect(panel).toContainText('part.ts');
+  await app.openFile('part.ts');
+  await app.editorIsReady();
+  await app.setText(optimizer('export const x = { toString() { for (;;) {} } };\nexport const y = `${x}`;'));
+  await app.openFile(DEFAULT_FILE);
+  await app.setText(`${config}\n`);
+  await expect(panel).toContainText(/has run for 5 s without a pause/, { timeout: 40_000 });
+  await app.openFile('part.ts');
+  await app.editorIsReady();
+  await app.setText(optimizer(''));
+  await app.openFile(DEFAULT_FILE);
+  await app.setText(`${config}\n\n`);
+  await expect(panel.getByRole('table')).toBeVisible({ timeout: 40_000 });
+});

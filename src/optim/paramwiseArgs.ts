@@ -1,0 +1,28 @@
+import { absent, bool, declareArgs, dict, number, optional } from '../registry/args/index.ts';
+
+/** The keys of a rule in `custom_keys`. */
+export const CUSTOM_KEY_ARGS = declareArgs({
+  lr_mult: optional(number, 1, "Factor of the optimizer's lr."),
+  decay_mult: optional(number, 1, "Factor of the optimizer's weight_decay."),
+});
+
+/** `optimizer.paramwise_cfg`, for DefaultOptimizerConstructor. MMCV ignores other keys. */
+export const PARAMWISE_ARGS = declareArgs(
+  {
+    custom_keys: absent(
+      dict,
+      'Rules for parameters whose name contains the key; the longest key decides, and no other rule counts for them.',
+    ),
+    bias_lr_mult: optional(
+      number,
+      1,
+      'Factor of lr for biases, norm layers and offsets of deformable convolutions left out.',
+    ),
+    bias_decay_mult: optional(number, 1, 'Factor of weight_decay for biases, norm layers left out.'),
+    norm_decay_mult: optional(number, 1, 'Factor of weight_decay for weights and biases of norm layers.'),
+    dwconv_decay_mult: optional(number, 1, 'Factor of weight_decay for depthwise convolutions.'),
+    dcn_offset_lr_mult: optional(number, 1, 'Factor of lr for offsets of deformable convolutions.'),
+    bypass_duplicate: optional(bool, false, 'Leave parameters out that an earlier module lists.'),
+  },
+  { rest: true },
+);

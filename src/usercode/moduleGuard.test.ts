@@ -1,0 +1,138 @@
+// Modules that never end, in every place where their code runs, are named by their line.
+
+import { describe, expect, test } from 'vitest';
+import { createMemoryFs } from '../storage/memoryFs.ts';
+import { Linker } from './linker.ts';
+import { ModuleGuard, type BusyModule } from './moduleGuard.ts';
+
+async function linked(text: string, guard = new ModuleGuard()): Promise<Record<string, unknown>> {
+  const fs = createMemoryFs({ 'a.ts': text });
+  const got: Record<string, unknown> = {};
+  const linker = new Linker({
+    readText: (path) => fs.readText(path),
+    isFile: async (path) => (await fs.stat(path))?.kind === 'file',
+    roots: [''],
+    builtins: { got },
+    runId: 1,
+    guard,
+  });
+  await linker.import('a.ts');
+  return got;
+}
+
+const FAST = { limitS: 0.3 };
+
+function fast(): ModuleGuard {
+  const guard = new ModuleGuard();
+  guard.policy = FAST;
+  return guard;
+}
+
+describe('a module that never ends at import', () => {
+  const cases: [string, string, number, number?][] = [
+    ['for (;;)', '\n  for (;;) {}\n', 2, 3],
+    ['for (;;) with an empty statement', 'for (;;);', 1, 1],
+    ['while', 'let n = 0;\nwhile (true) n++;', 2, 1],
+    ['do', 'do {} while (true);', 1, 1],
+    ['for of', 'const l = [1];\nfor (const x of l) l.push(x);', 2, 1],
+    ['a labelled loop that continues', 'a: for (;;) { for (;;) continue a; }', 1],
+    ['a generator', 'function* g() { for (;;) yield 1; }\nexport const x = [...g()];', 1, 17],
+    ['a getter', 'const o = { get x() { for (;;) {} } };\nexport const y = o.x;', 1, 23],
+    ['a constructor', 'class A { constructor() { for (;;) {} } }\nnew A();', 1, 27],
+    ['a field', 'class A { x = (() => { for (;;) {} })(); }\nnew A();', 1, 24],
+    ['a static block', 'class A { static { for (;;) {} } }', 1, 20],
+    ['toString', 'const o = { toString() { for (;;) {} } };\nexport const y = `${o}`;', 1, 26],
+    ['a loop that catches everything inside', 'for (;;) { try { for (;;) {} } catch {} }', 1],
+    ['array callbacks', 'const l = [1];\nfor (;;) l.map((x) => x);', 2],
+  ];
+  test.each(cases)('%s', async (_, text, line, column) => {
+    const error = await linked(text, fast()).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({
+      code: 'endless-loop',
+      span: { file: 'a.ts', line, ...(column && { column }) },
+    });
+  });
+
+  test('promises that follow each other without end', async () => {
+    const guard = fast();
+    const failed = new Promise((resolve) => process.once('unhandledRejection', resolve));
+    await linked('const again = async () => {\n  await null;\n  again();\n};\nagain();\n', guard);
+    expect(await failed).toMatchObject({ code: 'endless-loop' });
+    expect(guard.tripped?.span).toMatchObject({ line: 1 });
+  });
+
+  test('a list that grows without end is told before memory is full', async () => {
+    const guard = new ModuleGuard();
+    guard.policy = { limitS: 30, roomBytes: 1e8 };
+    await expect(linked('const l: object[] = [];\nfor (;;) l.push([1, 2, 3]);', guard)).rejects.toMatchObject(
+      { code: 'endless-allocation', span: { line: 2 } },
+    );
+  });
+});
+
+test('a module that swallows the error is told all the same', async () => {
+  await expect(linked('try {\n  for (;;) {}\n} catch {}\n', fast())).rejects.toMatchObject({
+    code: 'endless-loop',
+    span: { line: 2, column: 3 },
+  });
+});
+
+test('while a run may be stopped by a person, a busy module is reported each second and goes on', async () => {
+  const guard = new ModuleGuard();
+  const heard: BusyModule[] = [];
+  guard.policy = { limitS: Infinity, onBusy: (busy) => heard.push(busy) };
+  await linked('const start = performance.now();\nwhile (performance.now() - start < 2200) {}\n', guard);
+  expect(heard).toEqual([
+    { file: 'a.ts', line: 2, column: 1, seconds: 1 },
+    { file: 'a.ts', line: 2, column: 1, seconds: 2 },
+  ]);
+  expect(guard.tripped).toBeNull();
+});
+
+test('work that gives the thread back may be as long as it likes', async () => {
+  const guard = fast();
+  const got = await linked(
+    `import { got } from 'tabtrain';
+const wait = () => new Promise((done) => setTimeout(done));
+got.work = async () => {
+  for (let i = 0; i < 8; i++) {
+    const start = performance.now();
+    while (performance.now() - start < 100) {}
+    await wait();
+  }
+  return 'done';
+};
+`,
+    guard,
+  );
+  expect(await (got.work as () => Promise<string>)()).toBe('done');
+});
+
+test('guards change nothing of what a module does, and its errors keep their lines', async () => {
+  const got = await linked(`import { got } from 'tabtrain';
+class Base { constructor(readonly n: number) {} }
+class A extends Base {
+  #list = [1, 2, 3];
+  constructor(readonly b: string) { super(2); }
+  get sum() { return this.#list.reduce((a, x) => a + x, 0); }
+  set all(v: number) { this.#list = this.#list.map(() => v); }
+  *each() { for (const x of this.#list) yield x; }
+  async later() { for await (const x of this.each()) if (x > 1) return x; return 0; }
+}
+function old() { 'use strict'; return this; }
+const object = () => ({ x: 1 });
+const a = new A('b');
+got.values = [a.n, a.b, a.sum, [...a.each()], object().x, old()];
+a.all = 5;
+got.sum = a.sum;
+got.later = a.later();
+got.names = [object.name, A.name, old.length];
+for (var i = 0, s = ''; i < 3; i++) s += i;
+got.s = s;
+`);
+  expect(got.values).toEqual([2, 'b', 6, [1, 2, 3], 1, undefined]);
+  expect([got.sum, await got.later, got.names, got.s]).toEqual([15, 5, ['object', 'A', 0], '012']);
+});
