@@ -112,7 +112,8 @@ async function plannedOrThrow(config: Dict, plan: KnownPlan | null, perEpoch: nu
   try {
     const at = ownMomentum ? null : planMomenta(momentumConfig, input);
     momenta = at && columns(at, iters, places);
-    if (ownMomentum && momentumProblem === null) momenta = firsts.map((first) => ownMomentum.values[first] ?? []);
+    if (ownMomentum && momentumProblem === null)
+      momenta = firsts.map((first) => ownMomentum.values[first] ?? []);
   } catch (error) {
     momentumProblem = toErrorReport(error).message;
   }
