@@ -12,9 +12,10 @@ import {
   type LoadedConfig,
   type LoadOptions,
 } from './config.ts';
+import { at } from '../util/at.ts';
 
 const load = (files: Record<string, string>, options?: LoadOptions): Promise<LoadedConfig> =>
-  loadConfig(Object.keys(files)[0], (path) => Promise.resolve(files[path] ?? null), options);
+  loadConfig(at(Object.keys(files), 0), (path) => Promise.resolve(files[path] ?? null), options);
 const resolved = async (files: Record<string, string>): Promise<PlainDict> => {
   const { config, diagnostics } = await load(files);
   expect(diagnostics).toEqual([]);
@@ -23,7 +24,7 @@ const resolved = async (files: Record<string, string>): Promise<PlainDict> => {
 const complaint = async (files: Record<string, string>): Promise<string> => {
   const { config, diagnostics } = await load(files);
   expect(config).toBeNull();
-  const [{ span, code, message, hint }] = diagnostics;
+  const { span, code, message, hint } = at(diagnostics, 0);
   return `${span.file}:${span.line}:${span.column} ${code}: ${message} | ${hint ?? ''}`;
 };
 
@@ -90,7 +91,7 @@ describe('_base_', () => {
     const { diagnostics } = await load({
       'some/long/folder/main.py': "a = '{{ fileBasename }}'; b = nope\n",
     });
-    expect(diagnostics[0].span).toMatchObject({ line: 1, column: 31, endColumn: 35 });
+    expect(at(diagnostics, 0).span).toMatchObject({ line: 1, column: 31, endColumn: 35 });
   });
 });
 
@@ -154,7 +155,7 @@ describe('other formats', () => {
       e: { x: 1, y: null },
     });
     const broken = await loadConfigText('a: [1\nb: 2\n', '.yml');
-    expect(broken.diagnostics[0].code).toBe('bad-yaml');
+    expect(at(broken.diagnostics, 0).code).toBe('bad-yaml');
   });
 });
 

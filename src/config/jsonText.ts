@@ -5,6 +5,7 @@ import type { Diagnostic } from '../errors/diagnostic.ts';
 import type { Span } from '../errors/span.ts';
 import { type PlainDict, setEntry } from '../lang/plain.ts';
 import { setSource } from '../lang/sourceMap.ts';
+import { at as itemAt } from '../util/at.ts';
 
 const MAX_DEPTH = 200;
 
@@ -160,7 +161,7 @@ class Reader {
   #string(): string {
     const from = this.#at;
     for (let i = from + 1; i < this.#text.length; i++) {
-      const char = this.#text[i];
+      const char = itemAt(this.#text, i);
       if (char === '\\') i += 1;
       else if (char < ' ') break;
       else if (char === '"') {

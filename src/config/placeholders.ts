@@ -18,6 +18,7 @@ import { nearest } from '../util/nearest.ts';
 import { deepCopy } from './merge.ts';
 import { baseName, extensionOf, folderOf } from './path.ts';
 import { SourceText } from './sourceText.ts';
+import { take } from '../util/at.ts';
 
 const BASE_VAR = /\{\{\s*_base_\.([\w.]+)\s*\}\}/;
 const PREDEFINED = /\{\{\s*(fileDirname|fileBasename|fileBasenameNoExtension|fileExtname)\s*\}\}/;
@@ -48,8 +49,8 @@ export function substitute(text: string, file: string, usePredefinedVariables: b
   };
   const pattern = new RegExp(`${PREDEFINED.source}|${BASE_VAR.source}`, 'g');
   const source = SourceText.replace(text, pattern, (match) => {
-    const [whole, name, path] = match;
-    if (name !== undefined) return usePredefinedVariables ? predefined[name] : null;
+    const [whole, name, path] = take(match, 3);
+    if (name !== undefined) return usePredefinedVariables ? (predefined[name] ?? null) : null;
     const marker = markerFor(path, text);
     if (!markers.has(marker))
       markers.set(marker, { path, from: match.index, to: match.index + whole.length });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { evaluateBoxes, expandDatasetCfg, type Dataset } from './index.ts';
 import { seedIndexes } from './indexCache.ts';
 import { testContext } from './testing/context.ts';
+import { at } from '../util/at.ts';
 
 const NAMES = ['a', 'b', 'c'];
 const image = { id: 1, file_name: '1.png', width: 64, height: 48 };
@@ -62,7 +63,7 @@ describe('labels go by name', () => {
         void scores.push(...all.map(({ name, ap }) => [name, ap] as const)),
     };
     expect(evaluateBoxes(val, [found], { logger })).toMatchObject({ bbox_mAP: 1 });
-    expect(evaluateBoxes(val, [[found[0], found[2], found[1]]], { logger })).toMatchObject({
+    expect(evaluateBoxes(val, [[at(found, 0), at(found, 2), at(found, 1)]], { logger })).toMatchObject({
       bbox_mAP: 0.3333,
     });
     expect(scores.slice(3)).toEqual([

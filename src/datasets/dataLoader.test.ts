@@ -3,6 +3,7 @@ import { DataLoader } from './dataLoader.ts';
 import type { ImgMeta } from './pipelines/results.ts';
 import { collate, type Batch, type Sample } from './sample.ts';
 import type { SampleSource } from './sampleSource.ts';
+import { at } from '../util/at.ts';
 
 function sample(index: number, height = 1, width = 1): Sample {
   return {
@@ -66,7 +67,7 @@ describe('DataLoader', () => {
         ),
       ),
     );
-    expect(epochs[0].map((batch) => batch.length)).toEqual([4, 4, 4]);
+    expect(at(epochs, 0).map((batch) => batch.length)).toEqual([4, 4, 4]);
     expect(epochs[1]).toEqual(epochs[0]);
     expect(epochs[2]).toEqual(epochs[0]);
     const loader = new DataLoader({
@@ -115,7 +116,7 @@ describe('DataLoader', () => {
         shuffle: false,
         seed: 0,
       }).epoch(0)) {
-        seen.push(batch.gtLabels[0][0]);
+        seen.push(at(at(batch.gtLabels, 0), 0));
       }
     };
     await expect(run()).rejects.toThrow('broken 5');
@@ -174,6 +175,6 @@ test('collate pads to the largest height and width with zeros, and does not chan
   const batch = collate(samples);
   expect(batch.shape).toEqual([2, 2, 3, 1]);
   expect(batch.img).toEqual(Float32Array.of(1, 1, 1, 0, 0, 0, 2, 0, 0, 2, 0, 0));
-  expect(batch.imgMetas[1].batch_input_shape).toEqual([2, 3]);
-  expect(samples[1].imgMeta.batch_input_shape).toBeUndefined();
+  expect(at(batch.imgMetas, 1).batch_input_shape).toEqual([2, 3]);
+  expect(at(samples, 1).imgMeta.batch_input_shape).toBeUndefined();
 });

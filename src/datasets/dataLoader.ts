@@ -6,6 +6,7 @@ import { type Batch, collate, type Sample } from './sample.ts';
 import type { SampleSource } from './sampleSource.ts';
 import { GroupSampler, type Sampler } from './samplers/groupSampler.ts';
 import { SequentialSampler } from './samplers/sequentialSampler.ts';
+import { at } from '../util/at.ts';
 
 /** No WebGPU buffer holds more. */
 const MAX_BATCH_BYTES = 2 ** 32;
@@ -87,7 +88,7 @@ export class DataLoader {
     let next = startBatch;
     const fill = (): void => {
       while (next < batches.length && inFlight.length <= this.#prefetch) {
-        const batch = this.#load(batches[next++], epoch);
+        const batch = this.#load(at(batches, next++), epoch);
         // Reported when its turn comes; a consumer that stops early must not see it as unhandled.
         batch.catch(() => undefined);
         inFlight.push(batch);
@@ -118,7 +119,7 @@ export class DataLoader {
     const get = (index: number): Promise<Sample> => this.#source.getSample(index, epoch);
     // One picture tells that the batch can't be, before thousands are made.
     const isChecked = indices.length >= MANY_SAMPLES;
-    const first = isChecked ? [await get(indices[0])] : [];
+    const first = isChecked ? [await get(at(indices, 0))] : [];
     for (const { imgShape } of first) checkBytes(indices.length, imgShape);
     const samples = [...first, ...(await Promise.all(indices.slice(first.length).map(get)))];
     if (this.#needsTruth && samples.some((sample) => !sample.gtBboxes || !sample.gtLabels)) {

@@ -7,6 +7,7 @@ import { expandDatasetCfg } from './index.ts';
 import { boundsOf, drawShapes, layOutShapes, SHAPE_KINDS } from './shapesDrawing.ts';
 import { DatasetSampleSource } from './sampleSource.ts';
 import { testContext } from './testing/context.ts';
+import { at } from '../util/at.ts';
 
 const pipeline = [
   { type: 'LoadImageFromFile' },
@@ -84,7 +85,7 @@ async function refusal(opening: Promise<Dataset>): Promise<string> {
 function changedBox(a: DecodedImage, b: DecodedImage): [number, number, number, number] {
   const box: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < a.rgb.length; i += 3) {
-    const difference = [0, 1, 2].reduce((sum, k) => sum + Math.abs(a.rgb[i + k] - b.rgb[i + k]), 0);
+    const difference = [0, 1, 2].reduce((sum, k) => sum + Math.abs(at(a.rgb, i + k) - at(b.rgb, i + k)), 0);
     if (difference <= 100) continue;
     const [x, y] = [(i / 3) % a.width, Math.floor(i / 3 / a.width)];
     box[0] = Math.min(box[0], x);
@@ -316,11 +317,11 @@ describe('ShapesDataset', () => {
     for (const kind of SHAPE_KINDS) {
       for (let index = 0; index < 8; index++) {
         const scene = layOutShapes({ seed: 4, index, width: 128, height: 96, maxObjects: 1, kinds: [kind] });
-        const shape = { ...scene.shapes[0], colour: [225, 225, 225] as const };
+        const shape = { ...at(scene.shapes, 0), colour: [225, 225, 225] as const };
         const dark = { ...scene, ground: [60, 60, 60] as const };
         const box = changedBox(drawShapes({ ...dark, shapes: [shape] }), drawShapes({ ...dark, shapes: [] }));
         // A corner's last pixel may be covered too little to count.
-        boundsOf(shape).forEach((v, k) => expect(Math.abs(v - box[k])).toBeLessThan(3));
+        boundsOf(shape).forEach((v, k) => expect(Math.abs(v - at(box, k))).toBeLessThan(3));
       }
     }
   });

@@ -5,6 +5,7 @@ import type { Dataset } from './dataset.ts';
 import { evaluateBoxes } from './evaluateBoxes.ts';
 import { ShapesDataset } from './index.ts';
 import { testContext } from './testing/context.ts';
+import { take } from '../util/at.ts';
 
 const SHAPES = { type: 'ShapesDataset', num_images: 2, pipeline: [] };
 
@@ -68,7 +69,7 @@ describe('VOCDataset', () => {
       classes: ['cat'],
     };
     const dataset = await open(cfg, files);
-    const [first, second] = truthOf(dataset);
+    const [first, second] = take(truthOf(dataset), 2);
     const results = [first, second.map(() => new Float32Array())];
     expect(await dataset.evaluate?.(results, {})).toMatchObject({ mAP: expect.closeTo(mAP, 6) as number });
     expect(await dataset.evaluate?.(results, { metric: ['mAP'], iouThr: [0.5] })).toHaveProperty('AP50');

@@ -11,6 +11,7 @@ import {
 } from '../gpu/kernels/normaliseImage/packedImages.ts';
 import { packedImage } from './pipelines/lazyImage.ts';
 import type { ImageShape, ImgMeta, Results } from './pipelines/results.ts';
+import { at } from '../util/at.ts';
 
 /** One picture, ready to be batched. */
 export interface Sample {
@@ -85,7 +86,7 @@ export function collate(samples: readonly Sample[]): Batch {
     height = Math.max(height, imgShape[0]);
     width = Math.max(width, imgShape[1]);
   }
-  const channels = samples[0].imgShape[2];
+  const channels = at(samples, 0).imgShape[2];
   const shape = [samples.length, height, width, channels] as const;
   return {
     img: collateImages(samples, shape),

@@ -28,6 +28,7 @@ import {
   type ShapeKind,
   type ShapeScene,
 } from './shapesDrawing.ts';
+import { at } from '../util/at.ts';
 
 /** Drawn pictures are kept for the next epoch up to this size, so that drawing never holds up the GPU. */
 const MAX_KEPT_BYTES = 128 * 2 ** 20;
@@ -130,7 +131,7 @@ export class ShapesDataset extends CustomDataset {
   }
 
   #sceneOf(info: ImgInfo): ShapeScene {
-    return this.#scenes[Number(info.id) - 1];
+    return at(this.#scenes, Number(info.id) - 1);
   }
 }
 

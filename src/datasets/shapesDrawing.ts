@@ -2,6 +2,7 @@
 
 import { Rng } from '../util/prng.ts';
 import type { DecodedImage } from '../contracts/image.ts';
+import { at as itemAt, f32At } from '../util/at.ts';
 
 export const SHAPE_KINDS = ['circle', 'square', 'triangle'] as const;
 export type ShapeKind = (typeof SHAPE_KINDS)[number];
@@ -69,7 +70,7 @@ export function layOutShapes({ seed, index, width, height, maxObjects, kinds }: 
     for (let attempt = 0; attempt < PLACING_TRIES; attempt++) {
       const radius = side * (MIN_RADIUS + (MAX_RADIUS - MIN_RADIUS) * rng.uniform());
       const shape: Shape = {
-        kind: kinds[rng.integer(kinds.length)],
+        kind: itemAt(kinds, rng.integer(kinds.length)),
         radius,
         x: radius + (width - 2 * radius) * rng.uniform(),
         y: radius + (height - 2 * radius) * rng.uniform(),
@@ -103,7 +104,7 @@ export function drawShapes({ width, height, shapes, ground, textureKeys }: Shape
   const noise = 4 + 12 * rng.uniform();
   const rgb = new Uint8Array(pixels.length);
   for (let i = 0; i < pixels.length; i++) {
-    rgb[i] = Math.min(255, Math.max(0, Math.round(pixels[i] + noise * (2 * rng.uniform() - 1))));
+    rgb[i] = Math.min(255, Math.max(0, Math.round(f32At(pixels, i) + noise * (2 * rng.uniform() - 1))));
   }
   return { width, height, rgb };
 }
@@ -120,7 +121,7 @@ function drawGround(pixels: Float32Array, width: number, height: number, ground:
       const across = x * Math.cos(stripeDirection) + y * Math.sin(stripeDirection);
       const change = slope * along + stripeHeight * Math.sin((2 * Math.PI * across) / stripeLength);
       const at = (y * width + x) * 3;
-      for (let k = 0; k < 3; k++) pixels[at + k] = ground[k] + change;
+      for (let k = 0; k < 3; k++) pixels[at + k] = itemAt(ground, k) + change;
     }
   }
 }
@@ -135,7 +136,9 @@ function drawShape(pixels: Float32Array, width: number, height: number, shape: S
       if (cover === 0) continue;
       const change = (shade * (y - shape.y)) / shape.radius;
       const at = (y * width + x) * 3;
-      for (let k = 0; k < 3; k++) pixels[at + k] += cover * (shape.colour[k] + change - pixels[at + k]);
+      for (let k = 0; k < 3; k++)
+        pixels[at + k] =
+          f32At(pixels, at + k) + cover * (itemAt(shape.colour, k) + change - f32At(pixels, at + k));
     }
   }
 }
@@ -154,7 +157,7 @@ function coverage(isInside: (x: number, y: number) => boolean, x: number, y: num
 function insideTest(shape: Shape): (x: number, y: number) => boolean {
   if (shape.kind === 'circle') return (x, y) => Math.hypot(x - shape.x, y - shape.y) <= shape.radius;
   const corners = cornersOf(shape);
-  const edges = corners.map((corner, i) => [corner, corners[(i + 1) % corners.length]] as const);
+  const edges = corners.map((corner, i) => [corner, itemAt(corners, (i + 1) % corners.length)] as const);
   // The corners run clockwise on the screen (y down): inside is on the right of every edge.
   return (x, y) => edges.every(([a, b]) => (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0]) >= 0);
 }
@@ -185,6 +188,6 @@ function randomColour(rng: Rng): Colour {
 function contrastingColour(rng: Rng, ground: Colour): Colour {
   for (;;) {
     const colour = randomColour(rng);
-    if (colour.reduce((sum, v, k) => sum + Math.abs(v - ground[k]), 0) >= MIN_CONTRAST) return colour;
+    if (colour.reduce((sum, v, k) => sum + Math.abs(v - itemAt(ground, k)), 0) >= MIN_CONTRAST) return colour;
   }
 }

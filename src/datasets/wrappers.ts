@@ -27,6 +27,7 @@ import { changeDataset } from './datasetChange.ts';
 import { EVALUATE_ARGS, evaluateBoxes, type EvaluationStyle } from './evaluateBoxes.ts';
 import { expandDatasetCfg } from './expandCfg.ts';
 import type { Results } from './pipelines/results.ts';
+import { at as itemAt } from '../util/at.ts';
 
 /** Maps its own indices to those of other datasets. */
 abstract class WrappedDataset implements Dataset {
@@ -36,7 +37,7 @@ abstract class WrappedDataset implements Dataset {
   abstract evaluationGroundTruth(): EvaluationGroundTruth;
 
   get CLASSES(): readonly string[] {
-    return this.parts[0].CLASSES;
+    return itemAt(this.parts, 0).CLASSES;
   }
 
   get numClasses(): number {
@@ -44,13 +45,13 @@ abstract class WrappedDataset implements Dataset {
   }
 
   get testMode(): boolean {
-    return this.parts[0].testMode;
+    return itemAt(this.parts, 0).testMode;
   }
 
   get flag(): Uint8Array {
     return Uint8Array.from({ length: this.length }, (_, index) => {
       const { part, inner } = this.locate(index);
-      return part.flag[inner];
+      return itemAt(part.flag, inner);
     });
   }
 
@@ -120,7 +121,7 @@ export class RepeatDataset extends WrappedDataset {
   }
 
   get length(): number {
-    return this.parts[0].length * this.times;
+    return itemAt(this.parts, 0).length * this.times;
   }
 
   evaluationGroundTruth(): EvaluationGroundTruth {
@@ -131,7 +132,7 @@ export class RepeatDataset extends WrappedDataset {
   }
 
   protected locate(index: number): { part: Dataset; inner: number } {
-    return { part: this.parts[0], inner: index % this.parts[0].length };
+    return { part: itemAt(this.parts, 0), inner: index % itemAt(this.parts, 0).length };
   }
 }
 
@@ -187,13 +188,13 @@ export class ConcatDataset extends WrappedDataset {
   /** Ids are made unique by the number of the part. */
   evaluationGroundTruth(): EvaluationGroundTruth {
     const truths = this.parts.map((part) => part.evaluationGroundTruth());
-    const { categories } = truths[0];
+    const { categories } = itemAt(truths, 0);
     const labelOf = truths.map((truth) => new Map(truth.categories.map((c, label) => [c.id, label])));
     const annotations = truths.flatMap((truth, i) =>
       truth.annotations.map((annotation) => ({
         ...annotation,
         image_id: `${i}:${annotation.image_id}`,
-        category_id: categories[labelOf[i].get(annotation.category_id) ?? 0].id,
+        category_id: itemAt(categories, itemAt(labelOf, i).get(annotation.category_id) ?? 0).id,
       })),
     );
     return {

@@ -65,7 +65,7 @@ export class XMLDataset extends CustomDataset {
   protected async loadAnnotations(classes: readonly string[] | null): Promise<ImgInfo[]> {
     const lines = (await this.readText(this.annFile, 'image set')).split(/\r?\n/).map((line) => line.trim());
     // Image sets of single classes have a second column, -1, 0 or 1.
-    const ids = lines.filter((line) => line !== '').map((line) => line.split(/\s+/)[0]);
+    const ids = lines.filter((line) => line !== '').map((line) => line.split(/\s+/)[0] ?? line);
     const fileOf = await this.#pictureFiles();
     const infos: ImgInfo[] = [];
     for (let i = 0; i < ids.length; i += PARALLEL_READS) {

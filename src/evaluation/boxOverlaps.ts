@@ -1,5 +1,7 @@
 // IoU in float32 with MMDetection's NumPy rounding, for the VOC metrics and the proposal recall.
 
+import { f32At } from '../util/at.ts';
+
 /** Boxes as rows of a flat array. */
 export interface BoxRows {
   /** float32 [N, stride], xyxy first, absolute px. */
@@ -32,12 +34,20 @@ export function boxOverlaps(a: BoxRows, b: BoxRows, extra: 0 | 1): Float32Array 
     const areaA = area(a.data, at, extra);
     for (let j = 0; j < columns; j++) {
       const bt = j * b.stride;
-      const w = f(f(Math.min(a.data[at + 2], b.data[bt + 2]) - Math.max(a.data[at], b.data[bt])) + extra);
+      const w = f(
+        f(
+          Math.min(f32At(a.data, at + 2), f32At(b.data, bt + 2)) -
+            Math.max(f32At(a.data, at), f32At(b.data, bt)),
+        ) + extra,
+      );
       const h = f(
-        f(Math.min(a.data[at + 3], b.data[bt + 3]) - Math.max(a.data[at + 1], b.data[bt + 1])) + extra,
+        f(
+          Math.min(f32At(a.data, at + 3), f32At(b.data, bt + 3)) -
+            Math.max(f32At(a.data, at + 1), f32At(b.data, bt + 1)),
+        ) + extra,
       );
       const overlap = f(Math.max(w, 0) * Math.max(h, 0));
-      const union = Math.max(f(f(areaA + areaB[j]) - overlap), MIN_UNION);
+      const union = Math.max(f(f(areaA + f32At(areaB, j)) - overlap), MIN_UNION);
       ious[i * columns + j] = overlap / union;
     }
   }
@@ -45,5 +55,8 @@ export function boxOverlaps(a: BoxRows, b: BoxRows, extra: 0 | 1): Float32Array 
 }
 
 function area(data: Float32Array, at: number, extra: 0 | 1): number {
-  return f(f(f(data[at + 2] - data[at]) + extra) * f(f(data[at + 3] - data[at + 1]) + extra));
+  return f(
+    f(f(f32At(data, at + 2) - f32At(data, at)) + extra) *
+      f(f(f32At(data, at + 3) - f32At(data, at + 1)) + extra),
+  );
 }

@@ -3,6 +3,7 @@
 
 import { descendingOrder, IGNORED, MATCHED, type ImageMatches } from './cocoMatch.ts';
 import { AREA_RANGES, type ResolvedCocoParams } from './cocoTypes.ts';
+import { at as itemAt, f64At, u32At, u8At } from '../util/at.ts';
 
 /** Precision [T, R, K, A, M] and recall [T, K, A, M], -1 where there is no ground truth. */
 export class CocoCurves {
@@ -58,9 +59,9 @@ export function accumulateCategory(
   const buffers = { recall: new Float64Array(total), precision: new Float64Array(total) };
   for (let m = 0; m < params.maxDets.length; m++) {
     // A stable order restricted to a part is the part's stable order, so one sort serves every maxDets.
-    const kept = order.filter((at) => detections.rank[at] < params.maxDets[m]);
+    const kept = order.filter((at) => u32At(detections.rank, at) < itemAt(params.maxDets, m));
     for (let a = 0; a < AREA_RANGES.length; a++) {
-      const gtCount = matches.reduce((sum, match) => sum + match.gtCounts[a], 0);
+      const gtCount = matches.reduce((sum, match) => sum + itemAt(match.gtCounts, a), 0);
       if (gtCount === 0) continue;
       for (let t = 0; t < params.iouThrs.length; t++) {
         const row = (a * params.iouThrs.length + t) * total;
@@ -84,11 +85,12 @@ function appendMatches(target: CategoryDetections, match: ImageMatches, start: n
   const count = match.scores.length;
   const total = target.scores.length;
   for (let d = 0; d < count; d++) {
-    target.scores[start + d] = match.scores[d];
+    target.scores[start + d] = f64At(match.scores, d);
     target.rank[start + d] = d;
   }
   for (let row = 0; row < rows; row++) {
-    for (let d = 0; d < count; d++) target.flags[row * total + start + d] = match.flags[row * count + d];
+    for (let d = 0; d < count; d++)
+      target.flags[row * total + start + d] = u8At(match.flags, row * count + d);
   }
 }
 
@@ -105,7 +107,7 @@ function accumulateCurve(
   let truePositives = 0;
   let falsePositives = 0;
   for (let i = 0; i < count; i++) {
-    const flag = flags[kept[i]];
+    const flag = u8At(flags, u32At(kept, i));
     if ((flag & IGNORED) === 0) {
       if (flag & MATCHED) truePositives += 1;
       else falsePositives += 1;
@@ -114,13 +116,13 @@ function accumulateCurve(
     // numpy.spacing(1) keeps 0/0 at 0.
     precision[i] = truePositives / (falsePositives + truePositives + Number.EPSILON);
   }
-  curves.recall[curves.recallIndex(t, k, a, m)] = count > 0 ? recall[count - 1] : 0;
+  curves.recall[curves.recallIndex(t, k, a, m)] = count > 0 ? f64At(recall, count - 1) : 0;
   for (let i = count - 1; i > 0; i--) {
-    if (precision[i] > precision[i - 1]) precision[i - 1] = precision[i];
+    if (f64At(precision, i) > f64At(precision, i - 1)) precision[i - 1] = f64At(precision, i);
   }
   // searchsorted(recall, recThrs, side='left') by walking both, as both ascend.
   for (let r = 0, i = 0; r < params.recThrs.length; r++) {
-    while (i < count && recall[i] < params.recThrs[r]) i += 1;
-    curves.precision[curves.precisionIndex(t, r, k, a, m)] = i < count ? precision[i] : 0;
+    while (i < count && f64At(recall, i) < itemAt(params.recThrs, r)) i += 1;
+    curves.precision[curves.precisionIndex(t, r, k, a, m)] = i < count ? f64At(precision, i) : 0;
   }
 }

@@ -2,6 +2,7 @@
 // Source: pycocotools 2.0 `COCOeval.computeIoU`, `COCOeval.evaluateImg` and maskApi.c `bbIou`.
 
 import { AREA_RANGES, type CocoAnnotation } from './cocoTypes.ts';
+import { at, f64At, take, u32At, u8At } from '../util/at.ts';
 
 /** The detections of one image and category, best first. */
 export interface ImageDetections {
@@ -41,8 +42,8 @@ export function topDetections(
   const boxes = new Float64Array(order.length * 4);
   const scores = new Float64Array(order.length);
   for (let i = 0; i < order.length; i++) {
-    const { bbox, score } = rows[order[i]];
-    for (let j = 0; j < 4; j++) boxes[i * 4 + j] = bbox[j];
+    const { bbox, score } = at(rows, u32At(order, i));
+    boxes.set(bbox, i * 4);
     scores[i] = score;
   }
   return { boxes, scores };
@@ -53,8 +54,8 @@ export function descendingOrder(scores: Float64Array, limit = Infinity): Uint32A
   const order = Uint32Array.from(scores, (_, i) => i);
   // Typed-array sort is stable since ES2019; the index as tie-breaker makes that explicit and costs nothing.
   order.sort((a, b) => {
-    const x = scores[a];
-    const y = scores[b];
+    const x = f64At(scores, a);
+    const y = f64At(scores, b);
     if (x > y) return -1;
     if (x < y) return 1;
     if (x === y) return a - b;
@@ -73,14 +74,14 @@ export function cocoIou(boxes: Float64Array, gts: readonly CocoAnnotation[]): Fl
   const g = gts.length;
   const ious = new Float64Array(n * g);
   for (let j = 0; j < g; j++) {
-    const [gx, gy, gw, gh] = gts[j].bbox;
-    const crowd = Boolean(gts[j].iscrowd);
+    const [gx, gy, gw, gh] = take(at(gts, j).bbox, 4);
+    const crowd = Boolean(at(gts, j).iscrowd);
     const gtArea = gw * gh;
     for (let i = 0; i < n; i++) {
-      const x = boxes[i * 4];
-      const y = boxes[i * 4 + 1];
-      const w = boxes[i * 4 + 2];
-      const h = boxes[i * 4 + 3];
+      const x = f64At(boxes, i * 4);
+      const y = f64At(boxes, i * 4 + 1);
+      const w = f64At(boxes, i * 4 + 2);
+      const h = f64At(boxes, i * 4 + 3);
       const iw = Math.min(w + x, gw + gx) - Math.max(x, gx);
       if (iw <= 0) continue;
       const ih = Math.min(h + y, gh + gy) - Math.max(y, gy);
@@ -107,7 +108,7 @@ export function matchImage(
   const g = gts.length;
   if (n === 0 && g === 0) return null;
   const ious = cocoIou(detections.boxes, gts);
-  const areas = gts.map((gt) => gt.area ?? gt.bbox[2] * gt.bbox[3]);
+  const areas = gts.map((gt) => gt.area ?? at(gt.bbox, 2) * at(gt.bbox, 3));
   const flags = new Uint8Array(AREA_RANGES.length * iouThrs.length * n);
   const gtCounts: number[] = [];
   const crowd = Uint8Array.from(gts, (gt) => Number(Boolean(gt.iscrowd)));
@@ -115,9 +116,10 @@ export function matchImage(
   const taken = new Uint8Array(g);
 
   for (let a = 0; a < AREA_RANGES.length; a++) {
-    const [minArea, maxArea] = AREA_RANGES[a];
+    const [minArea, maxArea] = at(AREA_RANGES, a);
     // The counting ground truths first, then the ignored ones, each in file order.
-    const ignored = (j: number): boolean => crowd[j] === 1 || areas[j] < minArea || areas[j] > maxArea;
+    const ignored = (j: number): boolean =>
+      crowd[j] === 1 || at(areas, j) < minArea || at(areas, j) > maxArea;
     let counted = 0;
     for (let j = 0; j < g; j++) if (!ignored(j)) order[counted++] = j;
     gtCounts.push(counted);
@@ -133,26 +135,26 @@ export function matchImage(
       taken.fill(0);
       const offset = (a * iouThrs.length + t) * n;
       for (let i = 0; i < n; i++) {
-        let best = Math.min(iouThrs[t], 1 - 1e-10);
+        let best = Math.min(at(iouThrs, t), 1 - 1e-10);
         let match = -1;
         for (let k = 0; k < g; k++) {
-          const j = order[k];
+          const j = u32At(order, k);
           if (taken[j] === 1 && crowd[j] === 0) continue;
           // A counting match is never given up for an ignored one.
           if (match > -1 && match < counted && k >= counted) break;
-          const iou = ious[i * g + j];
+          const iou = f64At(ious, i * g + j);
           if (iou < best) continue;
           best = iou;
           match = k;
         }
         let flag = 0;
         if (match > -1) {
-          const j = order[match];
+          const j = u32At(order, match);
           taken[j] = 1;
-          if ((gts[j].id ?? 1) !== 0) flag |= MATCHED;
+          if ((at(gts, j).id ?? 1) !== 0) flag |= MATCHED;
           if (match >= counted) flag |= IGNORED;
         }
-        if ((flag & MATCHED) === 0) flag |= outside[i];
+        if ((flag & MATCHED) === 0) flag |= u8At(outside, i);
         flags[offset + i] = flag;
       }
     }
@@ -164,7 +166,7 @@ export function matchImage(
 function detectionsOutside({ boxes, scores }: ImageDetections, minArea: number, maxArea: number): Uint8Array {
   const flags = new Uint8Array(scores.length);
   for (let i = 0; i < flags.length; i++) {
-    const area = boxes[i * 4 + 2] * boxes[i * 4 + 3];
+    const area = f64At(boxes, i * 4 + 2) * f64At(boxes, i * 4 + 3);
     if (area < minArea || area > maxArea) flags[i] = IGNORED;
   }
   return flags;

@@ -9,6 +9,7 @@ import { allFiles } from './manifestCases.testing.ts';
 import { fileOf } from './sources.ts';
 import { coco, memorySource, picture, voc, vocObject, type Drop } from './testDrops.testing.ts';
 import type { ImportOptions, ImportProgress, ImportReport } from './types.ts';
+import { at } from '../util/at.ts';
 
 const SIZE = [64, 48] as const;
 let pictures: Uint8Array[];
@@ -77,7 +78,7 @@ describe('layout and splits', () => {
 
   test('byte-identical pictures are on one side', async () => {
     const drop = cocoDrop(10);
-    for (let i = 1; i < 10; i++) drop[`set/images/${i}.jpg`] = pictures[i % 2];
+    for (let i = 1; i < 10; i++) drop[`set/images/${i}.jpg`] = at(pictures, i % 2);
     const report = await run(drop);
     expect(codes(report)).toEqual([]);
     expect(report.images.train + report.images.val).toBe(10);
@@ -85,7 +86,7 @@ describe('layout and splits', () => {
   });
 
   test('train and val files keep their split, a test file is kept apart; without val it stands in', async () => {
-    const drop: Drop = { '0.jpg': pictures[0], '1.jpg': pictures[1], '2.jpg': pictures[2] };
+    const drop: Drop = { '0.jpg': at(pictures, 0), '1.jpg': at(pictures, 1), '2.jpg': at(pictures, 2) };
     const names = ['train', 'val', 'test'] as const;
     names.forEach((s, i) => (drop[`annotations/instances_${s}.json`] = coco([`${i}.jpg`], SIZE)));
     const fs = createMemoryFs();
@@ -105,13 +106,13 @@ describe('layout and splits', () => {
   test('one COCO file over train and val folders: the folders are the split', async () => {
     const names = ['train/0.jpg', 'train/1.jpg', 'val/2.jpg'];
     const drop: Drop = { 'ann.json': coco(names, SIZE) };
-    names.forEach((name, i) => (drop[`images/${name}`] = pictures[i]));
+    names.forEach((name, i) => (drop[`images/${name}`] = at(pictures, i)));
     const report = await run(drop);
     expect(report).toMatchObject({ images: { train: 2, val: 1 }, imgPrefix: 'data/x/images/', warnings: [] });
   });
 
   test('the same picture in train and val is a warning', async () => {
-    const drop: Drop = { 'a.jpg': pictures[0], 'b.jpg': pictures[0] };
+    const drop: Drop = { 'a.jpg': at(pictures, 0), 'b.jpg': at(pictures, 0) };
     drop['train.json'] = coco(['a.jpg'], SIZE);
     drop['val.json'] = coco(['b.jpg'], SIZE);
     expect(codes(await run(drop))).toEqual(['leak']);
@@ -120,7 +121,7 @@ describe('layout and splits', () => {
   test('VOC lists decide the split; pictures in no list are left out with a note', async () => {
     const drop: Drop = {};
     for (let i = 0; i < 4; i++) {
-      drop[`V/JPEGImages/${i}.jpg`] = pictures[i];
+      drop[`V/JPEGImages/${i}.jpg`] = at(pictures, i);
       drop[`V/Annotations/${i}.xml`] = voc(`${i}.jpg`, vocObject('cell', [1, 1, 11, 21]));
     }
     drop['V/ImageSets/Main/train.txt'] = '0\r\n1\r\n';
@@ -129,7 +130,7 @@ describe('layout and splits', () => {
     const report = await run(drop, { fs });
     expect(report.images).toEqual({ train: 2, val: 1 });
     expect(report.notes.map((n) => `${n.code} ${n.item}`)).toContain('not-in-imagesets JPEGImages/3.jpg');
-    expect((await readCoco(fs, 'val')).annotations[0].bbox).toEqual([0, 0, 10, 20]);
+    expect(at((await readCoco(fs, 'val')).annotations, 0).bbox).toEqual([0, 0, 10, 20]);
   });
 });
 
@@ -183,9 +184,9 @@ describe('whole or not at all', () => {
     const seen: ImportProgress[] = [];
     await run(cocoDrop(4), { onProgress: (p) => seen.push(p) });
     expect([...new Set(seen.map((p) => p.phase))]).toEqual(['reading', 'checking', 'writing']);
-    const last = seen[seen.length - 1];
+    const last = at(seen, seen.length - 1);
     expect(last.done).toBe(last.total);
-    seen.slice(1).forEach((p, i) => expect(p.bytes).toBeGreaterThanOrEqual(seen[i].bytes));
+    seen.slice(1).forEach((p, i) => expect(p.bytes).toBeGreaterThanOrEqual(at(seen, i).bytes));
   });
 
   test.each(['', '../x', 'a/b', '.x', 'a b', '-x'])('the name %j is refused', async (name) => {
@@ -196,7 +197,7 @@ describe('whole or not at all', () => {
 describe('findings', () => {
   test('pictures that cannot be read are skipped by name, the rest is imported', async () => {
     const drop = cocoDrop(5);
-    drop['set/images/0.jpg'] = pictures[0].slice(0, 300);
+    drop['set/images/0.jpg'] = at(pictures, 0).slice(0, 300);
     drop['set/images/1.jpg'] = '';
     drop['set/images/2.jpg'] = '<html>not found</html>';
     const report = await run(drop);
@@ -237,14 +238,14 @@ describe('findings', () => {
     };
     expect(codes(await run(drop, { fs }))).toEqual(['exif-rotated']);
     // 64x48 turned clockwise is 48x64: x = 48 - 20 - 5, y = 10.
-    expect((await readCoco(fs, 'train')).annotations[0].bbox).toEqual([23, 10, 5, 30]);
+    expect(at((await readCoco(fs, 'train')).annotations, 0).bbox).toEqual([23, 10, 5, 30]);
     const upright = { ...drop, 'a.json': coco(['a.jpg'], [48, 64], [[1, 2, 3, 4]]) };
     expect(codes(await run(upright))).toEqual([]);
   });
 
   test('sizes that disagree: scaled when the shape is the same, kept when all fits, else skipped', async () => {
     const sized = (size: [number, number], box: number[]): Promise<ImportReport> =>
-      run({ 'a.json': coco(['a.jpg'], size, [box]), 'a.jpg': pictures[0] });
+      run({ 'a.json': coco(['a.jpg'], size, [box]), 'a.jpg': at(pictures, 0) });
     expect(codes(await sized([128, 96], [20, 20, 40, 40]))).toEqual(['size-mismatch']);
     expect(codes(await sized([100, 90], [1, 1, 10, 10]))).toEqual(['size-mismatch']);
     expect(skips(await sized([100, 90], [60, 60, 30, 30]))).toEqual(['size-mismatch a.jpg']);
@@ -258,7 +259,7 @@ describe('findings', () => {
     expect(codes(await run(drop))).toContain('looks-like-xyxy');
     const fs = createMemoryFs();
     expect(codes(await run(drop, { fs, bboxFormat: 'xyxy' }))).toEqual([]);
-    expect((await readCoco(fs, 'train')).annotations[0].bbox).toEqual([30, 30, 30, 14]);
+    expect(at((await readCoco(fs, 'train')).annotations, 0).bbox).toEqual([30, 30, 30, 14]);
   });
 
   test('two ids for two pictures that are one number: both are skipped, never merged', async () => {
@@ -272,7 +273,7 @@ describe('findings', () => {
   test('thousands of findings about one file stay readable', async () => {
     const bad = Array.from({ length: 500 }, (_, i) => `0 0.5 0.5 x${i} 0.1`).join('\n');
     const report = await run({
-      'a.jpg': pictures[0],
+      'a.jpg': at(pictures, 0),
       'a.txt': `0 0.5 0.5 0.5 0.5\n${bad}`,
       'classes.txt': 'cell',
     });
@@ -283,14 +284,14 @@ describe('findings', () => {
   test('nothing to import is refused in words', async () => {
     expect((await refusal(run({}))).message).toMatch(/no usable file/);
     expect((await refusal(run({ 'a.rar': 'Rar!' }))).hint).toMatch(/unpack the archive/);
-    expect((await refusal(run({ 'a.json': '{"images": [1, 2', 'a.jpg': pictures[0] }))).message).toMatch(
+    expect((await refusal(run({ 'a.json': '{"images": [1, 2', 'a.jpg': at(pictures, 0) }))).message).toMatch(
       /line 1, column 17 .*cut off/,
     );
-    expect(codes(await run({ 'a.jpg': pictures[0] }))).toEqual(['no-annotations', 'nothing-left']);
+    expect(codes(await run({ 'a.jpg': at(pictures, 0) }))).toEqual(['no-annotations', 'nothing-left']);
     expect((await refusal(run({ 'a.json': coco(['a.jpg', 'b.jpg'], SIZE) }))).message).toMatch(
       /none of the 2 pictures .* was found: a\.jpg, b\.jpg/,
     );
-    expect((await refusal(run({ 'a.json': coco([], SIZE), 'a.jpg': pictures[0] }))).message).toMatch(
+    expect((await refusal(run({ 'a.json': coco([], SIZE), 'a.jpg': at(pictures, 0) }))).message).toMatch(
       /list no picture/,
     );
   });

@@ -15,6 +15,7 @@ import {
 } from './manifestCases.testing.ts';
 import { zipSource } from './sources.ts';
 import { memorySource } from './testDrops.testing.ts';
+import { at } from '../util/at.ts';
 
 const root = `${sharedDir}data/bad_inputs/`;
 const cases: readonly ManifestCase[] = sharedDir
@@ -138,10 +139,11 @@ describe.runIf(sharedDir)('bad_inputs/MANIFEST.json', () => {
       images: { train: 1, val: 1 },
     });
     expect((await run('yolo/data_dict.yaml')).report?.classes).toEqual(['RBC', 'WBC', 'Platelets']);
-    const polygon = [
-      ...(await boxesByName((await run('yolo/labels_cases/mixed_box_polygon.txt')).fs)).values(),
-    ][0][1];
-    [32, 24, 96, 96].forEach((v, i) => expect(polygon[i]).toBeCloseTo(v, 6));
+    const polygon = at(
+      [...(await boxesByName((await run('yolo/labels_cases/mixed_box_polygon.txt')).fs)).values()],
+      0,
+    )[1];
+    [32, 24, 96, 96].forEach((v, i) => expect(polygon?.[i]).toBeCloseTo(v, 6));
     const two = await boxesByName((await run('names/same_basename/')).fs);
     expect([...two].map(([name, list]) => [name, list.length])).toEqual([
       ['train/1.jpg', 20],

@@ -3,6 +3,7 @@ import { decodeText } from './text.ts';
 import { parseTolerantJson } from '../formats/tolerantJson.ts';
 import { parseXml, XmlSyntaxError } from '../formats/xml.ts';
 import { parseYoloLabels } from './yoloLabels.ts';
+import { at } from '../util/at.ts';
 
 describe('parseTolerantJson', () => {
   const parse = (text: string): unknown => parseTolerantJson(text, 'a.json');
@@ -36,7 +37,7 @@ describe('parseXml', () => {
       '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a x="1 > 0"><b/> <c>1 &lt; 2 &#x41;<![CDATA[<&]]></c>&b;<!-- <d> --></a>',
     );
     expect(root.children.map((c) => c.tag)).toEqual(['b', 'c']);
-    expect(root.children[1].text).toBe('1 < 2 A<&');
+    expect(at(root.children, 1).text).toBe('1 < 2 A<&');
     expect(root.text).toBe('&b;');
   });
 
@@ -73,8 +74,10 @@ describe('parseYoloLabels', () => {
   });
 
   test('class names may have spaces, polygons become boxes, a confidence is ignored', () => {
-    expect(parseYoloLabels('red cell 0.5 0.5 0.5 0.5').boxes[0].klass).toBe('red cell');
-    expect(parseYoloLabels('0 0.25 0.25 0.5 0.25 0.5 0.75').boxes[0].bbox).toEqual([0.25, 0.25, 0.25, 0.5]);
+    expect(at(parseYoloLabels('red cell 0.5 0.5 0.5 0.5').boxes, 0).klass).toBe('red cell');
+    expect(at(parseYoloLabels('0 0.25 0.25 0.5 0.25 0.5 0.75').boxes, 0).bbox).toEqual([
+      0.25, 0.25, 0.25, 0.5,
+    ]);
     expect(codes('0 0.25 0.25 0.5 0.25 0.5 0.75')).toEqual(['polygon']);
     expect(codes('0 0.5 0.5 0.1 0.1 0.9')).toEqual(['confidence-column']);
     expect(codes('0, 0.5, 0.5, 0.1, 0.1')).toEqual(['comma-separated']);

@@ -31,6 +31,7 @@ import {
   typeName,
   type Value,
 } from './values.ts';
+import { at } from '../util/at.ts';
 
 const noKeywords = (args: CallArgs, name: string): void => {
   for (const key of args.kw.keys())
@@ -74,7 +75,8 @@ function intOfText(text: string, base: number): Value {
 export function floatOfText(text: string): number | undefined {
   const clean = text.trim().replace(/(?<=\d)_(?=\d)/g, '');
   const special = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(clean);
-  if (special) return special[2].toLowerCase() === 'nan' ? NaN : special[1] === '-' ? -Infinity : Infinity;
+  if (special)
+    return at(special, 2).toLowerCase() === 'nan' ? NaN : special[1] === '-' ? -Infinity : Infinity;
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(clean) ? Number(clean) : undefined;
 }
 
@@ -104,14 +106,14 @@ const extreme =
   (name: string, sign: number): BuiltinBody =>
   (args) => {
     const key = args.kw.get('key')?.v ?? null;
-    const cells = args.pos.length === 1 ? iterate(args.pos[0].v) : args.pos;
+    const cells = args.pos.length === 1 ? iterate(at(args.pos, 0).v) : args.pos;
     if (cells.length === 0) {
       const fallback = args.kw.get('default');
       if (fallback) return fallback.v;
       throw new PyError('ValueError', `${name}() needs at least one value`);
     }
     const keyOf = (v: Value): Value => (key === null ? v : args.call(key, [v]));
-    let best = cells[0].v;
+    let best = at(cells, 0).v;
     let bestKey = keyOf(best);
     for (const cell of cells.slice(1)) {
       const cellKey = keyOf(cell.v);
@@ -158,7 +160,7 @@ const zip: BuiltinBody = (args) => {
   const columns = args.pos.map((a) => iterate(a.v));
   const n = columns.length === 0 ? 0 : Math.min(...columns.map((c) => c.length));
   spend(n * columns.length);
-  const rows = Array.from({ length: n }, (_, i) => new PyTuple(columns.map((c) => c[i])));
+  const rows = Array.from({ length: n }, (_, i) => new PyTuple(columns.map((c) => at(c, i))));
   return new PyIterator('zip', made(args, rows));
 };
 
@@ -278,13 +280,14 @@ const types: Readonly<Record<string, BuiltinBody>> = {
   reversed: (args) =>
     new PyIterator('reversed', iterate(bind(args, 'reversed', ['sequence'], 1)[0] ?? null).reverse()),
   map: (args) => {
-    const [fn, ...sources] = args.pos;
+    const [, ...sources] = args.pos;
+    const first = at(args.pos, 0);
     const columns = sources.map((s) => iterate(s.v));
     const n = Math.min(...columns.map((c) => c.length));
     const values = Array.from({ length: n }, (_, i) =>
       args.call(
-        fn.v,
-        columns.map((c) => c[i].v),
+        first.v,
+        columns.map((c) => at(c, i).v),
       ),
     );
     return new PyIterator('map', made(args, values));

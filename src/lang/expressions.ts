@@ -34,6 +34,7 @@ import {
   typeName,
   type Value,
 } from './values.ts';
+import { at as itemAt } from '../util/at.ts';
 
 /** What other languages call Python's constants. */
 const FOREIGN: Readonly<Record<string, string>> = {
@@ -415,7 +416,7 @@ export abstract class ExpressionEvaluator {
   /** The entries of a value for a `for` loop: a list that grows meanwhile is followed. */
   protected *iterateLive(value: Value): Generator<Cell> {
     if (!(value instanceof PyList)) yield* iterate(value);
-    else for (let i = 0; i < value.items.length; i++) yield value.items[i];
+    else for (let i = 0; i < value.items.length; i++) yield itemAt(value.items, i);
   }
 }
 

@@ -6,6 +6,7 @@ import { PyError } from './pyError.ts';
 import { repr, str } from './repr.ts';
 import { getItem } from './sequences.ts';
 import { type Cell, PyDict, PyFloat, PyTuple, typeName, type Value } from './values.ts';
+import { at, take } from '../util/at.ts';
 
 const SPEC = /^(?:([\s\S])?([<>=^]))?([+\- ]?)(z?)(#?)(0?)(\d*)([,_]?)(?:\.(\d+))?([a-zA-Z%]?)$/u;
 const MAX_DIGITS = 1000;
@@ -16,7 +17,10 @@ export function formatValue(value: Value, spec: string): string {
   const match = SPEC.exec(spec);
   if (!match)
     throw new PyError('ValueError', `'${spec}' is not a format that ${typeName(value)} understands`);
-  const [, fillText, alignText, sign, , alternate, zero, widthText, grouping, precisionText, type] = match;
+  const [, fillText, alignText, sign, , alternate, zero, widthText, grouping, precisionText, type] = take(
+    match,
+    11,
+  );
   const width = limited(widthText);
   const precision = precisionText === undefined ? undefined : limited(precisionText);
   const int = asInt(value);
@@ -142,14 +146,14 @@ function general(x: number, precision: number, keepZeros: boolean, limitShift = 
   const strip = (text: string): string =>
     keepZeros || !text.includes('.') ? text : text.replace(/\.?0+$/, '');
   if (isPlain) return strip(fixed(x, Math.max(0, p - 1 - exponent)));
-  const [mantissa, tail] = exponential(x, p - 1).split('e');
+  const [mantissa, tail] = take(exponential(x, p - 1).split('e'), 2);
   return `${strip(mantissa)}e${tail}`;
 }
 
 function group(digits: string, separator: string, size: number): string {
   const match = /^([0-9a-fA-F]+)(.*)$/.exec(digits);
   if (!match) return digits;
-  const whole = match[1].replace(new RegExp(`\\B(?=(?:[0-9a-fA-F]{${size}})+$)`, 'g'), separator);
+  const whole = at(match, 1).replace(new RegExp(`\\B(?=(?:[0-9a-fA-F]{${size}})+$)`, 'g'), separator);
   return whole + match[2];
 }
 
@@ -160,7 +164,7 @@ export function formatPercent(template: string, values: Value): string {
   const next = (): Value => {
     if (used >= items.length)
       throw new PyError('TypeError', `'%' needs more values than the ${items.length} given`);
-    return items[used++].v;
+    return at(items, used++).v;
   };
   let usesKeys = false;
   const out = template.replace(
@@ -263,12 +267,12 @@ export function formatTemplate(template: string, look: (field: string) => Value)
   const field = (source: string, depth: number): string => {
     const match = /^([^!:[.]*)((?:\.\w+|\[[^\]]*\])*)(?:!([rsa]))?(?::([\s\S]*))?$/.exec(source);
     if (!match) throw new PyError('ValueError', `'{${source}}' is not a format field`);
-    const [, name, path, conversion, spec] = match;
+    const [, name, path, conversion, spec] = take(match, 5);
     let value = look(name === '' ? String(automatic++) : name);
     for (const step of path.matchAll(/\.(\w+)|\[([^\]]*)\]/g)) {
       if (step[1] !== undefined)
         throw new PyError('NotImplementedError', `'.${step[1]}' is not supported in a format field`);
-      value = getItem(value, /^\d+$/.test(step[2]) ? Number(step[2]) : step[2]);
+      value = getItem(value, /^\d+$/.test(at(step, 2)) ? Number(at(step, 2)) : at(step, 2));
     }
     const shown: Value =
       conversion === 'r' || conversion === 'a' ? repr(value) : conversion === 's' ? str(value) : value;

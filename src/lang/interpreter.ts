@@ -21,6 +21,7 @@ import {
   typeName,
   type Value,
 } from './values.ts';
+import { at } from '../util/at.ts';
 
 /** How a statement ended. */
 type Flow = 'next' | 'break' | 'continue' | { readonly value: Value };
@@ -113,7 +114,7 @@ export class Interpreter extends ExpressionEvaluator {
       case 'import':
         for (const { name, alias, range } of stmt.names) {
           const module = this.#module(name, range);
-          const top = name.split('.')[0];
+          const top = at(name.split('.'), 0);
           const bound = alias === null && top !== name ? this.#module(top, range) : module;
           this.define(alias ?? top, { v: bound, r: range }, scope);
         }
@@ -259,7 +260,7 @@ function namesSetBy(stmt: Stmt): string[] {
     case 'class':
       return [stmt.name];
     case 'import':
-      return stmt.names.map((n) => n.alias ?? n.name.split('.')[0]);
+      return stmt.names.map((n) => n.alias ?? at(n.name.split('.'), 0));
     case 'from-import':
       return stmt.names.map((n) => n.alias ?? n.name);
     case 'if':

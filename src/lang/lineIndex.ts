@@ -1,6 +1,7 @@
 // Spans of one text, many times: line starts are found once.
 
 import type { Span } from '../errors/span.ts';
+import { at } from '../util/at.ts';
 
 /** Makes spans of one file. */
 export class LineIndex {
@@ -25,9 +26,9 @@ export class LineIndex {
       from: start,
       to: end,
       line: a + 1,
-      column: start - this.#starts[a] + 1,
+      column: start - at(this.#starts, a) + 1,
       endLine: b + 1,
-      endColumn: end - this.#starts[b] + 1,
+      endColumn: end - at(this.#starts, b) + 1,
     };
   }
 
@@ -36,7 +37,7 @@ export class LineIndex {
     let high = this.#starts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.#starts[middle] <= offset) low = middle;
+      if (at(this.#starts, middle) <= offset) low = middle;
       else high = middle - 1;
     }
     return low;

@@ -20,6 +20,7 @@ import {
   PyTuple,
   type Value,
 } from './values.ts';
+import { at as itemAt } from '../util/at.ts';
 
 type Method<T> = (self: T, args: CallArgs) => Value;
 
@@ -45,7 +46,7 @@ const LIST: Readonly<Record<string, Method<PyList>>> = {
   append: (self, args) => {
     bind(args, 'append', ['object'], 1);
     spend(1);
-    self.items.push({ ...args.pos[0] });
+    self.items.push({ ...itemAt(args.pos, 0) });
     return null;
   },
   extend: (self, args) => {
@@ -56,12 +57,12 @@ const LIST: Readonly<Record<string, Method<PyList>>> = {
   },
   insert: (self, args) => {
     const [index] = bind(args, 'insert', ['index', 'object'], 2);
-    self.items.splice(indexOf(index ?? null, 'the index'), 0, { ...args.pos[1] });
+    self.items.splice(indexOf(index ?? null, 'the index'), 0, { ...itemAt(args.pos, 1) });
     return null;
   },
   pop: (self, args) => {
     const [index = -1] = bind(args, 'pop', ['index'], 0);
-    return self.items.splice(position(self.items.length, index, 'list'), 1)[0].v;
+    return itemAt(self.items.splice(position(self.items.length, index, 'list'), 1), 0).v;
   },
   remove: (self, args) => {
     const [value] = bind(args, 'remove', ['value'], 1);
@@ -112,7 +113,12 @@ export function updateDict(dict: PyDict, args: CallArgs, fnName: string): void {
           `${fnName}() needs pairs of a key and a value, but got ${pair.length} values`,
         );
       }
-      dict.set(pair[0].v, pair[1].v, pair[1].r ?? cell.r ?? args.range, pair[0].r);
+      dict.set(
+        itemAt(pair, 0).v,
+        itemAt(pair, 1).v,
+        itemAt(pair, 1).r ?? cell.r ?? args.range,
+        itemAt(pair, 0).r,
+      );
     }
   }
   for (const [key, cell] of args.kw) dict.set(key, cell.v, cell.r, cell.k);
@@ -174,7 +180,7 @@ const SET: Readonly<Record<string, Method<PySet>>> = {
   add: (self, args) => {
     bind(args, 'add', ['element'], 1);
     spend(1);
-    self.add({ ...args.pos[0] });
+    self.add({ ...itemAt(args.pos, 0) });
     return null;
   },
   update: (self, args) => {

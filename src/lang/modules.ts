@@ -152,7 +152,7 @@ const math = new PyModule(
       'log',
       new PyBuiltin('log', (args) => {
         const log = real('log', Math.log);
-        const [top, base] = args.pos.map((cell) => log({ ...args, pos: [cell] }));
+        const [top = null, base] = args.pos.map((cell) => log({ ...args, pos: [cell] }));
         return base instanceof PyFloat && top instanceof PyFloat ? new PyFloat(top.n / base.n) : top;
       }),
     ],

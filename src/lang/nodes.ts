@@ -1,6 +1,7 @@
 // Small helpers over Lezer's nodes.
 
 import type { SyntaxNode } from '@lezer/common';
+import { at } from '../util/at.ts';
 
 /** Children of a node without comments. */
 export function childrenOf(node: SyntaxNode): SyntaxNode[] {
@@ -16,7 +17,7 @@ export function splitBy(nodes: readonly SyntaxNode[], separator: string): Syntax
   const parts: SyntaxNode[][] = [[]];
   for (const node of nodes) {
     if (node.name === separator) parts.push([]);
-    else parts[parts.length - 1].push(node);
+    else at(parts, parts.length - 1).push(node);
   }
   return parts;
 }

@@ -20,6 +20,7 @@ import {
   typeName,
   type Value,
 } from './values.ts';
+import { at } from '../util/at.ts';
 
 const MAX_COMPARE_DEPTH = 200;
 
@@ -177,7 +178,7 @@ export function equals(left: Value, right: Value, depth = 0): boolean {
 }
 
 function equalCells(a: readonly Cell[], b: readonly Cell[], depth: number): boolean {
-  return a.length === b.length && a.every((cell, i) => equals(cell.v, b[i].v, depth + 1));
+  return a.length === b.length && a.every((cell, i) => equals(cell.v, at(b, i).v, depth + 1));
 }
 
 /** Python's `item in container`. */
@@ -232,7 +233,8 @@ export function order(left: Value, right: Value, op = '<'): number {
   ) {
     const n = Math.min(left.items.length, right.items.length);
     for (let i = 0; i < n; i++) {
-      if (!equals(left.items[i].v, right.items[i].v)) return order(left.items[i].v, right.items[i].v, op);
+      if (!equals(at(left.items, i).v, at(right.items, i).v))
+        return order(at(left.items, i).v, at(right.items, i).v, op);
     }
     return left.items.length - right.items.length;
   }
@@ -246,7 +248,7 @@ function orderText(a: string, b: string): number {
   const left = Array.from(a, (c) => c.codePointAt(0) ?? 0);
   const right = Array.from(b, (c) => c.codePointAt(0) ?? 0);
   for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    if (left[i] !== right[i]) return left[i] - right[i];
+    if (left[i] !== right[i]) return at(left, i) - at(right, i);
   }
   return left.length - right.length;
 }

@@ -7,6 +7,7 @@ import { childrenOf, splitBy } from './nodes.ts';
 import { ExpressionParser } from './parseExpression.ts';
 import { PyError, type Range } from './pyError.ts';
 import { findSyntaxErrors } from './syntaxErrors.ts';
+import { at as itemAt } from '../util/at.ts';
 
 export interface Parsed {
   readonly body: readonly Stmt[];
@@ -103,7 +104,7 @@ class StatementParser {
         return this.#assign(children, range);
       case 'UpdateStatement': {
         const at = children.findIndex((c) => c.name === 'UpdateOp');
-        const op = this.#source(children[at]).slice(0, -1) as BinaryOp;
+        const op = this.#source(itemAt(children, at)).slice(0, -1) as BinaryOp;
         const target = this.#target(parser.expressionList(children.slice(0, at), range), false);
         return {
           kind: 'update',
@@ -120,7 +121,7 @@ class StatementParser {
           kind: 'del',
           targets: splitBy(children.slice(1), ',')
             .filter((part) => part.length > 0)
-            .map((part) => parser.expression(part[0])),
+            .map((part) => parser.expression(itemAt(part, 0))),
           ...range,
         };
       case 'PassStatement':
@@ -138,10 +139,10 @@ class StatementParser {
       case 'RaiseStatement':
         return { kind: 'raise', value: children[1] ? parser.expression(children[1]) : null, ...range };
       case 'AssertStatement': {
-        const [test, message] = splitBy(children.slice(1), ',');
+        const [test = [], message] = splitBy(children.slice(1), ',');
         return {
           kind: 'assert',
-          test: parser.expression(test[0]),
+          test: parser.expression(itemAt(test, 0)),
           message: message?.[0] ? parser.expression(message[0]) : null,
           ...range,
         };
@@ -159,7 +160,7 @@ class StatementParser {
       case 'WhileStatement':
         return {
           kind: 'while',
-          test: parser.expression(children[1]),
+          test: parser.expression(itemAt(children, 1)),
           body: this.#body(children[2]),
           otherwise: this.#body(children[4]),
           ...range,
@@ -171,7 +172,7 @@ class StatementParser {
       case 'FunctionDefinition': {
         const name = children.find((c) => c.name === 'VariableName');
         const params = children.find((c) => c.name === 'ParamList');
-        if (!name || !params || children[0].name !== 'def') break;
+        if (!name || !params || itemAt(children, 0).name !== 'def') break;
         return {
           kind: 'def',
           name: this.#source(name),
@@ -183,7 +184,7 @@ class StatementParser {
       case 'ClassDefinition':
         return {
           kind: 'class',
-          name: this.#source(children[1]),
+          name: this.#source(itemAt(children, 1)),
           body: this.#body(children[children.length - 1]),
           ...range,
         };
@@ -200,12 +201,12 @@ class StatementParser {
     const segments: SyntaxNode[][] = [[]];
     for (const child of withoutType) {
       if (child.name === 'AssignOp') segments.push([]);
-      else segments[segments.length - 1].push(child);
+      else itemAt(segments, segments.length - 1).push(child);
     }
     // A bare annotation, `a: int`, assigns nothing.
     if (segments.length === 1) return null;
     const exprs = segments.map((segment) => parser.expressionList(segment, range));
-    const value = exprs[exprs.length - 1];
+    const value = itemAt(exprs, exprs.length - 1);
     if (value.kind === 'star') return parser.fail('a starred value needs a list or tuple around it', value);
     return { kind: 'assign', targets: exprs.slice(0, -1).map((t) => this.#target(t, true)), value, ...range };
   }
@@ -243,8 +244,8 @@ class StatementParser {
       const nameNodes = asAt === -1 ? part : part.slice(0, asAt);
       names.push({
         name: nameNodes.map((c) => this.#source(c)).join(''),
-        alias: asAt === -1 ? null : this.#source(part[asAt + 1]),
-        range: { from: part[0].from, to: part[part.length - 1].to },
+        alias: asAt === -1 ? null : this.#source(itemAt(part, asAt + 1)),
+        range: { from: itemAt(part, 0).from, to: itemAt(part, part.length - 1).to },
       });
     }
     if (importAt === 0) return { kind: 'import', names, ...range };
@@ -258,12 +259,12 @@ class StatementParser {
   #if(children: readonly SyntaxNode[], range: Range): Stmt {
     const branches: { test: Expr | null; body: Stmt[] }[] = [];
     for (let i = 0; i < children.length;) {
-      if (children[i].name === 'else') {
+      if (itemAt(children, i).name === 'else') {
         branches.push({ test: null, body: this.#body(children[i + 1]) });
         i += 2;
       } else {
         branches.push({
-          test: this.#expressions.expression(children[i + 1]),
+          test: this.#expressions.expression(itemAt(children, i + 1)),
           body: this.#body(children[i + 2]),
         });
         i += 3;
@@ -291,7 +292,7 @@ class StatementParser {
     let final: Stmt[] = [];
     let i = 2;
     while (i < children.length) {
-      const keyword = children[i].name;
+      const keyword = itemAt(children, i).name;
       const bodyAt = children.findIndex((c, j) => j > i && c.name === 'Body');
       const body = this.#body(children[bodyAt]);
       if (keyword === 'else') otherwise = body;

@@ -10,6 +10,7 @@ import { PyError, type Range } from './pyError.ts';
 import { childrenOf, splitBy } from './nodes.ts';
 import { decodeEscapes, decodeString, isClosed, readStringToken } from './stringLiteral.ts';
 import { TestGrouper, type TestToken } from './testGrouper.ts';
+import { at as itemAt, take } from '../util/at.ts';
 
 type Distribute<T> = T extends unknown ? Omit<T, 'from' | 'to'> : never;
 type BareExpr = Distribute<Expr>;
@@ -54,8 +55,8 @@ export class ExpressionParser {
     const parts = splitBy(nodes, ',');
     const items = parts.filter((part) => part.length > 0).map((part) => this.starred(part, at));
     if (items.length === 0) return this.fail('a value is missing here', at);
-    if (parts.length === 1) return items[0];
-    return { kind: 'tuple', items, from: items[0].from, to: nodes[nodes.length - 1].to };
+    if (parts.length === 1) return itemAt(items, 0);
+    return { kind: 'tuple', items, from: itemAt(items, 0).from, to: itemAt(nodes, nodes.length - 1).to };
   }
 
   /** `x` or `*x`. */
@@ -81,7 +82,7 @@ export class ExpressionParser {
         params.push({
           kind: star ?? (isKeywordOnly ? 'keyword-only' : 'normal'),
           name: this.source(nameNode),
-          default: eq === -1 ? null : this.expression(part[eq + 1]),
+          default: eq === -1 ? null : this.expression(itemAt(part, eq + 1)),
         });
       }
       if (star === '*') isKeywordOnly = true;
@@ -108,7 +109,7 @@ export class ExpressionParser {
       case 'ContinuedString':
         return this.#strings(children);
       case 'ParenthesizedExpression': {
-        const inner = children[1];
+        const inner = itemAt(children, 1);
         if (inner.name === '*')
           return this.fail('a starred value needs a comma after it to be a tuple', node);
         // Keep the range of the inside: that is the value.
@@ -131,34 +132,42 @@ export class ExpressionParser {
         if (isTestOperator(children)) return this.#test(node);
         return {
           kind: 'binary',
-          op: this.source(children[1]) as BinaryOp,
-          left: this.expression(children[0]),
-          right: this.expression(children[2]),
+          op: this.source(itemAt(children, 1)) as BinaryOp,
+          left: this.expression(itemAt(children, 0)),
+          right: this.expression(itemAt(children, 2)),
         };
       case 'UnaryExpression':
-        if (children[0].name === 'not') return this.#test(node);
+        if (itemAt(children, 0).name === 'not') return this.#test(node);
         return {
           kind: 'unary',
-          op: this.source(children[0]) as '+' | '-' | '~',
-          operand: this.expression(children[1]),
+          op: this.source(itemAt(children, 0)) as '+' | '-' | '~',
+          operand: this.expression(itemAt(children, 1)),
         };
       case 'ConditionalExpression':
         return {
           kind: 'conditional',
-          then: this.expression(children[0]),
-          test: this.expression(children[2]),
-          otherwise: this.expression(children[4]),
+          then: this.expression(itemAt(children, 0)),
+          test: this.expression(itemAt(children, 2)),
+          otherwise: this.expression(itemAt(children, 4)),
         };
       case 'LambdaExpression':
         return {
           kind: 'lambda',
-          params: this.params(children[1]),
-          body: this.expression(children[children.length - 1]),
+          params: this.params(itemAt(children, 1)),
+          body: this.expression(itemAt(children, children.length - 1)),
         };
       case 'NamedExpression':
-        return { kind: 'walrus', name: this.source(children[0]), value: this.expression(children[2]) };
+        return {
+          kind: 'walrus',
+          name: this.source(itemAt(children, 0)),
+          value: this.expression(itemAt(children, 2)),
+        };
       case 'CallExpression':
-        return { kind: 'call', fn: this.expression(children[0]), args: this.#arguments(children[1]) };
+        return {
+          kind: 'call',
+          fn: this.expression(itemAt(children, 0)),
+          args: this.#arguments(itemAt(children, 1)),
+        };
       case 'MemberExpression':
         return this.#member(children);
       default:
@@ -258,15 +267,15 @@ export class ExpressionParser {
     const inner = children.slice(1, -1);
     return splitBy(inner, ',')
       .filter((part) => part.length > 0)
-      .map((part) => this.starred(part, part[0]));
+      .map((part) => this.starred(part, itemAt(part, 0)));
   }
 
   #dict(children: readonly SyntaxNode[]): BareExpr {
     const entries: { key: Expr | null; value: Expr }[] = [];
     for (const part of splitBy(children.slice(1, -1), ',')) {
       if (part.length === 0) continue;
-      if (part[0].name === '**') entries.push({ key: null, value: this.expression(part[1]) });
-      else entries.push({ key: this.expression(part[0]), value: this.expression(part[2]) });
+      if (itemAt(part, 0).name === '**') entries.push({ key: null, value: this.expression(itemAt(part, 1)) });
+      else entries.push({ key: this.expression(itemAt(part, 0)), value: this.expression(itemAt(part, 2)) });
     }
     return { kind: 'dict', entries };
   }
@@ -280,14 +289,14 @@ export class ExpressionParser {
       return {
         kind: 'comprehension',
         form: 'dict',
-        key: this.expression(head[0]),
-        element: this.expression(head[2]),
+        key: this.expression(itemAt(head, 0)),
+        element: this.expression(itemAt(head, 2)),
         clauses,
       };
     }
-    if (head[0].name === '*') return this.fail("'*' can not be used in a comprehension", node);
+    if (itemAt(head, 0).name === '*') return this.fail("'*' can not be used in a comprehension", node);
     const form = node.name.startsWith('Array') ? 'list' : node.name.startsWith('Set') ? 'set' : 'generator';
-    return { kind: 'comprehension', form, key: null, element: this.expression(head[0]), clauses };
+    return { kind: 'comprehension', form, key: null, element: this.expression(itemAt(head, 0)), clauses };
   }
 
   /** `for … in … if …` repeated. */
@@ -295,14 +304,15 @@ export class ExpressionParser {
     const clauses: CompClause[] = [];
     let i = 0;
     while (i < nodes.length) {
-      if (nodes[i].name !== 'for') return this.fail(`'${this.source(nodes[i])}' is not supported here`, at);
+      if (itemAt(nodes, i).name !== 'for')
+        return this.fail(`'${this.source(itemAt(nodes, i))}' is not supported here`, at);
       const inAt = nodes.findIndex((c, j) => j > i && c.name === 'in');
       const target = this.expressionList(nodes.slice(i + 1, inAt), at);
-      const iter = this.expression(nodes[inAt + 1]);
+      const iter = this.expression(itemAt(nodes, inAt + 1));
       const conditions: Expr[] = [];
       i = inAt + 2;
       while (nodes[i]?.name === 'if') {
-        conditions.push(this.expression(nodes[i + 1]));
+        conditions.push(this.expression(itemAt(nodes, i + 1)));
         i += 2;
       }
       clauses.push({ target, iter, conditions });
@@ -315,15 +325,15 @@ export class ExpressionParser {
     const inner = children.slice(1, -1);
     const generatorAt = inner.findIndex((c) => c.name === 'for');
     if (generatorAt === 1) {
-      const element = this.expression(inner[0]);
+      const element = this.expression(itemAt(inner, 0));
       const value: Expr = {
         kind: 'comprehension',
         form: 'generator',
         key: null,
         element,
         clauses: this.#clauses(inner.slice(1), node),
-        from: inner[0].from,
-        to: inner[inner.length - 1].to,
+        from: itemAt(inner, 0).from,
+        to: itemAt(inner, inner.length - 1).to,
       };
       return [{ kind: 'pos', name: '', value }];
     }
@@ -332,19 +342,21 @@ export class ExpressionParser {
     const args: Argument[] = [];
     for (const part of splitBy(inner, ',')) {
       if (part.length === 0) continue;
-      const [first, second, third] = part;
+      const first = itemAt(part, 0);
+      const [, second] = part;
+      const last = itemAt(part, part.length > 2 ? 2 : part.length - 1);
       if (first.name === '*' || first.name === '**') {
-        args.push({ kind: first.name, name: '', value: this.expression(second) });
+        args.push({ kind: first.name, name: '', value: this.expression(itemAt(part, 1)) });
       } else if (second?.name === 'AssignOp' && this.source(second) === '=') {
         const name = this.source(first);
         if (args.some((arg) => arg.kind === 'kw' && arg.name === name)) {
           return this.fail(`the keyword argument '${name}' must be given once, but it is repeated`, {
             from: first.from,
-            to: third.to,
+            to: last.to,
           });
         }
         const nameRange = { from: first.from, to: first.to };
-        args.push({ kind: 'kw', name, nameRange, value: this.expression(third) });
+        args.push({ kind: 'kw', name, nameRange, value: this.expression(last) });
       } else if (second?.name === 'AssignOp') {
         args.push({
           kind: 'pos',
@@ -352,9 +364,9 @@ export class ExpressionParser {
           value: {
             kind: 'walrus',
             name: this.source(first),
-            value: this.expression(third),
+            value: this.expression(last),
             from: first.from,
-            to: third.to,
+            to: last.to,
           },
         });
       } else {
@@ -372,10 +384,10 @@ export class ExpressionParser {
   }
 
   #member(children: readonly SyntaxNode[]): BareExpr {
-    const [objectNode, opener] = children;
+    const [objectNode, opener] = take(children, 2);
     const object = this.expression(objectNode);
     if (opener.name === '.') {
-      const nameNode = children[2];
+      const nameNode = itemAt(children, 2);
       return {
         kind: 'attribute',
         object,
@@ -389,22 +401,24 @@ export class ExpressionParser {
     if (items.length === 0) return this.fail('an index is missing between the brackets', opener);
     const index: Expr =
       parts.length === 1
-        ? items[0]
-        : { kind: 'tuple', items, from: inner[0].from, to: inner[inner.length - 1].to };
+        ? itemAt(items, 0)
+        : { kind: 'tuple', items, from: itemAt(inner, 0).from, to: itemAt(inner, inner.length - 1).to };
     return { kind: 'subscript', object, index };
   }
 
   #subscript(part: readonly SyntaxNode[]): Expr {
     const pieces = splitBy(part, ':');
-    if (pieces.length === 1) return this.expression(part[0]);
-    const [start, stop, step] = pieces.map((piece) => (piece.length > 0 ? this.expression(piece[0]) : null));
+    if (pieces.length === 1) return this.expression(itemAt(part, 0));
+    const [start = null, stop = null, step = null] = pieces.map(([first]) =>
+      first ? this.expression(first) : null,
+    );
     return {
       kind: 'slice',
       start,
       stop,
       step: step ?? null,
-      from: part[0].from,
-      to: part[part.length - 1].to,
+      from: itemAt(part, 0).from,
+      to: itemAt(part, part.length - 1).to,
     };
   }
 
@@ -418,18 +432,18 @@ export class ExpressionParser {
 
   #flatten(node: SyntaxNode, tokens: TestToken[]): void {
     const children = childrenOf(node);
-    if (node.name === 'UnaryExpression' && children[0].name === 'not') {
-      tokens.push({ op: 'not', range: children[0] });
-      this.#flatten(children[1], tokens);
+    if (node.name === 'UnaryExpression' && itemAt(children, 0).name === 'not') {
+      tokens.push({ op: 'not', range: itemAt(children, 0) });
+      this.#flatten(itemAt(children, 1), tokens);
     } else if (node.name === 'BinaryExpression' && isTestOperator(children)) {
-      this.#flatten(children[0], tokens);
+      this.#flatten(itemAt(children, 0), tokens);
       const op = children
         .slice(1, -1)
         .map((c) => this.source(c))
         .join(' ');
-      if (op === '<>') this.fail("'<>' is not Python 3", children[1], "write '!='");
-      tokens.push({ op: op as 'and' | 'or' | CompareOp, range: children[1] });
-      this.#flatten(children[children.length - 1], tokens);
+      if (op === '<>') this.fail("'<>' is not Python 3", itemAt(children, 1), "write '!='");
+      tokens.push({ op: op as 'and' | 'or' | CompareOp, range: itemAt(children, 1) });
+      this.#flatten(itemAt(children, children.length - 1), tokens);
     } else {
       tokens.push({ operand: this.expression(node) });
     }
@@ -437,7 +451,7 @@ export class ExpressionParser {
 }
 
 function isTestOperator(children: readonly SyntaxNode[]): boolean {
-  const name = children[1].name;
+  const name = itemAt(children, 1).name;
   return name === 'and' || name === 'or' || isCompareNode(name);
 }
 

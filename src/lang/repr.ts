@@ -19,6 +19,7 @@ import {
   typeName,
   type Value,
 } from './values.ts';
+import { take } from '../util/at.ts';
 
 const MAX_REPR_DEPTH = 200;
 
@@ -27,7 +28,7 @@ export function floatRepr(n: number): string {
   if (Number.isNaN(n)) return 'nan';
   if (!Number.isFinite(n)) return n > 0 ? 'inf' : '-inf';
   if (n === 0) return Object.is(n, -0) ? '-0.0' : '0.0';
-  const [mantissa, exponentText] = n.toExponential().split('e');
+  const [mantissa, exponentText] = take(n.toExponential().split('e'), 2);
   const exponent = Number(exponentText);
   if (exponent < -4 || exponent >= 16) {
     const sign = exponent < 0 ? '-' : '+';

@@ -18,6 +18,7 @@ import {
   typeName,
   type Value,
 } from './values.ts';
+import { at as itemAt } from '../util/at.ts';
 
 /** The characters of a text, by code point. */
 export function charsOf(text: string): string[] {
@@ -69,10 +70,10 @@ export function getItem(object: Value, index: Value): Value {
   if (index instanceof PySlice) return slice(object, index);
   if (typeof object === 'string') {
     const chars = charsOf(object);
-    return chars[position(chars.length, index, 'str')];
+    return itemAt(chars, position(chars.length, index, 'str'));
   }
   if (object instanceof PyList || object instanceof PyTuple) {
-    return object.items[position(object.items.length, index, typeName(object))].v;
+    return itemAt(object.items, position(object.items.length, index, typeName(object))).v;
   }
   if (object instanceof PyRange) return object.start + position(object.length, index, 'range') * object.step;
   if (object instanceof PyBytes)
@@ -132,15 +133,15 @@ function slice(object: Value, by: PySlice): Value {
       .join('');
   }
   if (object instanceof PyList) {
-    return new PyList(slicePositions(object.items.length, by).map((i) => ({ ...object.items[i] })));
+    return new PyList(slicePositions(object.items.length, by).map((i) => ({ ...itemAt(object.items, i) })));
   }
   if (object instanceof PyTuple) {
-    return new PyTuple(slicePositions(object.items.length, by).map((i) => object.items[i]));
+    return new PyTuple(slicePositions(object.items.length, by).map((i) => itemAt(object.items, i)));
   }
   if (object instanceof PyRange) {
     const at = slicePositions(object.length, by);
     const step = object.step * (by.step === null ? 1 : indexOf(by.step, 'a slice step'));
-    const start = at.length > 0 ? object.start + at[0] * object.step : object.start;
+    const start = at.length > 0 ? object.start + itemAt(at, 0) * object.step : object.start;
     return new PyRange(start, start + at.length * step, step);
   }
   if (object instanceof PyBytes) {

@@ -3,6 +3,7 @@
 import type { SyntaxNode, Tree } from '@lezer/common';
 import { PyError, type Range } from './pyError.ts';
 import { isClosed, readStringToken } from './stringLiteral.ts';
+import { at as itemAt } from '../util/at.ts';
 
 const MAX_REPORTED = 20;
 const BRACKETS: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
@@ -48,14 +49,14 @@ function unclosedOffsets(tree: Tree, text: string): Set<number> {
   });
   let next = 0;
   for (let i = 0; i < text.length; i++) {
-    while (next < masked.length && masked[next][1] <= i) next += 1;
-    if (next < masked.length && i >= masked[next][0]) {
-      i = masked[next][1] - 1;
+    while (next < masked.length && itemAt(masked, next)[1] <= i) next += 1;
+    if (next < masked.length && i >= itemAt(masked, next)[0]) {
+      i = itemAt(masked, next)[1] - 1;
       continue;
     }
-    const char = text[i];
+    const char = text.charAt(i);
     if (BRACKETS[char] !== undefined) stack.push({ char, at: i });
-    else if (stack.length > 0 && char === BRACKETS[stack[stack.length - 1].char]) stack.pop();
+    else if (stack.length > 0 && char === BRACKETS[itemAt(stack, stack.length - 1).char]) stack.pop();
   }
   return new Set(stack.map((s) => s.at));
 }

@@ -16,6 +16,7 @@ import {
   typeName,
   type Value,
 } from './values.ts';
+import { at as itemAt } from '../util/at.ts';
 
 type Evaluate = (expr: Expr) => Value;
 
@@ -80,7 +81,11 @@ function unpack(
   targets.forEach((target, i) => {
     if (target.kind === 'star')
       put(target.value, { v: new PyList(cells.slice(star, cells.length - tail)), r: cell.r });
-    else put(target, star !== -1 && i > star ? cells[cells.length - targets.length + i] : cells[i]);
+    else
+      put(
+        target,
+        star !== -1 && i > star ? itemAt(cells, cells.length - targets.length + i) : itemAt(cells, i),
+      );
   });
 }
 
@@ -101,7 +106,7 @@ function assignSlice(list: PyList, by: PySlice, cell: Cell): void {
     );
   }
   positions.forEach((at, i) => {
-    list.items[at] = fresh[i];
+    list.items[at] = itemAt(fresh, i);
   });
 }
 

@@ -2,6 +2,7 @@
 
 import type { CompareOp, Expr } from './ast.ts';
 import { PyError, type Range } from './pyError.ts';
+import { at as itemAt } from '../util/at.ts';
 
 export type TestToken =
   { readonly operand: Expr } | { readonly op: 'and' | 'or' | 'not' | CompareOp; readonly range: Range };
@@ -34,7 +35,7 @@ export class TestGrouper {
   }
 
   #not(): Expr {
-    const token = this.#tokens[this.#at];
+    const token = itemAt(this.#tokens, this.#at);
     if ('op' in token && token.op === 'not') {
       this.#at += 1;
       const operand = this.#not();
@@ -47,11 +48,11 @@ export class TestGrouper {
       rest.push({ op: op as CompareOp, right: this.#operand() });
     }
     if (rest.length === 0) return left;
-    return { kind: 'compare', left, rest, from: left.from, to: rest[rest.length - 1].right.to };
+    return { kind: 'compare', left, rest, from: left.from, to: itemAt(rest, rest.length - 1).right.to };
   }
 
   #operand(): Expr {
-    const token = this.#tokens[this.#at];
+    const token = itemAt(this.#tokens, this.#at);
     if ('op' in token) {
       throw new PyError('SyntaxError', `'${token.op}' can not stand here`, {
         range: { from: token.range.from, to: token.range.to },

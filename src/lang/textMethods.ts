@@ -7,6 +7,7 @@ import { indexOf } from './numbers.ts';
 import { PyError } from './pyError.ts';
 import { charsOf, iterate } from './sequences.ts';
 import { type CallArgs, PyBytes, PyDict, PyList, PyTuple, typeName, type Value } from './values.ts';
+import { at as itemAt } from '../util/at.ts';
 
 type TextMethod = (self: string, args: CallArgs) => Value;
 
@@ -26,8 +27,8 @@ const strip =
     const chars = charsOf(self);
     let from = 0;
     let to = chars.length;
-    while (left && from < to && isStripped(chars[from])) from += 1;
-    while (right && to > from && isStripped(chars[to - 1])) to -= 1;
+    while (left && from < to && isStripped(itemAt(chars, from))) from += 1;
+    while (right && to > from && isStripped(itemAt(chars, to - 1))) to -= 1;
     return chars.slice(from, to).join('');
   };
 
@@ -85,10 +86,10 @@ function limited(
   // Split at white space: the rest keeps its inner spaces.
   const words = [...self.matchAll(/\S+/g)];
   if (fromRight) {
-    const last = words[words.length - limit - 1];
+    const last = itemAt(words, words.length - limit - 1);
     return [self.slice(0, last.index + last[0].length).trimStart(), ...parts.slice(parts.length - limit)];
   }
-  return [...parts.slice(0, limit), self.slice(words[limit].index).trimEnd()];
+  return [...parts.slice(0, limit), self.slice(itemAt(words, limit).index).trimEnd()];
 }
 
 const find =
@@ -126,7 +127,9 @@ export const TEXT_METHODS: Readonly<Record<string, TextMethod>> = {
   upper: plain('upper', (s) => s.toUpperCase()),
   lower: plain('lower', (s) => s.toLowerCase()),
   casefold: plain('casefold', (s) => s.toLowerCase()),
-  title: plain('title', (s) => s.replace(/\p{L}+/gu, (w) => w[0].toUpperCase() + w.slice(1).toLowerCase())),
+  title: plain('title', (s) =>
+    s.replace(/\p{L}+/gu, (w) => itemAt(w, 0).toUpperCase() + w.slice(1).toLowerCase()),
+  ),
   capitalize: plain('capitalize', (s) => s.slice(0, 1).toUpperCase() + s.slice(1).toLowerCase()),
   swapcase: plain('swapcase', (s) =>
     s.replace(/\p{L}/gu, (c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())),

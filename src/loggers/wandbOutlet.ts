@@ -270,7 +270,7 @@ export class WandbOutlet implements Outlet<WandbRecord> {
     const headers: Record<string, string> = {};
     const given = fieldOf(createRunFiles, 'uploadHeaders');
     for (const line of Array.isArray(given) ? given.map(String) : []) {
-      const [, name, value] = /^([^:]+):\s*(.*)$/.exec(line) ?? [];
+      const [, name, value = ''] = /^([^:]+):\s*(.*)$/.exec(line) ?? [];
       if (name !== undefined) headers[name] = value;
     }
     const body = await this.#parts.fs.readFile(file.path);

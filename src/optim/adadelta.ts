@@ -2,7 +2,7 @@ import { between, checkedArgs, declareArgs, number, optional, type ArgsOf } from
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import {
   eps,
   foreach,
@@ -56,7 +56,7 @@ export class Adadelta extends ElementwiseOptimizer {
   }
 }
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   name: 'adadelta',
   stateNames: ['square_avg', 'acc_delta'],
   countsSteps: true,
@@ -76,6 +76,6 @@ const RULE: ElementwiseRule = {
     x.acc_delta = u.rho * x.acc_delta + u.oneMinusRho * delta * delta;
     x.p -= u.lr * delta;
   },
-};
+});
 
 OPTIMIZERS.registerModule()(Adadelta);

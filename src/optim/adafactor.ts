@@ -28,6 +28,7 @@ import { option } from './decayedGrad.ts';
 import { Optimizer } from './optimizer.ts';
 import type { ParamGroup } from './paramGroup.ts';
 import { foreach, maximize, params, shrinkingDecay } from './commonArgs.ts';
+import { at } from '../util/at.ts';
 
 const EPS = kindOf<readonly [number | null, number]>(
   '(float ≥ 0 | None, float ≥ 0)',
@@ -95,7 +96,7 @@ export class Adafactor extends Optimizer {
 
   protected override stateShape({ shape }: Parameter, key: string): readonly number[] {
     if (key === 'row_var') return [...shape.slice(0, -1), 1];
-    return key === 'col_var' ? [...shape.slice(0, -2), 1, shape[shape.length - 1]] : shape;
+    return key === 'col_var' ? [...shape.slice(0, -2), 1, at(shape, shape.length - 1)] : shape;
   }
 
   #update(param: Parameter, grad: Tensor, group: ParamGroup): void {

@@ -2,7 +2,7 @@ import { atLeast, checkedArgs, declareArgs, number, optional, type ArgsOf } from
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import type { OptimizerStateDict } from './optimizerState.ts';
 import {
   eps,
@@ -87,7 +87,7 @@ export class Adagrad extends ElementwiseOptimizer {
   }
 }
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   name: 'adagrad',
   stateNames: ['sum'],
   countsSteps: true,
@@ -103,6 +103,6 @@ const RULE: ElementwiseRule = {
     x.sum += d * d;
     x.p -= (u.stepSize * d) / (Math.sqrt(x.sum) + u.eps);
   },
-};
+});
 
 OPTIMIZERS.registerModule()(Adagrad);

@@ -1,8 +1,9 @@
 // The update that Adam and AdamW share; they differ in how weight decay enters.
 
 import { flag, optional } from '../registry/args/index.ts';
-import type { Element, ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule, type Scalars } from './elementwiseRule.ts';
 import type { ParamGroup } from './paramGroup.ts';
+import { at, take } from '../util/at.ts';
 
 export const amsgrad = optional(flag, false, 'Divide by the largest second moment so far.');
 
@@ -27,15 +28,15 @@ export type DecayKind = 'coupled' | 'decoupled';
  * m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps).
  * Source: torch 1.13 `optim/adam.py` and `adamw.py`; Kingma & Ba, 2015; Loshchilov & Hutter, 2019; Reddi et al., 2018.
  */
-export function adamRule(kind: DecayKind, amsgrad: boolean): ElementwiseRule {
-  return RULES[kind][amsgrad ? 1 : 0];
+export function adamRule(kind: DecayKind, amsgrad: boolean): AdamRule {
+  return at(RULES[kind], amsgrad ? 1 : 0);
 }
 
-function makeRule(kind: DecayKind, amsgrad: boolean): ElementwiseRule {
+function makeRule(kind: DecayKind, amsgrad: boolean): AdamRule {
   const isCoupled = kind === 'coupled';
-  return {
+  return elementwiseRule({
     name: `${isCoupled ? 'adam' : 'adamw'}${amsgrad ? 'Amsgrad' : ''}`,
-    stateNames: ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])],
+    stateNames: amsgrad ? ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'] : ['exp_avg', 'exp_avg_sq'],
     countsSteps: true,
     hyper,
     wgsl: `
@@ -44,7 +45,7 @@ function makeRule(kind: DecayKind, amsgrad: boolean): ElementwiseRule {
   exp_avg_sq = u.beta2 * exp_avg_sq + u.oneMinusBeta2 * d * d;
   ${amsgrad ? 'max_exp_avg_sq = max(max_exp_avg_sq, exp_avg_sq);' : ''}
   p = p - u.stepSize * exp_avg / (sqrt(${amsgrad ? 'max_exp_avg_sq' : 'exp_avg_sq'}) / u.correction + u.eps);`,
-    reference(x: Element, u) {
+    reference(x, u) {
       let d = u.sign * x.g;
       if (isCoupled) d += u.weightDecay * x.p;
       else x.p *= u.shrink;
@@ -54,12 +55,26 @@ function makeRule(kind: DecayKind, amsgrad: boolean): ElementwiseRule {
       const second = amsgrad ? x.max_exp_avg_sq : x.exp_avg_sq;
       x.p -= (u.stepSize * x.exp_avg) / (Math.sqrt(second) / u.correction + u.eps);
     },
-  };
+  });
 }
 
-function hyper(group: ParamGroup, step: number): Readonly<Record<string, number>> {
+type AdamRule = ElementwiseRule<'exp_avg' | 'exp_avg_sq' | 'max_exp_avg_sq', Hyper, never>;
+
+type Hyper =
+  | 'sign'
+  | 'weightDecay'
+  | 'shrink'
+  | 'beta1'
+  | 'beta2'
+  | 'oneMinusBeta1'
+  | 'oneMinusBeta2'
+  | 'stepSize'
+  | 'correction'
+  | 'eps';
+
+function hyper(group: ParamGroup, step: number): Scalars<Hyper> {
   const { lr, betas = [0.9, 0.999], weight_decay: weightDecay = 0 } = group;
-  const [beta1, beta2] = betas;
+  const [beta1, beta2] = take(betas, 2);
   return {
     sign: group.maximize ? -1 : 1,
     weightDecay,
@@ -75,7 +90,7 @@ function hyper(group: ParamGroup, step: number): Readonly<Record<string, number>
   };
 }
 
-const RULES: Readonly<Record<DecayKind, readonly ElementwiseRule[]>> = {
+const RULES: Readonly<Record<DecayKind, readonly AdamRule[]>> = {
   coupled: [makeRule('coupled', false), makeRule('coupled', true)],
   decoupled: [makeRule('decoupled', false), makeRule('decoupled', true)],
 };

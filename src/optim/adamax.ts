@@ -2,7 +2,7 @@ import { checkedArgs, declareArgs, type ArgsOf } from '../registry/args/index.ts
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import {
   betas,
   eps,
@@ -14,6 +14,7 @@ import {
   params,
   weightDecay,
 } from './commonArgs.ts';
+import { take } from '../util/at.ts';
 
 const ARGS = declareArgs({
   params,
@@ -56,12 +57,12 @@ export class Adamax extends ElementwiseOptimizer {
   }
 }
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   name: 'adamax',
   stateNames: ['exp_avg', 'exp_inf'],
   countsSteps: true,
   hyper(group, step) {
-    const [beta1, beta2] = group.betas ?? [];
+    const [beta1, beta2] = take(group.betas ?? [], 2);
     return {
       ...decayHyper(group),
       beta1,
@@ -81,6 +82,6 @@ const RULE: ElementwiseRule = {
     x.exp_inf = Math.max(u.beta2 * x.exp_inf, Math.abs(d) + u.eps);
     x.p -= (u.stepSize * x.exp_avg) / x.exp_inf;
   },
-};
+});
 
 OPTIMIZERS.registerModule()(Adamax);

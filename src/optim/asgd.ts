@@ -2,7 +2,7 @@ import { checkedArgs, declareArgs, number, optional, type ArgsOf } from '../regi
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import {
   foreach,
   lr,
@@ -58,7 +58,7 @@ export class ASGD extends ElementwiseOptimizer {
   }
 }
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   name: 'asgd',
   stateNames: ['ax'],
   countsSteps: true,
@@ -80,6 +80,6 @@ const RULE: ElementwiseRule = {
     x.p = x.p * u.shrink - u.eta * d;
     x.ax = u.mu === 1 ? x.p : x.ax + (x.p - x.ax) * u.mu;
   },
-};
+});
 
 OPTIMIZERS.registerModule()(ASGD);

@@ -13,7 +13,7 @@ export function given(args: object, keys: readonly string[]): Record<string, unk
 export const DECAYED_GRAD = 'let d = u.sign * g + u.weightDecay * p;';
 
 /** The same in TypeScript. */
-export function decayedGrad(x: Element, u: Scalars): number {
+export function decayedGrad(x: Element<never>, u: Scalars<'sign' | 'weightDecay'>): number {
   return u.sign * x.g + u.weightDecay * x.p;
 }
 

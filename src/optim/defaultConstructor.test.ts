@@ -13,6 +13,7 @@ import {
   type Optimizer,
   type OptimizerConstructor,
 } from './index.ts';
+import { at } from '../util/at.ts';
 
 class Net extends Module {
   override readonly className = 'Net';
@@ -42,14 +43,14 @@ function build(cfg: unknown, net: Module = new Net(), warnings: string[] = []): 
 }
 
 function rates(optimizer: Optimizer): [string, number, number | undefined][] {
-  return optimizer.paramGroups.map(({ params: [param], lr, weight_decay }) => [param.name, lr, weight_decay]);
+  return optimizer.paramGroups.map(({ params, lr, weight_decay }) => [at(params, 0).name, lr, weight_decay]);
 }
 
 describe('buildOptimizer', () => {
   test('without paramwise_cfg there is one group with every parameter', () => {
     const { paramGroups } = build(BASE);
     expect(paramGroups).toHaveLength(1);
-    expect(paramGroups[0].params.map((param) => param.name)).toEqual([
+    expect(at(paramGroups, 0).params.map((param) => param.name)).toEqual([
       'conv.weight',
       'conv.bias',
       'dw.weight',
@@ -238,7 +239,7 @@ describe('buildOptimizer', () => {
     class Late implements OptimizerConstructor {
       call(): Optimizer {
         const optimizer = new SGD({ params: group({}), lr: 1, weightDecay: 1 });
-        optimizer.paramGroups[0].weight_decay = Number('abc');
+        at(optimizer.paramGroups, 0).weight_decay = Number('abc');
         return optimizer;
       }
     }

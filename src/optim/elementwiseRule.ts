@@ -4,17 +4,26 @@
 import type { ParamGroup } from './paramGroup.ts';
 
 /** The variables of one element: `p` (parameter), `g` (gradient, read only) and each state by its key. */
-export type Element = Record<string, number>;
+export type Element<S extends string = string> = Record<S | 'p' | 'g', number>;
 
 /** Numbers by name: hyper-parameters, or a state's scalars. */
-export type Scalars = Readonly<Record<string, number>>;
+export type Scalars<N extends string = string> = Readonly<Record<N, number>>;
 
-/** The update of one element for the options of one group. */
-export interface ElementwiseRule {
+/**
+ * The update of one element for the options of one group.
+ * @typeParam S keys of the state tensors
+ * @typeParam H names of the hyper-parameters
+ * @typeParam N keys of the state's numbers
+ */
+export interface ElementwiseRule<
+  S extends string = string,
+  H extends string = string,
+  N extends string = string,
+> {
   /** Names the rule in profiles. */
   readonly name: string;
   /** PyTorch's keys of the state tensors, in PyTorch's order. */
-  readonly stateNames: readonly string[];
+  readonly stateNames: readonly S[];
   /** State keys that PyTorch saves as None for these options, unless they hold something. */
   readonly emptyStates?: readonly string[];
   /** True when the state counts its steps under `step`. */
@@ -22,9 +31,9 @@ export interface ElementwiseRule {
   /** Numbers that each parameter's state keeps besides `step`; PyTorch rounds them to float32. */
   readonly scalars?: {
     /** Before the parameter's first step, in PyTorch's order. */
-    initial(group: ParamGroup): Scalars;
+    initial(group: ParamGroup): Scalars<N>;
     /** After step number `step`. */
-    next(group: ParamGroup, step: number, before: Scalars): Scalars;
+    next(group: ParamGroup, step: number, before: Scalars<N>): Scalars<N>;
   };
   /** Value of a fresh state tensor's elements; 0 where it isn't given. */
   initialValue?(key: string, group: ParamGroup): number;
@@ -35,11 +44,21 @@ export interface ElementwiseRule {
    * @param step 1 at the parameter's first step; without countsSteps 1 at the first and 2 afterwards
    * @param before the state's scalars before this step
    */
-  hyper(group: ParamGroup, step: number, before: Scalars): Scalars;
+  hyper(group: ParamGroup, step: number, before: Scalars<N>): Scalars<H>;
   /** WGSL: `p` and the states are f32 `var`s, `g` an f32 `let`, the hyper-parameters `u.<name>`. */
   readonly wgsl: string;
   /** The same in TypeScript: changes `x.p` and the states. */
-  reference(x: Element, u: Scalars): void;
+  reference(x: Element<S>, u: Scalars<H>): void;
+}
+
+/**
+ * A rule whose formula is checked against the names that it declares: states, hyper-parameters, numbers.
+ * @returns the rule itself
+ */
+export function elementwiseRule<const S extends string, H extends string, N extends string = never>(
+  rule: ElementwiseRule<S, H, N>,
+): ElementwiseRule<S, H, N> {
+  return rule;
 }
 
 const NO_SCALARS: Scalars = {};
@@ -64,6 +83,6 @@ export function advance(
     before[key] = Math.fround(Number(state.get(key) ?? before[key]));
   }
   const after = scalars.next(group, step, before);
-  for (const key of Object.keys(before)) state.set(key, Math.fround(after[key]));
+  for (const key of Object.keys(before)) state.set(key, Math.fround(after[key] ?? NaN));
   return { step, before };
 }

@@ -7,6 +7,7 @@ import { dispose, globalNorm, read, scaleAll, tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import { nearest } from '../util/nearest.ts';
 import type { Optimizer } from './optimizer.ts';
+import { take } from '../util/at.ts';
 
 /** What PyTorch's GradScaler keeps, by its names. */
 export interface GradScalerState {
@@ -130,7 +131,7 @@ export async function largestGrad(optimizer: Optimizer, parameters: readonly Par
   const others = parameters.flatMap((param) => (param.grad && !isPooled(param) ? [param.grad] : []));
   const all = pool && parameters.some(isPooled) ? [...pool.wholeGrads(), ...others] : others;
   const norm = globalNorm(all, Infinity);
-  const [largest] = await read(norm);
+  const [largest] = take(await read(norm), 1);
   dispose(norm);
   return largest;
 }

@@ -2,6 +2,7 @@
 
 import { fusedMultiplyAdd } from './fusedMultiplyAdd.ts';
 import { dot, largest, roundingOf, strongWolfe, type Evaluation, type Vector } from './strongWolfe.ts';
+import { at as itemAt } from '../util/at.ts';
 
 export interface LbfgsOptions {
   readonly lr: number;
@@ -151,13 +152,13 @@ function remember(history: History, size: number, y: Vector, s: Vector): number 
 function twoLoops(grad: Vector, { y, s, ro, round }: History, scale: number, al: (number | null)[]): Vector {
   let q = times(grad, -1);
   for (let i = y.length - 1; i >= 0; i--) {
-    const factor = round(dot(s[i], q) * ro[i]);
+    const factor = round(dot(itemAt(s, i), q) * itemAt(ro, i));
     al[i] = factor;
-    q = plus(q, y[i], -factor);
+    q = plus(q, itemAt(y, i), -factor);
   }
   let r = times(q, scale);
   for (let i = 0; i < y.length; i++) {
-    r = plus(r, s[i], round((al[i] ?? 0) - round(dot(y[i], r) * ro[i])));
+    r = plus(r, itemAt(s, i), round((al[i] ?? 0) - round(dot(itemAt(y, i), r) * itemAt(ro, i))));
   }
   return r;
 }
@@ -179,7 +180,7 @@ function plus(a: Vector, b: Vector, factor: number): Vector {
   // A float32 product is exact in float64; one of float64 isn't.
   if (a instanceof Float32Array) {
     const rounded = Math.fround(factor);
-    return a.map((value, i) => value + rounded * b[i]);
+    return a.map((value, i) => value + rounded * itemAt(b, i));
   }
-  return a.map((value, i) => fusedMultiplyAdd(factor, b[i], value));
+  return a.map((value, i) => fusedMultiplyAdd(factor, itemAt(b, i), value));
 }

@@ -1,3 +1,4 @@
+import { invariant } from '../errors/invariant.ts';
 import { mul, runElementwise, tidy, type Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
 import { ConfigError } from '../errors/trainerError.ts';
@@ -100,6 +101,7 @@ export class Muon extends Optimizer {
     const { lr, momentum = 0 } = group;
     const buffer = this.stateTensor(param, 'momentum_buffer');
     const adjust = ADJUSTMENTS[String(group.adjust_lr_fn ?? 'original')];
+    invariant(adjust !== undefined, 'adjust_lr_fn was checked with the arguments');
     tidy(() => {
       const update = mul(grad, 1);
       runElementwise({
@@ -122,7 +124,7 @@ g = select(buffer, g + u.momentum * (buffer - g), u.nesterov == 1.0);`,
         writes: { p: param.variable },
         uniforms: {
           shrink: 1 - lr * (group.weight_decay ?? 0),
-          step: lr * adjust(at(param.shape, 0), param.shape[1]),
+          step: lr * adjust(at(param.shape, 0), at(param.shape, 1)),
         },
       });
     });

@@ -2,7 +2,7 @@ import { atLeast, checkedArgs, declareArgs, number, optional, type ArgsOf } from
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import type { ParamGroup } from './paramGroup.ts';
 import {
   betas,
@@ -16,6 +16,7 @@ import {
   params,
   weightDecay,
 } from './commonArgs.ts';
+import { take } from '../util/at.ts';
 
 const ARGS = declareArgs({
   params,
@@ -65,7 +66,7 @@ export class NAdam extends ElementwiseOptimizer {
 }
 
 function muAt(group: ParamGroup, step: number): number {
-  const [beta1] = group.betas ?? [];
+  const [beta1] = take(group.betas ?? [], 1);
   return beta1 * (1 - 0.5 * 0.96 ** (step * option(group, 'momentum_decay')));
 }
 
@@ -78,7 +79,7 @@ function timesFloat32(a: number, b: number): number {
   return Math.fround(a * Math.fround(b));
 }
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   name: 'nadam',
   stateNames: ['exp_avg', 'exp_avg_sq'],
   countsSteps: true,
@@ -87,7 +88,7 @@ const RULE: ElementwiseRule = {
     next: (group, step, before) => ({ mu_product: muProduct(group, step, before.mu_product) }),
   },
   hyper(group, step, before) {
-    const [beta1, beta2] = group.betas ?? [];
+    const [beta1, beta2] = take(group.betas ?? [], 2);
     const { lr } = group;
     const isDecoupled = Boolean(group.decoupled_weight_decay);
     const product = muProduct(group, step, before.mu_product);
@@ -123,6 +124,6 @@ const RULE: ElementwiseRule = {
     const scale = Math.sqrt(x.exp_avg_sq / u.correction) + u.eps;
     x.p -= (u.gradStep * d + u.averageStep * x.exp_avg) / scale;
   },
-};
+});
 
 OPTIMIZERS.registerModule()(NAdam);

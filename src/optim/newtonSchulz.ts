@@ -1,4 +1,5 @@
 import { add, div, globalNorm, matMul, maximum, mul, transpose, type Tensor } from '../gpu/index.ts';
+import { take } from '../util/at.ts';
 
 export interface NewtonSchulzOptions {
   /** a, b, c of x -> a x + b x^3 + c x^5, applied to the singular values. Default (3.4445, -4.775, 2.0315). */
@@ -26,7 +27,7 @@ export function newtonSchulz(
   matrix: Tensor,
   { coefficients = [3.4445, -4.775, 2.0315], steps = 5, eps = 1e-7 }: NewtonSchulzOptions = {},
 ): Tensor {
-  const [a, b, c] = coefficients;
+  const [a, b, c] = take(coefficients, 3);
   const [height = 1, width = 1] = matrix.shape;
   const isTall = height > width;
   let x = div(isTall ? transpose(matrix) : matrix, maximum(globalNorm([matrix], 2), eps));

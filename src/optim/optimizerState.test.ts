@@ -119,7 +119,7 @@ test('options that PyTorch gained since are what they stood for before, whatever
     maximize: true,
   });
   optimizer.loadStateDict(withOptions({ lr: 0.1, momentum: 0.9, dampening: 0, weight_decay: 0 }));
-  const { params: _, ...options } = optimizer.paramGroups[0];
+  const { params: _, ...options } = at(optimizer.paramGroups, 0);
   expect(options).toEqual({
     lr: 0.1,
     momentum: 0.9,

@@ -19,7 +19,7 @@ import { accumulateGrads, gradSums, takeGradSums } from './gradSums.ts';
 import type { GroupInput } from './paramGroup.ts';
 import { RMSprop } from './rmsprop.ts';
 import { SGD } from './sgd.ts';
-import { at } from '../util/at.ts';
+import { at, take } from '../util/at.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -170,7 +170,7 @@ describeBoth('packed parameters', () => {
   });
 
   test('frozen parameters, those of another pool and those listed twice are not packed', () => {
-    const [frozen, taken, twice, plain] = makeParameters([5, 5, 5, 5]);
+    const [frozen, taken, twice, plain] = take(makeParameters([5, 5, 5, 5]), 4);
     frozen.requiresGrad = false;
     const other = new SGD({ params: [taken], lr: 1 });
     other.prepare();
@@ -266,7 +266,7 @@ describeBoth('clipping', () => {
       parameters.forEach((p, i) => (p.grad = at(grads, i)));
       const norm = clipGradNorm(parameters, { maxNorm: 1 }, optimizer.pool);
       if (!norm) throw new Error('no norm');
-      const [value] = await read(norm);
+      const [value] = take(await read(norm), 1);
       norm.dispose();
       return value;
     };

@@ -2,7 +2,7 @@ import { checkedArgs, declareArgs, type ArgsOf } from '../registry/args/index.ts
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import {
   betas,
   decoupledWeightDecay,
@@ -15,6 +15,7 @@ import {
   params,
   weightDecay,
 } from './commonArgs.ts';
+import { take } from '../util/at.ts';
 
 const ARGS = declareArgs({
   params,
@@ -61,12 +62,12 @@ export class RAdam extends ElementwiseOptimizer {
   }
 }
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   name: 'radam',
   stateNames: ['exp_avg', 'exp_avg_sq'],
   countsSteps: true,
   hyper(group, step) {
-    const [beta1, beta2] = group.betas ?? [];
+    const [beta1, beta2] = take(group.betas ?? [], 2);
     const { lr } = group;
     const correction2 = 1 - beta2 ** step;
     const limit = 2 / (1 - beta2) - 1;
@@ -101,6 +102,6 @@ const RULE: ElementwiseRule = {
     x.exp_avg_sq = u.beta2 * x.exp_avg_sq + u.oneMinusBeta2 * d * d;
     x.p -= (u.stepSize * x.exp_avg) / (u.isAdaptive ? Math.sqrt(x.exp_avg_sq) + u.eps : 1);
   },
-};
+});
 
 OPTIMIZERS.registerModule()(RAdam);

@@ -45,11 +45,11 @@ export function referenceStep(
       const isTouched = rule.skipsZeroRows ? touchedRows(param, grad) : undefined;
       for (let i = 0; i < value.length; i++) {
         if (isTouched && !isTouched(i)) continue;
-        const x: Element = { p: value[i], g: grad[i] };
+        const x: Element = { p: at(value, i), g: at(grad, i) };
         for (const [key, array] of arrays) x[key] = at(array, i);
         rule.reference(x, hyper);
-        value[i] = x.p;
-        for (const [key, array] of arrays) array[i] = x[key];
+        value[i] = x.p ?? NaN;
+        for (const [key, array] of arrays) array[i] = x[key] ?? NaN;
       }
     }
   }

@@ -10,7 +10,7 @@ import {
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { DECAYED_GRAD, decayedGrad, decayHyper, option, given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import { LATER_OPTIONS } from './optimizer.ts';
 import type { ParamGroup } from './paramGroup.ts';
 import {
@@ -78,12 +78,12 @@ export class RMSprop extends ElementwiseOptimizer {
 }
 
 function makeRule(isCentered: boolean, hasMomentum: boolean): ElementwiseRule {
-  return {
+  return elementwiseRule({
     name: `rmsprop${isCentered ? 'Centered' : ''}${hasMomentum ? 'Momentum' : ''}`,
     stateNames: [
       'square_avg',
-      ...(hasMomentum ? ['momentum_buffer'] : []),
-      ...(isCentered ? ['grad_avg'] : []),
+      ...(hasMomentum ? (['momentum_buffer'] as const) : []),
+      ...(isCentered ? (['grad_avg'] as const) : []),
     ],
     countsSteps: true,
     hyper(group) {
@@ -117,7 +117,7 @@ function makeRule(isCentered: boolean, hasMomentum: boolean): ElementwiseRule {
         x.p -= u.lr * x.momentum_buffer;
       } else x.p -= (u.lr * d) / scale;
     },
-  };
+  });
 }
 
 /** By centered, then momentum. */

@@ -11,8 +11,9 @@ import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue } from './checks.ts';
 import { given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import { foreach, lr, maximize, maybeCapturable, maybeDifferentiable, params } from './commonArgs.ts';
+import { take } from '../util/at.ts';
 
 const ARGS = declareArgs({
   params,
@@ -60,14 +61,14 @@ export class Rprop extends ElementwiseOptimizer {
   }
 }
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   name: 'rprop',
   stateNames: ['prev', 'step_size'],
   countsSteps: true,
   initialValue: (key, group) => (key === 'step_size' ? group.lr : 0),
   hyper(group) {
-    const [shrink, grow] = group.etas as readonly number[];
-    const [smallest, largest] = group.step_sizes as readonly number[];
+    const [shrink, grow] = take(group.etas as readonly number[], 2);
+    const [smallest, largest] = take(group.step_sizes as readonly number[], 2);
     return { sign: group.maximize ? -1 : 1, shrink, grow, smallest, largest };
   },
   wgsl: `let agreement = sign(u.sign * g) * sign(prev);
@@ -82,6 +83,6 @@ const RULE: ElementwiseRule = {
     x.prev = agreement < 0 ? 0 : u.sign * x.g;
     x.p -= Math.sign(x.prev) * x.step_size;
   },
-};
+});
 
 OPTIMIZERS.registerModule()(Rprop);

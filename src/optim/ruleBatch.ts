@@ -33,7 +33,7 @@ export class RuleBatch {
     if (last?.group !== group || last.step !== step || !isSame(last.before, before)) {
       const hyper = this.#rule.hyper(group, step, before);
       if (this.#fields.length === 0) this.#fields = Object.keys(hyper);
-      for (const field of this.#fields) this.#values.push(hyper[field]);
+      for (const field of this.#fields) this.#values.push(hyper[field] ?? NaN);
       this.#rowCount += 1;
       this.#last = { group, step, before };
     }

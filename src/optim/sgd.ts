@@ -12,7 +12,7 @@ import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { badValue } from './checks.ts';
 import { given } from './decayedGrad.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule, type Scalars } from './elementwiseRule.ts';
 import type { ParamGroup } from './paramGroup.ts';
 import { differentiable, foreach, maximize, maybeFused, params, weightDecay } from './commonArgs.ts';
 
@@ -67,7 +67,10 @@ export class SGD extends ElementwiseOptimizer {
 
 const DECAYED = 'let d = u.sign * g + u.weightDecay * p;';
 
-function hyper(group: ParamGroup, step: number): Readonly<Record<string, number>> {
+function hyper(
+  group: ParamGroup,
+  step: number,
+): Scalars<'lr' | 'sign' | 'weightDecay' | 'momentum' | 'keep'> {
   const { lr, momentum = 0, weight_decay: weightDecay = 0 } = group;
   const dampening = Number(group.dampening ?? 0);
   const sign = group.maximize ? -1 : 1;
@@ -75,7 +78,7 @@ function hyper(group: ParamGroup, step: number): Readonly<Record<string, number>
   return { lr, sign, weightDecay, momentum, keep: step === 1 ? 1 : 1 - dampening };
 }
 
-const PLAIN: ElementwiseRule = {
+const PLAIN = elementwiseRule({
   name: 'sgd',
   stateNames: [],
   emptyStates: ['momentum_buffer'],
@@ -85,9 +88,9 @@ const PLAIN: ElementwiseRule = {
   reference(x, u) {
     x.p -= u.lr * (u.sign * x.g + u.weightDecay * x.p);
   },
-};
+});
 
-const MOMENTUM: ElementwiseRule = {
+const MOMENTUM = elementwiseRule({
   name: 'sgdMomentum',
   stateNames: ['momentum_buffer'],
   countsSteps: false,
@@ -100,9 +103,9 @@ const MOMENTUM: ElementwiseRule = {
     x.momentum_buffer = u.momentum * x.momentum_buffer + u.keep * d;
     x.p -= u.lr * x.momentum_buffer;
   },
-};
+});
 
-const NESTEROV: ElementwiseRule = {
+const NESTEROV = elementwiseRule({
   ...MOMENTUM,
   name: 'sgdNesterov',
   wgsl: `${DECAYED}
@@ -113,6 +116,6 @@ const NESTEROV: ElementwiseRule = {
     x.momentum_buffer = u.momentum * x.momentum_buffer + u.keep * d;
     x.p -= u.lr * (d + u.momentum * x.momentum_buffer);
   },
-};
+});
 
 OPTIMIZERS.registerModule()(SGD);

@@ -2,7 +2,7 @@ import { above, checkedArgs, declareArgs, number, optional, type ArgsOf } from '
 import { OPTIMIZERS, type ArgSpec } from '../registry/index.ts';
 import { adamRule } from './adamRule.ts';
 import { ElementwiseOptimizer } from './elementwiseOptimizer.ts';
-import type { ElementwiseRule } from './elementwiseRule.ts';
+import { elementwiseRule, type ElementwiseRule } from './elementwiseRule.ts';
 import { betas, maximize, params } from './commonArgs.ts';
 
 const ARGS = declareArgs({
@@ -38,7 +38,7 @@ export class SparseAdam extends ElementwiseOptimizer {
 
 const ADAM = adamRule('coupled', false);
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   ...ADAM,
   name: 'sparseAdam',
   skipsZeroRows: true,
@@ -47,6 +47,6 @@ const RULE: ElementwiseRule = {
     // eps isn't corrected here, unlike in Adam: the whole correction is in the step size.
     return { ...rest, stepSize: stepSize * correction, correction: 1 };
   },
-};
+});
 
 OPTIMIZERS.registerModule()(SparseAdam);

@@ -47,7 +47,7 @@ export function dot(a: Vector, b: Vector): number {
     for (let i = 0; i < a.length; i++) sum += Math.fround(at(a, i) * at(b, i));
     return Math.fround(sum);
   }
-  for (let i = 0; i < a.length; i++) sum = fusedMultiplyAdd(at(a, i), b[i], sum);
+  for (let i = 0; i < a.length; i++) sum = fusedMultiplyAdd(at(a, i), at(b, i), sum);
   return sum;
 }
 
@@ -134,7 +134,7 @@ export async function strongWolfe(
     } else hadLittleProgress = isNearEnd;
 
     const point = await probe(next);
-    const [lowPoint, highPoint] = [bracket[low], bracket[1 - low]];
+    const [lowPoint, highPoint] = [bracket[low], bracket[low === 0 ? 1 : 0]];
     if (isTooHigh(point) || point.loss >= lowPoint.loss) {
       bracket = low === 0 ? [lowPoint, point] : [point, lowPoint];
       low = lower();

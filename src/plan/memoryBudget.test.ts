@@ -7,6 +7,7 @@ import { RunControl } from '../runner/runControl.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import type { MemoryBudget } from '../contracts/runEvents.ts';
 import { train } from '../run/train.ts';
+import { at } from '../util/at.ts';
 
 await testAdapter();
 
@@ -66,7 +67,7 @@ optimizer_config = dict(_delete_=True, type='GradientCumulativeOptimizerHook', c
 ])('the budget is what the run holds: %s', async (_, config) => {
   const { plans, heldBytes, log } = await run(config);
   expect(plans.map(({ mode }) => mode)).toEqual(['train', 'test']);
-  const { budget } = plans[plans.length - 1];
+  const { budget } = at(plans, plans.length - 1);
   expect(Math.abs(heldBytes / budget.total - 1)).toBeLessThan(0.05);
   expect(log).toContain('GPU memory: parameters');
 });

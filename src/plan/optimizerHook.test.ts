@@ -7,6 +7,7 @@ import { createRunRegistries } from '../registry/registries.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import { buildOptimizerHook } from './optimizerHook.ts';
 import './registerAll.ts';
+import { at } from '../util/at.ts';
 
 const context = new BuildContext(createRunRegistries(), {
   fs: createMemoryFs({}),
@@ -39,7 +40,7 @@ describe('buildOptimizerHook', () => {
     ],
   ])('%s is told there, not in optimizer_config', (_, fp16, path, hint) => {
     const span = { file: 'a.py', from: 0, to: 1, line: 2, column: 3, endLine: 2, endColumn: 4 };
-    setSource(fp16, Object.keys(fp16)[0], { span });
+    setSource(fp16, at(Object.keys(fp16), 0), { span });
     expect(() => nameOf({ optimizer_config: { grad_clip: null }, fp16 })).toThrow(
       expect.objectContaining({ path, span, hint: expect.stringContaining(hint) }),
     );

@@ -6,6 +6,7 @@ import { testAdapter } from '../gpu/testing/adapter.ts';
 import { planRun } from './plan.ts';
 import { shortRun, workspaceWith } from '../run/testing/shortRun.ts';
 import { PROBE } from '../run/testing/tutorialModules.ts';
+import { at } from '../util/at.ts';
 
 await testAdapter();
 
@@ -57,9 +58,9 @@ const config = (lines: string): Record<string, string> => ({
 async function trainedWith(lines: string): Promise<{ lr: number[]; momentum: number[]; log: string }> {
   const { log } = await shortRun('configs/learn/own.py', config(lines));
   const seen = [...log.matchAll(/Probe (\{.*\})/g)].map(
-    ([, json]) => JSON.parse(json) as { lr: number[]; momentum: number[] },
+    ([, json = '']) => JSON.parse(json) as { lr: number[]; momentum: number[] },
   );
-  return { lr: seen.map(({ lr }) => lr[0]), momentum: seen.map(({ momentum }) => momentum[0]), log };
+  return { lr: seen.map(({ lr }) => at(lr, 0)), momentum: seen.map(({ momentum }) => at(momentum, 0)), log };
 }
 
 async function failure(lines: string): Promise<string> {

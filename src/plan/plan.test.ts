@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Plan } from '../contracts/plan.ts';
 import { planText as describeConfig, shipped } from './testing/planText.ts';
+import { at as itemAt } from '../util/at.ts';
 
 function find(plan: Plan, name: string) {
   const parameter = plan.parameters.find((p) => p.name === name);
@@ -62,7 +63,9 @@ optimizer = dict(_delete_=True, type='SGD', lr=0.02, momentum=0.9, weight_decay=
     const plan = await describeConfig("optimizer = dict(_delete_=True, type='Adam', lr=0.0003)");
     expect(plan.groups).toHaveLength(1);
     expect(plan.groups[0]).toMatchObject({ tensorCount: plan.parameters.length, rules: ['default'] });
-    expect(plan.groups[0].valueCount).toBe(plan.parameters.reduce((sum, { count }) => sum + count, 0));
+    expect(itemAt(plan.groups, 0).valueCount).toBe(
+      plan.parameters.reduce((sum, { count }) => sum + count, 0),
+    );
   });
 
   test("a constructor of the person's own is named as the rule", async () => {
@@ -113,7 +116,7 @@ optimizer = dict(_delete_=True, type='Adam', constructor='MyOptimizerConstructor
     const plan = await describeConfig(`
 auto_scale_lr = dict(enable=True, base_batch_size=16)
 data = dict(train=dict(_delete_=True, type='CocoDataset', ann_file='data/none.json', pipeline=[]))`);
-    expect(plan.groups[0].lr).toBe((8 / 16) * 0.003);
+    expect(itemAt(plan.groups, 0).lr).toBe((8 / 16) * 0.003);
     expect(plan.itersPerEpoch).toBeNull();
     expect(plan.itersProblem).toContain('data/none.json');
   });

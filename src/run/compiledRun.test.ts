@@ -10,6 +10,7 @@ import { RunControl } from '../runner/runControl.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
 import { train, type TrainJob } from './train.ts';
+import { take } from '../util/at.ts';
 
 await testAdapter();
 
@@ -82,7 +83,10 @@ test('a profile asked for at the start tells the ops, and the run leaves no tens
   const control = new RunControl();
   control.profile(2);
   const events = await run({}, control);
-  const [profiled] = events.filter((event) => event.name === 'run.profiled');
+  const [profiled] = take(
+    events.filter((event) => event.name === 'run.profiled'),
+    1,
+  );
   expect(profiled.profile.iters).toBe(2);
   expect(profiled.profile.peakGflops).toBeGreaterThan(0);
   const convs = profiled.profile.ops.filter(({ op }) => op.startsWith('conv2d'));

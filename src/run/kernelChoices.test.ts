@@ -3,6 +3,7 @@ import * as gpu from '../gpu/index.ts';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import { useKernelChoices } from './kernelChoices.ts';
+import { at } from '../util/at.ts';
 
 beforeAll(async () => {
   await testAdapter();
@@ -34,7 +35,7 @@ test('measured choices are on disk while the run goes on, and the next run measu
     expect(Object.keys(choices).length).toBeGreaterThan(0);
     // The run is killed here: its end never comes.
     await expect.poll(() => fs.list('cache')).toHaveLength(1);
-    const [{ name }] = await fs.list('cache');
+    const { name } = at(await fs.list('cache'), 0);
     const text = await fs.readText(`cache/${name}`);
     expect(JSON.parse(text)).toMatchObject({ version: 1, adapter: gpu.adapterInfo().key, choices });
 

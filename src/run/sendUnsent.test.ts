@@ -8,6 +8,7 @@ import { WandbLoggerHook } from '../runner/hooks/logger/wandb.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import { sendUnsent } from './sendUnsent.ts';
+import { at } from '../util/at.ts';
 
 await testAdapter();
 
@@ -33,12 +34,12 @@ async function runAlone(): Promise<FileSystem> {
   mlflow.authorization = 'Basic dTpw';
   for (const server of servers) await server.stop();
   const context = makeContext({ readEnv: (name) => ENV[name] });
-  const initKwargs = { project: 'boxes', settings: { base_url: servers[0].url } };
+  const initKwargs = { project: 'boxes', settings: { base_url: at(servers, 0).url } };
   const fs = createMemoryFs({ 'w/epoch_2.pth': new Uint8Array(7) });
   const run = makeLoggedRun(
     [
       new WandbLoggerHook({ interval: 1, initKwargs, outSuffix: '.pth' }, context, PACE),
-      new MlflowLoggerHook({ interval: 1, trackingUri: servers[1].url }, context, PACE),
+      new MlflowLoggerHook({ interval: 1, trackingUri: at(servers, 1).url }, context, PACE),
     ],
     { fs },
   );

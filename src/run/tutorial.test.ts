@@ -15,6 +15,7 @@ import { planRun } from '../plan/plan.ts';
 import { readRunConfig } from '../plan/runConfig.ts';
 import { shortRun, workspaceWith, type ShortRun } from './testing/shortRun.ts';
 import * as modules from './testing/tutorialModules.ts';
+import { at, take } from '../util/at.ts';
 
 await testAdapter();
 
@@ -55,8 +56,8 @@ interface SavedOptimizer {
 async function savedOptimizer({ fs, workDir }: ShortRun) {
   const { optimizer } = await readCheckpoint(fs, `${workDir}/epoch_1.pth`);
   const saved = Object.fromEntries(optimizer as Map<string, unknown>) as unknown as SavedOptimizer;
-  const [first] = saved.state.values();
-  return { group: Object.fromEntries(saved.param_groups[0]), state: [...first.keys()] };
+  const [first] = take([...saved.state.values()], 1);
+  return { group: Object.fromEntries(at(saved.param_groups, 0)), state: [...first.keys()] };
 }
 
 describe('optimizers', () => {
@@ -167,7 +168,7 @@ ${USE.replace("type='MyOptimizer'", "constructor='MyOptimizerConstructor', type=
       const builder = new DefaultOptimizerConstructor({ optimizerCfg, paramwiseCfg }, context);
       const rates = builder
         .call(new Model())
-        .paramGroups.map((g) => [g.params[0].name, g.lr, g.weight_decay]);
+        .paramGroups.map((g) => [at(g.params, 0).name, g.lr, g.weight_decay]);
       expect(rates).toEqual([
         ['net.backbone.conv.weight', 0.01 * 0.1, 0.95 * 0.9],
         ['net.backbone.conv.bias', 0.01 * 0.1, 0.95 * 0.9],
@@ -246,7 +247,7 @@ momentum_config = dict(
         'probe.ts': modules.PROBE,
       });
       const seen = [...run.log.matchAll(/Probe (\{.*\})/g)].map(
-        ([, json]) => JSON.parse(json) as { iter: number; lr: number[]; momentum: number[] },
+        ([, json = '']) => JSON.parse(json) as { iter: number; lr: number[]; momentum: number[] },
       );
       expect(seen.map(({ iter }) => iter)).toEqual([0, 1, 2, 3, 4, 5]);
       const { dict } = await readRunConfig(run.fs, 'workspace/configs/mine.py');
@@ -310,7 +311,8 @@ describe('hooks', () => {
     'after_epoch',
     'after_run',
   ];
-  const stagesOf = ({ log }: ShortRun): string[] => [...log.matchAll(/MyHook 1 x: (\w+)/g)].map(([, s]) => s);
+  const stagesOf = ({ log }: ShortRun): string[] =>
+    [...log.matchAll(/MyHook 1 x: (\w+)/g)].map(([, s = '']) => s);
 
   test(
     'MyHook, found through custom_imports: every stage in its turn',

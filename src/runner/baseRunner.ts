@@ -8,6 +8,7 @@ import { QueuePace } from './queuePace.ts';
 import { saveOrPause } from './saveOrPause.ts';
 import type { BatchLoader, Mode, OpenStage, RunnerMeta, RunPosition, Workflow } from './runnerTypes.ts';
 import { RunState } from './runState.ts';
+import { at as itemAt } from '../util/at.ts';
 
 /** Steps whose losses may wait on the GPU for a logger. */
 const MAX_PENDING_STEPS = 500;
@@ -77,7 +78,7 @@ export abstract class BaseRunner extends RunState {
     }
     const value = getPriority(priority);
     let at = this.#hooks.length;
-    while (at > 0 && value < this.#hooks[at - 1].priority) at -= 1;
+    while (at > 0 && value < itemAt(this.#hooks, at - 1).priority) at -= 1;
     this.#hooks.splice(at, 0, { hook, priority: value });
   }
 

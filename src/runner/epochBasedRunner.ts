@@ -7,6 +7,7 @@ import { formatFilename } from './filenameTmpl.ts';
 import { previousGpuCount } from './previousGpus.ts';
 import { untilStopped } from './untilStopped.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
+import { at } from '../util/at.ts';
 
 /**
  * Trains epoch by epoch.
@@ -27,25 +28,33 @@ export class EpochBasedRunner extends BaseRunner {
         path: 'runner.max_epochs',
       });
     }
-    this.itersPerEpoch = loaders[flow.findIndex(([mode]) => mode === 'train')].length;
+    this.itersPerEpoch = at(
+      loaders,
+      flow.findIndex(([mode]) => mode === 'train'),
+    ).length;
     this.maxIters = maxEpochs * this.itersPerEpoch;
     this.logStart(workflow, `${maxEpochs} epochs`);
     await this.callHook('beforeRun');
-    await this.tellResumed(loaders[flow.findIndex(([mode]) => mode === 'train')]);
+    await this.tellResumed(
+      at(
+        loaders,
+        flow.findIndex(([mode]) => mode === 'train'),
+      ),
+    );
     const place = this.#resumedPlace(flow);
     if (this.resumePlace?.openStage?.stage === 'afterTrainEpoch')
-      await this.#finishEpoch(loaders[place.entry], this.resumePlace.openStage);
+      await this.#finishEpoch(at(loaders, place.entry), this.resumePlace.openStage);
     while ((this.epoch < maxEpochs || isInside(place)) && !this.isEnding) {
       const { entry: first, done } = place;
       place.entry = 0;
       place.done = 0;
       for (let i = first; i < flow.length; i++) {
-        const [mode, times] = flow[i];
+        const [mode, times] = at(flow, i);
         for (let n = i === first ? done : 0; n < times && !this.isEnding; n++) {
           if (mode === 'train') {
             if (this.epoch >= maxEpochs) break;
-            await this.train(loaders[i]);
-          } else if (mode === 'val') await this.val(loaders[i]);
+            await this.train(at(loaders, i));
+          } else if (mode === 'val') await this.val(at(loaders, i));
           else assertNever(mode, 'workflow mode');
         }
       }

@@ -7,6 +7,7 @@ import { EndlessLoader } from './endlessLoader.ts';
 import { formatFilename } from './filenameTmpl.ts';
 import { orStop, STOPPED } from './untilStopped.ts';
 import { replayWorkflow, type WorkflowPlace } from './workflowPlace.ts';
+import { at } from '../util/at.ts';
 
 /**
  * Trains iteration by iteration; `epoch` counts how often the training loader began anew.
@@ -31,15 +32,23 @@ export class IterBasedRunner extends BaseRunner {
         path: 'runner.max_iters',
       });
     }
-    this.itersPerEpoch = loaders[flow.findIndex(([mode]) => mode === 'train')].length;
+    this.itersPerEpoch = at(
+      loaders,
+      flow.findIndex(([mode]) => mode === 'train'),
+    ).length;
     this.logStart(workflow, `${maxIters} iters`);
     await this.callHook('beforeRun');
-    await this.tellResumed(loaders[flow.findIndex(([mode]) => mode === 'train')]);
+    await this.tellResumed(
+      at(
+        loaders,
+        flow.findIndex(([mode]) => mode === 'train'),
+      ),
+    );
     const place = replayWorkflow(flow, this.iter);
     const endless = loaders.map((loader, i) => new EndlessLoader(loader, place.taken[i]));
     try {
       await this.callHook('beforeEpoch');
-      await this.#makeUp(endless[place.entry], place.done);
+      await this.#makeUp(at(endless, place.entry), place.done);
       while (this.iter < maxIters && !this.isEnding) await this.#round(flow, endless, place, maxIters);
     } finally {
       for (const loader of endless) await loader.close();
@@ -60,13 +69,13 @@ export class IterBasedRunner extends BaseRunner {
     place.entry = 0;
     place.done = 0;
     for (let i = first; i < flow.length && !this.isEnding; i++) {
-      const [mode, times] = flow[i];
+      const [mode, times] = at(flow, i);
       const start = i === first ? done : 0;
       this.innerIter = start;
       for (let n = start; n < times && !this.isEnding; n++) {
-        if (mode === 'val') await this.val(loaders[i]);
+        if (mode === 'val') await this.val(at(loaders, i));
         else if (this.iter >= maxIters) break;
-        else await this.train(loaders[i]);
+        else await this.train(at(loaders, i));
       }
     }
   }

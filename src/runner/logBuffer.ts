@@ -1,5 +1,6 @@
 import { pairwiseSum } from '../util/pairwiseSum.ts';
 import { concat, dispose, read, type Tensor } from '../gpu/index.ts';
+import { at as itemAt } from '../util/at.ts';
 
 /** What a step logs: `values[i]` belongs to `names[i]`. */
 export interface LogVars {
@@ -66,7 +67,7 @@ export class LogBuffer {
   /** Add a step's values; takes the tensor when they are still on the GPU. */
   updateLogVars({ names, values }: LogVars, count = 1): void {
     const isRead = isNumbers(values);
-    this.#latest = names.map((name, i) => this.#add(name, isRead ? values[i] : NaN, count));
+    this.#latest = names.map((name, i) => this.#add(name, isRead ? itemAt(values, i) : NaN, count));
     if (!isRead) this.#pending.push({ values, slots: this.#latest });
   }
 
@@ -76,7 +77,7 @@ export class LogBuffer {
    */
   async latestLogVars(): Promise<ReadonlyMap<string, number>> {
     await this.resolve();
-    return new Map(this.#latest.map(({ name, history, index }) => [name, history.values[index]]));
+    return new Map(this.#latest.map(({ name, history, index }) => [name, itemAt(history.values, index)]));
   }
 
   /** Steps whose values are still on the GPU. */
@@ -90,13 +91,13 @@ export class LogBuffer {
     if (pending.length === 0) return;
     this.#pending = [];
     const tensors = pending.map((p) => p.values);
-    const all = tensors.length === 1 ? tensors[0] : concat(tensors, 0);
+    const all = tensors.length === 1 ? itemAt(tensors, 0) : concat(tensors, 0);
     const data = await read(all);
     if (all !== tensors[0]) dispose(all);
     for (const tensor of tensors) dispose(tensor);
     let at = 0;
     for (const { slots } of pending) {
-      for (const { history, index } of slots) history.values[index] = data[at++];
+      for (const { history, index } of slots) history.values[index] = itemAt(data, at++);
     }
   }
 
@@ -115,7 +116,7 @@ export class LogBuffer {
     for (const [name, { values, counts }] of this.#histories) {
       const start = n === 0 ? 0 : Math.max(0, values.length - n);
       const latest = counts.slice(start);
-      const weighted = latest.map((count, i) => count * values[start + i]);
+      const weighted = latest.map((count, i) => count * itemAt(values, start + i));
       // As np.sum adds: the last bit decides how the fifth decimal in the log is rounded.
       averages.set(name, pairwiseSum(weighted) / pairwiseSum(latest));
     }

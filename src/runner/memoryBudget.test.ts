@@ -3,6 +3,7 @@ import { testAdapter } from '../gpu/testing/adapter.ts';
 import { FloatBuffer, IntBuffer, Module, Parameter } from '../nn/index.ts';
 import { Adam, Optimizer, SGD } from '../optim/index.ts';
 import { describeBudget, memoryBudget } from './memoryBudget.ts';
+import { at } from '../util/at.ts';
 
 class Net extends Module {
   readonly weight = this.addParameter('weight', new Parameter([1000]));
@@ -18,7 +19,8 @@ class Net extends Module {
 /** As a person writes one. */
 class Own extends Optimizer {
   override step(): void {
-    for (const param of this.paramGroups[0].params) if (param.requiresGrad) this.stateTensor(param, 'mine');
+    for (const param of at(this.paramGroups, 0).params)
+      if (param.requiresGrad) this.stateTensor(param, 'mine');
   }
 }
 

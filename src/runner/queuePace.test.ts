@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { QueuePace } from './queuePace.ts';
+import { take } from '../util/at.ts';
 
 /** A GPU that takes a while for each iteration, and tells what is done only every so often. Times are numbers, not waits. */
 class Gpu {
@@ -20,7 +21,7 @@ class Gpu {
 
   /** Let time pass until something is told. */
   tick(): void {
-    const [next] = this.#open;
+    const [next] = take(this.#open, 1);
     this.now = Math.max(this.now, Math.ceil(next.at / this.tickMs) * this.tickMs);
     const told = this.#open.filter(({ at }) => at <= this.now);
     this.#open = this.#open.filter(({ at }) => at > this.now);

@@ -9,6 +9,7 @@ import { Hook, type Stage, STAGES } from './hooks/hook.ts';
 import { createLogger } from './logger.ts';
 import { getPriority, priorityLabel } from './priority.ts';
 import { RunControl } from './runControl.ts';
+import { at } from '../util/at.ts';
 
 await testAdapter();
 
@@ -134,7 +135,7 @@ describe('EpochBasedRunner', () => {
       ],
     );
     runner.logBuffer.clear();
-    expect(recorder.calls.map((c) => c.split(' ')[0].slice(6, 9))).toEqual([
+    expect(recorder.calls.map((c) => at(c.split(' '), 0).slice(6, 9))).toEqual([
       'Tra',
       'Tra',
       'Val',

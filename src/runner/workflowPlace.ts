@@ -1,4 +1,5 @@
 import type { Mode } from './runnerTypes.ts';
+import { at } from '../util/at.ts';
 
 /** Where a runner stands in its workflow. */
 export interface WorkflowPlace {
@@ -26,15 +27,16 @@ export function replayWorkflow(
   let left = trained - rounds * perRound;
   let entry = 0;
   let done = 0;
-  const isNextVal = (): boolean => throughVal && (flow[entry][0] === 'val' || done === flow[entry][1]);
+  const isNextVal = (): boolean =>
+    throughVal && (at(flow, entry)[0] === 'val' || done === at(flow, entry)[1]);
   while (left > 0 || isNextVal()) {
-    const [mode, times] = flow[entry];
+    const [mode, times] = at(flow, entry);
     if (done === times) {
       entry = (entry + 1) % flow.length;
       done = 0;
       continue;
     }
-    taken[entry] += 1;
+    taken[entry] = at(taken, entry) + 1;
     done += 1;
     if (mode === 'train') left -= 1;
   }

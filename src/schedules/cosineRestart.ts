@@ -3,6 +3,7 @@ import { annealingCos } from './annealing.ts';
 import { fromCurve, type Policy } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
 import { readTarget } from './target.ts';
+import { at } from '../util/at.ts';
 
 /**
  * `CosineRestart(periods, restart_weights, min_lr | min_lr_ratio)`: a cosine in each period, whose start is
@@ -20,11 +21,11 @@ export function cosineRestartPolicy(args: ScheduleArgs): Policy {
   return fromCurve((base, { progress }) => {
     let start = 0;
     for (let i = 0; i < periods.length; i++) {
-      if (progress < start + periods[i]) {
-        const factor = Math.min((progress - start) / periods[i], 1);
+      if (progress < start + at(periods, i)) {
+        const factor = Math.min((progress - start) / at(periods, i), 1);
         return annealingCos(base, target(base), factor, weights[i]);
       }
-      start += periods[i];
+      start += at(periods, i);
     }
     throw new ConfigError(
       `${args.className}: the periods must cover the whole run, but they end at ${start} and the run is at ${progress}`,

@@ -2,6 +2,7 @@ import { Tuple } from '../util/tuple.ts';
 import { ANNEAL_STRATEGIES, annealFunction } from './annealing.ts';
 import { fromCurve, type Policy } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
+import { at as itemAt } from '../util/at.ts';
 
 /**
  * `cyclic(target_ratio, cyclic_times, step_ratio_up, anneal_strategy, gamma)`: in each cycle of
@@ -53,7 +54,7 @@ function readTargetRatio(args: ScheduleArgs, fallback: readonly [number, number]
   if (!ratios.every((ratio): ratio is number => typeof ratio === 'number')) {
     throw args.badType('target_ratio', 'must hold numbers only');
   }
-  if (ratios.length === 1) return [ratios[0], ratios[0] / 1e5];
+  if (ratios.length === 1) return [itemAt(ratios, 0), itemAt(ratios, 0) / 1e5];
   if (ratios.length !== 2) throw args.badValue('target_ratio', 'must have one or two numbers');
-  return [ratios[0], ratios[1]];
+  return [itemAt(ratios, 0), itemAt(ratios, 1)];
 }

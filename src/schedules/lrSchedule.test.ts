@@ -6,6 +6,7 @@ import { roundHalfEven } from './flatCosineAnnealing.ts';
 import { createLrSchedule, LR_POLICY_NAMES } from './lrSchedule.ts';
 import { createMomentumSchedule, groupMomentum } from './momentumSchedule.ts';
 import type { ScheduleOptions, ScheduleRun } from './schedule.ts';
+import { at as itemAt } from '../util/at.ts';
 
 const RUN: ScheduleRun = { maxEpochs: 5, maxIters: 50, itersPerEpoch: 10, runnerType: 'epoch' };
 const ITER_RUN: ScheduleRun = { maxIters: 50, itersPerEpoch: 10, runnerType: 'iter' };
@@ -18,7 +19,7 @@ function lrs(cfg: Record<string, unknown>, iters: number[], run = RUN, options?:
     iter,
     innerIter: iter % 10,
   });
-  return iters.map((iter) => schedule.lrAt(at(iter), schedule.initialLrs([1]))[0]);
+  return iters.map((iter) => itemAt(schedule.lrAt(at(iter), schedule.initialLrs([1])), 0));
 }
 
 function fault(cfg: Record<string, unknown>, run = RUN, options?: ScheduleOptions): ConfigError {

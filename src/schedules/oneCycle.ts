@@ -3,6 +3,7 @@ import { Tuple } from '../util/tuple.ts';
 import { ANNEAL_STRATEGIES, annealFunction, type Anneal } from './annealing.ts';
 import type { Policy, SchedulePoint } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
+import { at as itemAt } from '../util/at.ts';
 
 /** One phase: from the last one's end to `end` (iterations, may be a fraction). */
 interface Phase {
@@ -74,7 +75,9 @@ export function oneCycleMomentumPolicy(args: ScheduleArgs, maxIters: number): Po
     values: (bases, point, optimizer) => {
       const lows = perGroup(args, 'base_momentum', low, bases.length, optimizer);
       const { from, to, factor } = phaseAt(phases, point, args);
-      return bases.map((max, i) => anneal(from === 1 ? max : lows[i], to === 1 ? max : lows[i], factor));
+      return bases.map((max, i) =>
+        anneal(from === 1 ? max : itemAt(lows, i), to === 1 ? max : itemAt(lows, i), factor),
+      );
     },
   };
 }

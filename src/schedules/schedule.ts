@@ -5,6 +5,7 @@ import { nearest } from '../util/nearest.ts';
 import { fromCurve, type Policy, type SchedulePoint } from './policy.ts';
 import { ScheduleArgs, type ArgSources, type ScheduleKind } from './scheduleArgs.ts';
 import { readWarmup, refuseEpochWarmup, warmupFactor, type WarmupRules } from './warmup.ts';
+import { at } from '../util/at.ts';
 
 /** What a schedule must know of the run. */
 export interface ScheduleRun {
@@ -220,7 +221,7 @@ function policyName(cfg: Readonly<Record<string, unknown>>, kind: ScheduleKind):
   }
   // Python's islower: letters, and none of them upper-case; title() capitalises behind every non-letter.
   if (policy !== policy.toLowerCase() || policy === policy.toUpperCase()) return policy;
-  return policy.replace(/[a-z]+/g, (word) => word[0].toUpperCase() + word.slice(1));
+  return policy.replace(/[a-z]+/g, (word) => at(word, 0).toUpperCase() + word.slice(1));
 }
 
 function unknownPolicy(

@@ -6,6 +6,7 @@ import { sourceFromFiles } from './droppedFiles.ts';
 import { freePath } from './filePaths.ts';
 import { entriesOf, folderTree } from './folderTree.ts';
 import { formatBytes, formatDuration, formatValue, plural } from './format.ts';
+import { at } from '../util/at.ts';
 
 test('an adapter is called by the name that a person knows', () => {
   const info = { vendor: '', architecture: '', device: '', description: '', isFallbackAdapter: false };
@@ -54,8 +55,8 @@ test('paths become folders, sorted, without what lies elsewhere', () => {
   const tree = folderTree(files, 'w');
   expect(tree.files.map((f) => f.name)).toEqual(['top.py']);
   expect(tree.folders.map((f) => f.name)).toEqual(['c']);
-  expect(tree.folders[0].files.map((f) => f.path)).toEqual(['w/c/a.py', 'w/c/z.py']);
-  expect(tree.folders[0].folders[0].files.map((f) => f.name)).toEqual(['q.py']);
+  expect(at(tree.folders, 0).files.map((f) => f.path)).toEqual(['w/c/a.py', 'w/c/z.py']);
+  expect(at(at(tree.folders, 0).folders, 0).files.map((f) => f.name)).toEqual(['q.py']);
 });
 
 test('what lies directly in a folder', () => {

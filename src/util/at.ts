@@ -6,7 +6,7 @@
  */
 export function at<T>(list: ArrayLike<T>, index: number): T {
   const value = list[index];
-  if (value === undefined) throw new Error(`internal: index ${index} of ${list.length} elements`);
+  if (value === undefined) throw outside(list, index);
   return value;
 }
 
@@ -24,4 +24,45 @@ export function take<T, const N extends number>(list: ArrayLike<T>, count: N): F
   if (list.length < count) throw new Error(`internal: ${count} of ${list.length} elements`);
   // Its length was just checked; more elements do no harm where it is taken apart.
   return Array.prototype.slice.call(list, 0, count) as unknown as Fixed<T, N>;
+}
+
+// The same for inner loops, one a kind of array: the engine learns each kind by itself, and inlines it.
+
+/** @throws Error internal, past either end */
+export function f32At(list: Float32Array, index: number): number {
+  const value = list[index];
+  if (value === undefined) throw outside(list, index);
+  return value;
+}
+
+/** @throws Error internal, past either end */
+export function f64At(list: Float64Array, index: number): number {
+  const value = list[index];
+  if (value === undefined) throw outside(list, index);
+  return value;
+}
+
+/** @throws Error internal, past either end */
+export function i32At(list: Int32Array, index: number): number {
+  const value = list[index];
+  if (value === undefined) throw outside(list, index);
+  return value;
+}
+
+/** @throws Error internal, past either end */
+export function u32At(list: Uint32Array, index: number): number {
+  const value = list[index];
+  if (value === undefined) throw outside(list, index);
+  return value;
+}
+
+/** @throws Error internal, past either end */
+export function u8At(list: Uint8Array, index: number): number {
+  const value = list[index];
+  if (value === undefined) throw outside(list, index);
+  return value;
+}
+
+function outside(list: ArrayLike<unknown>, index: number): Error {
+  return new Error(`internal: index ${index} of ${list.length} elements`);
 }

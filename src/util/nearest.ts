@@ -1,3 +1,5 @@
+import { at } from './at.ts';
+
 /**
  * Find the candidate that a misspelt name most likely meant (edit distance with swaps of neighbours, case folded).
  * @param most edits that still count as a slip; default a third of the name's length, but at least one
@@ -26,13 +28,13 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, change);
+      const change = at(row, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min(at(row, j) + 1, at(next, j - 1) + 1, change);
       const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (isSwap) next[j] = Math.min(next[j], before[j - 2] + 1);
+      if (isSwap) next[j] = Math.min(at(next, j), at(before, j - 2) + 1);
     }
     before = row;
     row = next;
   }
-  return row[b.length];
+  return at(row, b.length);
 }

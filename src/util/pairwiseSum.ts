@@ -1,3 +1,5 @@
+import { at } from './at.ts';
+
 const LANES = 8;
 const BLOCK = 128;
 
@@ -10,7 +12,7 @@ export function pairwiseSum(values: readonly number[], start = 0, end = values.l
   const count = end - start;
   if (count < LANES) {
     let sum = 0;
-    for (let i = start; i < end; i++) sum += values[i];
+    for (let i = start; i < end; i++) sum += at(values, i);
     return sum;
   }
   if (count > BLOCK) {
@@ -21,8 +23,8 @@ export function pairwiseSum(values: readonly number[], start = 0, end = values.l
   const r = values.slice(start, start + LANES);
   let i = start + LANES;
   for (const last = end - (count % LANES); i < last; i += LANES)
-    for (let lane = 0; lane < LANES; lane++) r[lane] += values[i + lane];
-  let sum = r[0] + r[1] + (r[2] + r[3]) + (r[4] + r[5] + (r[6] + r[7]));
-  for (; i < end; i++) sum += values[i];
+    for (let lane = 0; lane < LANES; lane++) r[lane] = at(r, lane) + at(values, i + lane);
+  let sum = at(r, 0) + at(r, 1) + (at(r, 2) + at(r, 3)) + (at(r, 4) + at(r, 5) + (at(r, 6) + at(r, 7)));
+  for (; i < end; i++) sum += at(values, i);
   return sum;
 }

@@ -1,3 +1,5 @@
+import { i32At, u32At } from './at.ts';
+
 /** The whole state of an {@link Rng}: plain numbers, so that a checkpoint can hold it. */
 export type RngState = readonly [number, number, number, number];
 
@@ -36,7 +38,7 @@ export class Rng {
 
   get state(): RngState {
     const s = this.#s;
-    return [s[0], s[1], s[2], s[3]];
+    return [u32At(s, 0), u32At(s, 1), u32At(s, 2), u32At(s, 3)];
   }
 
   set state(state: RngState) {
@@ -46,15 +48,15 @@ export class Rng {
   /** @returns an integer in [0, 2^32). */
   nextUint32(): number {
     const s = this.#s;
-    const x = Math.imul(s[1], 5);
+    const x = Math.imul(u32At(s, 1), 5);
     const result = Math.imul((x << 7) | (x >>> 25), 9) >>> 0;
-    const t = s[1] << 9;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = (s[3] << 11) | (s[3] >>> 21);
+    const t = u32At(s, 1) << 9;
+    s[2] = u32At(s, 2) ^ u32At(s, 0);
+    s[3] = u32At(s, 3) ^ u32At(s, 1);
+    s[1] = u32At(s, 1) ^ u32At(s, 2);
+    s[0] = u32At(s, 0) ^ u32At(s, 3);
+    s[2] = u32At(s, 2) ^ t;
+    s[3] = (u32At(s, 3) << 11) | (u32At(s, 3) >>> 21);
     return result;
   }
 
@@ -79,8 +81,8 @@ export class Rng {
     const order = Int32Array.from({ length: n }, (_, i) => i);
     for (let i = n - 1; i > 0; i--) {
       const j = this.integer(i + 1);
-      const held = order[i];
-      order[i] = order[j];
+      const held = i32At(order, i);
+      order[i] = i32At(order, j);
       order[j] = held;
     }
     return order;

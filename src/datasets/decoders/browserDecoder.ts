@@ -3,6 +3,7 @@
 import { DatasetError } from '../../errors/trainerError.ts';
 import type { DecodedImage } from '../../contracts/image.ts';
 import { sniffImage, type ImageFormat } from './sniff.ts';
+import { at } from '../../util/at.ts';
 
 const MIME_TYPES: Readonly<Record<ImageFormat, string>> = {
   jpeg: 'image/jpeg',
@@ -64,9 +65,9 @@ function readPixels(bitmap: ImageBitmap, name: string): DecodedImage {
   const { data } = context.getImageData(0, 0, width, height);
   const rgb = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; from < data.length; from += 4) {
-    rgb[to++] = data[from];
-    rgb[to++] = data[from + 1];
-    rgb[to++] = data[from + 2];
+    rgb[to++] = at(data, from);
+    rgb[to++] = at(data, from + 1);
+    rgb[to++] = at(data, from + 2);
   }
   return { width, height, rgb };
 }

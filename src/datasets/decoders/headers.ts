@@ -1,6 +1,8 @@
 // Header readers, one per picture format. Each reads what it needs with a DataView, which throws a RangeError
 // when the file is too short; `sniff.ts` turns that into a named error.
 
+import { u8At } from '../../util/at.ts';
+
 /** What a header says; sizes as stored, before the EXIF rotation. */
 export interface HeaderFacts {
   readonly width: number;
@@ -89,10 +91,10 @@ export function readGif(bytes: Uint8Array): HeaderFacts {
     if (block === 0x3b) isComplete = true;
     else if (block === 0x2c && at + 10 <= bytes.length) {
       frames += 1;
-      at = skipSubBlocks(bytes, at + 10 + colourTableBytes(bytes[at + 9]) + 1);
+      at = skipSubBlocks(bytes, at + 10 + colourTableBytes(u8At(bytes, at + 9)) + 1);
     } else if (block === 0x21) {
       // A graphic control extension with the transparency flag.
-      if (frames === 0 && bytes[at + 1] === 0xf9 && (bytes[at + 3] & 1) === 1) hasAlpha = true;
+      if (frames === 0 && bytes[at + 1] === 0xf9 && (u8At(bytes, at + 3) & 1) === 1) hasAlpha = true;
       at = skipSubBlocks(bytes, at + 2);
     } else break;
   }
@@ -178,7 +180,7 @@ function colourTableBytes(flags: number): number {
 
 function skipSubBlocks(bytes: Uint8Array, from: number): number {
   let at = from;
-  while (at < bytes.length && bytes[at] !== 0) at += bytes[at] + 1;
+  while (at < bytes.length && bytes[at] !== 0) at += u8At(bytes, at) + 1;
   return at + 1;
 }
 

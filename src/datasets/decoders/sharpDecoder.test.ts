@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DatasetError } from '../../errors/trainerError.ts';
 import type { DecodedImage } from '../../contracts/image.ts';
 import { decodeWithSharp } from './sharpDecoder.ts';
+import { at, u8At } from '../../util/at.ts';
 
 // A 3 x 2 picture with a different colour in every pixel.
 const rgb = Uint8Array.from([255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30, 200, 150, 100, 255, 255, 255]);
@@ -22,7 +23,7 @@ describe('decodeWithSharp', () => {
     const decoded = await decode(grey.toColourspace('b-w').png());
     expect([...decoded.rgb.subarray(0, 6)]).toEqual([7, 7, 7, 200, 200, 200]);
     const deep = await decode(picture().toColourspace('rgb16').png());
-    expect(deep.rgb.every((v, i) => Math.abs(v - rgb[i]) <= 1)).toBe(true);
+    expect(deep.rgb.every((v, i) => Math.abs(v - u8At(rgb, i)) <= 1)).toBe(true);
   });
 
   test('turns by EXIF: orientation 6 is a quarter turn clockwise', async () => {
@@ -51,7 +52,7 @@ describe('decodeWithSharp', () => {
       .toBuffer({ resolveWithObject: true });
     const { rgb: out, warnings } = await decodeWithSharp(cmyk, 'a.jpg');
     expect(warnings).toEqual(['converted from CMYK']);
-    const plain = [0, 1, 2].map((k) => Math.round(((255 - data[k]) * (255 - data[3])) / 255));
+    const plain = [0, 1, 2].map((k) => Math.round(((255 - at(data, k)) * (255 - at(data, 3))) / 255));
     expect([...out.subarray(0, 3)]).toEqual(plain);
   });
 

@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { DatasetError } from '../../errors/trainerError.ts';
 import type { DecodedImage } from '../../contracts/image.ts';
 import { MAX_PIXELS, sniffImage } from './sniff.ts';
+import { u8At } from '../../util/at.ts';
 
 /**
  * Decode with libvips: upright by EXIF, 8 bits, RGB; grey is repeated, 16 bits are cut to 8, CMYK is converted,
@@ -54,7 +55,7 @@ function toRgb(data: Uint8Array, channels: number): Uint8Array {
   const count = data.length / channels;
   const rgb = new Uint8Array(count * 3);
   for (let i = 0; i < count; i++) {
-    for (let k = 0; k < 3; k++) rgb[i * 3 + k] = data[i * channels + (channels >= 3 ? k : 0)];
+    for (let k = 0; k < 3; k++) rgb[i * 3 + k] = u8At(data, i * channels + (channels >= 3 ? k : 0));
   }
   return rgb;
 }
@@ -63,8 +64,8 @@ function toRgb(data: Uint8Array, channels: number): Uint8Array {
 function cmykToRgb(data: Uint8Array): Uint8Array {
   const rgb = new Uint8Array((data.length / 4) * 3);
   for (let from = 0, to = 0; from < data.length; from += 4) {
-    const light = 255 - data[from + 3];
-    for (let k = 0; k < 3; k++) rgb[to++] = Math.round(((255 - data[from + k]) * light) / 255);
+    const light = 255 - u8At(data, from + 3);
+    for (let k = 0; k < 3; k++) rgb[to++] = Math.round(((255 - u8At(data, from + k)) * light) / 255);
   }
   return rgb;
 }

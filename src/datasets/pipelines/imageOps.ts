@@ -3,6 +3,7 @@
 // and cv2 4.14.0 (300 random sizes).
 
 import type { FlipDirection, ImageArray } from './results.ts';
+import { at as itemAt, f32At, i32At } from '../../util/at.ts';
 
 type Pixels = Uint8Array | Float32Array;
 
@@ -50,9 +51,9 @@ export function normalize(
   const inverseStd = Array.from(Float32Array.from(std), (s) => 1 / s);
   for (let k = 0; k < c; k++) {
     const from = toRgb ? c - 1 - k : k;
-    const m = mean32[k];
-    const inverse = inverseStd[k];
-    for (let i = 0; i < data.length; i += c) out[i + k] = Math.fround(data[i + from] - m) * inverse;
+    const m = f32At(mean32, k);
+    const inverse = itemAt(inverseStd, k);
+    for (let i = 0; i < data.length; i += c) out[i + k] = Math.fround(itemAt(data, i + from) - m) * inverse;
   }
   return { data: out, shape };
 }
@@ -71,7 +72,7 @@ export function flipImage(img: ImageArray, direction: FlipDirection): ImageArray
     }
     for (let x = 0; x < w; x++) {
       const source = from + (w - 1 - x) * c;
-      for (let k = 0; k < c; k++) out[to + x * c + k] = img.data[source + k];
+      for (let k = 0; k < c; k++) out[to + x * c + k] = itemAt(img.data, source + k);
     }
   }
   return { data: out, shape: img.shape };
@@ -94,7 +95,7 @@ export function padImage(
   if (newH === h && newW === w) return img;
   const out = emptyLike(img.data, newH * newW * c);
   const values = Array.from({ length: c }, (_, k) => [value].flat()[k] ?? 0);
-  if (values.some((v) => v !== 0)) for (let i = 0; i < out.length; i++) out[i] = values[i % c];
+  if (values.some((v) => v !== 0)) for (let i = 0; i < out.length; i++) out[i] = itemAt(values, i % c);
   for (let y = 0; y < h; y++) out.set(img.data.subarray(y * w * c, (y + 1) * w * c), y * newW * c);
   return { data: out, shape: [newH, newW, c] };
 }
@@ -103,9 +104,9 @@ export function padImage(
 export function swapRedBlue(pixels: Uint8Array): Uint8Array {
   const out = new Uint8Array(pixels.length);
   for (let i = 0; i < pixels.length; i += 3) {
-    out[i] = pixels[i + 2];
-    out[i + 1] = pixels[i + 1];
-    out[i + 2] = pixels[i];
+    out[i] = itemAt(pixels, i + 2);
+    out[i + 1] = itemAt(pixels, i + 1);
+    out[i + 2] = itemAt(pixels, i);
   }
   return out;
 }
@@ -144,11 +145,11 @@ function resizeUint8(
   const rowWeights = toFixedPoint(rows.weight);
   const horizontal = (row: number, into: Int32Array): void => {
     for (let x = 0; x < width; x++) {
-      const a = (row * w + columns.low[x]) * c;
-      const b = (row * w + columns.high[x]) * c;
-      const wa = columnWeights.low[x];
-      const wb = columnWeights.high[x];
-      for (let k = 0; k < c; k++) into[x * c + k] = data[a + k] * wa + data[b + k] * wb;
+      const a = (row * w + i32At(columns.low, x)) * c;
+      const b = (row * w + i32At(columns.high, x)) * c;
+      const wa = i32At(columnWeights.low, x);
+      const wb = i32At(columnWeights.high, x);
+      for (let k = 0; k < c; k++) into[x * c + k] = itemAt(data, a + k) * wa + itemAt(data, b + k) * wb;
     }
   };
   forEachRowPair(
@@ -157,10 +158,11 @@ function resizeUint8(
     () => new Int32Array(rowLength),
     horizontal,
     (y, top, bottom) => {
-      const wt = rowWeights.low[y];
-      const wb = rowWeights.high[y];
+      const wt = i32At(rowWeights.low, y);
+      const wb = i32At(rowWeights.high, y);
       for (let i = 0; i < rowLength; i++) {
-        out[y * rowLength + i] = (((wt * (top[i] >> 4)) >> 16) + ((wb * (bottom[i] >> 4)) >> 16) + 2) >> 2;
+        out[y * rowLength + i] =
+          (((wt * (i32At(top, i) >> 4)) >> 16) + ((wb * (i32At(bottom, i) >> 4)) >> 16) + 2) >> 2;
       }
     },
   );
@@ -181,11 +183,12 @@ function resizeFloat32(
   const out = new Float32Array(height * rowLength);
   const horizontal = (row: number, into: Float32Array): void => {
     for (let x = 0; x < width; x++) {
-      const a = (row * w + columns.low[x]) * c;
-      const b = (row * w + columns.high[x]) * c;
-      const wb = columns.weight[x];
+      const a = (row * w + i32At(columns.low, x)) * c;
+      const b = (row * w + i32At(columns.high, x)) * c;
+      const wb = f32At(columns.weight, x);
       const wa = fround(1 - wb);
-      for (let k = 0; k < c; k++) into[x * c + k] = fround(data[a + k] * wa) + fround(data[b + k] * wb);
+      for (let k = 0; k < c; k++)
+        into[x * c + k] = fround(f32At(data, a + k) * wa) + fround(f32At(data, b + k) * wb);
     }
   };
   forEachRowPair(
@@ -194,10 +197,10 @@ function resizeFloat32(
     () => new Float32Array(rowLength),
     horizontal,
     (y, top, bottom) => {
-      const wb = rows.weight[y];
+      const wb = f32At(rows.weight, y);
       const wt = fround(1 - wb);
       for (let i = 0; i < rowLength; i++)
-        out[y * rowLength + i] = fround(top[i] * wt) + fround(bottom[i] * wb);
+        out[y * rowLength + i] = fround(f32At(top, i) * wt) + fround(f32At(bottom, i) * wb);
     },
   );
   return out;
@@ -215,7 +218,7 @@ function forEachRowPair<T extends Int32Array | Float32Array>(
   let [top, bottom] = [makeRow(), makeRow()];
   const held = { top: -1, bottom: -1 };
   for (let y = 0; y < height; y++) {
-    const [low, high] = [rows.low[y], rows.high[y]];
+    const [low, high] = [i32At(rows.low, y), i32At(rows.high, y)];
     if (held.bottom === low) {
       [top, bottom] = [bottom, top];
       [held.top, held.bottom] = [held.bottom, held.top];
@@ -240,7 +243,7 @@ function halve(img: ImageArray, width: number, height: number): Pixels {
       for (let k = 0; k < c; k++) {
         const at = (2 * y * w + 2 * x) * c + k;
         const below = at + w * c;
-        const sum = data[at] + data[at + c] + data[below] + data[below + c];
+        const sum = itemAt(data, at) + itemAt(data, at + c) + itemAt(data, below) + itemAt(data, below + c);
         out[(y * width + x) * c + k] = isInteger ? (sum + 2) >> 2 : sum * 0.25;
       }
     }

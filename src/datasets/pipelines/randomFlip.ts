@@ -18,6 +18,7 @@ import { badValue } from '../checkArgs.ts';
 import { flipLater } from './lazyImage.ts';
 import { changeBoxes, pictureOf } from './picture.ts';
 import type { FlipDirection, ImageShape, Results, Transform } from './results.ts';
+import { at, f32At } from '../../util/at.ts';
 
 const share = between(number, 0, 1);
 
@@ -74,7 +75,7 @@ export class RandomFlip implements Transform {
     }
     let rest = rng.uniform();
     for (const [i, ratio] of this.#ratios.entries()) {
-      if (rest < ratio) return this.#directions[i];
+      if (rest < ratio) return at(this.#directions, i);
       rest -= ratio;
     }
     return null;
@@ -86,12 +87,12 @@ function flipBoxes(boxes: Float32Array, [h, w]: ImageShape, direction: FlipDirec
   const flipped = boxes.slice();
   for (let i = 0; i < boxes.length; i += 4) {
     if (direction !== 'vertical') {
-      flipped[i] = w - boxes[i + 2];
-      flipped[i + 2] = w - boxes[i];
+      flipped[i] = w - f32At(boxes, i + 2);
+      flipped[i + 2] = w - f32At(boxes, i);
     }
     if (direction !== 'horizontal') {
-      flipped[i + 1] = h - boxes[i + 3];
-      flipped[i + 3] = h - boxes[i + 1];
+      flipped[i + 1] = h - f32At(boxes, i + 3);
+      flipped[i + 3] = h - f32At(boxes, i + 1);
     }
   }
   return flipped;

@@ -19,6 +19,7 @@ import { badValue, IMG_SCALES, toImgScales } from '../checkArgs.ts';
 import { resizeBilinear } from './imageOps.ts';
 import { changeBoxes, pictureOf } from './picture.ts';
 import type { ImgScale, Results, Transform } from './results.ts';
+import { at, f32At } from '../../util/at.ts';
 
 const RESIZE_ARGS = declareArgs({
   img_scale: optional(
@@ -120,7 +121,7 @@ export class Resize implements Transform {
     if (!results.scale && results.scale_factor !== undefined) {
       const [h, w] = pictureOf(results, 'Resize').shape;
       const factor =
-        typeof results.scale_factor === 'number' ? results.scale_factor : results.scale_factor[0];
+        typeof results.scale_factor === 'number' ? results.scale_factor : at(results.scale_factor, 0);
       return { scale: [Math.trunc(w * factor), Math.trunc(h * factor)] };
     }
     return this.#randomScale(rng);
@@ -137,12 +138,15 @@ export class Resize implements Transform {
     if (this.#ratioRange) {
       const [low, high] = this.#ratioRange;
       const ratio = rng.uniform() * (high - low) + low;
-      return { scale: [Math.trunc(scales[0][0] * ratio), Math.trunc(scales[0][1] * ratio)], scaleIdx: null };
+      return {
+        scale: [Math.trunc(at(scales, 0)[0] * ratio), Math.trunc(at(scales, 0)[1] * ratio)],
+        scaleIdx: null,
+      };
     }
-    if (scales.length === 1) return { scale: scales[0], scaleIdx: 0 };
+    if (scales.length === 1) return { scale: at(scales, 0), scaleIdx: 0 };
     if (!this.#isRange) {
       const scaleIdx = rng.integer(scales.length);
-      return { scale: scales[scaleIdx], scaleIdx };
+      return { scale: at(scales, scaleIdx), scaleIdx };
     }
     const between = (values: readonly number[]): number => {
       const low = Math.min(...values);
@@ -153,7 +157,7 @@ export class Resize implements Transform {
   }
 
   #scaleBoxes(boxes: Float32Array, factors: Float32Array, width: number, height: number): Float32Array {
-    const scaled = boxes.map((v, i) => v * factors[i % 4]);
+    const scaled = boxes.map((v, i) => v * f32At(factors, i % 4));
     if (!this.#clips) return scaled;
     return scaled.map((v, i) => Math.min(Math.max(v, 0), i % 2 === 0 ? width : height));
   }

@@ -1,4 +1,5 @@
 import { Rng } from '../../util/prng.ts';
+import { at } from '../../util/at.ts';
 
 /** Which samples an epoch takes, in order: a pure function of the epoch. */
 export interface Sampler {
@@ -41,9 +42,9 @@ export class GroupSampler implements Sampler {
     const drawn: number[] = [];
     for (const group of this.#groups) {
       const order = rng.permutation(group.length);
-      for (const i of order) drawn.push(group[i]);
+      for (const i of order) drawn.push(at(group, i));
       const missing = Math.ceil(group.length / size) * size - group.length;
-      for (let i = 0; i < missing; i++) drawn.push(group[rng.integer(group.length)]);
+      for (let i = 0; i < missing; i++) drawn.push(at(group, rng.integer(group.length)));
     }
     const batches = rng.permutation(drawn.length / size);
     return [...batches].flatMap((batch) => drawn.slice(batch * size, (batch + 1) * size));

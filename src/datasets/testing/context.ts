@@ -4,6 +4,7 @@ import { BuildContext, type RunServices } from '../../registry/buildContext.ts';
 import { createRunRegistries } from '../../registry/registries.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import type { Results } from '../pipelines/results.ts';
+import { take } from '../../util/at.ts';
 
 /** A context over files in memory. A "picture" file is three bytes: width, height, grey value. */
 export function testContext(
@@ -12,11 +13,10 @@ export function testContext(
 ): BuildContext {
   return new BuildContext(createRunRegistries(), {
     fs: createMemoryFs(files),
-    decodeImage: async ([width, height, grey]) => ({
-      width,
-      height,
-      rgb: new Uint8Array(width * height * 3).fill(grey),
-    }),
+    decodeImage: async (bytes) => {
+      const [width, height, grey] = take(bytes, 3);
+      return { width, height, rgb: new Uint8Array(width * height * 3).fill(grey) };
+    },
     seed: 0,
     warn: () => undefined,
     ...services,

@@ -2,6 +2,7 @@ import type { FileSystem } from '../../contracts/fileSystem.ts';
 import { DeliveryError } from './http.ts';
 import type { Delivery } from './sender.ts';
 import type { TrackedRunSettings } from './unsentFile.ts';
+import { take } from '../../util/at.ts';
 
 /** What an outlet found when it opened its run. */
 export interface OpenedRun<S extends TrackedRunSettings> {
@@ -72,7 +73,7 @@ export function nextParcel<T extends { readonly kind: string }>(
 ): { readonly count: number; readonly file: UploadRecord | null } {
   const at = records.findIndex(isUpload);
   if (at === 0) {
-    const [file] = records.filter(isUpload);
+    const [file] = take(records.filter(isUpload), 1);
     return { count: 1, file };
   }
   return { count: at === -1 ? records.length : at, file: null };

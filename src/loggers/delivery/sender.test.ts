@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
 import { DEFAULT_PACE, Sender, type Delivery, type Outlet } from './sender.ts';
 import { UnsentQueue } from './unsentQueue.ts';
+import { at } from '../../util/at.ts';
 
 const PACE = { ...DEFAULT_PACE, gapMs: 1, firstRetryMs: 1 };
 
@@ -17,8 +18,8 @@ function makeSender(take: (record: number, delivery: Delivery) => Promise<void>)
     needsHeartbeat: false,
     send: async (records, delivery) => {
       if (records.length === 0) return 0;
-      await take(records[0], delivery);
-      taken.push(records[0]);
+      await take(at(records, 0), delivery);
+      taken.push(at(records, 0));
       return 1;
     },
   };

@@ -35,7 +35,7 @@ export function unsentFolder(workDir: string): string {
  */
 export async function readUnsentFile<T>(fs: FileSystem, path: string): Promise<UnsentFile<T> | null> {
   if ((await fs.stat(path))?.kind !== 'file') return null;
-  const [first, ...lines] = (await fs.readText(path)).split('\n');
+  const [first = '', ...lines] = (await fs.readText(path)).split('\n');
   const [run] = fromLines(first) ?? [];
   if (!isTrackedRun(run)) return null;
   const records: T[] = [];

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TrackingServer } from '../../runner/hooks/logger/testing/trackingServer.ts';
 import { upload } from './upload.ts';
+import { at } from '../../util/at.ts';
 
 let server: TrackingServer;
 beforeEach(async () => {
@@ -28,7 +29,7 @@ function send(
 test('sends every byte, with its length and headers, and tells on the way how it gets on', async () => {
   const { sent, progress } = send(30_000);
   expect(await sent).toBe('{"got":true}');
-  const [{ method, body, headers }] = server.requests;
+  const { method, body, headers } = at(server.requests, 0);
   expect(method).toBe('PUT');
   expect(body.equals(BODY)).toBe(true);
   expect(headers).toMatchObject({ 'content-length': String(BODY.length), 'x-test': 'yes' });

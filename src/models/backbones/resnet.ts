@@ -35,6 +35,7 @@ import {
 } from '../../registry/index.ts';
 import { checkInputChannels } from '../inputChannels.ts';
 import { BasicBlock, Bottleneck, ResLayer, type BlockType } from './resBlocks.ts';
+import { at } from '../../util/at.ts';
 
 /** Pictures in, a pyramid of feature maps out. */
 export interface Backbone extends Module {
@@ -138,8 +139,8 @@ export class ResNet extends Module implements Backbone {
         numBlocks,
         inplanes,
         planes,
-        stride: strides[i],
-        dilation: dilations[i],
+        stride: at(strides, i),
+        dilation: at(dilations, i),
         style,
         convCfg,
         normCfg,

@@ -22,6 +22,7 @@ import {
   type Complete,
 } from '../../registry/index.ts';
 import type { Boxes } from './iou.ts';
+import { at, f32At } from '../../util/at.ts';
 
 const f = Math.fround;
 
@@ -118,10 +119,10 @@ export class AnchorGenerator {
   validFlags(sizes: readonly Size[], padShape: readonly number[]): Uint8Array[] {
     this.#assertLevels(sizes);
     return sizes.map(([rows, columns], level) => {
-      const [strideW, strideH] = this.strides[level];
-      const validRows = Math.min(Math.ceil(padShape[0] / strideH), rows);
-      const validColumns = Math.min(Math.ceil(padShape[1] / strideW), columns);
-      const count = this.numBasePriors[level];
+      const [strideW, strideH] = at(this.strides, level);
+      const validRows = Math.min(Math.ceil(at(padShape, 0) / strideH), rows);
+      const validColumns = Math.min(Math.ceil(at(padShape, 1) / strideW), columns);
+      const count = at(this.numBasePriors, level);
       const flags = new Uint8Array(rows * columns * count);
       for (let y = 0; y < validRows; y++)
         flags.fill(1, y * columns * count, (y * columns + validColumns) * count);
@@ -130,8 +131,8 @@ export class AnchorGenerator {
   }
 
   #levelPriors([rows, columns]: Size, level: number): Boxes {
-    const base = this.baseAnchors[level];
-    const [strideW, strideH] = this.strides[level];
+    const base = at(this.baseAnchors, level);
+    const [strideW, strideH] = at(this.strides, level);
     const out = new Float32Array(rows * columns * base.length);
     let k = 0;
     for (let y = 0; y < rows; y++) {
@@ -139,8 +140,8 @@ export class AnchorGenerator {
       for (let x = 0; x < columns; x++) {
         const shiftX = f(f(x) * f(strideW));
         for (let a = 0; a < base.length; a += 2) {
-          out[k++] = base[a] + shiftX;
-          out[k++] = base[a + 1] + shiftY;
+          out[k++] = f32At(base, a) + shiftX;
+          out[k++] = f32At(base, a + 1) + shiftY;
         }
       }
     }

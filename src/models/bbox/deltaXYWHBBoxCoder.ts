@@ -25,6 +25,7 @@ import {
   type ArgsOf,
 } from '../../registry/index.ts';
 import type { Boxes } from './iou.ts';
+import { at, f32At } from '../../util/at.ts';
 
 const f = Math.fround;
 
@@ -79,14 +80,14 @@ export class DeltaXYWHBBoxCoder implements BBoxCoder {
     for (let k = 0; k < boxes.length; k += 4) {
       for (let axis = 0; axis < 2; axis++) {
         const [low, high] = [k + axis, k + axis + 2];
-        const p = f(f(boxes[low] + boxes[high]) * 0.5);
-        const pSize = f(boxes[high] - boxes[low]);
-        const g = f(f(gtBoxes[low] + gtBoxes[high]) * 0.5);
-        const gSize = f(gtBoxes[high] - gtBoxes[low]);
+        const p = f(f(at(boxes, low) + at(boxes, high)) * 0.5);
+        const pSize = f(at(boxes, high) - at(boxes, low));
+        const g = f(f(at(gtBoxes, low) + at(gtBoxes, high)) * 0.5);
+        const gSize = f(at(gtBoxes, high) - at(gtBoxes, low));
         const shift = f(f(g - p) / pSize);
         const grow = f(Math.log(f(gSize / pSize)));
-        out[low] = f(shift - means[axis]) / stds[axis];
-        out[high] = f(grow - means[axis + 2]) / stds[axis + 2];
+        out[low] = f(shift - f32At(means, axis)) / f32At(stds, axis);
+        out[high] = f(grow - f32At(means, axis + 2)) / f32At(stds, axis + 2);
       }
     }
     return out;
@@ -99,10 +100,10 @@ export class DeltaXYWHBBoxCoder implements BBoxCoder {
     for (let k = 0; k < boxes.length; k += 4) {
       for (let axis = 0; axis < 2; axis++) {
         const [low, high] = [k + axis, k + axis + 2];
-        const d = f(f(deltas[low] * stds[axis]) + means[axis]);
-        let grow = f(f(deltas[high] * stds[axis + 2]) + means[axis + 2]);
-        const p = f(f(boxes[low] + boxes[high]) * 0.5);
-        const pSize = f(boxes[high] - boxes[low]);
+        const d = f(f(f32At(deltas, low) * f32At(stds, axis)) + f32At(means, axis));
+        let grow = f(f(f32At(deltas, high) * f32At(stds, axis + 2)) + f32At(means, axis + 2));
+        const p = f(f(at(boxes, low) + at(boxes, high)) * 0.5);
+        const pSize = f(at(boxes, high) - at(boxes, low));
         let shift = f(pSize * d);
         if (this.#ctrClamp !== null) {
           shift = clamp(shift, -this.#ctrClamp, this.#ctrClamp);

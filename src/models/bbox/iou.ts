@@ -2,6 +2,7 @@
 // Source: mmdet 2.28.2 `core/bbox/iou_calculators/iou2d_calculator.py`.
 
 import { absent, declareArgs, IOU_CALCULATORS, number, unsupported } from '../../registry/index.ts';
+import { f32At, take } from '../../util/at.ts';
 
 const f = Math.fround;
 
@@ -30,12 +31,13 @@ export function bboxOverlaps(a: Boxes, b: Boxes, mode: OverlapMode = 'iou', eps 
   const areaB = boxAreas(b);
   const areaA = boxAreas(a);
   for (let i = 0; i < n; i++) {
-    const [x1, y1, x2, y2] = a.subarray(i * 4, i * 4 + 4);
+    const [x1, y1, x2, y2] = take(a.subarray(i * 4, i * 4 + 4), 4);
     for (let j = 0, q = 0; j < m; j++, q += 4) {
       // Most pairs are apart, where all but GIoU are exactly 0.
-      const isApart = b[q] >= x2 || b[q + 2] <= x1 || b[q + 1] >= y2 || b[q + 3] <= y1;
+      const isApart =
+        f32At(b, q) >= x2 || f32At(b, q + 2) <= x1 || f32At(b, q + 1) >= y2 || f32At(b, q + 3) <= y1;
       if (isApart && mode !== 'giou') continue;
-      out[i * m + j] = overlap(a, i, b, j, areaA[i], areaB[j], mode, f(eps));
+      out[i * m + j] = overlap(a, i, b, j, f32At(areaA, i), f32At(areaB, j), mode, f(eps));
     }
   }
   return out;
@@ -45,14 +47,14 @@ export function bboxOverlaps(a: Boxes, b: Boxes, mode: OverlapMode = 'iou', eps 
 export function alignedOverlaps(a: Boxes, b: Boxes, mode: OverlapMode = 'iou', eps = 1e-6): Float32Array {
   const areaA = boxAreas(a);
   const areaB = boxAreas(b);
-  return areaA.map((area, i) => overlap(a, i, b, i, area, areaB[i], mode, f(eps)));
+  return areaA.map((area, i) => overlap(a, i, b, i, area, f32At(areaB, i), mode, f(eps)));
 }
 
 /** (x2 - x1) (y2 - y1). @returns float32 [N] */
 export function boxAreas(boxes: Boxes): Float32Array {
   const areas = new Float32Array(boxes.length / 4);
   for (let i = 0, k = 0; i < areas.length; i++, k += 4)
-    areas[i] = f(boxes[k + 2] - boxes[k]) * f(boxes[k + 3] - boxes[k + 1]);
+    areas[i] = f(f32At(boxes, k + 2) - f32At(boxes, k)) * f(f32At(boxes, k + 3) - f32At(boxes, k + 1));
   return areas;
 }
 
@@ -68,15 +70,24 @@ function overlap(
 ): number {
   const p = i * 4;
   const q = j * 4;
-  const w = Math.max(f(Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q])), 0);
-  const h = Math.max(f(Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1])), 0);
+  const w = Math.max(f(Math.min(f32At(a, p + 2), f32At(b, q + 2)) - Math.max(f32At(a, p), f32At(b, q))), 0);
+  const h = Math.max(
+    f(Math.min(f32At(a, p + 3), f32At(b, q + 3)) - Math.max(f32At(a, p + 1), f32At(b, q + 1))),
+    0,
+  );
   const inter = f(w * h);
   if (mode === 'iof') return f(inter / Math.max(areaA, eps));
   const union = Math.max(f(f(areaA + areaB) - inter), eps);
   const iou = f(inter / union);
   if (mode === 'iou') return iou;
-  const hullW = Math.max(f(Math.max(a[p + 2], b[q + 2]) - Math.min(a[p], b[q])), 0);
-  const hullH = Math.max(f(Math.max(a[p + 3], b[q + 3]) - Math.min(a[p + 1], b[q + 1])), 0);
+  const hullW = Math.max(
+    f(Math.max(f32At(a, p + 2), f32At(b, q + 2)) - Math.min(f32At(a, p), f32At(b, q))),
+    0,
+  );
+  const hullH = Math.max(
+    f(Math.max(f32At(a, p + 3), f32At(b, q + 3)) - Math.min(f32At(a, p + 1), f32At(b, q + 1))),
+    0,
+  );
   const hull = Math.max(f(hullW * hullH), eps);
   return f(iou - f(f(hull - union) / hull));
 }

@@ -17,6 +17,7 @@ import {
   type Complete,
 } from '../../registry/index.ts';
 import { BboxOverlaps2D, type Boxes, type IouCalculator } from './iou.ts';
+import { f32At, i32At } from '../../util/at.ts';
 
 export interface AssignResult {
   readonly numGts: number;
@@ -114,7 +115,8 @@ export class MaxIoUAssigner implements Assigner {
       : this.#calculator.overlaps(ignore, boxes, 'iof');
     for (let i = 0; i < n; i++) {
       let largest = -Infinity;
-      for (let j = 0; j < m; j++) largest = Math.max(largest, byCandidate ? iof[i * m + j] : iof[j * n + i]);
+      for (let j = 0; j < m; j++)
+        largest = Math.max(largest, byCandidate ? f32At(iof, i * m + j) : f32At(iof, j * n + i));
       if (largest > this.#args.ignoreIofThr) for (let g = i; g < overlaps.length; g += n) overlaps[g] = -1;
     }
   }
@@ -133,19 +135,19 @@ export class MaxIoUAssigner implements Assigner {
     for (let k = 1; k < g; k++) {
       const row = overlaps.subarray(k * n, (k + 1) * n);
       for (let i = 0; i < n; i++) {
-        if (row[i] > maxOverlaps[i]) {
-          maxOverlaps[i] = row[i];
+        if (f32At(row, i) > f32At(maxOverlaps, i)) {
+          maxOverlaps[i] = f32At(row, i);
           best[i] = k;
         }
       }
     }
     for (let i = 0; i < n; i++) {
-      const largest = maxOverlaps[i];
+      const largest = f32At(maxOverlaps, i);
       if (largest >= negLow && largest < negHigh) gtInds[i] = 0;
-      if (largest >= this.#args.posIouThr) gtInds[i] = best[i] + 1;
+      if (largest >= this.#args.posIouThr) gtInds[i] = i32At(best, i) + 1;
     }
     if (this.#args.matchLowQuality) this.#matchLowQuality(overlaps, g, n, gtInds);
-    const labels = gtLabels && gtInds.map((k) => (k > 0 ? gtLabels[k - 1] : -1));
+    const labels = gtLabels && gtInds.map((k) => (k > 0 ? i32At(gtLabels, k - 1) : -1));
     return { numGts: g, gtInds, maxOverlaps, labels };
   }
 
@@ -154,8 +156,8 @@ export class MaxIoUAssigner implements Assigner {
     for (let k = 0; k < g; k++) {
       const row = overlaps.subarray(k * n, (k + 1) * n);
       let best = 0;
-      for (let i = 1; i < n; i++) if (row[i] > row[best]) best = i;
-      const largest = row[best];
+      for (let i = 1; i < n; i++) if (f32At(row, i) > f32At(row, best)) best = i;
+      const largest = f32At(row, best);
       if (!(largest >= this.#args.minPosIou)) continue;
       if (!this.#args.gtMaxAssignAll) gtInds[best] = k + 1;
       else for (let i = 0; i < n; i++) if (row[i] === largest) gtInds[i] = k + 1;

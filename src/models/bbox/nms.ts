@@ -13,6 +13,7 @@ import {
   unsupported,
 } from '../../registry/index.ts';
 import { boxAreas, type Boxes } from './iou.ts';
+import { at, f32At, i32At, take } from '../../util/at.ts';
 
 const f = Math.fround;
 
@@ -65,18 +66,18 @@ export function nms(boxes: Boxes, scores: Float32Array, iouThreshold: number): I
   const dropped = new Uint8Array(scores.length);
   const keep: number[] = [];
   for (let a = 0; a < order.length; a++) {
-    const i = order[a];
+    const i = i32At(order, a);
     if (dropped[i]) continue;
     keep.push(i);
-    const [x1, y1, x2, y2] = boxes.subarray(i * 4, i * 4 + 4);
+    const [x1, y1, x2, y2] = take(boxes.subarray(i * 4, i * 4 + 4), 4);
     for (let b = a + 1; b < order.length; b++) {
-      const j = order[b];
+      const j = i32At(order, b);
       if (dropped[j]) continue;
       const q = j * 4;
-      const w = Math.max(f(Math.min(x2, boxes[q + 2]) - Math.max(x1, boxes[q])), 0);
-      const h = Math.max(f(Math.min(y2, boxes[q + 3]) - Math.max(y1, boxes[q + 1])), 0);
+      const w = Math.max(f(Math.min(x2, f32At(boxes, q + 2)) - Math.max(x1, f32At(boxes, q))), 0);
+      const h = Math.max(f(Math.min(y2, f32At(boxes, q + 3)) - Math.max(y1, f32At(boxes, q + 1))), 0);
       const inter = f(w * h);
-      if (f(inter / f(f(areas[i] + areas[j]) - inter)) > iouThreshold) dropped[j] = 1;
+      if (f(inter / f(f(f32At(areas, i) + f32At(areas, j)) - inter)) > iouThreshold) dropped[j] = 1;
     }
   }
   return Int32Array.from(keep);
@@ -135,8 +136,8 @@ export function batchedNms(
       ),
     ]);
     const ascending = Int32Array.from(perClass).sort();
-    const order = sortDescending(Float32Array.from(ascending, (i) => scores[i]));
-    keep = order.map((k) => ascending[k]);
+    const order = sortDescending(Float32Array.from(ascending, (i) => f32At(scores, i)));
+    keep = order.map((k) => i32At(ascending, k));
   }
   return maxNum > 0 ? keep.subarray(0, maxNum) : keep;
 }
@@ -169,10 +170,10 @@ export function multiclassNms(
   const picked: { box: number; label: number; score: number }[] = [];
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < numClasses; k++) {
-      const score = scores[i * columns + k];
+      const score = f32At(scores, i * columns + k);
       if (!(score > threshold)) continue;
       const box = perClass ? i * numClasses + k : i;
-      picked.push({ box, label: k, score: scoreFactors ? f(score * scoreFactors[i]) : score });
+      picked.push({ box, label: k, score: scoreFactors ? f(score * f32At(scoreFactors, i)) : score });
     }
   }
   const all: Detections = {
@@ -192,8 +193,8 @@ export function takeDetections(all: Detections, indices: ArrayLike<number>): Det
   const list = Array.from(indices);
   return {
     boxes: takeRows(all.boxes, list),
-    scores: Float32Array.from(list, (i) => all.scores[i]),
-    labels: Int32Array.from(list, (i) => all.labels[i]),
+    scores: Float32Array.from(list, (i) => f32At(all.scores, i)),
+    labels: Int32Array.from(list, (i) => i32At(all.labels, i)),
   };
 }
 
@@ -206,7 +207,7 @@ export function takeRows(rows: Float32Array, indices: readonly number[]): Float3
 
 /** Indices by descending value; equal ones keep their order. NaN comes first, as in PyTorch. */
 export function sortDescending(values: Float32Array): Int32Array {
-  const rank = (i: number): number => (Number.isNaN(values[i]) ? Infinity : values[i]);
+  const rank = (i: number): number => (Number.isNaN(values[i]) ? Infinity : f32At(values, i));
   return Int32Array.from(values.keys()).sort((a, b) => {
     const [x, y] = [rank(a), rank(b)];
     return x === y ? a - b : y > x ? 1 : -1;
@@ -215,7 +216,7 @@ export function sortDescending(values: Float32Array): Int32Array {
 
 function above(scores: Float32Array, threshold: number): number[] {
   const all = [...scores.keys()];
-  return threshold > 0 ? all.filter((i) => scores[i] > threshold) : all;
+  return threshold > 0 ? all.filter((i) => f32At(scores, i) > threshold) : all;
 }
 
 function nmsOf(
@@ -227,15 +228,15 @@ function nmsOf(
   const subset = takeRows(boxes, candidates);
   const kept = nms(
     subset,
-    Float32Array.from(candidates, (i) => scores[i]),
+    Float32Array.from(candidates, (i) => f32At(scores, i)),
     threshold,
   );
-  return kept.map((k) => candidates[k]);
+  return kept.map((k) => at(candidates, k));
 }
 
 function shiftByClass(boxes: Boxes, labels: Int32Array): Boxes {
   let largest = -Infinity;
   for (const value of boxes) largest = Math.max(largest, value);
   const step = f(largest + 1);
-  return boxes.map((value, k) => value + f(labels[k >> 2] * step));
+  return boxes.map((value, k) => value + f(i32At(labels, k >> 2) * step));
 }

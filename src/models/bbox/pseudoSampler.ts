@@ -2,6 +2,7 @@
 
 import { BBOX_SAMPLERS, declareArgs } from '../../registry/index.ts';
 import type { AssignResult } from './maxIoUAssigner.ts';
+import { i32At } from '../../util/at.ts';
 
 export interface SamplingResult {
   /** Indices of the anchors with a ground truth, ascending. */
@@ -30,7 +31,7 @@ export class PseudoSampler implements Sampler {
     return {
       posInds: Int32Array.from(pos),
       negInds: Int32Array.from(neg),
-      posAssignedGtInds: Int32Array.from(pos, (i) => gtInds[i] - 1),
+      posAssignedGtInds: Int32Array.from(pos, (i) => i32At(gtInds, i) - 1),
     };
   }
 }

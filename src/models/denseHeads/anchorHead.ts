@@ -52,6 +52,7 @@ import {
   type LevelPredictions,
   type TestCfg,
 } from './postProcess.ts';
+import { at as itemAt, take } from '../../util/at.ts';
 
 const TRAIN_CFG_KEYS = declareArgs(
   {
@@ -153,7 +154,7 @@ export abstract class AnchorHead extends Module implements DenseHead {
 
   /** Anchors per cell; the same on every level. */
   protected get numBasePriors(): number {
-    return this.generator.numBasePriors[0];
+    return itemAt(this.generator.numBasePriors, 0);
   }
 
   /** @param x float32 [B, H, W, C]; borrowed @returns scores [B, H, W, A * K] and deltas [B, H, W, A * 4] */
@@ -177,15 +178,15 @@ export abstract class AnchorHead extends Module implements DenseHead {
     const clsLosses: Tensor[] = [];
     const bboxLosses: Tensor[] = [];
     counts.forEach((n, i) => {
-      const scores = reshape(outputs.clsScores[i], [n, this.clsOutChannels]);
-      const labels = stepInput(batch, (b) => targetsOf(b).targets[i].labels, [n], 'int32');
-      const labelWeights = stepInput(batch, (b) => targetsOf(b).targets[i].labelWeights, [n]);
+      const scores = reshape(itemAt(outputs.clsScores, i), [n, this.clsOutChannels]);
+      const labels = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).labels, [n], 'int32');
+      const labelWeights = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).labelWeights, [n]);
       clsLosses.push(this.#lossCls.forward(scores, labels, { weight: labelWeights, avgFactor }));
-      let boxes = reshape(outputs.bboxPreds[i], [n, 4]);
+      let boxes = reshape(itemAt(outputs.bboxPreds, i), [n, 4]);
       if (this.#regDecodedBbox)
         boxes = this.#coder.decodeTensor(this.#anchorTensor(sizes, i, batch.imgMetas.length), boxes);
-      const bboxTargets = stepInput(batch, (b) => targetsOf(b).targets[i].bboxTargets, [n, 4]);
-      const bboxWeights = stepInput(batch, (b) => targetsOf(b).targets[i].bboxWeights, [n, 4]);
+      const bboxTargets = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).bboxTargets, [n, 4]);
+      const bboxWeights = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).bboxWeights, [n, 4]);
       bboxLosses.push(this.#lossBbox.forward(boxes, bboxTargets, { weight: bboxWeights, avgFactor }));
     });
     return new Map([
@@ -219,8 +220,8 @@ export abstract class AnchorHead extends Module implements DenseHead {
         const k = this.numClasses;
         return {
           anchors,
-          scores: scoreValues[i].subarray(b * n * k, (b + 1) * n * k),
-          deltas: deltaValues[i].subarray(b * n * 4, (b + 1) * n * 4),
+          scores: itemAt(scoreValues, i).subarray(b * n * k, (b + 1) * n * k),
+          deltas: itemAt(deltaValues, i).subarray(b * n * 4, (b + 1) * n * 4),
         };
       });
       return selectDetections(predictions, {
@@ -255,8 +256,8 @@ export abstract class AnchorHead extends Module implements DenseHead {
       const valid = concatFlags(this.generator.validFlags(sizes, meta.pad_shape), all.length / 4);
       const truth = {
         meta,
-        boxes: batch.gtBboxes[b],
-        labels: batch.gtLabels[b],
+        boxes: itemAt(batch.gtBboxes, b),
+        labels: itemAt(batch.gtLabels, b),
         ignore: batch.gtBboxesIgnore?.[b] ?? null,
       };
       return imageTargets(all, valid, truth, rules);
@@ -301,7 +302,7 @@ export abstract class AnchorHead extends Module implements DenseHead {
 
   /** A level's anchors, repeated for each picture: a constant of the compiled step. */
   #anchorTensor(sizes: readonly Size[], level: number, images: number): Tensor {
-    const anchors = this.#pyramid(sizes).levels[level];
+    const anchors = itemAt(this.#pyramid(sizes).levels, level);
     const repeated = new Float32Array(anchors.length * images);
     for (let b = 0; b < images; b++) repeated.set(anchors, b * anchors.length);
     return tensor(repeated, [repeated.length / 4, 4]);
@@ -347,7 +348,7 @@ function once<A, R>(f: (args: A) => R): (args: A) => R {
 /** [rows, columns] of every level. */
 function featureSizes(outputs: HeadOutputs): Size[] {
   return outputs.clsScores.map((level) => {
-    const [, rows, columns]: readonly number[] = level.shape;
+    const [, rows, columns]: readonly number[] = take(level.shape, 3);
     return [rows, columns];
   });
 }

@@ -8,6 +8,7 @@ import type { Assigner } from '../bbox/maxIoUAssigner.ts';
 import type { Sampler } from '../bbox/pseudoSampler.ts';
 import { takeRows } from '../bbox/nms.ts';
 import type { ImageMeta } from '../detectors/batch.ts';
+import { at as itemAt, i32At, take } from '../../util/at.ts';
 
 export interface TargetRules {
   readonly assigner: Assigner;
@@ -69,7 +70,7 @@ export function imageTargets(
   const candidates = inside === null ? anchors : takeRows(anchors, inside);
   const assigned = rules.assigner.assign(candidates, truth.boxes, truth.ignore, truth.labels);
   const { posInds, negInds, posAssignedGtInds } = rules.sampler.sample(assigned);
-  const place = (i: number): number => (inside === null ? i : inside[i]);
+  const place = (i: number): number => (inside === null ? i : itemAt(inside, i));
 
   const labels = new Int32Array(n).fill(rules.numClasses);
   const labelWeights = new Float32Array(n);
@@ -83,7 +84,7 @@ export function imageTargets(
     const p = place(i);
     bboxTargets.set(targets.subarray(k * 4, k * 4 + 4), p * 4);
     bboxWeights.fill(1, p * 4, p * 4 + 4);
-    labels[p] = truth.labels[posAssignedGtInds[k]];
+    labels[p] = i32At(truth.labels, i32At(posAssignedGtInds, k));
     labelWeights[p] = rules.posWeight <= 0 ? 1 : rules.posWeight;
   });
   for (const i of negInds) labelWeights[place(i)] = 1;
@@ -119,9 +120,10 @@ export function targetsByLevel(images: readonly AnchorTargets[], counts: readonl
 function insideAnchors(
   anchors: Boxes,
   valid: Uint8Array,
-  [height, width]: readonly number[],
+  shape: readonly number[],
   border: number,
 ): number[] | null {
+  const [height, width] = take(shape, 2);
   if (border < 0 && !valid.includes(0)) return null;
   const inside: number[] = [];
   valid.forEach((flag, i) => {
@@ -129,10 +131,10 @@ function insideAnchors(
     const k = i * 4;
     const fits =
       border < 0 ||
-      (anchors[k] >= -border &&
-        anchors[k + 1] >= -border &&
-        anchors[k + 2] < width + border &&
-        anchors[k + 3] < height + border);
+      (itemAt(anchors, k) >= -border &&
+        itemAt(anchors, k + 1) >= -border &&
+        itemAt(anchors, k + 2) < width + border &&
+        itemAt(anchors, k + 3) < height + border);
     if (fits) inside.push(i);
   });
   return inside;

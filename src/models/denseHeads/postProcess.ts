@@ -14,6 +14,7 @@ import type { BBoxCoder } from '../bbox/deltaXYWHBBoxCoder.ts';
 import type { Boxes } from '../bbox/iou.ts';
 import { batchedNms, takeDetections, NMS_CFG, takeRows, type Detections, type NmsCfg } from '../bbox/nms.ts';
 import type { ImageMeta } from '../detectors/batch.ts';
+import { at as itemAt } from '../../util/at.ts';
 
 const TEST_CFG_KEYS = declareArgs(
   {
@@ -75,7 +76,7 @@ export function selectDetections(levels: readonly LevelPredictions[], options: S
     const rows = picked.map((pair) => Math.floor(pair / numClasses));
     return {
       boxes: coder.decode(takeRows(anchors, rows), takeRows(deltas, rows), meta.img_shape),
-      scores: Float32Array.from(picked, (pair) => scores[pair]),
+      scores: Float32Array.from(picked, (pair) => itemAt(scores, pair)),
       labels: Int32Array.from(picked, (pair) => pair % numClasses),
     };
   });
@@ -89,8 +90,8 @@ export function selectDetections(levels: readonly LevelPredictions[], options: S
 function topPairs(scores: Float32Array, scoreThr: number, nmsPre: number): number[] {
   const threshold = Math.fround(scoreThr);
   const above: number[] = [];
-  for (let i = 0; i < scores.length; i++) if (scores[i] > threshold) above.push(i);
-  above.sort((a, b) => scores[b] - scores[a] || a - b);
+  for (let i = 0; i < scores.length; i++) if (itemAt(scores, i) > threshold) above.push(i);
+  above.sort((a, b) => itemAt(scores, b) - itemAt(scores, a) || a - b);
   return nmsPre > 0 ? above.slice(0, nmsPre) : above;
 }
 
@@ -113,5 +114,5 @@ function concatDetections(parts: readonly Detections[]): Detections {
 
 function divideByScale(boxes: Boxes, scale: number | ArrayLike<number>): void {
   for (let k = 0; k < boxes.length; k++)
-    boxes[k] /= Math.fround(typeof scale === 'number' ? scale : scale[k % 4]);
+    boxes[k] = itemAt(boxes, k) / Math.fround(typeof scale === 'number' ? scale : itemAt(scale, k % 4));
 }

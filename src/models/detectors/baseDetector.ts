@@ -25,6 +25,7 @@ import type { Losses } from '../denseHeads/denseHead.ts';
 import { stepTooLarge, type StepKind } from './stepMemory.ts';
 import type { Detections } from '../bbox/nms.ts';
 import type { ImageBatch, TrainBatch } from './batch.ts';
+import { at, take } from '../../util/at.ts';
 
 /** Per class, float32 [n, 5] rows of x1, y1, x2, y2, score; best first. */
 export type BboxResult = Float32Array[];
@@ -104,19 +105,21 @@ export abstract class BaseDetector extends Module implements Detector {
   trainStep(batch: TrainBatch): StepOutputs {
     const parameters = this.#trainable();
     keepGrads(parameters);
-    const [values, ...grads] = this.#run('train', batch);
+    const outputs = this.#run('train', batch);
+    const values = at(outputs, 0);
+    const grads = outputs.slice(1);
     const byParameter = new Map<Parameter, Tensor>();
     let next = 0;
     const signature = this.#signature(batch);
     const reached = this.#reached.get(signature);
     for (const [i, parameter] of parameters.entries())
-      if (reached?.[i]) byParameter.set(parameter, grads[next++]);
+      if (reached?.[i]) byParameter.set(parameter, at(grads, next++));
     const logVars = { names: this.#namesOf(signature), values };
     return { logVars, numSamples: batch.imgMetas.length, grads: byParameter };
   }
 
   valStep(batch: TrainBatch): StepOutputs {
-    const [values] = this.#run('val', batch);
+    const [values] = take(this.#run('val', batch), 1);
     const names = this.#namesOf(this.#signature(batch));
     return { logVars: { names, values }, numSamples: batch.imgMetas.length };
   }
@@ -317,7 +320,7 @@ export function parseLosses(losses: Losses): { names: string[]; values: Tensor; 
 /** Sort detections by class. Source: mmdet `bbox2result`. */
 export function toBboxResult({ boxes, scores, labels }: Detections, numClasses: number): BboxResult {
   const rows: number[][] = Array.from({ length: numClasses }, () => []);
-  labels.forEach((label, i) => rows[label].push(...boxes.subarray(i * 4, i * 4 + 4), scores[i]));
+  labels.forEach((label, i) => at(rows, label).push(...boxes.subarray(i * 4, i * 4 + 4), at(scores, i)));
   return rows.map((values) => Float32Array.from(values));
 }
 

@@ -3,6 +3,7 @@
 import { DeviceError } from '../../errors/index.ts';
 import type { PlanBytes, StepTooLarge } from '../../gpu/index.ts';
 import { formatBytes } from '../../util/formatBytes.ts';
+import { take } from '../../util/at.ts';
 
 /** What becomes of a batch: decides where its size is set. */
 export type StepKind = 'train' | 'val' | 'test';
@@ -24,11 +25,8 @@ const BATCH_SIZE: Record<StepKind, string> = {
  * Say that a batch is too large for the device: which number is, and what would fit.
  * @param shape of the batch, [B, H, W, C]
  */
-export function stepTooLarge(
-  cause: StepTooLarge,
-  kind: StepKind,
-  [batch, height, width]: readonly number[],
-): DeviceError {
+export function stepTooLarge(cause: StepTooLarge, kind: StepKind, shape: readonly number[]): DeviceError {
+  const [batch, height, width] = take(shape, 3);
   const pictures = batch === 1 ? 'picture' : 'pictures';
   const subject = `${SUBJECT[kind]} on ${batch} ${pictures} of ${width} x ${height} px`;
   const { plan, reason } = cause;
@@ -76,7 +74,10 @@ function advice({ share, batch, height, width, plan, key }: Fit): string {
   const needed = (part: number): string => formatBytes(growing * part + plan.constants);
   const shrunk = (area: number): { text: string; part: number } | null => {
     const scale = Math.sqrt(area);
-    const [w, h] = [width, height].map((side) => Math.floor((side * scale) / DIVISOR) * DIVISOR);
+    const [w, h] = take(
+      [width, height].map((side) => Math.floor((side * scale) / DIVISOR) * DIVISOR),
+      2,
+    );
     return w > 0 && h > 0 ? { text: `pictures of ${w} x ${h} px`, part: (w * h) / (width * height) } : null;
   };
   const options: string[] = [];

@@ -25,6 +25,7 @@ import {
   type Complete,
 } from '../../registry/index.ts';
 import { checkInputChannels } from '../inputChannels.ts';
+import { at, take } from '../../util/at.ts';
 
 /** Feature maps in, feature maps out. */
 export interface Neck extends Module {
@@ -103,7 +104,7 @@ export class FPN extends Module implements Neck {
     const extraLevels = this.#extraSource ? numOuts - used.length : 0;
     for (let i = 0; i < extraLevels; i++) {
       const isFromInput = i === 0 && this.#extraSource === 'on_input';
-      const channels = isFromInput ? inChannels[this.#backboneEndLevel - 1] : outChannels;
+      const channels = isFromInput ? at(inChannels, this.#backboneEndLevel - 1) : outChannels;
       convs.push(
         new ConvModule({ ...common, inChannels: channels, kernelSize: 3, stride: 2, padding: 1, normCfg }),
       );
@@ -123,18 +124,20 @@ export class FPN extends Module implements Neck {
           hint: 'backbone.out_indices says which maps come',
         },
       );
-    inputs.forEach((x, i) => checkInputChannels(this.#inChannels[i], x, `neck.in_channels[${i}]`));
-    const laterals = this.#laterals.items.map((conv, i) => conv.forward(inputs[i + this.#startLevel]));
+    inputs.forEach((x, i) => checkInputChannels(at(this.#inChannels, i), x, `neck.in_channels[${i}]`));
+    const laterals = this.#laterals.items.map((conv, i) => conv.forward(at(inputs, i + this.#startLevel)));
     for (let i = laterals.length - 1; i > 0; i--) {
-      const target: readonly number[] = laterals[i - 1].shape;
-      const [, h, w]: readonly number[] = laterals[i].shape;
+      const [, targetH, targetW] = take(at(laterals, i - 1).shape, 3);
+      const [, h, w] = take(at(laterals, i).shape, 3);
       const factor = this.#upsampleFactor;
       const size =
-        factor === null ? [target[1], target[2]] : [Math.floor(h * factor), Math.floor(w * factor)];
-      laterals[i - 1] = add(laterals[i - 1], upsampleNearest2d(laterals[i], [size[0], size[1]]));
+        factor === null
+          ? ([targetH, targetW] as const)
+          : ([Math.floor(h * factor), Math.floor(w * factor)] as const);
+      laterals[i - 1] = add(at(laterals, i - 1), upsampleNearest2d(at(laterals, i), size));
     }
     const used = laterals.length;
-    const outputs = laterals.map((lateral, i) => this.#convs.items[i].forward(lateral));
+    const outputs = laterals.map((lateral, i) => at(this.#convs.items, i).forward(lateral));
     for (let i = used; i < this.#numOuts; i++) outputs.push(this.#extraLevel(i, inputs, laterals, outputs));
     return outputs;
   }
@@ -145,15 +148,15 @@ export class FPN extends Module implements Neck {
     laterals: readonly Tensor[],
     outputs: readonly Tensor[],
   ): Tensor {
-    const previous = outputs[outputs.length - 1];
+    const previous = at(outputs, outputs.length - 1);
     if (!this.#extraSource) return maxPool2d(previous, [1, 1], [2, 2], [0, 0]);
-    const conv = this.#convs.items[level];
+    const conv = at(this.#convs.items, level);
     if (level > laterals.length) return conv.forward(this.#reluBeforeExtra ? relu(previous) : previous);
     switch (this.#extraSource) {
       case 'on_input':
-        return conv.forward(inputs[this.#backboneEndLevel - 1]);
+        return conv.forward(at(inputs, this.#backboneEndLevel - 1));
       case 'on_lateral':
-        return conv.forward(laterals[laterals.length - 1]);
+        return conv.forward(at(laterals, laterals.length - 1));
       case 'on_output':
         return conv.forward(previous);
     }

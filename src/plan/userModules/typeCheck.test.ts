@@ -40,7 +40,7 @@ type Files = Readonly<Record<string, string>>;
 /** As the command line: imports resolved by the run's own rules. */
 async function found(files: Files, entries = Object.keys(files)): Promise<string[]> {
   const graph = await moduleGraph(entries, {
-    readText: async (path) => files[path],
+    readText: async (path) => files[path] ?? '',
     isFile: async (path) => files[path] !== undefined,
     roots,
   });

@@ -1,3 +1,4 @@
+import { at } from '../../util/at.ts';
 import { describe, expect, test } from 'vitest';
 import { formatReport, toErrorReport } from '../../errors/trainerError.ts';
 import { BuildContext } from '../../registry/buildContext.ts';
@@ -111,7 +112,7 @@ getRootLogger().warning(JSON.stringify([
       { 'workspace/mmdet/core/optimizer/mine.ts': text },
       { imports: ['mmdet.core.optimizer.mine'] },
     );
-    expect(JSON.parse(warnings[0])).toEqual([
+    expect(JSON.parse(at(warnings, 0))).toEqual([
       true,
       'DefaultOptimizerConstructor',
       true,

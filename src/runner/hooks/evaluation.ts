@@ -14,6 +14,7 @@ import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
 import { checkpointDir } from './outDir.ts';
 import { checkRule, inferRule, isUndefinedScore, type Rule } from './saveBest.ts';
+import { at } from '../../util/at.ts';
 
 /** What one evaluation found. */
 export interface Evaluation {
@@ -163,7 +164,7 @@ export class EvalHook extends Hook {
     const next = (this.byEpoch ? runner.epoch : runner.iter) + 1;
     // MMCV bisects: the last entry whose milestone is reached.
     const reached = this.#dynamic.filter(([milestone]) => milestone <= next);
-    this.interval = (reached.at(-1) ?? this.#dynamic[0])[1];
+    this.interval = (reached.at(-1) ?? at(this.#dynamic, 0))[1];
   }
 
   /** Whether it evaluates behind this epoch (or iteration), counted from 0. */
@@ -222,16 +223,16 @@ export class EvalHook extends Hook {
       );
       return;
     }
-    this.#best ??= { key: keys[0], rule: inferRule(keys[0], this.#args) };
+    this.#best ??= { key: at(keys, 0), rule: inferRule(at(keys, 0), this.#args) };
     const { key, rule } = this.#best;
-    if (!(key in metrics)) {
+    const score = metrics[key];
+    if (score === undefined) {
       throw new ConfigError(`save_best must name a metric of the evaluation, but got '${key}'`, {
         code: 'unknown-metric',
         path: 'evaluation.save_best',
         hint: `this evaluation has: ${keys.join(', ')}`,
       });
     }
-    const score = metrics[key];
     const messages = runner.meta.hook_msgs ?? {};
     const bestScore =
       typeof messages.best_score === 'number'

@@ -11,6 +11,7 @@ import {
 } from '../../gpu/index.ts';
 import { FloatBuffer, Parameter, type IntBuffer } from '../../nn/index.ts';
 import type { ParameterPool } from '../../optim/parameterPool.ts';
+import { at } from '../../util/at.ts';
 
 type Floats = Parameter | FloatBuffer;
 type Pair = readonly [Floats, Floats];
@@ -93,7 +94,8 @@ export class FloatPairs {
   }
 
   #add(weights: Arena, averages: Arena): void {
-    for (const { first } of weights.chunks) this.#packed.push([weights.parts[first], averages.parts[first]]);
+    for (const { first } of weights.chunks)
+      this.#packed.push([at(weights.parts, first), at(averages.parts, first)]);
   }
 }
 

@@ -21,6 +21,7 @@ import {
   type ScheduleHookOptions,
 } from './scheduleRun.ts';
 import { ScheduleSetter } from './scheduleSetter.ts';
+import { at } from '../../util/at.ts';
 
 /** Arguments of every policy. */
 export interface LrUpdaterArgs {
@@ -93,7 +94,7 @@ export class LrUpdaterHook extends Hook {
   getLr(runner: BaseRunner, baseLr: number): number {
     if (!this.#plain) return baseLr;
     const { epoch, iter, doneInEpoch: innerIter } = runner;
-    return this.#plain.lrAt({ epoch, iter, innerIter }, [baseLr], this.#optimizer)[0];
+    return at(this.#plain.lrAt({ epoch, iter, innerIter }, [baseLr], this.#optimizer), 0);
   }
 
   override beforeRun(runner: BaseRunner): void {
@@ -129,7 +130,7 @@ export class LrUpdaterHook extends Hook {
       regularAt: (position) => schedule.regularLrAt(position, bases, optimizer),
       read: () => paramGroups.map((group) => group.lr),
       write: (lrs) => {
-        for (const [i, group] of paramGroups.entries()) group.lr = lrs[i];
+        for (const [i, group] of paramGroups.entries()) group.lr = at(lrs, i);
       },
     });
   }

@@ -7,6 +7,7 @@ import { TensorboardLoggerHook } from './logger/tensorboard.ts';
 import { makeLoggedRun } from './logger/testing/loggedRun.ts';
 import { TextLoggerHook } from './logger/text.ts';
 import { MeasureHook } from './measure.ts';
+import { at } from '../../util/at.ts';
 
 await testAdapter();
 
@@ -45,8 +46,8 @@ describe('MeasureHook', () => {
   test('without any logger: at its own interval, and every evaluation', async () => {
     const { told, steps } = await measured([], {});
     expect(steps).toEqual(['train 1 4', 'train 1 8', 'val 1 10', 'train 2 14', 'train 2 18', 'val 2 20']);
-    expect(told[1].values).toMatchObject({ lr: 0.1, loss: expect.closeTo(meanLoss(5, 8), 12) as number });
-    expect(told[2].values).toEqual({ lr: 0.1, mAP: 0.5 });
+    expect(at(told, 1).values).toMatchObject({ lr: 0.1, loss: expect.closeTo(meanLoss(5, 8), 12) as number });
+    expect(at(told, 2).values).toEqual({ lr: 0.1, mAP: 0.5 });
   });
 
   test.each([
@@ -56,7 +57,7 @@ describe('MeasureHook', () => {
   ])('with %s: once per record, whatever they are', async (_, hooks) => {
     const { told, steps } = await measured(hooks, {});
     expect(steps).toEqual(['train 1 5', 'train 1 10', 'val 1 10', 'train 2 15', 'train 2 20', 'val 2 20']);
-    expect(told[1].values.loss).toBeCloseTo(meanLoss(6, 10), 12);
+    expect(at(told, 1).values.loss).toBeCloseTo(meanLoss(6, 10), 12);
   });
 
   test('what is left of an epoch, and an evaluation by iteration', async () => {

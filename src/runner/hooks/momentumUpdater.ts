@@ -24,6 +24,7 @@ import {
   type ScheduleHookOptions,
 } from './scheduleRun.ts';
 import { ScheduleSetter } from './scheduleSetter.ts';
+import { at } from '../../util/at.ts';
 
 /** Arguments of every policy. */
 export interface MomentumUpdaterArgs {
@@ -81,7 +82,7 @@ export class MomentumUpdaterHook extends Hook {
   getMomentum(runner: BaseRunner, baseMomentum: number): number {
     if (!this.#plain) return baseMomentum;
     const { epoch, iter, doneInEpoch: innerIter } = runner;
-    return this.#plain.momentumAt({ epoch, iter, innerIter }, [baseMomentum], this.#optimizer)[0];
+    return at(this.#plain.momentumAt({ epoch, iter, innerIter }, [baseMomentum], this.#optimizer), 0);
   }
 
   override beforeRun(runner: BaseRunner): void {
@@ -112,11 +113,12 @@ export class MomentumUpdaterHook extends Hook {
       bases = paramGroups.map((group) => Number(group.initial_momentum));
     } else {
       // OneCycle begins at its own maximum, whatever the optimizer has.
-      for (const [i, group] of paramGroups.entries()) setMomentum(group, start[i]);
+      for (const [i, group] of paramGroups.entries()) setMomentum(group, at(start, i));
       // MMCV leaves these keys in the groups, and so in checkpoints.
       const entries = Object.entries(schedule.groupEntries(paramGroups.length, optimizer));
       for (const [key, values] of entries)
-        for (const [i, value] of values.slice(0, paramGroups.length).entries()) paramGroups[i][key] = value;
+        for (const [i, value] of values.slice(0, paramGroups.length).entries())
+          at(paramGroups, i)[key] = value;
     }
     if (!schedule.isActive) return;
     this.#setter = new ScheduleSetter({
@@ -126,7 +128,7 @@ export class MomentumUpdaterHook extends Hook {
       regularAt: (position) => schedule.regularMomentumAt(position, bases, optimizer),
       read: () => paramGroups.map(groupMomentum),
       write: (momenta) => {
-        for (const [i, group] of paramGroups.entries()) setMomentum(group, momenta[i]);
+        for (const [i, group] of paramGroups.entries()) setMomentum(group, at(momenta, i));
       },
     });
   }

@@ -29,6 +29,7 @@ import { EMAHook } from './ema.ts';
 import { ExpMomentumEMAHook } from './expMomentumEma.ts';
 import type { Hook } from './hook.ts';
 import { OptimizerHook } from './optimizer.ts';
+import { at } from '../../util/at.ts';
 
 await testAdapter();
 
@@ -156,7 +157,7 @@ class Waiting extends Optimizer {
       for (const param of params) {
         if (!param.grad) continue;
         const scaled = mul(param.grad, lr);
-        this.seen.push((await read(param.grad))[0]);
+        this.seen.push(at(await read(param.grad), 0));
         // Made after a wait: freed all the same.
         assign(param.variable, sub(param.variable, mul(scaled, 1)));
         assign(this.stateTensor(param, 'last'), scaled);

@@ -14,6 +14,7 @@ import type { BaseRunner } from '../baseRunner.ts';
 import type { StepOutputs } from '../runnerTypes.ts';
 import type { LogVars } from '../logBuffer.ts';
 import { Hook } from './hook.ts';
+import { at } from '../../util/at.ts';
 
 export interface OptimizerHookArgs {
   /** `dict(max_norm=35, norm_type=2)`; None: no clipping. */
@@ -136,7 +137,7 @@ export class OptimizerHook extends Hook {
 /** The total loss of a step. */
 async function readLoss({ names, values }: LogVars): Promise<number> {
   const numbers = 'dataId' in values ? await read(values) : values;
-  return numbers[names.indexOf('loss')];
+  return at(numbers, names.indexOf('loss'));
 }
 
 function areGone({ values }: LogVars): boolean {

@@ -24,6 +24,7 @@ import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
 import { profilerSchedule, SCHEDULE_ARGS, type ProfilerAction } from './profilerSchedule.ts';
 import { chromeTrace, profileTable, type ProfiledStep } from './profilerTrace.ts';
+import { at } from '../../util/at.ts';
 
 type Handler = (steps: readonly ProfiledStep[]) => void | Promise<void>;
 
@@ -199,7 +200,7 @@ export class ProfilerHook extends Hook {
       const folder = name.startsWith('/') ? name : `${runner.workDir}/${name}`;
       runner.logger.info(`tracing files of ProfilerHook will be saved to ${folder}.`);
       return async (steps) => {
-        const path = `${folder}/tabtrain.${runner.timestamp}.${steps[0].step}.pt.trace.json`;
+        const path = `${folder}/tabtrain.${runner.timestamp}.${at(steps, 0).step}.pt.trace.json`;
         await runner.fs.writeFile(path, chromeTrace(steps, adapterInfo().name));
       };
     }

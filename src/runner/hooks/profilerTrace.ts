@@ -1,6 +1,7 @@
 // What a ProfilerHook has recorded, and the two forms it is given out in.
 
 import type { ProfilePass } from '../../gpu/index.ts';
+import { take } from '../../util/at.ts';
 
 /** One recorded iteration. */
 export interface ProfiledStep {
@@ -65,7 +66,7 @@ export function profileTable(
   const rows = new Map<string, { ms: number; calls: number }>();
   let total = 0;
   for (const { program, startNs, endNs } of steps.flatMap(({ passes }) => passes)) {
-    const [name] = program.split('|');
+    const [name] = take(program.split('|'), 1);
     const row = rows.get(name) ?? { ms: 0, calls: 0 };
     row.ms += (endNs - startNs) / 1e6;
     row.calls += 1;

@@ -29,6 +29,7 @@ import { profilerSchedule } from './profilerSchedule.ts';
 import { RFSearchHook } from './rfSearch.ts';
 import { SyncRandomSizeHook } from './syncRandomSize.ts';
 import { YOLOXModeSwitchHook } from './yoloxModeSwitch.ts';
+import { at as itemAt } from '../../util/at.ts';
 
 await testAdapter();
 
@@ -104,7 +105,7 @@ function stage(
   const run = async (): Promise<number> => {
     await runner.run([loader], [['train', 1]]);
     runner.logBuffer.clear();
-    return (await model.weight.toTorch())[0];
+    return itemAt(await model.weight.toTorch(), 0);
   };
   return { runner, model, lines, changes, run };
 }
@@ -183,7 +184,7 @@ describe('SyncRandomSizeHook', () => {
     const resumed = stage(hooks(), { maxEpochs: 5, fs });
     await resumeRun(resumed.runner, resumed.model, 'w/epoch_3.pth');
     await resumed.run();
-    expect(resumed.changes).toEqual([[3, straight.changes[0][1]], straight.changes[1]]);
+    expect(resumed.changes).toEqual([[3, itemAt(straight.changes, 0)[1]], straight.changes[1]]);
   });
 
   test('None keeps the size; bad ranges are refused', async () => {
@@ -199,8 +200,9 @@ describe('SyncRandomSizeHook', () => {
 
 describe('EarlyStoppingHook', () => {
   const evaluationOf = (scores: readonly number[]): EvalHook => {
-    let at = 0;
-    const evaluate = () => Promise.resolve({ metrics: { mAP: scores[at++] }, perClass: [], predictions: [] });
+    let next = 0;
+    const evaluate = () =>
+      Promise.resolve({ metrics: { mAP: scores[next++] ?? NaN }, perClass: [], predictions: [] });
     return new EvalHook({ length: 1, evaluate }, {}, {});
   };
   const stoppedAfter = async (
@@ -291,7 +293,7 @@ describe('ProfilerHook', () => {
     };
     const steps = events.filter(({ cat }) => cat === 'user_annotation');
     expect(steps.map(({ name }) => name)).toEqual(['ProfilerStep#0', 'ProfilerStep#1']);
-    expect(steps[1].ts).toBeGreaterThanOrEqual(steps[0].ts + steps[0].dur);
+    expect(itemAt(steps, 1).ts).toBeGreaterThanOrEqual(itemAt(steps, 0).ts + itemAt(steps, 0).dur);
     const kernels = events.filter(({ cat }) => cat === 'kernel');
     expect(kernels.length).toBeGreaterThan(0);
     for (const { dur, pid } of kernels) expect([dur >= 0, pid]).toEqual([true, 1]);
@@ -368,8 +370,8 @@ test('EmptyCacheHook gives unused buffers back after each epoch, or after each i
     await run();
     held.push(memory().numBytesInGpu);
   }
-  expect(held[1]).toBeLessThan(held[0]);
-  expect(held[2]).toBeLessThanOrEqual(held[1]);
+  expect(held[1]).toBeLessThan(itemAt(held, 0));
+  expect(held[2]).toBeLessThanOrEqual(itemAt(held, 1));
 });
 
 test('MemoryProfilerHook logs what the run holds, every interval', async () => {

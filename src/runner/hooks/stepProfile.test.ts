@@ -12,6 +12,7 @@ import { createLogger } from '../logger.ts';
 import { EvalHook, type Evaluator } from './evaluation.ts';
 import { OptimizerHook } from './optimizer.ts';
 import { StepProfileHook } from './stepProfile.ts';
+import { at, take } from '../../util/at.ts';
 
 await testAdapter();
 
@@ -68,11 +69,17 @@ async function profileOf(options: {
   await runner.run([loader], [['train', 1]]);
   runner.logBuffer.clear();
   optimizer.dispose();
-  const [profiled] = events.filter((event) => event.name === 'run.profiled');
-  const [line] = events.flatMap((event) =>
-    event.name === 'run.logged' && event.line.includes('Profile of') ? [event.line] : [],
+  const [profiled] = take(
+    events.filter((event) => event.name === 'run.profiled'),
+    1,
   );
-  return { profile: profiled.profile, line: line.replace(/^.* - INFO - /, '').split('\n')[0] };
+  const [line] = take(
+    events.flatMap((event) =>
+      event.name === 'run.logged' && event.line.includes('Profile of') ? [event.line] : [],
+    ),
+    1,
+  );
+  return { profile: profiled.profile, line: at(line.replace(/^.* - INFO - /, '').split('\n'), 0) };
 }
 
 test.each([true, false])(
@@ -88,7 +95,7 @@ test.each([true, false])(
 test('only whole iterations count, where no more dispatches can be timed', async () => {
   const { profile, line } = await profileOf({ asked: 6, maxPasses: 4 });
   expect(profile.iters).toBe(4);
-  expect(profile.ops[0].dispatches).toBe(1);
+  expect(at(profile.ops, 0).dispatches).toBe(1);
   expect(line).toBe('Profile of 4 of 6 iterations');
 });
 
@@ -96,6 +103,6 @@ test('a run that ends before tells what it had', async () => {
   const { profile, line } = await profileOf({ asked: 100 });
   // The first three of twelve warm up.
   expect(profile.iters).toBe(9);
-  expect(profile.ops[0].dispatches).toBe(1);
+  expect(at(profile.ops, 0).dispatches).toBe(1);
   expect(line).toBe('Profile of 9 of 100 iterations');
 });

@@ -10,6 +10,7 @@ import {
 import type { ProfiledOp, StepProfile } from '../../contracts/runEvents.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { Hook } from './hook.ts';
+import { at } from '../../util/at.ts';
 
 /** Iterations that a profile asked for at the start lets pass: the first ones compile and allocate. */
 const WARMUP_ITERS = 3;
@@ -103,7 +104,7 @@ type Row = Awaited<ReturnType<typeof endProfile>>[number];
 function joinByOp(rows: readonly Row[], iters: number): ProfiledOp[] {
   return rows
     .map(({ program, dispatches, gpuMs, bytes, flops }) => ({
-      op: program.replace(/^elementwise /, '').split('|')[0],
+      op: at(program.replace(/^elementwise /, '').split('|'), 0),
       dispatches: dispatches / iters,
       gpuMs: gpuMs / iters,
       bytes: bytes / iters,

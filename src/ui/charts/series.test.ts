@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Measure } from '../../worker/protocol.ts';
 import { ChartBuilder, smooth, toChartData, type SeriesOptions } from './series.ts';
+import { at } from '../../util/at.ts';
 
 const MEASURES: Measure[] = [
   { mode: 'train', epoch: 1, iter: 10, values: { loss_cls: 1, loss: 2, lr: 0.1 } },
@@ -63,6 +64,6 @@ test('records that were seen are not read again', () => {
   const first = MEASURES.map(counted);
   builder.update(first);
   reads = 0;
-  builder.update([...first, { ...MEASURES[0], iter: 40 }]);
+  builder.update([...first, { ...at(MEASURES, 0), iter: 40 }]);
   expect(reads).toBe(0);
 });

@@ -7,6 +7,7 @@ import { dispose, read } from '../../../gpu/index.ts';
 import { values } from '../../../gpu/testing/numbers.ts';
 import { Rng } from '../../../util/prng.ts';
 import { uploadImages } from '../baseDetector.ts';
+import { take } from '../../../util/at.ts';
 
 export interface SamplePair {
   readonly packed: Sample;
@@ -67,7 +68,10 @@ export async function expectSameOnGpu(
   expect(uploaded.shape).toEqual(batch.shape);
   const actual = Float32Array.from(await read(uploaded));
   dispose(uploaded);
-  const [got, expected] = [actual, wanted].map((floats) => new Uint32Array(floats.buffer));
+  const [got, expected] = take(
+    [actual, wanted].map((floats) => new Uint32Array(floats.buffer)),
+    2,
+  );
   expect([got.length, expected.findIndex((word, i) => word !== got[i])]).toEqual([expected.length, -1]);
   return { bytes: arrays.reduce((sum, array) => sum + array.byteLength, 0), floatBytes: wanted.byteLength };
 }

@@ -1,4 +1,5 @@
 import type { DrawnBox, PredictedImage } from '../../../contracts/runEvents.ts';
+import { at } from '../../../util/at.ts';
 
 const CHANNELS = 3;
 /** Detections below it are noise in a picture. */
@@ -26,7 +27,7 @@ export function drawPredictions(image: PredictedImage): Uint8Array {
   for (const box of image.groundTruth) frame(rgb, image, box, TRUTH);
   // The surest last, so that it lies on top.
   for (const box of image.detections.toSorted((a, b) => a.score - b.score))
-    if (box.score >= SCORE_THRESHOLD) frame(rgb, image, box, COLOURS[box.label % COLOURS.length]);
+    if (box.score >= SCORE_THRESHOLD) frame(rgb, image, box, at(COLOURS, box.label % COLOURS.length));
   return rgb;
 }
 

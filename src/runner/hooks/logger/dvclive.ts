@@ -172,7 +172,7 @@ type RunnerModel = BaseRunner['model'] & StatefulModel;
 
 HOOKS.registerModule()(DvcliveLoggerHook);
 
-function setNested(summary: Summary, [name, ...rest]: readonly string[], value: number): void {
+function setNested(summary: Summary, [name = '', ...rest]: readonly string[], value: number): void {
   if (rest.length === 0) {
     summary[name] = value;
     return;

@@ -13,6 +13,7 @@ import { TextLoggerHook } from './text.ts';
 import { filesBelow } from './filesBelow.ts';
 import { makeContext, makeLoggedRun, type LoggedRun, type LoggedRunOptions } from './testing/loggedRun.ts';
 import './unavailable.ts';
+import { at, take } from '../../../util/at.ts';
 
 await testAdapter();
 
@@ -82,7 +83,7 @@ describe('TensorboardLoggerHook', () => {
       ...after(21),
     ]);
     const loss = (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5) / 5;
-    expect(events[1].simpleValue).toBe(Math.fround(loss));
+    expect(at(events, 1).simpleValue).toBe(Math.fround(loss));
     expect(events.find(({ tag }) => tag === text)?.tensor?.strings).toEqual(['0.5 0.6']);
     const image = events.find(({ tag }) => tag === 'predictions/a.jpg')?.image;
     expect(image).toMatchObject({ width: 12n, height: 10n, colorspace: 3n });
@@ -230,7 +231,7 @@ describe('TextLoggerHook', () => {
   test('numbers are rounded as Python rounds them: a tie goes to the even digit', async () => {
     const run = makeLoggedRun([new TextLoggerHook({ interval: 1 })], { maxEpochs: 1, length: 1 });
     // 1/64 and 1/32 lie halfway between two of the decimals that are shown.
-    const [group] = run.runner.optimizer?.paramGroups ?? [];
+    const [group] = take(run.runner.optimizer?.paramGroups ?? [], 1);
     group.lr = 0.015625;
     const metrics = { mAP: 0.03125, worst: -Infinity, none: NaN };
     const evaluate = () => Promise.resolve({ metrics, perClass: [], predictions: [] });

@@ -6,6 +6,7 @@ import { MlflowLoggerHook } from './mlflow.ts';
 import { makeContext, makeLoggedRun, TEST_PACE, type LoggedRun } from './testing/loggedRun.ts';
 import { FakeMlflow } from './testing/trackers.ts';
 import { TrackingServer } from './testing/trackingServer.ts';
+import { at, take } from '../../../util/at.ts';
 
 await testAdapter();
 
@@ -33,7 +34,7 @@ test('tags and params as text; more than 100 params go in parts', async () => {
   const params = Object.fromEntries(Array.from({ length: 230 }, (_, i) => [`p${i}`, i]));
   const tags = { stage: 'test', deep: { a: [1, true] } };
   await makeLoggedRun([makeHook({ tags, params })]).run();
-  const [run] = tracker.runs;
+  const [run] = take(tracker.runs, 1);
   expect(run.experimentId).toBe('0');
   expect(Object.fromEntries(run.tags)).toMatchObject({ stage: 'test', deep: "{'a': [1, True]}" });
   expect(run.params.size).toBe(230);
@@ -100,7 +101,7 @@ test('NaN and infinities are told as MLflow reads them', async () => {
     },
   });
   await run.run();
-  expect(tracker.points()[0].values).toMatchObject({ 'train/bad': 'NaN', 'train/big': 'Infinity' });
+  expect(at(tracker.points(), 0).values).toMatchObject({ 'train/bad': 'NaN', 'train/big': 'Infinity' });
 });
 
 /** A run of 20 records of which those in `bad` hold what makes the server refuse them. */

@@ -12,6 +12,7 @@ import { makeContext, makeLoggedRun, TEST_PACE, type LoggedRun } from './testing
 import { FakeMlflow, FakeWandb, type Tracker } from './testing/trackers.ts';
 import { TrackingServer } from './testing/trackingServer.ts';
 import { WandbLoggerHook } from './wandb.ts';
+import { at } from '../../../util/at.ts';
 
 await testAdapter();
 
@@ -149,7 +150,7 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
       if (iter === 4) await server.stop();
     });
     // To the last record: none was in memory alone.
-    const [{ name }] = await killed.files.list('w/unsent');
+    const { name } = at(await killed.files.list('w/unsent'), 0);
     const left = await readUnsentFile<{ n: number }>(killed.files, `w/unsent/${name}`);
     expect(left?.records.at(-1)?.n).toBe(KILLED_AT - 1);
     await bury(first);
@@ -167,7 +168,7 @@ describe.each(SERVICES)('$name', { timeout: 20_000 }, (service) => {
     const killed = await killedRun([first], () => undefined);
     await bury(first);
     await server.start();
-    const [{ name }] = await killed.files.list('w/unsent');
+    const { name } = at(await killed.files.list('w/unsent'), 0);
     await killed.files.rename(`w/unsent/${name}`, `old/unsent/${name}`);
     const states = [{ ...killed.states[0], unsent: `old/unsent/${name}` }];
     await resumed([service.makeHook()], { ...killed, states }).run();

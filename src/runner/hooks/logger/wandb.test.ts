@@ -9,6 +9,7 @@ import { TrackingServer } from './testing/trackingServer.ts';
 import { TextLoggerHook } from './text.ts';
 import { WandbLoggerHook } from './wandb.ts';
 import { WandbSummary } from '../../../loggers/wandbSummary.ts';
+import { at } from '../../../util/at.ts';
 
 await testAdapter();
 
@@ -46,7 +47,7 @@ describe('WandbLoggerHook', () => {
     };
     const run = makeLoggedRun([makeHook({ initKwargs })]);
     await run.run();
-    const [{ config, ...variables }] = tracker.variables;
+    const { config, ...variables } = at(tracker.variables, 0);
     expect(variables).toEqual({
       name: 'abc',
       project: 'boxes',
@@ -125,7 +126,7 @@ describe('WandbLoggerHook', () => {
     const answers = ['wrong', ` ${FakeWandb.key}\n`];
     const askSecret = (request: SecretRequest): Promise<string | null> => {
       asked.push(request);
-      return Promise.resolve(answers[asked.length - 1]);
+      return Promise.resolve(at(answers, asked.length - 1));
     };
     const run = makeLoggedRun([makeHook({ logArtifact: false }, { askSecret })]);
     await run.run();

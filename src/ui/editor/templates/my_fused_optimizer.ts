@@ -6,6 +6,7 @@
 
 import {
   ElementwiseOptimizer,
+  elementwiseRule,
   OPTIMIZERS,
   type ElementwiseRule,
   type GroupInput,
@@ -32,16 +33,16 @@ export class MyFusedOptimizer extends ElementwiseOptimizer {
   }
 }
 
-const RULE: ElementwiseRule = {
+const RULE = elementwiseRule({
   name: 'myFusedOptimizer',
   // A tensor for each parameter, saved in checkpoints under this name.
   stateNames: ['exp_avg'],
   countsSteps: false,
   // The numbers of this step; the formula reads them as u.lr, u.beta1 …
-  hyper: ({ lr, betas = [0.9, 0.99], weight_decay: weightDecay = 0 }) => ({
+  hyper: ({ lr, betas: [beta1 = 0.9, beta2 = 0.99] = [], weight_decay: weightDecay = 0 }) => ({
     lr,
-    beta1: betas[0],
-    beta2: betas[1],
+    beta1,
+    beta2,
     weightDecay,
   }),
   // WGSL: p is the parameter's element, g its gradient, and each state goes by its name.
@@ -55,4 +56,4 @@ const RULE: ElementwiseRule = {
     x.p -= u.lr * (direction + u.weightDecay * x.p);
     x.exp_avg = u.beta2 * x.exp_avg + (1 - u.beta2) * x.g;
   },
-};
+});

@@ -37,7 +37,8 @@ export class MyOptimizerConstructor implements OptimizerConstructor {
     ];
     const optimizer = buildFromCfg<Optimizer>(this.optimizerCfg, OPTIMIZERS, { params });
     // By now each group has an lr: the config's, or the optimizer's own.
-    optimizer.paramGroups[1].lr *= this.headLrMult;
+    const [, heads] = optimizer.paramGroups;
+    if (heads) heads.lr *= this.headLrMult;
     return optimizer;
   }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { TEMPLATES, textFor } from './index.ts';
+import { at } from '../../../util/at.ts';
 
 test('every template names its module in the config lines, and its class after the file', () => {
   expect(TEMPLATES).toHaveLength(4);
@@ -14,5 +15,5 @@ test('every template names its module in the config lines, and its class after t
 });
 
 test('a file whose name begins with a digit still gets a class name', () => {
-  expect(textFor(TEMPLATES[0], '1st.ts')).toContain('export class My1st extends Optimizer');
+  expect(textFor(at(TEMPLATES, 0), '1st.ts')).toContain('export class My1st extends Optimizer');
 });

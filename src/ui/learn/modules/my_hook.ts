@@ -30,7 +30,7 @@ export class MyHook extends Hook {
 
   override afterIter(runner: Runner): void {
     if (!this.everyNIters(runner, this.a)) return;
-    const [lr] = runner.currentLr();
+    const [lr = 0] = runner.currentLr();
     runner.logger.info(`MyHook: iteration ${runner.iter + 1} trained with lr ${lr.toFixed(this.b)}`);
   }
 

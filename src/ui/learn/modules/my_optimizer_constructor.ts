@@ -27,7 +27,7 @@ export class MyOptimizerConstructor implements OptimizerConstructor {
     const optimizer = buildFromCfg<Optimizer>(this.optimizerCfg, OPTIMIZERS, { params });
     // By now each group has an lr: the config's, or the optimizer's own.
     for (const group of optimizer.paramGroups)
-      if (group.params[0].name.startsWith('bbox_head.')) group.lr *= 2;
+      if (group.params[0]?.name.startsWith('bbox_head.')) group.lr *= 2;
     return optimizer;
   }
 }

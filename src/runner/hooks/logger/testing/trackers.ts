@@ -2,6 +2,7 @@
 
 import { posix } from 'node:path';
 import type { Answer, Received } from './trackingServer.ts';
+import { at as itemAt } from '../../../../util/at.ts';
 
 export interface TrackedPoint {
   readonly step: number;
@@ -138,7 +139,7 @@ export class FakeWandb implements Tracker {
       }
     }
     const summary = files['wandb-summary.json'];
-    if (summary) run.summary = JSON.parse(summary.content[0]) as Record<string, unknown>;
+    if (summary) run.summary = JSON.parse(itemAt(summary.content, 0)) as Record<string, unknown>;
     // Whatever comes behind the end says that the run goes on.
     run.exitCode = body.complete === true ? Number(body.exitcode) : null;
     if (Object.keys(body).length === 0) this.heartbeats += 1;
@@ -230,7 +231,7 @@ export class FakeMlflow implements Tracker {
       case 'runs/create':
         return this.#createRun(body);
       case 'runs/search': {
-        const [, tag, value] = /^tags\.`(.*)` = '(.*)'$/.exec(String(body.filter)) ?? [];
+        const [, tag = '', value] = /^tags\.`(.*)` = '(.*)'$/.exec(String(body.filter)) ?? [];
         const runs = this.runs.filter(({ tags }) => tags.get(tag) === value).map(toJson);
         return { json: runs.length === 0 ? {} : { runs } };
       }
