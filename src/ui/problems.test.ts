@@ -22,6 +22,14 @@ test('list: errors come before warnings, whatever found them', () => {
   expect(list.map(({ stopsTrain }) => stopsTrain)).toEqual([true, false]);
 });
 
+test('list: errors of a file stand in the order of its text', () => {
+  const later: Problem = { ...error, message: 'later', span: spanAt('c.py', TEXT, 7, 13) };
+  expect(messages(listProblems({ planned: [later, error], types: [], failure: null }))).toEqual([
+    'wrong',
+    'later',
+  ]);
+});
+
 test('list: what a run failed of is said once, and lets Train be tried again', () => {
   expect(messages(listProblems({ planned: [error], types: [], failure: report }))).toEqual(['wrong']);
   const [only] = listProblems({ planned: [], types: [], failure: report });

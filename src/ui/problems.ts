@@ -22,7 +22,7 @@ export interface ListedProblem extends Problem {
 }
 
 /**
- * Put all problems into one list, errors first.
+ * Put all problems into one list: errors first, those of a file in the order of its text.
  *
  * The plan's word counts before TypeScript's about the same line, and before that of a run that failed for the same reason.
  */
@@ -37,8 +37,15 @@ export function listProblems({ planned, types, failure }: ProblemSources): Liste
     .map((one) => ({ ...one, stopsTrain: one.severity === 'error' }));
   const all = [...own, ...run, ...others];
   const of = (severity: Problem['severity']): ListedProblem[] =>
-    all.filter((one) => one.severity === severity);
+    all.filter((one) => one.severity === severity).toSorted(byPlace);
   return [...of('error'), ...of('warning')];
+}
+
+/** What has no place comes first, and files by name. */
+function byPlace(a: Problem, b: Problem): number {
+  const [fileA = '', fileB = ''] = [a.span?.file, b.span?.file];
+  if (fileA !== fileB) return fileA < fileB ? -1 : 1;
+  return (a.span?.from ?? 0) - (b.span?.from ?? 0);
 }
 
 /** Diagnostics without those that are no problem. */
