@@ -24,6 +24,8 @@ test('broken text is underlined at its place, listed, and told on hover', async 
   await page.mouse.move(wanted.x + wanted.width / 2, wanted.y + wanted.height / 2);
   await expect(page.locator('.monaco-hover:visible')).toContainText('undefined_name');
 
+  await page.mouse.move(0, 0);
+  await expect(page.locator('.monaco-hover:visible')).toHaveCount(0);
   await app.button('Restore original').click();
   await expect(squiggle).toHaveCount(0);
   await expect(app.button('Train')).toBeEnabled();
