@@ -59,7 +59,7 @@ test('a module that hangs is told by its line, Stop ends it, and what is mended 
   await edit(hook('', 'for (;;) {}'));
   const problems = page.getByRole('list', { name: 'Problems' });
   await expect(problems).toContainText('the code must come to an end', { timeout: 60_000 });
-  await expect(problems).toContainText('part.ts');
+  await expect(problems).toContainText('2:1');
   await expect(app.button('Train')).toBeDisabled();
 
   // In a hook, while the run goes on: said, then stopped at once.
