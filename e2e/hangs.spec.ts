@@ -55,11 +55,12 @@ test('a module that hangs is told by its line, Stop ends it, and what is mended 
   const workers = (name: string): number =>
     page.workers().filter((worker) => worker.url().includes(name)).length;
 
-  // At import: the run's own worker is told, and nothing is left of it.
+  // At import: told before any run.
   await edit(hook('', 'for (;;) {}'));
-  await app.button('Train').click();
-  await expect(app.status).toContainText('the code must come to an end', { timeout: 60_000 });
-  await expect.poll(() => workers('runWorker')).toBe(0);
+  const problems = page.getByRole('list', { name: 'Problems' });
+  await expect(problems).toContainText('the code must come to an end', { timeout: 60_000 });
+  await expect(problems).toContainText('2:1');
+  await expect(app.button('Train')).toBeDisabled();
 
   // In a hook, while the run goes on: said, then stopped at once.
   await edit(hook('  override afterTrainIter(): void {\n    for (;;) {}\n  }'));
@@ -71,7 +72,7 @@ test('a module that hangs is told by its line, Stop ends it, and what is mended 
   expect(Date.now() - before).toBeLessThan(4000);
   await expect.poll(() => workers('runWorker')).toBe(0);
 
-  // In toString, called by what logs; a hook that waits for ever: the second Stop ends it.
+  // A hook that waits for ever: the second Stop ends it.
   await edit(
     hook('  override afterTrainIter(): Promise<void> {\n    return new Promise(() => undefined);\n  }'),
   );
@@ -123,14 +124,15 @@ export class PartSGD extends SGD {}
   await app.setText(config);
   await app.tab('Parameters').click();
   const panel = page.getByRole('tabpanel', { name: 'Parameters' });
-  await expect(panel).toContainText(/come to an end/, { timeout: 40_000 });
-  await expect(panel).toContainText('part.ts');
+  const problems = page.getByRole('list', { name: 'Problems' });
+  await expect(problems).toContainText(/come to an end/, { timeout: 40_000 });
+  await expect(problems).toContainText('part.ts');
   await app.openFile('part.ts');
   await app.editorIsReady();
   await app.setText(optimizer('export const x = { toString() { for (;;) {} } };\nexport const y = `${x}`;'));
   await app.openFile(DEFAULT_FILE);
   await app.setText(`${config}\n`);
-  await expect(panel).toContainText(/has run for 5 s without a pause/, { timeout: 40_000 });
+  await expect(problems).toContainText(/has run for 5 s without a pause/, { timeout: 40_000 });
   await app.openFile('part.ts');
   await app.editorIsReady();
   await app.setText(optimizer(''));

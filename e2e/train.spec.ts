@@ -125,9 +125,9 @@ test('a config that can not train says where and why, and the page stays usable'
   // The place is marked, listed, and Train leads to it.
   const problem = page.getByRole('list', { name: 'Problems' }).getByRole('link');
   await expect(problem).toContainText(/RetinaNett.*10:10/);
-  await expect(app.editor.locator('.squiggly-error')).toHaveCount(1);
   await app.button('Train').click({ force: true });
   await expect(app.editor.getByRole('textbox').first()).toBeFocused();
+  await expect(app.editor.locator('.squiggly-error')).toHaveCount(1);
   await page.keyboard.press('End');
   await page.keyboard.type('  # looked at');
   await expect(app.editor.locator('.view-line', { hasText: 'looked at' })).toContainText('RetinaNett');

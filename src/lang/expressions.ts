@@ -34,6 +34,7 @@ import {
   typeName,
   type Value,
 } from './values.ts';
+import { typeMethodOf } from './typeMethods.ts';
 import { at as itemAt } from '../util/at.ts';
 
 /** What other languages call Python's constants. */
@@ -275,7 +276,8 @@ export abstract class ExpressionEvaluator {
         hint: "use '{{ fileDirname }}' or '{{ fileBasename }}'",
       });
     }
-    if (name === 'globals' || name === 'locals') return new PyBuiltin(name, () => this.#globals(scope.root));
+    if (name === 'globals') return new PyBuiltin(name, () => scope.root.namespace);
+    if (name === 'locals' || name === 'vars') return new PyBuiltin(name, () => localsOf(scope));
     const known = [...BUILTINS.keys()];
     for (let s: Scope | null = scope; s; s = s.parent) known.push(...s.cells.keys());
     const near = FOREIGN[name] ?? nearest(name, known);
@@ -283,12 +285,6 @@ export abstract class ExpressionEvaluator {
       hint: near ? `did you mean ${near}?` : `if it is meant as text, put quotes around it: '${name}'`,
       subject: name,
     });
-  }
-
-  #globals(root: Scope): PyDict {
-    const dict = new PyDict();
-    for (const [name, cell] of root.cells) dict.set(name, cell.v, cell.r, cell.k);
-    return dict;
   }
 
   #attribute(object: Value, name: string, range: Range): Value {
@@ -304,6 +300,10 @@ export abstract class ExpressionEvaluator {
     if (object instanceof PyClass) {
       const cell = object.attributes.cells.get(name);
       if (cell) return cell.v;
+    }
+    if (object instanceof PyBuiltin && object.kind === 'type') {
+      const method = typeMethodOf(object.name, name);
+      if (method) return new PyBuiltin(name, method);
     }
     const method = methodOf(object, name);
     if (method) return new PyBuiltin(name, method);
@@ -445,4 +445,12 @@ function unary(op: '+' | '-' | '~' | 'not', value: Value): Value {
     throw new PyError('TypeError', `'${op}' needs a number, but got a ${typeName(value)}`);
   if (op === '+') return int;
   return op === '-' ? smallest(-BigInt(int)) : smallest(~BigInt(int));
+}
+
+/** Of a module its own names; of a function or class body a copy, as Python gives it. */
+function localsOf(scope: Scope): PyDict {
+  if (!scope.parent) return scope.namespace;
+  const dict = new PyDict();
+  for (const [name, cell] of scope.cells) dict.set(name, cell.v, cell.r, cell.k);
+  return dict;
 }

@@ -208,6 +208,32 @@ export type Value =
   | PyException
   | PyEllipsis;
 
+/** What `globals()` gives: setting and deleting its entries does so to the names of the module. */
+export class PyNamespace extends PyDict {
+  readonly #scope: Scope;
+  constructor(scope: Scope) {
+    super();
+    this.#scope = scope;
+    this.refresh();
+  }
+  /** Take over the names as they are now. */
+  refresh(): this {
+    this.map.clear();
+    for (const [name, cell] of this.#scope.cells) super.set(name, cell.v, cell.r, cell.k);
+    return this;
+  }
+  override set(key: Value, v: Value, r: Range | null, k: Range | null = null): void {
+    super.set(key, v, r, k);
+    if (typeof key !== 'string') return;
+    this.#scope.poisoned.delete(key);
+    this.#scope.cells.set(key, k ? { v, r, k } : { v, r });
+  }
+  override delete(key: Value): boolean {
+    if (typeof key === 'string') this.#scope.cells.delete(key);
+    return super.delete(key);
+  }
+}
+
 /** Names of one module, function, class body or comprehension. */
 export class Scope {
   readonly cells = new Map<string, Cell>();
@@ -216,11 +242,17 @@ export class Scope {
   readonly globals = new Set<string>();
   /** Names whose statement failed: using them says nothing new. */
   readonly poisoned = new Set<string>();
+  #namespace: PyNamespace | null = null;
   constructor(parent: Scope | null) {
     this.parent = parent;
   }
   get root(): Scope {
     return this.parent ? this.parent.root : this;
+  }
+  /** The names as a dict; one and the same at each call. */
+  get namespace(): PyNamespace {
+    this.#namespace ??= new PyNamespace(this);
+    return this.#namespace.refresh();
   }
 }
 

@@ -6,10 +6,12 @@ import type { RunView } from './state/runView.svelte.ts';
 
 const CODE = 'run-ended';
 
-/** Whether a run that hasn't heard of a stop may be ended: a module holds its thread, or it has trained nothing yet. */
-export function canEndNow({ busy, progress, phase, waitingFor }: RunView): boolean {
-  if (busy) return true;
-  return progress === null && (phase !== 'stopping' || waitingFor === null);
+/**
+ * Whether a run that hasn't heard of a stop may be ended: a module holds its thread, or it has not begun. One that has begun
+ * has hooks that must say good-bye: to a tracker, for example.
+ */
+export function canEndNow({ busy, workDir }: RunView): boolean {
+  return busy !== null || workDir === null;
 }
 
 /** Why the worker is ended: the module's line where one holds the thread. */

@@ -111,7 +111,7 @@ export class Runs {
   }
 
   /**
-   * Stop the run once its iteration is done and saved. Asked again, or where nothing is to be saved or a module holds the
+   * Stop the run once its iteration is done and saved. Asked again, or where the run has not begun or a module holds the
    * thread, its worker is ended.
    */
   async stop(): Promise<void> {
