@@ -40,6 +40,7 @@ const SLIPS: readonly Slip[] = [
   ['norm_decay_mult=0.0', 'norm_decay_mul=0.0', 'norm_decay_mul', 'warning'],
   ['max_norm=35', 'max_nrm=35', 'max_nrm', 'error'],
   ['warmup_iters=50', 'warmup_iter=50', 'warmup_iter', 'error'],
+  ["policy='CosineAnnealing'", "polcy='CosineAnnealing'", 'polcy', 'error'],
   ['max_keep_ckpts=3', 'max_keep_ckpt=3', 'max_keep_ckpt', 'error'],
   // Types that there aren't.
   ["type='RetinaNet'", "type='RetinaNett'", "'RetinaNett'", 'error'],
