@@ -21,7 +21,7 @@ test('all steps: each opens, Try it trains its config, and what to look at is th
     const step = STEPS[title];
     if (!step) throw new Error(`learnSteps.ts doesn't know "${title}"`);
     await learn.getByRole('button', { name: 'Try it' }).click();
-    await expect(app.editor.getByRole('heading')).toHaveText(step.config);
+    await expect(app.editor.getByRole('heading', { level: 2 })).toHaveText(step.config);
     await expect(app.status).toContainText(/Training: epoch \d of 4|Finished/, { timeout: TRAIN_TIMEOUT_MS });
     // Each line that the step promises is found in the run's log and shown beside the promise.
     for (const line of step.log)
@@ -143,7 +143,8 @@ test('the Parameters tab follows the text: rules, filter, a calm word on errors'
   await app.setText(text.replace('weight_decay=0.0001)', paramwise));
   await expect(row(/0\.bn1\.weight.*0\.01.*custom_keys\['layer2'\]: lr_mult=0\.5/)).toBeVisible();
   await app.setText(text.replace("type='SGD'", "type='SGDD'"));
-  await expect(panel.getByRole('note')).toContainText('SGDD');
+  await expect(page.getByRole('list', { name: 'Problems' })).toContainText('SGDD');
+  await expect(panel.getByRole('note')).toContainText('listed under Problems');
   // No alarm: nobody asked for anything yet.
   await expect(page.getByRole('alert').filter({ hasText: 'SGDD' })).toHaveCount(0);
 });
