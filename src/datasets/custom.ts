@@ -50,7 +50,7 @@ export const CUSTOM_DATASET_ARGS = declareArgs({
   img_prefix: optional(orNone(str), '', 'The folder of the pictures.'),
   seg_prefix: absent(anything, 'Changes nothing: there are no semantic maps.'),
   seg_suffix: absent(anything, 'Changes nothing: there are no semantic maps.'),
-  proposal_file: absent(unsupported(), 'Stored proposals.'),
+  proposal_file: absent(unsupported(), 'Proposals from a file, which nothing here uses.'),
   file_client_args: absent(anything, 'Changes nothing: files are those of the workspace.'),
 });
 type CommonArgs = ArgsOf<typeof DATASET_ARGS> & Partial<Omit<ArgsOf<typeof CUSTOM_DATASET_ARGS>, 'pipeline'>>;

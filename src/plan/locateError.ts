@@ -1,6 +1,9 @@
 import { TrainerError } from '../errors/trainerError.ts';
 import { spanOfPath } from '../lang/spanOfPath.ts';
 
+/** Errors that are about a key, whatever its value. */
+const KEY_CODES: ReadonlySet<string> = new Set(['unknown-argument', 'given-twice']);
+
 /**
  * Add the place in the config's text to an error that knows its config path only.
  * @param dict the resolved config
@@ -8,7 +11,7 @@ import { spanOfPath } from '../lang/spanOfPath.ts';
  */
 export function locateError(error: unknown, dict: Readonly<Record<string, unknown>>): unknown {
   if (!(error instanceof TrainerError) || error.span || error.path === undefined) return error;
-  const span = spanOfPath(dict, error.path);
+  const span = spanOfPath(dict, error.path, KEY_CODES.has(error.code) ? 'key' : 'value');
   if (!span) return error;
   const Same = error.constructor as typeof TrainerError;
   const { message, code, path, hint } = error;

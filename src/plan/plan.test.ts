@@ -151,6 +151,28 @@ custom_hooks = [dict(type='EMAHook', momentm=0.1)]
     expect(plan.config).toContain('TextLogerHook');
   });
 
+  test("a hook's method in Python's spelling, or with a slip, is told with the stage that it means", async () => {
+    const plan = await describeConfig(
+      "custom_imports = dict(imports=['mine'])\ncustom_hooks = [dict(type='Mine')]\n",
+      {
+        'workspace/mine.ts': `import { Hook, HOOKS } from 'tabtrain';
+@HOOKS.registerModule()
+export class Mine extends Hook {
+  after_train_iter() {}
+  afterTrainEpoc() {}
+  override beforeRun() {}
+  helper() {}
+}
+`,
+      },
+    );
+    const uncalled = plan.problems.filter(({ code }) => code === 'uncalled-method');
+    expect(uncalled.map(({ message, hint, span }) => [message, hint, span?.file, span?.line])).toEqual([
+      ['nothing calls Mine.after_train_iter', "did you mean 'afterTrainIter'?", 'workspace/mine.ts', 3],
+      ['nothing calls Mine.afterTrainEpoc', "did you mean 'afterTrainEpoch'?", 'workspace/mine.ts', 3],
+    ]);
+  });
+
   test('the length, the hooks in their order, when it saves and evaluates, what it holds', async () => {
     const plan = await describeConfig(
       'checkpoint_config = dict(interval=4)\nevaluation = dict(interval=3, start=2)\nrunner = dict(max_epochs=10)',

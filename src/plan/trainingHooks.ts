@@ -4,9 +4,11 @@ import { isDict, plainTypeName } from '../lang/plain.ts';
 import { copySources } from '../lang/sourceMap.ts';
 import { snakeToCamel } from '../registry/argNames.ts';
 import type { BuildContext } from '../registry/buildContext.ts';
+import { placeOfClass, type ClassWithArgs } from '../registry/constructorArgs.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import { EvalHook, type Evaluator } from '../runner/hooks/evaluation.ts';
 import { Hook } from '../runner/hooks/hook.ts';
+import { misspeltMethods } from '../runner/hooks/misspeltMethods.ts';
 import { MeasureHook } from '../runner/hooks/measure.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
 import { StepProfileHook } from '../runner/hooks/stepProfile.ts';
@@ -142,9 +144,26 @@ function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildCo
     const { priority, ...rest } = cfg;
     copySources(cfg, rest);
     const built = buildHook(rest, path, context);
+    reportMisspelt(built, path, context);
     const { defaultPriority = 'NORMAL' } = built.constructor as { defaultPriority?: string };
     runner.registerHook(built, priority ?? defaultPriority);
   }
+}
+
+/** Of a class of the person's: ours may have methods of their own. */
+function reportMisspelt(hook: Hook, path: string, context: BuildContext): void {
+  const module = hook.constructor as unknown as ClassWithArgs;
+  const span = placeOfClass(module);
+  if (!span) return;
+  for (const [method, stage] of misspeltMethods(hook))
+    context.report({
+      severity: 'warning',
+      code: 'uncalled-method',
+      message: `nothing calls ${module.name}.${method}`,
+      path,
+      span,
+      hint: `did you mean '${stage}'?`,
+    });
 }
 
 /** @throws ConfigError `bad-value` */

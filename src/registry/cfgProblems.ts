@@ -3,6 +3,7 @@
 
 import type { Problem } from '../contracts/problem.ts';
 import { isDict } from '../lang/plain.ts';
+import { nearest } from '../util/nearest.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { argProblems } from './argProblems.ts';
@@ -50,6 +51,12 @@ export function cfgProblems(
       ownType === undefined
         ? `${path} must contain the key "type", but it has ${Object.keys(args).join(', ') || 'no keys'}`
         : `${path}.type must be a string, but got ${plainRepr(ownType)}`;
+    const slip = ownType === undefined ? nearest('type', Object.keys(args)) : undefined;
+    if (slip !== undefined) {
+      const place = sourceOf(cfg, slip);
+      const at = { path: `${path}.${slip}`, at: 'key', span: place?.keySpan ?? place?.span ?? span } as const;
+      return [{ severity: 'error', code: 'missing-type', message, ...at, hint: "did you mean 'type'?" }];
+    }
     const hint = `add type='…', one of the ${registry.name} registry`;
     return [{ severity: 'error', code: 'missing-type', message, path, span, hint }];
   }

@@ -202,7 +202,7 @@ export class MyOptimizer extends Optimizer {
       },
     );
     expect(log).toMatch(
-      /the formula of myFusedOptimizer does not compile: .*rate.*\n {2}at optimizer \(workspace\/mmdet\/core\/optimizer\/f\.ts:50:\d+\)\n {2}hint: /,
+      /the formula of myFusedOptimizer does not compile: .*rate.*\n {2}at optimizer \(workspace\/mmdet\/core\/optimizer\/f\.ts:51:\d+\)\n {2}hint: /,
     );
   });
 

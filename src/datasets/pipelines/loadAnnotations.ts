@@ -15,8 +15,8 @@ import type { Results, Transform } from './results.ts';
 const LOAD_ARGS = declareArgs({
   with_bbox: optional(flag, true, 'Whether boxes are taken.'),
   with_label: optional(flag, true, 'Whether labels are taken.'),
-  with_mask: absent(unsupported(false), 'Masks.'),
-  with_seg: absent(unsupported(false), 'Semantic maps.'),
+  with_mask: absent(unsupported(false), 'Whether masks are taken: there are none here.'),
+  with_seg: absent(unsupported(false), 'Whether semantic maps are taken: there are none here.'),
   poly2mask: absent(flag, 'Changes nothing without masks.'),
   denorm_bbox: optional(flag, false, "Whether boxes are shares of the picture's sides."),
   file_client_args: absent(anything, 'Changes nothing: files are those of the workspace.'),

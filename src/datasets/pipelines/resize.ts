@@ -36,7 +36,7 @@ const RESIZE_ARGS = declareArgs({
   ratio_range: optional(orNone(pairOf(above(number, 0))), null, 'Random factor of the one img_scale.'),
   keep_ratio: optional(flag, true, 'Whether the picture keeps its ratio of width to height.'),
   bbox_clip_border: optional(flag, true, "Whether boxes are clipped to the picture's border."),
-  backend: absent(unsupported('cv2'), 'What resizes.'),
+  backend: absent(unsupported('cv2'), 'The library that resizes: here always as OpenCV does.'),
   interpolation: absent(unsupported('bilinear'), 'How pixels in between are made.'),
   override: optional(flag, false, 'Whether a size that a step before has chosen is chosen anew.'),
 });

@@ -258,8 +258,11 @@ export function dictByType(
     faults: (value) => {
       if (!isDict(value)) return [unmet(dict.words, value)];
       const { type = defaultVariant, ...rest } = value;
-      if (type === undefined)
+      if (type === undefined) {
+        const slip = nearest('type', Object.keys(rest));
+        if (slip !== undefined) return [unknownKey(slip, "did you mean 'type'?")];
         return [missing('type', `write type=${names.length > 1 ? '…, one of ' : ''}${types.words}`)];
+      }
       const keys = typeof type === 'string' && Object.hasOwn(variants, type) ? variants[type] : undefined;
       if (keys) return keys.faults(rest);
       const near = typeof type === 'string' ? nearest(type, names) : undefined;
@@ -267,6 +270,10 @@ export function dictByType(
       return [{ ...unmet(types.words, type), below: '.type', code: 'unknown-type', hint }];
     },
   });
+}
+
+function unknownKey(key: string, hint: string): Fault {
+  return { below: `.${key}`, at: 'key', code: 'unknown-argument', says: 'is not a key here', hint };
 }
 
 function missing(key: string, hint: string): Fault {
