@@ -45,3 +45,13 @@ export function batchSizeOf(data: Readonly<Record<string, unknown>>, training: b
   const own = isDict(loaderCfg) ? loaderCfg.samples_per_gpu : undefined;
   return (own ?? (training ? data.samples_per_gpu : val) ?? 1) as number;
 }
+
+/**
+ * Workers that decode samples for a loader; 0: the thread that trains does. Default 2, as in MMDetection.
+ * @param data the config's after compatCfg, which moves `data.workers_per_gpu` into the loaders; its values have been checked
+ */
+export function workersOf(data: Readonly<Record<string, unknown>>, training: boolean): number {
+  const loaderCfg = data[training ? 'train_dataloader' : 'val_dataloader'];
+  const own = isDict(loaderCfg) ? loaderCfg.workers_per_gpu : undefined;
+  return (own ?? data.workers_per_gpu ?? 2) as number;
+}

@@ -14,7 +14,7 @@ import {
   type DatasetSplit,
 } from '../plan/buildDataset.ts';
 import { checkFormulas } from '../plan/checkFormulas.ts';
-import { batchSizeOf, dataOf, makeLoader, type OpenDataset } from '../plan/loaders.ts';
+import { batchSizeOf, dataOf, makeLoader, workersOf, type OpenDataset } from '../plan/loaders.ts';
 import { need, type Parts, type PartsHost } from '../plan/parts.ts';
 import { PlanError } from '../plan/problemOf.ts';
 import { classesOfMeta, type GivenWeights } from '../plan/weightClasses.ts';
@@ -212,9 +212,10 @@ class OpenSamples {
     { userModules, trainSet, host }: Parts,
   ): Promise<SampleSource> {
     const { fs, decodeImage, configPath, cfgOptions, seed } = this.#options;
-    const create =
-      this.#options.createSampleSource ??
-      ((spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage }));
+    const { createSampleSource, runConfig } = this.#options;
+    const createHere = (spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage });
+    const isHere = workersOf(dataOf(runConfig.dict), split !== 'val') === 0;
+    const create = isHere ? createHere : (createSampleSource ?? createHere);
     const source = await create({
       configPath,
       cfgOptions,

@@ -6,6 +6,7 @@ import { createMemoryFs } from '../../storage/memoryFs.ts';
 import type { FileSystem } from '../../contracts/fileSystem.ts';
 import type { RunEvent } from '../../contracts/runEvents.ts';
 import { train } from '../train.ts';
+import type { TrainJob } from '../trainJob.ts';
 
 const SHIPPED = [
   'configs/_base_/default_runtime.py',
@@ -36,10 +37,12 @@ export function workspaceWith(files: Readonly<Record<string, string>>): FileSyst
 export async function shortRun(
   configPath: string,
   files: Readonly<Record<string, string>>,
+  host: Pick<TrainJob, 'createSampleSource'> = {},
 ): Promise<ShortRun> {
   const fs = workspaceWith(files);
   const events: RunEvent[] = [];
   const { workDir } = await train({
+    ...host,
     configPath: `workspace/${configPath}`,
     fs,
     decodeImage: () => Promise.reject(new Error('shapes are drawn, not decoded')),

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { testAdapter } from '../gpu/testing/adapter.ts';
+import type { DatasetSpec } from '../plan/buildDataset.ts';
+import { shortRun } from './testing/shortRun.ts';
+
+await testAdapter();
+
+test.each([
+  ['workers_per_gpu=0', []],
+  ['workers_per_gpu=2', ['val', 'train']],
+])('data = dict(%s): only loaders with workers ask the host for samples', async (text, wanted) => {
+  const asked: string[] = [];
+  const opened = shortRun(
+    'configs/my/a.py',
+    { 'configs/my/a.py': `_base_ = ['../learn/short_run.py']\ndata = dict(${text})\n` },
+    {
+      createSampleSource: async ({ split }: DatasetSpec) => {
+        asked.push(split);
+        return { getSample: () => Promise.reject(new Error('the host was asked')) };
+      },
+    },
+  );
+  if (wanted.length > 0) await expect(opened).rejects.toThrow('the host was asked');
+  else await opened;
+  expect(asked).toEqual(wanted);
+});
