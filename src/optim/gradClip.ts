@@ -6,6 +6,7 @@ import { clipFactor, dispose, read, scaleAll, type Tensor } from '../gpu/index.t
 import type { Parameter } from '../nn/index.ts';
 import type { ParameterPool } from './parameterPool.ts';
 import { at } from '../util/at.ts';
+import { nearest } from '../util/nearest.ts';
 
 export interface GradClipOptions {
   readonly maxNorm: number;
@@ -32,10 +33,11 @@ export function gradClipOptions(
 ): GradClipOptions {
   for (const key of Object.keys(cfg)) {
     if (CLIP_KEYS.includes(key)) continue;
+    const meant = nearest(key, CLIP_KEYS);
     throw new ConfigError(`grad_clip got an unexpected argument '${key}'`, {
       code: 'unknown-argument',
       path: `${path}.${key}`,
-      hint: `it takes: ${CLIP_KEYS.join(', ')}`,
+      hint: meant ? `did you mean '${meant}'?` : `it takes: ${CLIP_KEYS.join(', ')}`,
     });
   }
   const { max_norm, norm_type = 2, error_if_nonfinite = false } = cfg;
