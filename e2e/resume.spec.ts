@@ -8,18 +8,18 @@ const KILLS = Number(process.env['TAB_KILLS'] ?? 0);
 const SEED = Number(process.env['TAB_SEED'] ?? 1);
 const MAX_DELAY_MS = 400;
 
-test('a run whose tab is closed goes on in a new one and ends with the same bits', async ({
+test('a run whose tab is closed goes on in a new one and ends with the same bits, with any number of decode workers', async ({
   page,
   context,
 }) => {
   test.skip(KILLS > 0, 'random kills instead');
   test.setTimeout(300_000);
   const one = RESUME_CASES['SGD, EMA, cyclic'];
-  const wanted = await runStraight(page, one);
+  const wanted = await runStraight(page, one, 0);
   expect(Object.keys(wanted.records).length).toBeGreaterThanOrEqual(one.iters);
   await page.close();
   // In the middle of the second epoch: what lies behind the last checkpoint is done again.
-  const got = await runCutOff(context, one, 5);
+  const got = await runCutOff(context, one, 5, [1, 4]);
   expect(got.from).toBe('resumed epoch 1, iter 3');
   expect(differences(wanted, got)).toEqual([]);
 });
@@ -29,13 +29,13 @@ if (KILLS > 0)
     test(`random kills: ${name}`, async ({ page, context }) => {
       test.setTimeout(3_600_000);
       const random = mulberry32(SEED);
-      const wanted = await runStraight(page, one);
+      const wanted = await runStraight(page, one, 0);
       await page.close();
       let same = 0;
       for (let n = 0; n < KILLS; n++) {
         const at = 1 + Math.floor(random() * (one.iters - 1));
         const delayMs = Math.floor(random() * MAX_DELAY_MS);
-        const got = await runCutOff(context, one, at, delayMs);
+        const got = await runCutOff(context, one, at, [1, 4], delayMs);
         const found = differences(wanted, got);
         if (found.length === 0) same += 1;
         const result = found.length === 0 ? 'the same bits' : found.slice(0, 3).join('; ');

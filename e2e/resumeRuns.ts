@@ -47,7 +47,7 @@ checkpoint_config = dict(by_epoch=False, interval=2)
 } as const satisfies Readonly<Record<string, ResumeCase>>;
 
 /** The default config with a few small pictures and the case's settings: about a second an iteration in software. */
-async function writeConfig(app: TabtrainPage, settings: string): Promise<void> {
+async function writeConfig(app: TabtrainPage, settings: string, workers: number): Promise<void> {
   const text = (await app.readStored(DEFAULT_PATH)) ?? '';
   const small = text
     .replace(/# --- case\n[\s\S]*/, '')
@@ -58,7 +58,8 @@ async function writeConfig(app: TabtrainPage, settings: string): Promise<void> {
     // So early a score hardly passes 0.05, and without a detection there is no mAP to log.
     .replace(/score_thr=[\d.]+/, 'score_thr=0.0')
     .replace(/max_per_img=\d+/, 'max_per_img=20')
-    .replace(/log_config = dict\(interval=\d+\)/, 'log_config = dict(interval=1)');
+    .replace(/log_config = dict\(interval=\d+\)/, 'log_config = dict(interval=1)')
+    .replace(/workers_per_gpu=\d+/, `workers_per_gpu=${workers}`);
   await app.setText(`${small}# --- case\n${settings}`);
 }
 
@@ -70,12 +71,22 @@ export interface RunTrace {
   readonly stateDictCrc: string;
 }
 
+/** Wait for a record, and see how many decode workers make the run's samples. */
+async function expectRecord(app: TabtrainPage, n: number, workers: number): Promise<void> {
+  await expect
+    .poll(async () => countRecords(await app.log.innerText()), { timeout: RUN_TIMEOUT_MS, intervals: [50] })
+    .toBeGreaterThanOrEqual(n);
+  const started = app.page.workers().filter((worker) => worker.url().includes('decodeWorker'));
+  expect(started).toHaveLength(workers);
+}
+
 /** Train to the end without a break. */
-export async function runStraight(page: Page, one: ResumeCase): Promise<RunTrace> {
+export async function runStraight(page: Page, one: ResumeCase, workers: number): Promise<RunTrace> {
   const app = new TabtrainPage(page);
   await app.open();
-  await writeConfig(app, one.settings);
+  await writeConfig(app, one.settings, workers);
   await app.button('Train').click();
+  await expectRecord(app, 1, workers);
   await expect(app.status).toContainText(/Finished|Failed/, { timeout: RUN_TIMEOUT_MS });
   await expect(app.status).toContainText('Finished');
   return traceOf(page, one);
@@ -84,6 +95,7 @@ export async function runStraight(page: Page, one: ResumeCase): Promise<RunTrace
 /**
  * Train, close the tab behind record `killAt`, and go on in a new one.
  * @param killAt from 1
+ * @param workers that decode in the first tab, and in the second
  * @param delayMs between the record's appearance in the log and the end of the tab
  * @returns the trace of both parts together; what the second part says it went on from
  */
@@ -91,15 +103,14 @@ export async function runCutOff(
   context: BrowserContext,
   one: ResumeCase,
   killAt: number,
+  [before, after]: readonly [number, number],
   delayMs = 0,
 ): Promise<RunTrace & { readonly from: string }> {
   const first = new TabtrainPage(await context.newPage());
   await first.open();
-  await writeConfig(first, one.settings);
+  await writeConfig(first, one.settings, before);
   await first.button('Train').click();
-  await expect
-    .poll(async () => countRecords(await first.log.innerText()), { timeout: RUN_TIMEOUT_MS, intervals: [50] })
-    .toBeGreaterThanOrEqual(killAt);
+  await expectRecord(first, killAt, before);
   await first.page.waitForTimeout(delayMs);
   await first.page.close();
 
@@ -110,6 +121,7 @@ export async function runCutOff(
   await expect(app.runs.getByRole('listitem').first()).toContainText('Interrupted');
   const resume = app.button('Resume');
   const hasCheckpoint = await resume.isVisible();
+  await writeConfig(app, one.settings, after);
   await (hasCheckpoint ? resume : app.button('Train')).click();
   await expect(app.status).toContainText(/Preparing|Training/);
   await expect(app.status).toContainText(/Finished|Failed/, { timeout: RUN_TIMEOUT_MS });

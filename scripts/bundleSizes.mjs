@@ -58,6 +58,7 @@ const reader = closure([asset(/^config-.*\.js$/)], false);
 // TypeScript's compiler: each worker has a copy of its own, loaded by runs with modules of the person's.
 const compilers = assets.filter((name) => /^typescript-.*\.js$/.test(name)).map((name) => `assets/${name}`);
 const worker = closure([asset(/^runWorker-.*\.js$/)], true, compilers);
+const decoder = closure([asset(/^decodeWorker-.*\.js$/)], true, compilers);
 const planner = closure([asset(/^planWorker-.*\.js$/)], true, compilers);
 const typeChecking = closure([asset(/^typeChecking-.*\.js$/), asset(/^ts\.worker-.*\.js$/)], true);
 const without = (files, ...others) => new Set([...files].filter((file) => !others.some((o) => o.has(file))));
@@ -67,6 +68,7 @@ const workerBytes = bytesOf(worker);
 const rows = [
   ['shell (page, styles, file worker)', shellBytes, LIMITS.shell],
   ['run worker', workerBytes, LIMITS.worker],
+  ['decode worker', bytesOf(decoder), LIMITS.worker],
   ['plan worker', bytesOf(planner), LIMITS.worker],
   ['Monaco, its styles and worker', bytesOf(without(monaco, shell)), null],
   [

@@ -213,10 +213,8 @@ class OpenSamples {
   ): Promise<SampleSource> {
     const { fs, decodeImage, configPath, cfgOptions, seed } = this.#options;
     const { createSampleSource, runConfig } = this.#options;
-    const createHere = (spec: DatasetSpec) => createLocalSampleSource(spec, { fs, decodeImage });
-    const isHere = workersOf(dataOf(runConfig.dict), split !== 'val') === 0;
-    const create = isHere ? createHere : (createSampleSource ?? createHere);
-    const source = await create({
+    const workers = workersOf(dataOf(runConfig.dict), split !== 'val');
+    const spec: DatasetSpec = {
       configPath,
       cfgOptions,
       split,
@@ -225,7 +223,11 @@ class OpenSamples {
       // The training set's own, unless the weights number them otherwise.
       classes: split === 'train' && !host.weights ? undefined : trainSet?.CLASSES,
       indexedFiles,
-    });
+    };
+    const source =
+      createSampleSource && workers > 0
+        ? await createSampleSource(spec, workers)
+        : await createLocalSampleSource(spec, { fs, decodeImage });
     this.#cleanups.push(() => source.dispose?.());
     return source;
   }

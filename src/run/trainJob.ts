@@ -57,6 +57,6 @@ export interface TrainJob {
   onModuleBusy?: (busy: BusyModule) => void;
   /** Asks a person for a logger's key. */
   askSecret?: RunServices['askSecret'];
-  /** Where samples are decoded; default, and for a loader with workers_per_gpu = 0: in this thread. */
-  createSampleSource?: (spec: DatasetSpec) => Promise<SampleSource>;
+  /** Has samples made by `workers` other threads, at least one. Default: this thread makes them, as with workers_per_gpu = 0. */
+  createSampleSource?: (spec: DatasetSpec, workers: number) => Promise<SampleSource>;
 }

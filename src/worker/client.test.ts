@@ -6,45 +6,14 @@ import { WorkerClients } from './client.ts';
 import type { WorkerLike } from './connection.ts';
 import { PlanClient } from './planClient.ts';
 import type { PlanCalls, RunCalls, RunWorkerEvents, WorkerSigns } from './protocol.ts';
-
-/** A worker made of a MessagePort, with a crash one can trigger. */
-class FakeWorker extends EventTarget {
-  readonly inside: MessagePort;
-  isTerminated = false;
-  readonly #outside: MessagePort;
-
-  constructor() {
-    super();
-    const { port1, port2 } = new MessageChannel();
-    this.#outside = port1;
-    this.inside = port2;
-    port1.addEventListener('message', ({ data }) =>
-      this.dispatchEvent(new MessageEvent('message', { data })),
-    );
-    port1.start();
-  }
-
-  postMessage(message: unknown, transfer: Transferable[]): void {
-    this.#outside.postMessage(message, transfer);
-  }
-
-  terminate(): void {
-    this.isTerminated = true;
-    this.#outside.close();
-  }
-
-  crash(message: string): void {
-    this.dispatchEvent(Object.assign(new Event('error'), { message }));
-  }
-}
+import { FakeWorker } from './testing/fakeWorker.ts';
 
 function setUp() {
   const made: FakeWorker[] = [];
   const make = (): WorkerLike => {
     const worker = new FakeWorker();
     made.push(worker);
-    // Node's EventTarget has the DOM's methods; only the overloads differ.
-    return worker as unknown as WorkerLike;
+    return worker.asWorker;
   };
   const locks = new Map<string, () => void>();
   const whenReleased = (lock: string): Promise<void> => new Promise((resolve) => locks.set(lock, resolve));
@@ -101,27 +70,6 @@ test('a worker that is killed lets go of its lock: what was open is rejected', a
   locks.get('tabtrain-worker:1')?.();
   await expect(open).rejects.toMatchObject({ code: 'worker-gone' });
   expect(clients.run).toBeNull();
-});
-
-test("a data loader's crash is told to the run worker of its run", async () => {
-  const { made, clients } = setUp();
-  const lost: unknown[] = [];
-  const run = clients.startRun();
-  serve(at(made, 0).inside, {
-    'run.loseSamples': async (request: unknown) => {
-      lost.push(request);
-    },
-  });
-  const starting = clients.startSampleWorker(5);
-  serve(at(made, 1).inside, { 'samples.attach': async () => undefined });
-  const port = await starting;
-  at(made, 1).crash('out of memory');
-  await expect
-    .poll(() => lost)
-    .toEqual([{ runId: 5, why: 'the data loader stopped working: out of memory' }]);
-  expect(clients.run).toBe(run);
-  port.close();
-  clients.endRun(OVER);
 });
 
 describe('a plan worker', () => {

@@ -1,6 +1,6 @@
 // The page's workers: made when first needed, replaced when they die. The run worker lives for one run.
 
-import { RunError, TrainerError } from '../errors/trainerError.ts';
+import { RunError } from '../errors/trainerError.ts';
 import { RpcClient } from './channel.ts';
 import { Connection, type WhenReleased, type WorkerLike } from './connection.ts';
 import { PlanClient } from './planClient.ts';
@@ -34,7 +34,6 @@ export class WorkerClients {
   readonly #factory: WorkerFactory;
   #data: Connection<DataClient> | null = null;
   #run: Connection<RunClient> | null = null;
-  #samples: Connection<DataClient> | null = null;
 
   constructor(factory: WorkerFactory = browserFactory) {
     this.#factory = factory;
@@ -43,7 +42,7 @@ export class WorkerClients {
 
   /** Files, imports and run records. */
   get data(): DataClient {
-    this.#data ??= this.#connectData('file worker', () => (this.#data = null));
+    this.#data ??= this.#connectData();
     return this.#data.client;
   }
 
@@ -57,7 +56,7 @@ export class WorkerClients {
     this.endRun(new RunError('another run was started', { code: 'run-ended' }));
     const worker = this.#factory.createRunWorker();
     const client = new RpcClient<RunCalls, RunWorkerEvents>(worker);
-    const run = new Connection(worker, client, () => (this.#run = null), 'run worker');
+    const run = new Connection(worker, client, () => (this.#run = null), 'the run worker');
     client.on('worker.alive', ({ lock }) => void run.watch(lock, this.#factory.whenReleased));
     this.#run = run;
     return client;
@@ -69,27 +68,9 @@ export class WorkerClients {
     this.#run = null;
   }
 
-  /** Start a worker that decodes samples for one run. @returns the port to hand to the run worker. */
-  async startSampleWorker(runId: number): Promise<MessagePort> {
-    this.endSampleWorker();
-    const connection = this.#connectData('data loader', (error) => {
-      this.#samples = null;
-      // The run worker may be gone as well; then its run has ended already.
-      this.run?.call('run.loseSamples', { runId, why: error.message }).catch(() => undefined);
-    });
-    this.#samples = connection;
-    const { port1, port2 } = new MessageChannel();
-    await connection.client.call('samples.attach', { port: port1 }, { transfer: [port1] });
-    return port2;
-  }
-
-  endSampleWorker(): void {
-    this.#samples?.end(new TrainerError('the run is over', { code: 'cancelled' }));
-    this.#samples = null;
-  }
-
-  #connectData(what: string, forget: (error: Error) => void): Connection<DataClient> {
+  #connectData(): Connection<DataClient> {
     const worker = this.#factory.createDataWorker();
-    return new Connection(worker, new RpcClient<DataCalls, DataEvents>(worker), forget, what);
+    const client = new RpcClient<DataCalls, DataEvents>(worker);
+    return new Connection(worker, client, () => (this.#data = null), 'the file worker');
   }
 }

@@ -34,7 +34,7 @@ export class Connection<C extends Client> {
     worker.addEventListener('error', (event: ErrorEvent) => {
       const cause = event.message === '' ? 'it could not be loaded' : event.message;
       this.lose(
-        new RunError(`the ${what} stopped working: ${cause}`, {
+        new RunError(`${what} stopped working: ${cause}`, {
           code: 'worker-crashed',
           hint: 'Everything that was saved is still there. Reload the page if it happens again.',
         }),
@@ -63,7 +63,7 @@ export class Connection<C extends Client> {
   async watch(lock: string, whenReleased: WhenReleased): Promise<void> {
     await whenReleased(lock);
     this.lose(
-      new RunError(`the ${this.#what} came to an end that nobody asked for`, {
+      new RunError(`${this.#what} came to an end that nobody asked for`, {
         code: 'worker-gone',
         hint: 'Most likely it ran out of memory. Everything that was saved is still there.',
       }),

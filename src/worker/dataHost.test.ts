@@ -26,7 +26,6 @@ async function connect() {
     decodeImage: unused,
     openFile: unused,
     inspectCheckpoint: unused,
-    createSampleSource: unused,
   });
   return { fs, client: new RpcClient<DataCalls, DataEvents>(port1) };
 }

@@ -1,7 +1,5 @@
 // The data worker's side of the protocol, without the worker: storage and decoding are handed in.
 
-import type { DatasetSpec } from '../plan/buildDataset.ts';
-import type { SampleSource } from '../datasets/sampleSource.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Locks } from '../contracts/locks.ts';
 import type { DecodeImage } from '../contracts/image.ts';
@@ -17,7 +15,6 @@ export interface DataHostParts {
   /** The stored file itself, not a copy of its bytes. */
   readonly openFile: (path: string) => Promise<File>;
   readonly inspectCheckpoint: (fs: FileSystem, path: string) => Promise<ParameterRow[]>;
-  readonly createSampleSource: (spec: DatasetSpec, fs: FileSystem) => Promise<SampleSource>;
 }
 
 /** The readers of data sets are loaded with the first call that needs them: opening the page should not wait. */
@@ -63,9 +60,5 @@ export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server
     'datasets.preview': async ({ name, count }) =>
       (await datasetCalls()).previewDataset(await fs(), openFile, name, count),
     'checkpoint.inspect': async ({ path }) => parts.inspectCheckpoint(await fs(), path),
-    'samples.attach': async ({ port }) => {
-      const [storage, { serveSamples }] = await Promise.all([fs(), import('./samples.ts')]);
-      serveSamples(port, (spec) => parts.createSampleSource(spec, storage));
-    },
   });
 }

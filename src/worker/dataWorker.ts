@@ -1,4 +1,4 @@
-// Entry of the data worker: files, imports, run records, and the samples of a training run. Loads no GPU engine.
+// Entry of the data worker: files, imports and run records. Loads no GPU engine.
 
 import { createOpfs } from '../storage/opfs.ts';
 import { normalizePath } from '../storage/path.ts';
@@ -38,12 +38,4 @@ createDataHost(self as DedicatedWorkerGlobalScope, {
   decodeImage,
   openFile,
   inspectCheckpoint: async (fs, path) => (await import('./inspectCheckpoint.ts')).inspectCheckpoint(fs, path),
-  async createSampleSource(spec, fs) {
-    // Registers what a config's datasets and pipelines can name.
-    const [{ createLocalSampleSource }] = await Promise.all([
-      import('../plan/buildDataset.ts'),
-      import('../datasets/index.ts'),
-    ]);
-    return createLocalSampleSource(spec, { fs, decodeImage });
-  },
 });

@@ -11,13 +11,12 @@ afterEach(() => {
   for (const port of ports.splice(0)) port.close();
 });
 
-function connect(train: RunHostParts['train'], loseSamples: RunHostParts['loseSamples'] = () => undefined) {
+function connect(train: RunHostParts['train']) {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
   createRunHost(port2, {
     probe: async () => ({ name: 'Test GPU', isSoftware: true }),
     train,
-    loseSamples,
   });
   const client = new RpcClient<RunCalls, RunWorkerEvents>(port1);
   const batches: RunWorkerEvents['run.batch'][] = [];
@@ -138,17 +137,6 @@ test('events are on their way before the run is answered', async () => {
   await client.call('run.train', { runId: 1, configPath: 'a.py' });
   const lines = batches.flatMap((b) => b.events).map((e) => (e.name === 'run.logged' ? e.line : ''));
   expect(lines).toEqual(['one', 'two']);
-});
-
-test('the loss of the data worker is passed on for the current run only', async () => {
-  const loseSamples = vi.fn();
-  const { client } = connect((_request, control, onEvent) => loop(control, onEvent), loseSamples);
-  const run = client.call('run.train', { runId: 2, configPath: 'a.py' });
-  await client.call('run.loseSamples', { runId: 1, why: 'old' });
-  await client.call('run.loseSamples', { runId: 2, why: 'out of memory' });
-  expect(loseSamples.mock.calls).toEqual([['out of memory']]);
-  await client.call('run.stop', { runId: 2 });
-  await run;
 });
 
 test('probe names the adapter', async () => {

@@ -15,8 +15,6 @@ export interface RunHostParts {
     onEvent: RunListener,
     askSecret: (question: SecretQuestion) => Promise<string | null>,
   ): Promise<{ workDir: string }>;
-  /** The worker that decodes samples died. */
-  loseSamples(why: string): void;
 }
 
 /** Answer RunCalls on `endpoint`; one run at a time. */
@@ -79,9 +77,6 @@ export function createRunHost(endpoint: Endpoint, parts: RunHostParts): Server<R
     'secret.answer': async ({ id, value }) => {
       open.get(id)?.(value);
       open.delete(id);
-    },
-    'run.loseSamples': async ({ runId, why }) => {
-      if (controlOf(runId)) parts.loseSamples(why);
     },
   });
   return server;

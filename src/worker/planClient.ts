@@ -90,7 +90,7 @@ export class PlanClient {
   #connect(): Connection<Client> {
     const worker = this.#create();
     const client: Client = new RpcClient(worker);
-    const connection = new Connection(worker, client, () => (this.#connection = null), 'plan worker');
+    const connection = new Connection(worker, client, () => (this.#connection = null), 'the plan worker');
     client.on('worker.alive', ({ lock }) => void connection.watch(lock, this.#whenReleased));
     client.on('module.busy', ({ file, line, column }) => {
       this.#heard();

@@ -141,8 +141,6 @@ export interface DataCalls {
   'datasets.remove': { req: { name: string }; res: undefined };
   'datasets.preview': { req: { name: string; count: number }; res: PreviewPicture[] };
   'checkpoint.inspect': { req: { path: string }; res: ParameterRow[] };
-  /** Serve decoded samples on a port until it closes. */
-  'samples.attach': { req: { port: MessagePort }; res: undefined };
 }
 
 /** Nothing is told unasked by the data worker. */
@@ -174,8 +172,6 @@ export interface RunRequest {
   readonly workDir?: string;
   readonly resumeFrom?: string;
   readonly loadFrom?: string;
-  /** The other end is attached to a data worker; without it samples are decoded in the training worker. */
-  readonly samplePort?: MessagePort;
 }
 
 /** A line of a module from which the thread hasn't come back. */
@@ -218,8 +214,6 @@ export interface RunCalls {
   'run.profile': { req: { runId: number; iters: number }; res: undefined };
   /** Answers `secret.asked`; null: the person has none. It is kept in memory only. */
   'secret.answer': { req: { id: number; value: string | null }; res: undefined };
-  /** The data worker of the run is gone. */
-  'run.loseSamples': { req: { runId: number; why: string }; res: undefined };
 }
 
 export interface RunWorkerEvents extends WorkerSigns {

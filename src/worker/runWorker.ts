@@ -5,8 +5,8 @@ import { prepareEngine, train } from '../run/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
 import { createWebLocks } from '../storage/webLocks.ts';
+import { DecodePool } from './decodePool.ts';
 import { createRunHost } from './host.ts';
-import { RemoteSamples } from './samples.ts';
 import { giveSigns } from './workerSigns.ts';
 
 /** In a worker such errors only reach the console, and the run would go on without what failed. */
@@ -25,17 +25,25 @@ function watchStray(take: TakeStray): () => void {
   };
 }
 
-let samples: RemoteSamples | null = null;
+const whenReleased = async (lock: string): Promise<void> => {
+  await navigator.locks.request(lock, () => undefined);
+};
 
 const host = createRunHost(self as DedicatedWorkerGlobalScope, {
   async probe() {
     const { name, isSoftware } = await prepareEngine();
     return { name, isSoftware };
   },
-  async train({ samplePort, runId: _runId, ...request }, control, onEvent, askSecret) {
+  async train({ runId: _runId, ...request }, control, onEvent, askSecret) {
     const fs = await createOpfs();
-    samples = samplePort ? new RemoteSamples(samplePort) : null;
-    const createSampleSource = samples?.open;
+    const decoding = new DecodePool({
+      create: () =>
+        new Worker(new URL('./decodeWorker.ts', import.meta.url), {
+          type: 'module',
+          name: 'tabtrain decode',
+        }),
+      whenReleased,
+    });
     try {
       return await train({
         ...request,
@@ -44,7 +52,7 @@ const host = createRunHost(self as DedicatedWorkerGlobalScope, {
         control,
         onEvent,
         host: `tab@${location.host}`,
-        createSampleSource,
+        createSampleSource: (spec, workers) => decoding.open(spec, workers),
         askSecret,
         watchStray,
         onModuleBusy: (busy) => host.emit('module.busy', busy),
@@ -52,10 +60,8 @@ const host = createRunHost(self as DedicatedWorkerGlobalScope, {
         kernels: { folder: 'cache' },
       });
     } finally {
-      samplePort?.close();
-      samples = null;
+      decoding.end();
     }
   },
-  loseSamples: (why) => samples?.lose(why),
 });
 giveSigns(host);

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { pixelsOf, type Sample } from '../datasets/sample.ts';
 import { DatasetError } from '../errors/trainerError.ts';
-import { RemoteSamples, serveSamples } from './samples.ts';
+import { RpcClient } from './channel.ts';
+import { openSamples, serveSamples } from './samples.ts';
 
 function makeSample(index: number, epoch: number): Sample {
   // Only the arrays matter here; the metas of a real pipeline are plain data as well.
@@ -30,7 +31,7 @@ test('samples arrive whole, by index and epoch, from the source of their spec', 
       },
     };
   });
-  const source = await new RemoteSamples(port1).open(SPEC);
+  const source = await openSamples(new RpcClient(port1), SPEC);
   const samples = await Promise.all([source.getSample(4, 1), source.getSample(2, 0)]);
   expect(opened).toEqual([SPEC]);
   expect(samples.map((s) => [...pixelsOf(s)])).toEqual([
@@ -50,7 +51,7 @@ test('a uint8 picture crosses without a copy of its bytes, and is finished there
   const table = Float32Array.from({ length: 257 * 3 }, (_, i) => i);
   const img = { bytes, height: 1, width: 1, flip: null, swapsChannels: true, padded: [1, 1], table } as const;
   serveSamples(port2, async () => ({ getSample: async () => ({ ...makeSample(0, 0), img }) }));
-  const sample = await (await new RemoteSamples(port1).open(SPEC)).getSample(0, 0);
+  const sample = await (await openSamples(new RpcClient(port1), SPEC)).getSample(0, 0);
   // Channel k of byte v is 3 v + k.
   expect([...pixelsOf(sample)]).toEqual([21, 16, 11]);
   expect([bytes.length, table.length]).toEqual([0, 771]);
@@ -64,7 +65,7 @@ test('a change of the dataset arrives before the samples that are asked for afte
     getSample: async (index) => makeSample(index, changes.length),
     changeDataset: (change) => void changes.push(change),
   }));
-  const source = await new RemoteSamples(port1).open(SPEC);
+  const source = await openSamples(new RpcClient(port1), SPEC);
   const before = source.getSample(1, 0);
   source.changeDataset?.({ skipTypeKeys: ['Mosaic'] });
   const after = await source.getSample(1, 0);
@@ -81,20 +82,9 @@ test('what building the dataset throws crosses with its path', async () => {
   serveSamples(port2, async () => {
     throw new DatasetError('the annotation file is missing', { code: 'not-found', path: 'data/x.json' });
   });
-  await expect(new RemoteSamples(port1).open(SPEC)).rejects.toMatchObject({
+  await expect(openSamples(new RpcClient(port1), SPEC)).rejects.toMatchObject({
     name: 'DatasetError',
     path: 'data/x.json',
   });
-  port1.close();
-});
-
-test('who waits for a sample is told when the data worker is gone', async () => {
-  const { port1, port2 } = new MessageChannel();
-  serveSamples(port2, async () => ({ getSample: () => new Promise<Sample>(() => undefined) }));
-  const remote = new RemoteSamples(port1);
-  const source = await remote.open(SPEC);
-  const waiting = source.getSample(0, 0);
-  remote.lose('out of memory');
-  await expect(waiting).rejects.toMatchObject({ code: 'worker-crashed' });
   port1.close();
 });

@@ -1,11 +1,12 @@
-// Samples across workers: the data worker decodes and augments, the training worker gets finished arrays.
+// Samples across workers: decode workers read and augment, the run worker gets finished arrays.
 
 import type { DatasetSpec } from '../plan/buildDataset.ts';
 import type { DatasetChange } from '../datasets/datasetChange.ts';
 import { transferablesOf, type Sample } from '../datasets/sample.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { RunError } from '../errors/trainerError.ts';
-import { RpcClient, serve, Transferred } from './channel.ts';
+import { serve, Transferred, type Endpoint, type RpcClient, type Server } from './channel.ts';
+import type { WorkerSigns } from './protocol.ts';
 
 export interface SampleCalls {
   'source.open': { req: { spec: DatasetSpec }; res: { sourceId: number } };
@@ -14,11 +15,13 @@ export interface SampleCalls {
   'source.close': { req: { sourceId: number }; res: undefined };
 }
 
-/** Serve sample sources on `port`: the data worker's end. */
+export type SampleClient = RpcClient<SampleCalls, WorkerSigns>;
+
+/** Serve sample sources: the decode worker's end. */
 export function serveSamples(
-  port: MessagePort,
+  endpoint: Endpoint,
   createSource: (spec: DatasetSpec) => Promise<SampleSource>,
-): void {
+): Server<WorkerSigns> {
   const sources = new Map<number, SampleSource>();
   let nextId = 1;
   const sourceOf = (sourceId: number): SampleSource => {
@@ -26,7 +29,7 @@ export function serveSamples(
     if (!source) throw new RunError(`internal: sample source ${sourceId} is closed`, { code: 'internal' });
     return source;
   };
-  serve<SampleCalls, Record<never, never>>(port, {
+  return serve<SampleCalls, WorkerSigns>(endpoint, {
     'source.open': async ({ spec }) => {
       const sourceId = nextId++;
       sources.set(sourceId, await createSource(spec));
@@ -46,37 +49,18 @@ export function serveSamples(
   });
 }
 
-/** The training worker's end. */
-export class RemoteSamples {
-  readonly #client: RpcClient<SampleCalls, Record<never, never>>;
-
-  constructor(port: MessagePort) {
-    this.#client = new RpcClient(port);
-    // Fires where browsers know it; the page tells with `run.loseSamples` too.
-    port.addEventListener('close', () => this.lose('it ended'));
-  }
-
-  /** @throws what building the dataset throws there */
-  readonly open = async (spec: DatasetSpec): Promise<SampleSource> => {
-    const client = this.#client;
-    const { sourceId } = await client.call('source.open', { spec });
-    return {
-      getSample: (index, epoch) => client.call('source.getSample', { sourceId, index, epoch }),
-      // Messages keep their order: samples asked for afterwards are the changed ones. A failure shows with them.
-      changeDataset: (change) =>
-        void client.call('source.changeDataset', { sourceId, change }).catch(() => undefined),
-      // A worker that is gone has nothing left to close.
-      dispose: () => void client.call('source.close', { sourceId }).catch(() => undefined),
-    };
+/**
+ * Open a data set in a decode worker: the run worker's end.
+ * @throws what building the dataset throws there
+ */
+export async function openSamples(client: SampleClient, spec: DatasetSpec): Promise<SampleSource> {
+  const { sourceId } = await client.call('source.open', { spec });
+  return {
+    getSample: (index, epoch) => client.call('source.getSample', { sourceId, index, epoch }),
+    // Messages keep their order: samples asked for afterwards are the changed ones. A failure shows with them.
+    changeDataset: (change) =>
+      void client.call('source.changeDataset', { sourceId, change }).catch(() => undefined),
+    // A worker that is gone has nothing left to close.
+    dispose: () => void client.call('source.close', { sourceId }).catch(() => undefined),
   };
-
-  /** The data worker is gone: who waits for a sample is told. */
-  lose(why: string): void {
-    this.#client.dispose(
-      new RunError(`the data loader stopped working: ${why}`, {
-        code: 'worker-crashed',
-        hint: 'The checkpoints written so far are usable. Resume from the last one.',
-      }),
-    );
-  }
 }

@@ -184,11 +184,9 @@ export class Runs {
           hint: 'Stop it there, or wait until it is done.',
         });
       }
-      const samplePort = await this.#clients.startSampleWorker(runId);
       const client = this.#clients.startRun();
       unsubscribe = this.#follow(client, runId, view);
-      const request = { runId, configPath, samplePort, ...from };
-      await client.call('run.train', request, { transfer: [samplePort] });
+      await client.call('run.train', { runId, configPath, ...from });
       if (view.isAlive) view.phase = 'finished';
     } catch (error) {
       if (isRunEnded(error)) {
@@ -205,7 +203,6 @@ export class Runs {
       unsubscribe();
       view.busy = null;
       this.#clients.endRun(new RunError('the run is over', { code: 'cancelled' }));
-      this.#clients.endSampleWorker();
       this.#guard.release();
       this.active = null;
       await this.refresh().catch((error: unknown) => this.#notices.addError(error));

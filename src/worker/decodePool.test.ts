@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import type { Sample } from '../datasets/sample.ts';
+import type { SampleSource } from '../datasets/sampleSource.ts';
+import { DatasetError } from '../errors/trainerError.ts';
+import { at } from '../util/at.ts';
+import { DecodePool } from './decodePool.ts';
+import { serveSamples } from './samples.ts';
+import { FakeWorker } from './testing/fakeWorker.ts';
+
+const SPEC = { configPath: 'a.py', split: 'train', seed: 3 } as const;
+
+/** A sample that says which worker made it, and what of. */
+const made = (worker: number, index: number, epoch: number): Sample =>
+  ({ img: Float32Array.of(worker, index, epoch), imgShape: [1, 1, 3], imgMeta: {} }) as unknown as Sample;
+
+/** @param createSource what worker `n` answers with */
+function setUp(createSource: (n: number) => Promise<SampleSource>) {
+  const workers: FakeWorker[] = [];
+  const locks = new Map<string, () => void>();
+  const pool = new DecodePool({
+    create: () => {
+      const worker = new FakeWorker();
+      const n = workers.push(worker) - 1;
+      const server = serveSamples(worker.inside, () => createSource(n));
+      server.emit('worker.alive', { lock: `lock ${n}` });
+      return worker.asWorker;
+    },
+    whenReleased: (lock) => new Promise((resolve) => locks.set(lock, resolve)),
+  });
+  return { workers, locks, pool };
+}
+
+const quick = async (n: number): Promise<SampleSource> => ({
+  getSample: async (index, epoch) => made(n, index, epoch),
+});
+const never = async (): Promise<SampleSource> => ({ getSample: () => new Promise<Sample>(() => undefined) });
+
+test('samples are asked of the worker that owes fewest; loaders share the workers', async () => {
+  const { workers, pool } = setUp(quick);
+  const train = await pool.open(SPEC, 3);
+  const samples = await Promise.all([5, 6, 7, 8].map((index) => train.getSample(index, 2)));
+  expect(samples.map(({ img }) => [...(img as Float32Array)])).toEqual([
+    [0, 5, 2],
+    [1, 6, 2],
+    [2, 7, 2],
+    [0, 8, 2],
+  ]);
+  await pool.open({ ...SPEC, split: 'val' }, 2);
+  expect(workers).toHaveLength(3);
+  await pool.open({ ...SPEC, split: 'val_as_train' }, 4);
+  expect(workers).toHaveLength(4);
+  pool.end();
+  expect(workers.every(({ isTerminated }) => isTerminated)).toBe(true);
+  await expect(train.getSample(1, 0)).rejects.toThrow('the run is over');
+});
+
+test('a change of the dataset reaches every worker before the samples that are asked for after it', async () => {
+  const { pool } = setUp(async (n) => {
+    let changes = 0;
+    return {
+      getSample: async () => made(n, changes, 0),
+      changeDataset: () => void (changes += 1),
+    };
+  });
+  const source = await pool.open(SPEC, 2);
+  const before = [source.getSample(0, 0), source.getSample(1, 0)];
+  source.changeDataset?.({ skipTypeKeys: ['Mosaic'] });
+  const after = [source.getSample(0, 0), source.getSample(1, 0)];
+  const changesAt = async (asked: Promise<Sample>[]): Promise<number[]> =>
+    (await Promise.all(asked)).map(({ img }) => (img as Float32Array)[1] ?? NaN);
+  expect(await changesAt(before)).toEqual([0, 0]);
+  expect(await changesAt(after)).toEqual([1, 1]);
+  pool.end();
+});
+
+test('a crash is told to who waits for a sample of that worker, with its number', async () => {
+  const { workers, pool } = setUp(never);
+  const source = await pool.open(SPEC, 2);
+  const other = source.getSample(0, 0);
+  other.catch(() => undefined);
+  const waiting = source.getSample(1, 0);
+  at(workers, 1).crash('out of memory');
+  await expect(waiting).rejects.toMatchObject({
+    code: 'worker-crashed',
+    message: 'decode worker 1 stopped working: out of memory',
+  });
+  expect(workers.map(({ isTerminated }) => isTerminated)).toEqual([false, true]);
+  pool.end();
+  await expect(other).rejects.toThrow('the run is over');
+});
+
+test('a worker that is killed without a word lets go of its lock: who waits is told', async () => {
+  const { locks, pool } = setUp(never);
+  const waiting = (await pool.open(SPEC, 1)).getSample(0, 0);
+  await expect.poll(() => locks.has('lock 0')).toBe(true);
+  locks.get('lock 0')?.();
+  await expect(waiting).rejects.toMatchObject({
+    code: 'worker-gone',
+    message: 'decode worker 0 came to an end that nobody asked for',
+  });
+  pool.end();
+});
+
+test('what building the dataset throws in a worker crosses with its path', async () => {
+  const { pool } = setUp(async () => {
+    throw new DatasetError('the annotation file is missing', { code: 'not-found', path: 'data/x.json' });
+  });
+  await expect(pool.open(SPEC, 2)).rejects.toMatchObject({ name: 'DatasetError', path: 'data/x.json' });
+  pool.end();
+});

@@ -1,0 +1,75 @@
+// The decode workers of a run, which make samples beside the thread that trains: as many as `workers_per_gpu` says.
+
+import type { SampleSource } from '../datasets/sampleSource.ts';
+import { TrainerError } from '../errors/trainerError.ts';
+import type { DatasetSpec } from '../plan/buildDataset.ts';
+import { at } from '../util/at.ts';
+import { RpcClient } from './channel.ts';
+import { Connection, type WhenReleased, type WorkerLike } from './connection.ts';
+import { openSamples, type SampleCalls, type SampleClient } from './samples.ts';
+import type { WorkerSigns } from './protocol.ts';
+
+export interface DecodeWorkers {
+  create(): WorkerLike;
+  readonly whenReleased: WhenReleased;
+}
+
+/** Workers are started when a loader first needs them, and shared by the loaders of a run. */
+export class DecodePool {
+  readonly #workers: DecodeWorkers;
+  readonly #connections: Connection<SampleClient>[] = [];
+
+  constructor(workers: DecodeWorkers) {
+    this.#workers = workers;
+  }
+
+  /**
+   * Open a data set in `count` workers. Which one makes a sample changes nothing in it. Once a worker is lost, the samples
+   * that it owes are rejected.
+   * @param count at least 1
+   * @throws what building the dataset throws there
+   */
+  async open(spec: DatasetSpec, count: number): Promise<SampleSource> {
+    while (this.#connections.length < count) this.#connections.push(this.#start());
+    const used = this.#connections.slice(0, count);
+    return shareOut(await Promise.all(used.map(({ client }) => openSamples(client, spec))));
+  }
+
+  /** End the workers. Samples that are still waited for are rejected. */
+  end(): void {
+    for (const connection of this.#connections.splice(0))
+      connection.end(new TrainerError('the run is over', { code: 'cancelled' }));
+  }
+
+  #start(): Connection<SampleClient> {
+    const worker = this.#workers.create();
+    const client = new RpcClient<SampleCalls, WorkerSigns>(worker);
+    // Whoever waits for a sample is told; a pool doesn't replace what it lost.
+    const onGone = (): void => undefined;
+    const connection = new Connection(worker, client, onGone, `decode worker ${this.#connections.length}`);
+    client.on('worker.alive', ({ lock }) => void connection.watch(lock, this.#workers.whenReleased));
+    return connection;
+  }
+}
+
+/** One source made of several: a sample is asked of the one that owes fewest. */
+function shareOut(sources: readonly SampleSource[]): SampleSource {
+  const owed = sources.map(() => 0);
+  return {
+    getSample: async (index, epoch) => {
+      const who = owed.indexOf(Math.min(...owed));
+      owed[who] = at(owed, who) + 1;
+      try {
+        return await at(sources, who).getSample(index, epoch);
+      } finally {
+        owed[who] = at(owed, who) - 1;
+      }
+    },
+    changeDataset: (change) => {
+      for (const source of sources) source.changeDataset?.(change);
+    },
+    dispose: () => {
+      for (const source of sources) source.dispose?.();
+    },
+  };
+}
