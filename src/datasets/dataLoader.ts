@@ -111,10 +111,6 @@ export class DataLoader {
     this.#source.changeDataset?.(change);
   }
 
-  dispose(): void {
-    this.#source.dispose?.();
-  }
-
   async #load(indices: readonly number[], epoch: number): Promise<Batch> {
     const get = (index: number): Promise<Sample> => this.#source.getSample(index, epoch);
     // One picture tells that the batch can't be, before thousands are made.

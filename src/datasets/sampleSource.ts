@@ -9,7 +9,6 @@ export interface SampleSource {
   getSample(index: number, epoch: number): Promise<Sample>;
   /** Change the dataset for the samples asked for from now on. */
   changeDataset?(change: DatasetChange): void;
-  dispose?(): void;
 }
 
 /** Pictures decoded at the same time: enough for the decoder's threads, and a bound on memory (36 MB per 12 MP). */

@@ -78,7 +78,7 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
   logger.info(`Config:\n${text}`);
   logger.info(`Set random seed to ${seed}, deterministic: ${options.areDeterministic ? 'True' : 'False'}`);
-  const samples = new OpenSamples(options, cleanups);
+  const samples = new OpenSamples(options);
   const live: LiveRun = { runner: null };
   const { onModules, control } = options;
   const ask = (): Promise<void> => throwIfStopped(control);
@@ -195,14 +195,12 @@ function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): P
   };
 }
 
-/** Opens sample sources of the run's data sets, and closes them at its end. */
+/** Opens sample sources of the run's data sets. */
 class OpenSamples {
   readonly #options: PrepareOptions;
-  readonly #cleanups: (() => void)[];
 
-  constructor(options: PrepareOptions, cleanups: (() => void)[]) {
+  constructor(options: PrepareOptions) {
     this.#options = options;
-    this.#cleanups = cleanups;
   }
 
   /** A source of the samples of a data set of the run. */
@@ -224,12 +222,9 @@ class OpenSamples {
       classes: split === 'train' && !host.weights ? undefined : trainSet?.CLASSES,
       indexedFiles,
     };
-    const source =
-      createSampleSource && workers > 0
-        ? await createSampleSource(spec, workers)
-        : await createLocalSampleSource(spec, { fs, decodeImage });
-    this.#cleanups.push(() => source.dispose?.());
-    return source;
+    return createSampleSource && workers > 0
+      ? createSampleSource(spec, workers)
+      : createLocalSampleSource(spec, { fs, decodeImage });
   }
 }
 

@@ -68,8 +68,5 @@ function shareOut(sources: readonly SampleSource[]): SampleSource {
     changeDataset: (change) => {
       for (const source of sources) source.changeDataset?.(change);
     },
-    dispose: () => {
-      for (const source of sources) source.dispose?.();
-    },
   };
 }

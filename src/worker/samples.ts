@@ -12,12 +12,11 @@ export interface SampleCalls {
   'source.open': { req: { spec: DatasetSpec }; res: { sourceId: number } };
   'source.getSample': { req: { sourceId: number; index: number; epoch: number }; res: Sample };
   'source.changeDataset': { req: { sourceId: number; change: DatasetChange }; res: undefined };
-  'source.close': { req: { sourceId: number }; res: undefined };
 }
 
 export type SampleClient = RpcClient<SampleCalls, WorkerSigns>;
 
-/** Serve sample sources: the decode worker's end. */
+/** Serve sample sources, which end with their worker: the decode worker's end. */
 export function serveSamples(
   endpoint: Endpoint,
   createSource: (spec: DatasetSpec) => Promise<SampleSource>,
@@ -26,7 +25,7 @@ export function serveSamples(
   let nextId = 1;
   const sourceOf = (sourceId: number): SampleSource => {
     const source = sources.get(sourceId);
-    if (!source) throw new RunError(`internal: sample source ${sourceId} is closed`, { code: 'internal' });
+    if (!source) throw new RunError(`internal: no sample source ${sourceId}`, { code: 'internal' });
     return source;
   };
   return serve<SampleCalls, WorkerSigns>(endpoint, {
@@ -42,10 +41,6 @@ export function serveSamples(
     'source.changeDataset': async ({ sourceId, change }) => {
       sourceOf(sourceId).changeDataset?.(change);
     },
-    'source.close': async ({ sourceId }) => {
-      sources.get(sourceId)?.dispose?.();
-      sources.delete(sourceId);
-    },
   });
 }
 
@@ -60,7 +55,5 @@ export async function openSamples(client: SampleClient, spec: DatasetSpec): Prom
     // Messages keep their order: samples asked for afterwards are the changed ones. A failure shows with them.
     changeDataset: (change) =>
       void client.call('source.changeDataset', { sourceId, change }).catch(() => undefined),
-    // A worker that is gone has nothing left to close.
-    dispose: () => void client.call('source.close', { sourceId }).catch(() => undefined),
   };
 }
