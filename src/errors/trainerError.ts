@@ -49,6 +49,17 @@ export class TrainerError extends Error {
     this.hint = options.hint;
   }
 
+  /**
+   * A copy that knows more, of the same class however it is constructed: also of one that came from another worker.
+   * This error is its cause.
+   */
+  with(known: Partial<Pick<TrainerError, 'message' | 'span' | 'path' | 'hint'>>): TrainerError {
+    const { message = this.message, ...place } = known;
+    const copy = new TrainerError(message, { code: this.code, cause: this });
+    Object.setPrototypeOf(copy, Object.getPrototypeOf(this) as TrainerError);
+    return Object.assign(copy, this, place);
+  }
+
   /** The message with its place and its hint, one per line. */
   format(): string {
     return formatReport(toErrorReport(this));

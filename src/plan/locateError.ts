@@ -12,8 +12,5 @@ const KEY_CODES: ReadonlySet<string> = new Set(['unknown-argument', 'given-twice
 export function locateError(error: unknown, dict: Readonly<Record<string, unknown>>): unknown {
   if (!(error instanceof TrainerError) || error.span || error.path === undefined) return error;
   const span = spanOfPath(dict, error.path, KEY_CODES.has(error.code) ? 'key' : 'value');
-  if (!span) return error;
-  const Same = error.constructor as typeof TrainerError;
-  const { message, code, path, hint } = error;
-  return new Same(message, { code, path, span, hint, cause: error });
+  return span ? error.with({ span }) : error;
 }

@@ -87,7 +87,5 @@ function atFp16(error: unknown, fp16: Readonly<Record<string, unknown>>): unknow
   if (!(error instanceof TrainerError) || !error.path?.startsWith(`${PATH}.`)) return error;
   const rest = error.path.slice(PATH.length + 1);
   if (!Object.hasOwn(fp16, /^\w+/.exec(rest)?.[0] ?? '')) return error;
-  const Same = error.constructor as typeof TrainerError;
-  const { message, code, span, hint } = error;
-  return new Same(message, { code, span, hint, path: `fp16.${rest}`, cause: error });
+  return error.with({ path: `fp16.${rest}` });
 }

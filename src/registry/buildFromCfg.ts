@@ -85,13 +85,7 @@ function resolveType<T>(
     return module;
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
-    throw new RegistryError(error.message, {
-      code: error.code,
-      path: `${path}.type`,
-      span,
-      hint: error.hint,
-      cause: error,
-    });
+    throw error.with({ path: `${path}.type`, span });
   }
 }
 
@@ -114,14 +108,11 @@ function withPath(error: unknown, path: string, className: string, cfg: object):
   if (error instanceof TrainerError) {
     // A deeper build has already said where; keep the innermost place.
     if (error.path !== undefined) return error;
-    const Same = error.constructor as typeof RegistryError;
     const argument = subjectOf(error.message, cfg);
-    return new Same(`${className}: ${error.message}`, {
-      code: error.code,
+    return error.with({
+      message: `${className}: ${error.message}`,
       path: argument === null ? path : `${path}.${argument}`,
       span: error.span ?? sourceOf(cfg, argument ?? 'type')?.span ?? sourceOf(cfg, null)?.span,
-      hint: error.hint,
-      cause: error,
     });
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -339,8 +339,7 @@ function loadOptimizer(optimizer: Optimizer, state: OptimizerStateDict, path: st
 
 function withPath(error: unknown, path: string): unknown {
   if (!(error instanceof CheckpointError) || error.path !== undefined) return error;
-  const { message, code, hint } = error;
-  return new CheckpointError(message, { code, hint, path, cause: error });
+  return error.with({ path });
 }
 
 function toTorch({ shape, dtype, data }: StateTensor): TorchTensor {

@@ -67,9 +67,7 @@ export function locateUserError(
   const root = chain.at(-1);
   if (root instanceof TrainerError) {
     if (!(error instanceof TrainerError) || error.span) return error;
-    const Same = error.constructor as typeof TrainerError;
-    const { message, code, path, hint } = error;
-    return new Same(message, { code, path, hint, span: frame.span, cause: error });
+    return error.with({ span: frame.span });
   }
   const outer = error instanceof TrainerError ? error : null;
   return new UserCodeError(

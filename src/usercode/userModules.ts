@@ -149,7 +149,5 @@ export class UserModules {
 
 function withPath(error: unknown, path: string): unknown {
   if (!(error instanceof TrainerError) || error.path !== undefined) return error;
-  const Same = error.constructor as typeof TrainerError;
-  const { message, code, span, hint } = error;
-  return new Same(message, { code, span, hint, path, cause: error });
+  return error.with({ path });
 }

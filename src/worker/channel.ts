@@ -34,13 +34,11 @@ type Message =
 export class RemoteError extends TrainerError {
   override readonly name: string;
   override readonly isInputError: boolean;
-  readonly report: ErrorReport;
 
   constructor(report: ErrorReport) {
     super(report.message, report);
     this.name = report.name;
     this.isInputError = report.isInputError;
-    this.report = report;
   }
 }
 
