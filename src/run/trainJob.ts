@@ -26,8 +26,11 @@ export interface TrainJob {
   resumeFrom?: string;
   /** A checkpoint to take the weights of; overrides the config's. */
   loadFrom?: string;
-  /** Go on with the newest checkpoint of this config's runs, if there is one; overrides the config's. */
-  autoResume?: boolean;
+  /**
+   * Go on with the newest good checkpoint of this config's runs, if there is one; overrides the config's. `own`: of the work
+   * dir's own run, and it is an error when there is none.
+   */
+  autoResume?: boolean | 'own';
   /** Whose options a resumed optimizer goes on with; overrides the config's `resume_optimizer`. */
   resumeOptimizer?: 'checkpoint' | 'config';
   /** Switch the config's `auto_scale_lr` on. */
