@@ -158,7 +158,7 @@ export async function assemble(
       return sortProblems(withoutUnused(placed, dict, job.purpose ?? 'train'));
     },
     failure,
-    addThrown: (error) => problems.push(problemOf(locate(error), dict)),
+    addThrown: (error) => void problems.push(problemOf(locate(error), dict)),
     whyMissing: (name) => failed.get(name) ?? endedBy,
     dispose,
   };

@@ -60,6 +60,12 @@ export async function openRunConfig(
   }
 }
 
+/** The folder with the work dirs of a config's runs, named by when they began. */
+export function runsFolderOf({ dict, name }: RunConfig): string {
+  const { work_dir: configured } = dict;
+  return typeof configured === 'string' && configured !== '' ? configured : `work_dirs/${name}`;
+}
+
 /** What the resolved dict alone tells. */
 export function textProblems(dict: ConfigDict): Problem[] {
   const scaling = (): readonly Problem[] => {
