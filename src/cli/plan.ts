@@ -2,11 +2,13 @@ import { parseCfgOptions } from '../config/index.ts';
 import type { Plan, PlannedTimes } from '../contracts/plan.ts';
 import { problemLines } from '../contracts/problem.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
+import type { PlanJob } from '../plan/parts.ts';
 import { planRun } from '../plan/plan.ts';
 import { formatBytes } from '../util/formatBytes.ts';
 import type { Arguments } from './arguments.ts';
 import type { Tools } from './command.ts';
 import { createNodeRoot } from './nodeRoot.ts';
+import { watchStray } from './strayErrors.ts';
 
 /** `tabtrain plan CONFIG`: what a run would be. @returns 2 when it has errors */
 export async function runPlan(args: Arguments, tools: Tools): Promise<number> {
@@ -25,7 +27,7 @@ export async function runCheck(args: Arguments, tools: Tools): Promise<number> {
 
 function planOf(args: Arguments, { loadApiTypes }: Tools): Promise<Plan> {
   const root = createNodeRoot(args.values('data'));
-  return planRun({
+  const job: PlanJob = {
     fs: root.fs,
     decodeImage: decodeWithSharp,
     configPath: root.path(args.positional[0] ?? ''),
@@ -33,7 +35,8 @@ function planOf(args: Arguments, { loadApiTypes }: Tools): Promise<Plan> {
     checkTypes:
       loadApiTypes &&
       (async (graph) => (await import('./checkTypes.ts')).checkTypesInNode(graph, loadApiTypes)),
-  });
+  };
+  return planRun(job, { watchStray });
 }
 
 function hasErrors({ problems }: Plan): boolean {
@@ -82,8 +85,10 @@ const SHOWN_TIMES = 6;
 
 function timesText({ unit, at, count: times }: PlannedTimes): string {
   if (times === 0) return 'none';
-  const shown = at.slice(0, SHOWN_TIMES).join(', ');
-  return `${times}, after ${unit} ${shown}${times > SHOWN_TIMES ? ', …' : ''}`;
+  const begin = at[0] === 0 ? 'before the first iteration and ' : '';
+  const later = at.filter((place) => place > 0);
+  const shown = later.slice(0, SHOWN_TIMES).join(', ');
+  return `${times}, ${begin}after ${unit} ${shown}${later.length > SHOWN_TIMES ? ', …' : ''}`;
 }
 
 function count(n: number, one: string, many = `${one}s`): string {

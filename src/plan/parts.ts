@@ -15,6 +15,7 @@ import type { Evaluator } from '../runner/hooks/evaluation.ts';
 import type { RunnerOptions, Workflow } from '../runner/runnerTypes.ts';
 import type { CheckTypes, UserModules } from '../usercode/userModules.ts';
 import type { RunConfig } from './runConfig.ts';
+import type { Purpose } from './unusedParts.ts';
 import type { GivenWeights } from './weightClasses.ts';
 
 /** Which run: a config, and what a command line or a button says besides. */
@@ -28,6 +29,8 @@ export interface PlanJob {
   readonly autoScaleLr?: boolean;
   /** Default: the config's, else 0. */
   readonly seed?: number;
+  /** Default `train`. */
+  readonly purpose?: Purpose;
   /** Finds type errors in the modules of the run: warnings. Default: they are not looked for. */
   readonly checkTypes?: CheckTypes;
 }

@@ -16,7 +16,7 @@ import { RunFolder } from './runFolder.ts';
 import { NEW_RECORD } from './runRecord.ts';
 import { saveStopped } from './saveStopped.ts';
 import { StoppedEarly, throwIfStopped } from './stoppedEarly.ts';
-import { failOnStray } from './strayErrors.ts';
+import { takeStrays } from '../usercode/strayErrors.ts';
 import type { TrainJob } from './trainJob.ts';
 
 export type { TrainJob } from './trainJob.ts';
@@ -94,7 +94,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
         onModules: (loaded) => {
           own.modules = loaded;
           loaded.guard.policy = { ...PLANNING_POLICY, onBusy: job.onModuleBusy };
-          ignoreStray = failOnStray(job.watchStray, control, loaded);
+          ignoreStray = takeStrays(job.watchStray, loaded, (error) => control.fail(error));
         },
       },
       cleanups,

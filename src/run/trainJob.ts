@@ -9,7 +9,7 @@ import type { RunControl } from '../runner/runControl.ts';
 import type { BusyModule } from '../usercode/moduleGuard.ts';
 import type { CheckTypes } from '../usercode/userModules.ts';
 import type { KernelOptions } from './kernelChoices.ts';
-import type { WatchStray } from './strayErrors.ts';
+import type { WatchStray } from '../usercode/strayErrors.ts';
 
 /** Which run, what it may use, and who hears of it. */
 export interface TrainJob {
