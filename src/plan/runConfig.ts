@@ -20,7 +20,7 @@ export interface RunConfig {
   readonly config: Config;
   /** Resolved, with `${…}` replaced and deprecated keys moved. */
   readonly dict: ConfigDict;
-  /** What its text alone tells: old spellings, keys that nothing reads, values that can't be. */
+  /** What its text alone tells, of parts that aren't built too: old spellings, keys that nothing reads, values that can't be. */
   readonly problems: readonly Problem[];
   /** `retinanet_tiny_shapes` for `configs/shapes/retinanet_tiny_shapes.py`. */
   readonly name: string;
@@ -53,8 +53,11 @@ export async function openRunConfig(
       code: 'deprecated',
       message,
     }));
-    const all = [...problems, ...old, ...withoutUnused(textProblems(dict), dict, purpose)];
-    return { config: { config, dict, name, problems: all }, problems: all };
+    const all = [...problems, ...old, ...textProblems(dict)];
+    return {
+      config: { config, dict, name, problems: all },
+      problems: withoutUnused(all, dict, purpose),
+    };
   } catch (error) {
     return { config: null, problems: [...problems, problemOf(error, config.dict)] };
   }
