@@ -47,6 +47,64 @@ export function writeAll(
   }
 }
 
+/** What a file is written with: a sync access handle or a writable stream. */
+export interface Pen {
+  /** Write behind what is there. */
+  write(chunk: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/**
+ * Open a file for writing through a writable stream (the main thread has nothing else).
+ * @param keeps whether what the file holds stays; what is written comes behind it
+ * @throws StorageError `storage-full`, also from the pen
+ */
+export async function openStreamPen(
+  handle: FileSystemFileHandle,
+  path: string,
+  keeps: boolean,
+): Promise<Pen> {
+  let needed = keeps ? (await handle.getFile()).size : 0;
+  const named = async <T>(action: () => Promise<T>): Promise<T> => {
+    try {
+      return await action();
+    } catch (error) {
+      if (UNNAMED_FAILURES.has(errorName(error)) && (await hasNoRoomFor(needed)))
+        throw storageFull(path, error);
+      throw error;
+    }
+  };
+  const stream = await named(() =>
+    retryWhileLocked(() => handle.createWritable({ keepExistingData: keeps })),
+  );
+  if (keeps) await stream.seek((await handle.getFile()).size);
+  return {
+    write: (chunk) => {
+      needed += chunk.length;
+      return named(() => stream.write(exactBuffer(chunk)));
+    },
+    close: () => named(() => stream.close()),
+    abort: () => stream.abort(),
+  };
+}
+
+// With which Chromium now and then answers a write at the quota, instead of QuotaExceededError: the end of the pipe that
+// carries the bytes is heard before the reason for it.
+const UNNAMED_FAILURES = new Set([
+  'UnknownError',
+  'AbortError',
+  'InvalidStateError',
+  'TypeError',
+  'Error',
+  '',
+]);
+
+async function hasNoRoomFor(bytes: number): Promise<boolean> {
+  const { quota, usage } = await navigator.storage.estimate();
+  return quota !== undefined && usage !== undefined && quota - usage < bytes;
+}
+
 /** The browser takes no view of shared memory: copy only in that case. */
 export function exactBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer
