@@ -221,7 +221,7 @@ class Opfs implements FileSystem {
       }
       return;
     }
-    const pen = await openStreamPen(handle, at, true);
+    const pen = await openStreamPen(handle, true);
     try {
       await pen.write(bytes);
     } catch (error) {
@@ -274,7 +274,7 @@ class Opfs implements FileSystem {
 }
 
 async function openPen(handle: FileSystemFileHandle, path: string): Promise<Pen> {
-  if (!canWriteSync(handle)) return openStreamPen(handle, path, false);
+  if (!canWriteSync(handle)) return openStreamPen(handle, false);
   const access = await openSync(handle);
   access.truncate(0);
   let at = 0;

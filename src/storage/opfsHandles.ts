@@ -58,51 +58,22 @@ export interface Pen {
 /**
  * Open a file for writing through a writable stream (the main thread has nothing else).
  * @param keeps whether what the file holds stays; what is written comes behind it
- * @throws StorageError `storage-full`, also from the pen
  */
-export async function openStreamPen(
-  handle: FileSystemFileHandle,
-  path: string,
-  keeps: boolean,
-): Promise<Pen> {
-  let needed = keeps ? (await handle.getFile()).size : 0;
-  const named = async <T>(action: () => Promise<T>): Promise<T> => {
-    try {
-      return await action();
-    } catch (error) {
-      if (UNNAMED_FAILURES.has(errorName(error)) && (await hasNoRoomFor(needed)))
-        throw storageFull(path, error);
-      throw error;
-    }
-  };
-  const stream = await named(() =>
-    retryWhileLocked(() => handle.createWritable({ keepExistingData: keeps })),
-  );
-  if (keeps) await stream.seek((await handle.getFile()).size);
+export async function openStreamPen(handle: FileSystemFileHandle, keeps: boolean): Promise<Pen> {
+  const stream = await retryWhileLocked(() => handle.createWritable({ keepExistingData: keeps }));
+  let size = keeps ? (await handle.getFile()).size : 0;
   return {
-    write: (chunk) => {
-      needed += chunk.length;
-      return named(() => stream.write(exactBuffer(chunk)));
+    write: async (chunk) => {
+      const position = size;
+      size += chunk.length;
+      // Room is taken first: at the quota this throws QuotaExceededError, where Chromium's write throws that or, when the
+      // end of the pipe with the bytes is heard before its reason, an AbortError.
+      await stream.truncate(size);
+      await stream.write({ type: 'write', position, data: exactBuffer(chunk) });
     },
-    close: () => named(() => stream.close()),
+    close: () => stream.close(),
     abort: () => stream.abort(),
   };
-}
-
-// With which Chromium now and then answers a write at the quota, instead of QuotaExceededError: the end of the pipe that
-// carries the bytes is heard before the reason for it.
-const UNNAMED_FAILURES = new Set([
-  'UnknownError',
-  'AbortError',
-  'InvalidStateError',
-  'TypeError',
-  'Error',
-  '',
-]);
-
-async function hasNoRoomFor(bytes: number): Promise<boolean> {
-  const { quota, usage } = await navigator.storage.estimate();
-  return quota !== undefined && usage !== undefined && quota - usage < bytes;
 }
 
 /** The browser takes no view of shared memory: copy only in that case. */
