@@ -15,7 +15,7 @@ import { isArgument, knownArgs, type ClassWithArgs, type KnownArgs } from './con
  * @param cfg the dict that the person wrote, for places
  * @param path of `cfg` in the config
  * @param gives config names of arguments that whoever builds it adds
- * @returns errors only: unknown keys first, then what is missing, then values
+ * @returns unknown keys first, then what is missing, then values
  */
 export function argProblems(
   module: ClassWithArgs,
@@ -98,11 +98,11 @@ function badValues(
   return Object.entries(spec.kinds).flatMap(([name, kind]) => {
     const { key, value } = valueOf(name, args, spec);
     const faults = value === undefined ? [] : allFaults(kindNamed(kind), value);
-    return faults.map(({ below, code, at, says, hint }) => {
+    return faults.map(({ below, code, at, says, hint, severity = 'error' as const }) => {
       const inner = `${key}${below}`;
       // `backend='pillow' is not supported` names its value beside its key.
       const message = `${module.name}: ${inner}${says.startsWith('=') ? '' : ' '}${says}`;
-      return { severity: 'error' as const, code, message, path: `${path}.${inner}`, at, hint, inner };
+      return { severity, code, message, path: `${path}.${inner}`, at, hint, inner };
     });
   });
 }
