@@ -14,7 +14,7 @@ import { locateProblem, problemOf, sortProblems } from './problemOf.ts';
 import { findConfigProblems } from './problems/index.ts';
 import './registerAll.ts';
 import type { RunConfig } from './runConfig.ts';
-import { staticProblems } from './staticProblems.ts';
+import { staticProblems } from './sections/sectionProblems.ts';
 import type { UserModules } from '../usercode/userModules.ts';
 
 export interface Assembly {

@@ -10,7 +10,6 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Problem } from '../contracts/problem.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { checkCustomImports } from '../usercode/index.ts';
-import { checkAutoScaleLr } from './autoScaleLr.ts';
 import { problemOf } from './problemOf.ts';
 import { findConfigProblems, foreignKeys, placed } from './problems/index.ts';
 
@@ -51,21 +50,10 @@ export async function openRunConfig(
       code: 'deprecated',
       message,
     }));
-    const all = [...problems, ...old, ...textProblems(dict)];
+    const all = [...problems, ...old, ...findConfigProblems(dict)];
     return { config: { config, dict, name, problems: all }, problems: all };
   } catch (error) {
     return { config: null, problems: [...problems, problemOf(error, config.dict)] };
-  }
-}
-
-/** What the resolved dict alone tells. */
-export function textProblems(dict: ConfigDict): Problem[] {
-  const problems = findConfigProblems(dict);
-  try {
-    checkAutoScaleLr(dict.auto_scale_lr);
-    return problems;
-  } catch (error) {
-    return [problemOf(error, dict), ...problems];
   }
 }
 

@@ -26,9 +26,13 @@ export function argProblems(
 ): Problem[] {
   const spec = knownArgs(module);
   if (!spec) return [];
+  const unknown = unknownArguments(args, spec);
+  // Of a slip the key says enough: what it means isn't missing besides.
+  const meant = unknown.map((key) => nearest(key, [...spec.required, ...spec.optional]));
+  const given = [...gives, ...meant.filter((name) => name !== undefined)];
   const ownSpan = sourceOf(cfg, 'type')?.span ?? sourceOf(cfg, null)?.span;
   return [
-    ...unknownArguments(args, spec).map((key): Problem => ({
+    ...unknown.map((key): Problem => ({
       severity: 'error',
       code: 'unknown-argument',
       message: `${module.name} got an unexpected argument '${key}'`,
@@ -39,7 +43,7 @@ export function argProblems(
     })),
     ...missingArguments(
       module,
-      { ...Object.fromEntries(gives.map((name) => [name, null])), ...args },
+      { ...Object.fromEntries(given.map((name) => [name, null])), ...args },
       spec,
       path,
     ).map((problem) => ({ ...problem, span: ownSpan })),

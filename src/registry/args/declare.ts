@@ -70,6 +70,7 @@ function tableFaults(
 ): Fault[] {
   const { kinds, rest } = args;
   const faults: Fault[] = [];
+  const meant = new Set<string | undefined>();
   for (const [key, value] of Object.entries(values)) {
     const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined;
     if (kind) {
@@ -79,11 +80,13 @@ function tableFaults(
       if (!known.includes(key)) faults.push(...unreadKey(key, [...Object.keys(kinds), ...known], unread));
     } else if (!rest) {
       const hint = nameHint(key, Object.keys(kinds));
+      meant.add(nearest(key, Object.keys(kinds)));
       faults.push({ below: `.${key}`, at: 'key', code: 'unknown-argument', says: 'is not a key here', hint });
     }
   }
   for (const name of args.required) {
-    if (values[name] === undefined)
+    // Of a slip the key says enough.
+    if (values[name] === undefined && !meant.has(name))
       faults.push({
         below: '',
         at: 'value',

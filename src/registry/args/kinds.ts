@@ -183,6 +183,19 @@ export function advised<T>(kind: Kind<T>, test: (value: T) => boolean, words: st
   });
 }
 
+/** The same values; what is wrong with one comes with this hint where it has none. */
+export function hinted<T>(kind: Kind<T>, hint: string): Kind<T> {
+  return deepKind<T>({
+    ...kind,
+    faults: (value) => allFaults(kind, value).map((fault) => ({ hint, ...defined(fault) })),
+  });
+}
+
+function defined(fault: Fault): Fault {
+  const { hint, ...rest } = fault;
+  return hint === undefined ? rest : fault;
+}
+
 /** A key that stands in the wrong place, where nothing reads it. @param hint where it belongs */
 export function misplaced(hint: string): Kind<unknown> {
   return deepKind<unknown>({
@@ -297,7 +310,7 @@ export function dictOf<D extends ArgTable>(keys: DeclaredArgs<D>): Kind<DictOf<D
   });
 }
 
-/** A dict whose keys are a person's choice, and whose values are dicts of these keys. */
+/** A dict whose keys are a person's choice; those of its values that are dicts have these keys. */
 export function dictsOf(entries: DeclaredArgs): Kind<Readonly<Record<string, unknown>>> {
   return deepKind<Readonly<Record<string, unknown>>>({
     label: dict.label,
@@ -306,7 +319,7 @@ export function dictsOf(entries: DeclaredArgs): Kind<Readonly<Record<string, unk
     faults: (value) => {
       if (!isDict(value)) return [unmet(dict.words, value)];
       return Object.entries(value).flatMap(([key, entry]) => {
-        const faults = isDict(entry) ? entries.faults(entry) : [unmet(dict.words, entry)];
+        const faults = isDict(entry) ? entries.faults(entry) : [];
         return faults.map((fault) => ({ ...fault, below: `${pathBelow('_', key).slice(1)}${fault.below}` }));
       });
     },
