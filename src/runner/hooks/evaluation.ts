@@ -121,7 +121,8 @@ export class EvalHook extends Hook {
   /** Changes with dynamic_intervals. */
   interval: number;
   readonly byEpoch: boolean;
-  readonly #start: number | null;
+  /** First epoch or iteration (from 1) with an evaluation; null: that of the first interval. */
+  readonly start: number | null;
   readonly #args: Complete<typeof EVAL_HOOK_ARGS>;
   /** From which epoch or iteration which interval counts, ascending. */
   readonly #dynamic: readonly (readonly [number, number])[];
@@ -138,7 +139,7 @@ export class EvalHook extends Hook {
     this.#args = checked;
     this.interval = interval;
     this.#dynamic = [[0, interval], ...(dynamicIntervals ?? [])];
-    this.#start = start;
+    this.start = start;
     this.byEpoch = byEpoch;
     // With 'auto' the first evaluation names the metric.
     if (saveBest && saveBest !== 'auto') this.#best = { key: saveBest, rule: inferRule(saveBest, checked) };
@@ -151,14 +152,14 @@ export class EvalHook extends Hook {
   override async beforeTrainEpoch(runner: BaseRunner): Promise<void> {
     this.#decideInterval(runner);
     if (!this.byEpoch || this.#initialDone) return;
-    if (this.#start !== null && runner.epoch >= this.#start) await this.afterTrainEpoch(runner);
+    if (this.start !== null && runner.epoch >= this.start) await this.afterTrainEpoch(runner);
     this.#initialDone = true;
   }
 
   override async beforeTrainIter(runner: BaseRunner): Promise<void> {
     this.#decideInterval(runner);
     if (this.byEpoch || this.#initialDone) return;
-    if (this.#start !== null && runner.iter >= this.#start) await this.afterTrainIter(runner);
+    if (this.start !== null && runner.iter >= this.start) await this.afterTrainIter(runner);
     this.#initialDone = true;
   }
 
@@ -199,15 +200,31 @@ export class EvalHook extends Hook {
   }
 
   #decideInterval(runner: BaseRunner): void {
-    const next = (this.byEpoch ? runner.epoch : runner.iter) + 1;
+    this.interval = this.#intervalFor((this.byEpoch ? runner.epoch : runner.iter) + 1);
+  }
+
+  /** The interval that counts in an epoch or iteration, counted from 1. */
+  #intervalFor(count: number): number {
     // MMCV bisects: the last entry whose milestone is reached.
-    const reached = this.#dynamic.filter(([milestone]) => milestone <= next);
-    this.interval = (reached.at(-1) ?? at(this.#dynamic, 0))[1];
+    const reached = this.#dynamic.filter(([milestone]) => milestone <= count);
+    return (reached.at(-1) ?? at(this.#dynamic, 0))[1];
+  }
+
+  /** Which interval counts where: first and last epoch or iteration, counted from 1, and the interval. */
+  get stretches(): (readonly [from: number, until: number, interval: number])[] {
+    const later = this.#dynamic.map(([milestone]) => milestone).filter((milestone) => milestone > 1);
+    const edges = [...new Set([1, ...later])].sort((a, b) => a - b);
+    return edges.map((from, i) => [from, (edges[i + 1] ?? Infinity) - 1, this.#intervalFor(from)]);
+  }
+
+  /** Whether a run evaluates before it trains anything. */
+  get isDueAtBegin(): boolean {
+    return this.start !== null && this.start <= 0 && (1 - this.start) % this.#intervalFor(1) === 0;
   }
 
   /** Whether it evaluates behind this epoch (or iteration), counted from 0. */
   isDue(current: number): boolean {
-    const start = this.#start;
+    const start = this.start;
     if (start === null) return (current + 1) % this.interval === 0;
     if (current + 1 < start) return false;
     return (current + 1 - start) % this.interval === 0;
