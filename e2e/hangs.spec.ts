@@ -140,3 +140,66 @@ export class PartSGD extends SGD {}
   await app.setText(`${config}\n\n`);
   await expect(panel.getByRole('table')).toBeVisible({ timeout: 40_000 });
 });
+
+test('a module that allocates without end is told by its line within 10 s, the page lives on, and what is mended trains', async ({
+  page,
+}) => {
+  test.setTimeout(8 * 60_000);
+  let hasCrashed = false;
+  page.on('crash', () => (hasCrashed = true));
+  const app = new TabtrainPage(page);
+  await app.open();
+  const config = await configText(app, 'hook');
+  await page.evaluate(() => Object.assign(window, { isSamePage: true }));
+  await app.button('New').click();
+  await page.getByLabel('Start with').selectOption({ label: 'New hook' });
+  await page.getByLabel('Path in the workspace').fill(MODULE_PATH);
+  await page.getByLabel('Path in the workspace').press('Enter');
+  await app.editorIsReady();
+  await app.setText(hook('', 'const fine = 1;'));
+  await app.openFile(DEFAULT_FILE);
+  await app.editorIsReady();
+  await app.setText(config);
+  const problems = page.getByRole('list', { name: 'Problems' });
+  const edit = async (text: string): Promise<void> => {
+    await app.openFile('part.ts');
+    await app.editorIsReady();
+    await app.setText(text);
+  };
+  // The compiler is loaded once the module has been planned with.
+  await expect(problems).toContainText('never evaluated', { timeout: 60_000 });
+
+  // At import.
+  const waste: [string, RegExp][] = [
+    // Whichever is reached first: memory, or the 5 s that an import may take.
+    ['const l = []; for (;;) l.push(new Float64Array(1 << 20).fill(1));', /must fit into memory|to an end/],
+    ["let s = 'ab'; for (;;) s += s;", /string length/],
+    ['const b = new ArrayBuffer(2 ** 40);', /array length|buffer/i],
+  ];
+  for (const [line, message] of waste) {
+    await edit(hook('', line));
+    const since = Date.now();
+    await expect(problems).toContainText(message, { timeout: 60_000 });
+    await expect(problems).toContainText('2:');
+    expect(Date.now() - since, line).toBeLessThan(10_000);
+  }
+
+  // In a hook.
+  await edit(
+    hook(
+      '  override afterTrainIter(): void {\n    for (;;) this.kept.push(new Float64Array(1 << 20).fill(1));\n  }\n  readonly kept: Float64Array[] = [];',
+    ),
+  );
+  // Train waits for the plan of the new text.
+  await app.button('Train').click();
+  await expect(app.status).toContainText('Failed: the code must fit into memory', {
+    timeout: TRAIN_TIMEOUT_MS,
+  });
+  await expect(problems).toContainText('6:');
+  await edit(hook('  override beforeRun(): void {}'));
+  await app.button('Train').click();
+  await expect(app.status).not.toContainText('Failed');
+  await expect(app.status).toContainText('Finished', { timeout: TRAIN_TIMEOUT_MS });
+  expect(hasCrashed).toBe(false);
+  expect(await page.evaluate(() => 'isSamePage' in window)).toBe(true);
+});

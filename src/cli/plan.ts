@@ -2,11 +2,13 @@ import { parseCfgOptions } from '../config/index.ts';
 import type { Plan, PlannedTimes } from '../contracts/plan.ts';
 import { problemLines } from '../contracts/problem.ts';
 import { decodeWithSharp } from '../datasets/decoders/sharpDecoder.ts';
+import type { PlanJob } from '../plan/parts.ts';
 import { planRun } from '../plan/plan.ts';
 import { formatBytes } from '../util/formatBytes.ts';
 import type { Arguments } from './arguments.ts';
 import type { Tools } from './command.ts';
 import { createNodeRoot } from './nodeRoot.ts';
+import { watchStray } from './strayErrors.ts';
 
 /** `tabtrain plan CONFIG`: what a run would be. @returns 2 when it has errors */
 export async function runPlan(args: Arguments, tools: Tools): Promise<number> {
@@ -25,7 +27,7 @@ export async function runCheck(args: Arguments, tools: Tools): Promise<number> {
 
 function planOf(args: Arguments, { loadApiTypes }: Tools): Promise<Plan> {
   const root = createNodeRoot(args.values('data'));
-  return planRun({
+  const job: PlanJob = {
     fs: root.fs,
     decodeImage: decodeWithSharp,
     configPath: root.path(args.positional[0] ?? ''),
@@ -33,7 +35,8 @@ function planOf(args: Arguments, { loadApiTypes }: Tools): Promise<Plan> {
     checkTypes:
       loadApiTypes &&
       (async (graph) => (await import('./checkTypes.ts')).checkTypesInNode(graph, loadApiTypes)),
-  });
+  };
+  return planRun(job, { watchStray });
 }
 
 function hasErrors({ problems }: Plan): boolean {
@@ -46,7 +49,7 @@ function summaryOf({ problems, configPath }: Plan): string {
 }
 
 function describe(plan: Plan): string[] {
-  const { model, parameters, optimizer, groups, length, memory, hooks, secondsPerIter } = plan;
+  const { model, parameters, optimizer, groups, length, memory, hooks } = plan;
   const trained = parameters.filter(({ frozenBy, group }) => frozenBy === null && group !== null);
   const values = (list: readonly { readonly count: number }[]): number =>
     list.reduce((sum, { count: n }) => sum + n, 0);
@@ -59,9 +62,7 @@ function describe(plan: Plan): string[] {
     optimizer && `optimizer: ${optimizer}, ${count(groups.length, 'group')}`,
     length &&
       `length: ${count(length.maxEpochs, 'epoch')}, ${count(length.maxIters, 'iteration')} of ${count(plan.batchSize, 'picture')}`,
-    secondsPerIter !== null &&
-      length &&
-      `time: about ${Math.ceil((secondsPerIter * length.maxIters) / 60)} min`,
+    timeText(plan),
     plan.checkpoints && `checkpoints: ${timesText(plan.checkpoints)}`,
     plan.evaluations && `evaluations: ${timesText(plan.evaluations)}`,
     memory && `memory: ${memoryText(memory)}, activations when the first step is planned`,
@@ -70,6 +71,14 @@ function describe(plan: Plan): string[] {
     summaryOf(plan),
   ];
   return lines.filter((line) => typeof line === 'string');
+}
+
+function timeText({ secondsPerIter, timedBy, length }: Plan): string | null {
+  if (secondsPerIter === null || !length) return null;
+  const minutes = Math.ceil((secondsPerIter * length.maxIters) / 60);
+  const hours = Math.floor(minutes / 60);
+  const about = hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+  return `time: about ${about}, by the ${secondsPerIter} s per iteration of ${timedBy ?? 'an earlier run'}`;
 }
 
 function memoryText({ parameters, gradients, optimizerState, buffers }: NonNullable<Plan['memory']>): string {
@@ -82,8 +91,10 @@ const SHOWN_TIMES = 6;
 
 function timesText({ unit, at, count: times }: PlannedTimes): string {
   if (times === 0) return 'none';
-  const shown = at.slice(0, SHOWN_TIMES).join(', ');
-  return `${times}, after ${unit} ${shown}${times > SHOWN_TIMES ? ', …' : ''}`;
+  const begin = at[0] === 0 ? 'before the first iteration and ' : '';
+  const later = at.filter((place) => place > 0);
+  const shown = later.slice(0, SHOWN_TIMES).join(', ');
+  return `${times}, ${begin}after ${unit} ${shown}${later.length > SHOWN_TIMES ? ', …' : ''}`;
 }
 
 function count(n: number, one: string, many = `${one}s`): string {

@@ -1,7 +1,7 @@
 // Errors that nobody waits for end the command: those of a person's modules by way of their run, all others at once.
 
 import { formatReport, toErrorReport } from '../errors/trainerError.ts';
-import type { TakeStray } from '../run/strayErrors.ts';
+import type { TakeStray } from '../usercode/strayErrors.ts';
 
 const takers = new Set<TakeStray>();
 

@@ -70,8 +70,9 @@ export interface PlannedHook {
 /** What happens every so often. */
 export interface PlannedTimes {
   readonly unit: 'epoch' | 'iter';
-  /** Behind which epochs or iterations, counted from 1; at most {@link MAX_PLANNED_TIMES} of them. */
+  /** Behind which epochs or iterations, counted from 1 (0: before the first); at most {@link MAX_PLANNED_TIMES} of them. */
   readonly at: readonly number[];
+  /** In all; where two hooks act at one place, both count. */
   readonly count: number;
 }
 
@@ -116,7 +117,7 @@ export interface Plan {
   readonly workflow: readonly (readonly [string, number])[];
   /** Batches of the training data set in an epoch; null when they can't be known. */
   readonly itersPerEpoch: number | null;
-  /** Why not. */
+  /** What kept the training data set from being built. */
   readonly itersProblem: string | null;
   readonly length: PlannedLength | null;
   /** In the order in which they run. */
@@ -124,8 +125,10 @@ export interface Plan {
   readonly checkpoints: PlannedTimes | null;
   readonly evaluations: PlannedTimes | null;
   readonly memory: PlannedMemory | null;
-  /** Of earlier runs of this config here; null before there was one. */
+  /** Of an earlier run of the same model, batch size and data here; null before there was one. */
   readonly secondsPerIter: number | null;
+  /** The work dir of that run. */
+  readonly timedBy: string | null;
   /** Null for policies of MMCV's, which are curves. */
   readonly ownLr: PlannedSchedule | null;
   readonly ownMomentum: PlannedSchedule | null;

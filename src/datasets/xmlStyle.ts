@@ -24,7 +24,8 @@ import { CUSTOM_DATASET_ARGS, CustomDataset } from './custom.ts';
 import type { EvaluationStyle } from './evaluateBoxes.ts';
 import { sniffImage } from './decoders/sniff.ts';
 import { joinPath } from './paths.ts';
-import { readVocXml, type VocObject, type VocPicture } from '../formats/vocXml.ts';
+import { readVocImageSet } from '../formats/vocImageSet.ts';
+import { readXmlPicture, type XmlObject, type XmlPicture } from './xmlObjects.ts';
 
 /** What a Pascal VOC dataset takes. */
 export const XML_DATASET_ARGS = declareArgs({
@@ -50,7 +51,7 @@ export class XMLDataset extends CustomDataset {
   readonly #minSize: number | null;
   readonly #imgSubdir: string;
   readonly #annSubdir: string;
-  #objects = new Map<string, readonly VocObject[]>();
+  #objects = new Map<string, readonly XmlObject[]>();
   #labelOf = new Map<string, number>();
 
   constructor(args: ArgsOf<typeof XML_DATASET_ARGS>, context: BuildContext) {
@@ -63,9 +64,7 @@ export class XMLDataset extends CustomDataset {
   }
 
   protected async loadAnnotations(classes: readonly string[] | null): Promise<ImgInfo[]> {
-    const lines = (await this.readText(this.annFile, 'image set')).split(/\r?\n/).map((line) => line.trim());
-    // Image sets of single classes have a second column, -1, 0 or 1.
-    const ids = lines.filter((line) => line !== '').map((line) => line.split(/\s+/)[0] ?? line);
+    const ids = readVocImageSet(await this.readText(this.annFile, 'image set'));
     const fileOf = await this.#pictureFiles();
     const infos: ImgInfo[] = [];
     for (let i = 0; i < ids.length; i += PARALLEL_READS) {
@@ -133,15 +132,15 @@ export class XMLDataset extends CustomDataset {
   async #loadOne(id: string, file: string): Promise<ImgInfo> {
     const xmlPath = joinPath(this.imgPrefix, joinPath(this.#annSubdir, `${id}.xml`));
     const filename = joinPath(this.#imgSubdir, file);
-    const voc = readVocXml(await this.readText(xmlPath, 'annotation file'), xmlPath);
-    for (const fault of voc.faults) this.context.services.warn(`${xmlPath}: ${fault}`);
-    this.#objects.set(id, voc.objects);
-    const { width, height } = await this.#sizeOf(voc, joinPath(this.imgPrefix, filename));
+    const xml = readXmlPicture(await this.readText(xmlPath, 'annotation file'), xmlPath);
+    for (const fault of xml.faults) this.context.services.warn(`${xmlPath}: ${fault}`);
+    this.#objects.set(id, xml.objects);
+    const { width, height } = await this.#sizeOf(xml, joinPath(this.imgPrefix, filename));
     return { id, filename, width, height };
   }
 
-  async #sizeOf({ width, height }: VocPicture, path: string): Promise<{ width: number; height: number }> {
-    if (width > 0 && height > 0) return { width, height };
+  async #sizeOf({ width, height }: XmlPicture, path: string): Promise<{ width: number; height: number }> {
+    if (width !== undefined && height !== undefined) return { width, height };
     const { fs } = this.context.services;
     if ((await fs.stat(path)) === null) {
       throw new DatasetError(
@@ -196,18 +195,18 @@ export class XMLDataset extends CustomDataset {
     }
   }
 
-  #objectsOf(info: ImgInfo): readonly VocObject[] {
+  #objectsOf(info: ImgInfo): readonly XmlObject[] {
     return this.#objects.get(String(info.id)) ?? [];
   }
 
-  #labelled(info: ImgInfo): { object: VocObject; label: number }[] {
+  #labelled(info: ImgInfo): { object: XmlObject; label: number }[] {
     return this.#objectsOf(info).flatMap((object) => {
       const label = this.#labelOf.get(object.name);
       return label === undefined ? [] : [{ object, label }];
     });
   }
 
-  #isIgnored({ box, difficult }: VocObject): boolean {
+  #isIgnored({ box, difficult }: XmlObject): boolean {
     const [x1, y1, x2, y2] = box;
     const isSmall = this.#minSize !== null && (x2 - x1 < this.#minSize || y2 - y1 < this.#minSize);
     return difficult || isSmall;

@@ -1,6 +1,7 @@
 // Checks COCO JSON from outside before it is evaluated, so that a broken file gives one clear message.
 
 import { DatasetError } from '../errors/trainerError.ts';
+import { isRecord } from '../util/isRecord.ts';
 import type { CocoDetection, CocoGroundTruth } from './cocoTypes.ts';
 
 /**
@@ -62,10 +63,6 @@ function parse(text: string, path: string): unknown {
 
 function broken(path: string, requirement: string, actual: string): DatasetError {
   return new DatasetError(`${requirement}, but got ${actual}`, { code: 'bad-annotations', path });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function describe(value: unknown): string {

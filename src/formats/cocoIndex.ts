@@ -1,6 +1,7 @@
 // Reads a COCO annotation file into an index. Source: cocodataset.org format, pycocotools 2.0.
 
 import { DatasetError } from '../errors/trainerError.ts';
+import { isRecord } from '../util/isRecord.ts';
 import type { CocoCategory } from '../contracts/annotations.ts';
 import { IS_CROWD, IS_IGNORED, type DatasetIndex, type IndexFinding } from '../contracts/datasetIndex.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
@@ -107,7 +108,7 @@ class CocoReader {
 
   #takeImage(entry: unknown, index: number): void {
     const place = `images[${index}]`;
-    if (!isObject(entry)) throw badEntry(this.#path, place, 'be an object', entry);
+    if (!isRecord(entry)) throw badEntry(this.#path, place, 'be an object', entry);
     const id = readId(entry.id);
     if (id === undefined) throw badEntry(this.#path, place, 'have an id', entry.id);
     const { file_name: name, width, height } = entry;
@@ -130,7 +131,7 @@ class CocoReader {
   }
 
   #takeAnnotation(entry: unknown, index: number): void {
-    if (!isObject(entry)) return this.#addFault('that are no objects', index);
+    if (!isRecord(entry)) return this.#addFault('that are no objects', index);
     const imageId = readId(entry.image_id);
     if (imageId === undefined) return this.#addFault('without image_id', index);
     const { bbox, area, iscrowd, ignore, category_id: category, id } = entry;
@@ -282,7 +283,7 @@ function numberMissing(ids: Float64Array): Float64Array {
 
 function readCategory(entry: unknown, index: number, path: string): CocoCategory {
   const place = `categories[${index}]`;
-  if (!isObject(entry)) throw badEntry(path, place, 'be an object', entry);
+  if (!isRecord(entry)) throw badEntry(path, place, 'be an object', entry);
   const { id, name } = entry;
   if (typeof id !== 'number') throw badEntry(path, place, 'have a numeric id', id);
   if (typeof name !== 'string') throw badEntry(path, place, 'have a name', name);
@@ -318,10 +319,6 @@ function checkRoot({ kind, counts, values }: JsonRoot, path: string): void {
     // Files of a test set without ground truth have no annotations.
     if (key !== 'annotations') throw notCoco(path, `it has no "${key}"`);
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function notCoco(path: string, reason: string, hint?: string): DatasetError {

@@ -1,6 +1,7 @@
 // What an import keeps of a COCO file while it is read: entries as they are written, without the long polygons.
 
 import { GrowingFloats } from './growing.ts';
+import { isRecord } from '../util/isRecord.ts';
 
 /** An entry of "annotations", unchecked. */
 export interface CocoEntry {
@@ -79,8 +80,4 @@ function boundsOf(segmentation: unknown): readonly number[] | undefined {
 
 function isFour(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.length === 4 && value.every((v) => typeof v === 'number');
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,73 +1,97 @@
-// Reads one Pascal VOC annotation. Source: VOC 2012 development kit; coordinates as mmdet 2.28.2 `XMLDataset`.
+// Pascal VOC's annotation of one picture, as it is written; what to make of it is the reader's business.
+//
+// | element of <annotation>     | value                                                        | here                    |
+// |-----------------------------|--------------------------------------------------------------|-------------------------|
+// | filename                    | the picture's name, often with another folder or extension   | filename                |
+// | size: width, height         | px; some writers leave them out or write 0                   | width, height           |
+// | object: name                | the class                                                    | name                    |
+// | object: bndbox              | xmin, ymin, xmax, ymax in px, counted from 1, corners inside | bounds                  |
+// | object: robndbox            | roLabelImg: cx, cy, w, h in px, angle in radians             | rotated                 |
+// | object: difficult           | 1 for objects that evaluation and training ignore            | isDifficult             |
+//
+// Source: VOC 2012 development kit; MMDetection 2.28.2 `datasets/xml_style.py`; roLabelImg's README.
 
-import { DatasetError } from '../errors/trainerError.ts';
 import { child, parseXml, XmlSyntaxError, type XmlElement } from './xml.ts';
 
+/** VOC counts pixels from here. */
+export const VOC_FIRST_PIXEL = 1;
+
 export interface VocObject {
+  /** Trimmed; '' where there is none. */
   readonly name: string;
-  /** xyxy, px counted from 0. */
-  readonly box: readonly [number, number, number, number];
-  readonly difficult: boolean;
+  /** xmin, ymin, xmax, ymax, px from {@link VOC_FIRST_PIXEL}; NaN for what is no number. Undefined without `bndbox`. */
+  readonly bounds: readonly [number, number, number, number] | undefined;
+  readonly rotated: VocRotatedBox | undefined;
+  /** Missing counts as 0; any number but 0 is difficult. */
+  readonly isDifficult: boolean;
 }
 
-export interface VocPicture {
-  /** 0 where the file does not say. */
-  readonly width: number;
-  readonly height: number;
+/** px and radians; NaN for what is no number. */
+export interface VocRotatedBox {
+  readonly cx: number;
+  readonly cy: number;
+  readonly w: number;
+  readonly h: number;
+  readonly angle: number;
+}
+
+export interface VocAnnotation {
+  /** '' where the file does not say. */
+  readonly filename: string;
+  /** px, positive; undefined where the file gives no usable number. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
   readonly objects: readonly VocObject[];
-  /** What was left out, in words. */
-  readonly faults: readonly string[];
 }
 
-/** @throws DatasetError `bad-xml` */
-export function readVocXml(text: string, path: string): VocPicture {
-  const root = parseRoot(text, path);
+/** XML, but not of Pascal VOC. */
+export class OtherXmlError extends XmlSyntaxError {
+  /** @param root the root element's name */
+  constructor(readonly root: string) {
+    super(`its root is <${root}>, not <annotation>`);
+  }
+}
+
+/** @throws XmlSyntaxError with a reason in words; OtherXmlError */
+export function readVocXml(text: string): VocAnnotation {
+  const root = parseXml(text);
+  if (root.tag !== 'annotation') throw new OtherXmlError(root.tag);
   const size = child(root, 'size');
-  const objects: VocObject[] = [];
-  const faults: string[] = [];
-  for (const element of root.children.filter((c) => c.tag === 'object')) {
-    const object = readObject(element);
-    if (typeof object === 'string') faults.push(object);
-    else objects.push(object);
-  }
-  return { width: numberOf(size, 'width') || 0, height: numberOf(size, 'height') || 0, objects, faults };
+  return {
+    filename: textOf(root, 'filename'),
+    width: sideOf(size, 'width'),
+    height: sideOf(size, 'height'),
+    objects: root.children.filter(({ tag }) => tag === 'object').map(readObject),
+  };
 }
 
-/** @returns the object, or why it is left out */
-function readObject(element: XmlElement): VocObject | string {
-  const name = child(element, 'name')?.text ?? '';
-  if (name === '') return 'an object without a name was left out';
+function readObject(element: XmlElement): VocObject {
   const bounds = child(element, 'bndbox');
-  // Whole pixels, then from 1-based to 0-based.
-  const [x1 = NaN, y1 = NaN, x2 = NaN, y2 = NaN] = ['xmin', 'ymin', 'xmax', 'ymax'].map(
-    (tag) => Math.trunc(numberOf(bounds, tag)) - 1,
-  );
-  if (![x1, y1, x2, y2].every(Number.isFinite)) return `a ${name} whose box is not four numbers was left out`;
-  if (x2 <= x1 || y2 <= y1) return `a ${name} whose box has no area was left out`;
-  // Missing counts as 0; any other number is difficult.
-  const difficult = (numberOf(element, 'difficult') || 0) !== 0;
-  return { name, box: [x1, y1, x2, y2], difficult };
+  const rotated = child(element, 'robndbox');
+  const corner = (tag: string): number => numberOf(bounds, tag);
+  const value = (tag: string): number => numberOf(rotated, tag);
+  return {
+    name: textOf(element, 'name'),
+    bounds: bounds && [corner('xmin'), corner('ymin'), corner('xmax'), corner('ymax')],
+    rotated: rotated && {
+      cx: value('cx'),
+      cy: value('cy'),
+      w: value('w'),
+      h: value('h'),
+      angle: value('angle'),
+    },
+    isDifficult: (numberOf(element, 'difficult') || 0) !== 0,
+  };
 }
 
-function parseRoot(text: string, path: string): XmlElement {
-  try {
-    const root = parseXml(text);
-    if (root.tag === 'annotation') return root;
-    throw new XmlSyntaxError(`its root is <${root.tag}>, not <annotation>`);
-  } catch (cause) {
-    if (!(cause instanceof XmlSyntaxError)) throw cause;
-    throw new DatasetError(
-      `${path} must be a Pascal VOC annotation, but it can't be read: ${cause.message}`,
-      {
-        code: 'bad-xml',
-        path,
-        cause,
-      },
-    );
-  }
+function sideOf(size: XmlElement | undefined, tag: string): number | undefined {
+  const value = numberOf(size, tag);
+  return value > 0 && Number.isFinite(value) ? value : undefined;
 }
 
 function numberOf(element: XmlElement | undefined, tag: string): number {
-  const text = child(element, tag)?.text ?? '';
+  const text = textOf(element, tag);
   return text === '' ? NaN : Number(text);
 }
+
+const textOf = (element: XmlElement | undefined, tag: string): string => child(element, tag)?.text ?? '';

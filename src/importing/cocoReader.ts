@@ -1,9 +1,10 @@
 // Joins the COCO files of a drop into one dataset: what they say about which picture.
 
 import { DatasetError } from '../errors/index.ts';
+import { isRecord } from '../util/isRecord.ts';
 import { CategoryList, cleanName } from './categories.ts';
 import type { CocoFile } from './cocoSearch.ts';
-import { isPlainObject, readAnnotations, readOwnId, type CocoImages } from './cocoRecords.ts';
+import { readAnnotations, readOwnId, type CocoImages } from './cocoRecords.ts';
 import { baseName, splitOfFolder, splitOfPath } from './paths.ts';
 import { reasonOf, type ReadContext } from './readers.ts';
 import type { IndexedFile, RawDataset, RawImage } from './types.ts';
@@ -70,9 +71,8 @@ async function resolveImages(coco: CocoFile, context: ReadContext): Promise<Coco
   const aliases = new Map<string, string>();
   for (const entry of coco.images) {
     await context.beat();
-    const reference =
-      isPlainObject(entry) && typeof entry.file_name === 'string' ? entry.file_name : undefined;
-    if (!isPlainObject(entry) || reference === undefined || reference.trim() === '') {
+    const reference = isRecord(entry) && typeof entry.file_name === 'string' ? entry.file_name : undefined;
+    if (!isRecord(entry) || reference === undefined || reference.trim() === '') {
       findings.skip('bad-image-entry', listed, `an entry of "images" in ${listed} has no "file_name"`);
       continue;
     }
@@ -165,8 +165,8 @@ function categoryMap(coco: CocoFile, categories: CategoryList, context: ReadCont
   const map = new Map<string, number>();
   const usedIds = new Set(categories.items.map((c) => c.id));
   for (const entry of coco.categories) {
-    const key = isPlainObject(entry) ? readOwnId(entry.id, 'category id', coco.file.path) : undefined;
-    if (!isPlainObject(entry) || key === undefined) {
+    const key = isRecord(entry) ? readOwnId(entry.id, 'category id', coco.file.path) : undefined;
+    if (!isRecord(entry) || key === undefined) {
       context.findings.warn('bad-category', coco.file.path, `a category in ${coco.file.path} has no "id"`);
       continue;
     }

@@ -12,10 +12,6 @@ export interface CocoImages {
   readonly aliases: ReadonlyMap<string, string>;
 }
 
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
  * An id as a key that compares exactly: 1, 1.0 and "1" are the same.
  * @returns undefined when there is none

@@ -1,9 +1,9 @@
 // Which of the json files of a drop are COCO annotations. Files are read piece by piece: COCO's own have 450 MB.
 
 import { DatasetError } from '../errors/index.ts';
+import { isRecord } from '../util/isRecord.ts';
 import { AnnotationTable } from '../formats/cocoTable.ts';
 import { ArrayReader, type JsonRoot } from '../formats/jsonArrays.ts';
-import { isPlainObject } from './cocoRecords.ts';
 import { exportHint, foreignJson } from './foreignFormats.ts';
 import { extension, splitOfPath } from './paths.ts';
 import type { ReadContext } from './readers.ts';
@@ -112,7 +112,7 @@ async function readParts(
 
 /** Flickr addresses, licences and dates are most of an entry. */
 function briefImage(entry: unknown): unknown {
-  if (!isPlainObject(entry)) return entry;
+  if (!isRecord(entry)) return entry;
   const { id, file_name, width, height } = entry;
   return { id, file_name, width, height };
 }

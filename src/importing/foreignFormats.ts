@@ -1,6 +1,6 @@
 // Annotation formats that are not read: named, so that a person knows what to export instead.
 
-import { isPlainObject } from './cocoRecords.ts';
+import { isRecord } from '../util/isRecord.ts';
 
 const EXPORT_HINT = 'export it as COCO json, Pascal VOC xml or YOLO txt, and import that';
 
@@ -29,7 +29,7 @@ export function foreignByName(path: string): string | undefined {
  */
 export function foreignJson(root: unknown): string | undefined {
   const first: unknown = Array.isArray(root) ? root[0] : root;
-  if (!isPlainObject(first)) return undefined;
+  if (!isRecord(first)) return undefined;
   const has = (...keys: string[]): boolean => keys.every((key) => key in first);
   if (Array.isArray(root)) {
     if (has('name', 'labels')) return 'BDD100K';
@@ -44,6 +44,6 @@ export function foreignJson(root: unknown): string | undefined {
   if (has('name', 'frames') || has('name', 'labels')) return 'BDD100K';
   if (has('_via_img_metadata')) return 'VGG Image Annotator';
   const values = Object.values(first);
-  const isVia = values.length > 0 && values.every((value) => isPlainObject(value) && 'regions' in value);
+  const isVia = values.length > 0 && values.every((value) => isRecord(value) && 'regions' in value);
   return isVia ? 'VGG Image Annotator' : undefined;
 }

@@ -281,6 +281,18 @@ describe('findings', () => {
     expect(report.warnings.reduce((sum, w) => sum + w.count, 0)).toBe(500);
   });
 
+  test('a data.yaml with a fault is used as far as it can be read, with a warning', async () => {
+    const report = await run({
+      'a.jpg': at(pictures, 0),
+      'a.txt': '0 0.5 0.5 0.5 0.5',
+      'data.yaml': 'names: [cell]\nnc: 1\nnc: 2',
+    });
+    expect(report.classes).toEqual(['cell']);
+    expect(report.warnings.map((w) => w.message)).toContain(
+      'data.yaml is not valid YAML: Map keys must be unique at line 3, column 1; what can be read of it is used',
+    );
+  });
+
   test('nothing to import is refused in words', async () => {
     expect((await refusal(run({}))).message).toMatch(/no usable file/);
     expect((await refusal(run({ 'a.rar': 'Rar!' }))).hint).toMatch(/unpack the archive/);

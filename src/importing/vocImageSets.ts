@@ -1,5 +1,6 @@
-// `ImageSets/Main/{train,val,trainval,test}.txt`: which picture is in which split.
+// Which picture is in which split, by the lists of ImageSets/Main.
 
+import { readVocImageSet } from '../formats/vocImageSet.ts';
 import { baseName, dirName, stem } from './paths.ts';
 import { readText, type ReadContext } from './readers.ts';
 import type { IndexedFile, SplitName } from './types.ts';
@@ -24,11 +25,10 @@ export async function readImageSets(
     if (!list || !/(^|\/)imagesets\/main$/i.test(dirName(file.path))) continue;
     const names = lists.get(list) ?? new Set<string>();
     lists.set(list, names);
-    for (const line of (await readText(file, context)).split(/\r\n|\r|\n/)) {
-      const [name = ''] = line.trim().split(/\s+/);
-      const base = keyOf(baseName(name));
+    for (const id of readVocImageSet(await readText(file, context))) {
+      const base = keyOf(baseName(id));
       // What follows a dot may be an extension or a part of the name.
-      if (name !== '') names.add(known.has(base) ? base : keyOf(stem(base) || name));
+      names.add(known.has(base) ? base : keyOf(stem(base) || id));
     }
   }
   const used = chooseLists(lists);

@@ -1,8 +1,14 @@
-// Names and splits of a YOLO dataset: data.yaml, or classes.txt and its kin.
+// Finds what names the classes and the splits of a YOLO dataset: data.yaml, or classes.txt and its kin.
 
-import { parse } from 'yaml';
+import {
+  readClassList,
+  readDarknetSplits,
+  readYoloYaml,
+  type YoloDataFile,
+  type YoloSplit,
+} from '../formats/yoloConfig.ts';
+import { linesOf } from '../util/lines.ts';
 import { cleanName } from './categories.ts';
-import { isPlainObject } from './cocoRecords.ts';
 import { baseName, dirName, extension } from './paths.ts';
 import { readText, reasonOf, type ReadContext } from './readers.ts';
 import type { IndexedFile, SplitName } from './types.ts';
@@ -21,12 +27,6 @@ export interface YoloConfig {
 
 const NAME_FILES =
   /^(?:classes|names|class_names|predefined_classes|labels|_darknet)\.(?:txt|labels)$|\.names$/i;
-const SPLIT_KEYS: readonly [string, SplitName][] = [
-  ['train', 'train'],
-  ['val', 'val'],
-  ['valid', 'val'],
-  ['test', 'test'],
-];
 
 /** True for text files that belong to a YOLO dataset but hold no boxes. */
 export const isNamesFile = (path: string): boolean => NAME_FILES.test(baseName(path));
@@ -36,11 +36,10 @@ export async function readYoloConfig(context: ReadContext): Promise<YoloConfig> 
   const { files } = context.index;
   const yamls = files.filter((f) => ['yaml', 'yml'].includes(extension(f.path)));
   const darknet = await readDarknet(context);
-  let chosen: { file: IndexedFile; names: string[]; data: Record<string, unknown> } | undefined;
+  let chosen: { file: IndexedFile; names: readonly string[]; data: YoloDataFile } | undefined;
   for (const file of yamls.sort((a, b) => a.path.split('/').length - b.path.split('/').length)) {
     const data = await readYaml(file, context);
-    const names = data && readNames(data.names);
-    if (!data || !names) continue;
+    if (!data?.names) continue;
     if (chosen) {
       context.findings.warn(
         'second-yaml',
@@ -49,63 +48,53 @@ export async function readYoloConfig(context: ReadContext): Promise<YoloConfig> 
       );
       continue;
     }
-    chosen = { file, names, data };
-    if (typeof data.nc === 'number' && data.nc !== names.length)
+    chosen = { file, names: data.names, data };
+    const { names, classCount } = data;
+    if (classCount !== undefined && classCount !== names.length)
       context.findings.warn(
         'class-count',
         file.path,
-        `${file.path} says nc: ${data.nc} but names ${names.length} classes`,
+        `${file.path} says nc: ${classCount} but names ${names.length} classes`,
       );
   }
   if (chosen)
     return {
-      names: chosen.names,
+      names: usableNames(chosen.names),
       namesFile: chosen.file.path,
-      keypointValues: productOf(chosen.data.kpt_shape),
-      ...(await readSplits(chosen, context)),
+      keypointValues: chosen.data.keypointValues,
+      ...(await resolveSplits(chosen.file, chosen.data, context)),
     };
   const nameFile = files.find((f) => isNamesFile(f.path));
   const splits: Splits = darknet
-    ? await readSplits(darknet, context)
+    ? await resolveSplits(darknet.file, darknet, context)
     : { splitOf: () => undefined, hasSplits: false };
   if (!nameFile) return { ...splits, keypointValues: 0 };
-  const lines = (await readText(nameFile, context)).split(/\r\n|\r|\n/).map(cleanName);
-  while (lines.at(-1) === '') lines.pop();
   return {
-    names: unnamedFilled(lines),
+    names: usableNames(readClassList(await readText(nameFile, context))),
     namesFile: nameFile.path,
     keypointValues: 0,
     ...splits,
   };
 }
 
-/** Darknet's `obj.data`: lines `key = value`, of which `train` and `valid` name lists of pictures. */
 async function readDarknet(
   context: ReadContext,
-): Promise<{ file: IndexedFile; data: Record<string, unknown> } | undefined> {
+): Promise<{ file: IndexedFile; splits: readonly YoloSplit[] } | undefined> {
   const file = context.index.files.find((f) => extension(f.path) === 'data');
-  if (!file) return undefined;
-  const lines = (await readText(file, context)).split(/\r\n|\r|\n/).map((line) => line.split('='));
-  const data = Object.fromEntries(lines.map(([key = '', ...value]) => [key.trim(), value.join('=').trim()]));
-  return { file, data };
+  return file && { file, splits: readDarknetSplits(await readText(file, context)) };
 }
 
-/** @param shape data.yaml's `kpt_shape`: number of keypoints, and of numbers for each */
-function productOf(shape: unknown): number {
-  if (!Array.isArray(shape)) return 0;
-  const product = shape.map(Number).reduce((a, b) => a * b, 1);
-  return Number.isInteger(product) && product > 0 ? product : 0;
-}
-
-async function readYaml(
-  file: IndexedFile,
-  context: ReadContext,
-): Promise<Record<string, unknown> | undefined> {
+async function readYaml(file: IndexedFile, context: ReadContext): Promise<YoloDataFile | undefined> {
   const text = await readText(file, context);
   try {
-    // Aliases are what a yaml bomb is made of, and no dataset needs more than a few.
-    const data: unknown = parse(text, { maxAliasCount: 20, logLevel: 'silent' });
-    return isPlainObject(data) ? data : undefined;
+    const data = readYoloYaml(text);
+    if (data?.names && data.fault !== undefined)
+      context.findings.warn(
+        'bad-yaml',
+        file.path,
+        `${file.path} is not valid YAML: ${data.fault}; what can be read of it is used`,
+      );
+    return data;
   } catch (error) {
     context.findings.skip(
       'bad-yaml',
@@ -116,62 +105,38 @@ async function readYaml(
   }
 }
 
-function readNames(value: unknown): string[] | undefined {
-  if (Array.isArray(value)) return unnamedFilled(value.map((v) => cleanName(String(v))));
-  if (!isPlainObject(value)) return undefined;
-  const names: string[] = [];
-  for (const [key, name] of Object.entries(value)) {
-    const index = Number(key);
-    if (Number.isInteger(index) && index >= 0 && index < 100_000) names[index] = cleanName(String(name));
-  }
-  return unnamedFilled(Array.from(names, (name) => name ?? ''));
-}
-
-const unnamedFilled = (names: readonly string[]): string[] =>
-  names.map((n, i) => (n === '' ? `class ${i}` : n));
+const usableNames = (names: readonly string[]): string[] =>
+  names.map((name, i) => cleanName(name) || `class ${i}`);
 
 type Splits = Pick<YoloConfig, 'splitOf' | 'hasSplits'>;
 
-async function readSplits(
-  { file, data }: { file: IndexedFile; data: Record<string, unknown> },
+/** Find the folders and lists that the splits name, by the ends of their paths. */
+async function resolveSplits(
+  file: IndexedFile,
+  { root, splits }: Partial<Pick<YoloDataFile, 'root'>> & Pick<YoloDataFile, 'splits'>,
   context: ReadContext,
 ): Promise<Splits> {
   const folders: { split: SplitName; folder: string }[] = [];
   const listed = new Map<string, SplitName>();
-  if (typeof data.path === 'string' && isAbsolute(data.path))
+  if (root !== undefined && isAbsolute(root))
     context.findings.warn(
       'foreign-path',
       file.path,
-      `${file.path} says path: ${data.path}, which is on another machine; ignored`,
+      `${file.path} says path: ${root}, which is on another machine; ignored`,
     );
-  for (const [key, split] of SPLIT_KEYS) {
-    for (const entry of [data[key]].flat()) {
-      if (typeof entry !== 'string' || entry.trim() === '') continue;
-      const end = insideDrop(entry);
-      if (extension(end) === 'txt') {
-        const list = context.index.find(end, file.path);
-        if ('file' in list)
-          for (const line of (await readText(list.file, context)).split(/\r\n|\r|\n/)) {
-            const match = line.trim() === '' ? undefined : context.index.find(line, list.file.path);
-            if (match && 'file' in match) listed.set(match.file.path, split);
-          }
-        else
-          context.findings.note(
-            'split-not-found',
-            entry,
-            `${key}: ${entry} (of ${file.path}) is not in the drop`,
-          );
-      } else {
-        const folder = findFolder(end, file.path, context);
-        if (folder !== undefined) folders.push({ split, folder });
-        else
-          context.findings.note(
-            'split-not-found',
-            entry,
-            `${key}: ${entry} (of ${file.path}) is not in the drop`,
-          );
+  for (const { key, split, path } of splits) {
+    const end = insideDrop(path);
+    const isList = extension(end) === 'txt';
+    const list = isList ? context.index.find(end, file.path) : undefined;
+    const folder = isList ? undefined : findFolder(end, file.path, context);
+    if (list && 'file' in list) {
+      for (const line of linesOf(await readText(list.file, context))) {
+        const match = line.trim() === '' ? undefined : context.index.find(line, list.file.path);
+        if (match && 'file' in match) listed.set(match.file.path, split);
       }
-    }
+    } else if (folder !== undefined) folders.push({ split, folder });
+    else
+      context.findings.note('split-not-found', path, `${key}: ${path} (of ${file.path}) is not in the drop`);
   }
   // The deepest folder that holds a picture decides.
   folders.sort((a, b) => b.folder.length - a.folder.length);

@@ -1,12 +1,12 @@
 // Reads YOLO datasets: a text file of boxes for each picture, beside it or in a parallel `labels` folder.
 
+import { parseYoloLabels, type YoloBox } from '../formats/yoloLabels.ts';
 import { CategoryList } from './categories.ts';
 import { nearest } from './fileIndex.ts';
 import { baseName, dirName, extension, isPicturePath, splitOfFolder, stem } from './paths.ts';
 import { readTextOrSkip, type ReadContext } from './readers.ts';
 import type { IndexedFile, RawBox, RawDataset, RawImage } from './types.ts';
 import { isNamesFile, readYoloConfig } from './yoloConfig.ts';
-import { parseYoloLabels, type YoloBox } from './yoloLabels.ts';
 
 /** The pictures of a drop with the label files that fit them. */
 export interface YoloPairs {

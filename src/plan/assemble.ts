@@ -4,25 +4,31 @@ import type { ConfigDict } from '../config/config.ts';
 import { problemText, type Problem } from '../contracts/problem.ts';
 import { TrainerError } from '../errors/trainerError.ts';
 import { BuildContext } from '../registry/buildContext.ts';
+import { takeStrays, type WatchStray } from '../usercode/strayErrors.ts';
+import type { UserModules } from '../usercode/userModules.ts';
 import { autoScaleLr } from './autoScaleLr.ts';
 import { BUILDERS, type Builder } from './builders.ts';
 import { batchSizeOf, dataOf } from './loaders.ts';
 import { locateError } from './locateError.ts';
 import { createUserModules } from './ownModules.ts';
 import type { Parts, PartsHost, PlanJob } from './parts.ts';
-import { locateProblem, problemOf, sortProblems } from './problemOf.ts';
+import { foundBy, locateProblem, problemOf, sortProblems } from './problemOf.ts';
 import { findConfigProblems } from './problems/index.ts';
 import './registerAll.ts';
 import type { RunConfig } from './runConfig.ts';
-import { staticProblems } from './staticProblems.ts';
-import type { UserModules } from '../usercode/userModules.ts';
+import { staticProblems } from './sections/sectionProblems.ts';
+import { withoutUnused } from './unusedParts.ts';
 
 export interface Assembly {
   readonly parts: Parts;
-  /** Errors first. */
+  /** What is known by now, errors first. */
   readonly problems: readonly Problem[];
   /** What the first builder that failed threw, with its place; null when all is built. */
   readonly failure: unknown;
+  /** Add what the parts threw when they were asked for something. */
+  addThrown(error: unknown): void;
+  /** Why there is no such part: what its builder failed with, or the builder of a part that it needs; null: it is there. */
+  whyMissing(builder: string): Problem | null;
   /** Frees the model and the optimizer. */
   dispose(): void;
 }
@@ -32,33 +38,40 @@ export interface AssembleOptions {
   readonly seed?: number;
   /** Default {@link BUILDERS}. */
   readonly builders?: readonly Builder[];
-  /** Told which builder is asked next. */
+  /** Told which builder is asked next; what it throws ends the assembling. */
   readonly onBuild?: (name: string) => Promise<void> | void;
   /** Told of the person's modules before anything of them runs. */
   readonly onModules?: (modules: UserModules) => void;
+  /** What the modules throw unasked is a problem, until the parts are disposed. */
+  readonly watchStray?: WatchStray;
 }
 
 /**
  * Build the parts of a config's run. A part that can't be built is a problem, and those that need it are left out.
  * @param config as `readRunConfig` gives it
+ * @throws what `onBuild` throws, and nothing else
  */
 export async function assemble(
   job: PlanJob,
   config: RunConfig,
   options: AssembleOptions = {},
 ): Promise<Assembly> {
-  const { host = {}, builders = BUILDERS, onBuild } = options;
+  const { host = {}, builders = BUILDERS, onBuild, onModules, watchStray } = options;
+  const { dict } = config;
   const seed = options.seed ?? job.seed ?? 0;
   const problems: Problem[] = [...config.problems];
   const userModules = createUserModules();
-  options.onModules?.(userModules);
+  onModules?.(userModules);
   let isAssembled = false;
+  const warned = new Set<string>();
   const report = (problem: Problem): void => {
-    if (!isAssembled) problems.push(problem);
-    else if (!warned.has(problem.message)) host.warn?.(problemText(problem));
+    // Where nothing runs there is no log to go on with.
+    if (!isAssembled || !host.warn) problems.push(problem);
+    else if (!warned.has(problem.message)) host.warn(problemText(problem));
     warned.add(problem.message);
   };
-  const warned = new Set<string>();
+  const locate = (error: unknown): unknown => locateError(userModules.locate(error), dict);
+  const ignoreStrays = takeStrays(watchStray, userModules, (error) => problems.push(problemOf(error, dict)));
   const context = new BuildContext(userModules.registries, {
     ...host.services,
     fs: job.fs,
@@ -71,7 +84,7 @@ export async function assemble(
     job,
     host,
     config,
-    dict: scaledDict(job, config, host),
+    dict: scaledDict(job, dict, host, problems),
     seed,
     userModules,
     context,
@@ -85,36 +98,69 @@ export async function assemble(
     runner: null,
     length: null,
   };
-  const { dict } = config;
   let failure: unknown = null;
-  for (const builder of builders) {
-    if (builder.needs.some((name) => parts[name] === null)) continue;
-    await onBuild?.(builder.name);
-    try {
-      await builder.build(parts);
-      userModules.guard.throwTripped();
-      if (builder.name === 'modules') problems.push(...staticProblems(parts.dict, userModules.registries));
-    } catch (error) {
-      // What a module threw may be a mere consequence of what it caught.
-      const located = locateError(userModules.guard.tripped ?? userModules.locate(error), dict);
-      // A value of the wrong kind has been reported: what stumbles over it later adds nothing.
-      const isFollowUp = !(located instanceof TrainerError) && problems.some(isError);
-      if (!isFollowUp) failure ??= located;
-      if (!isFollowUp) problems.push(problemOf(located, dict));
-      // Without its classes nothing of the config means what it says.
-      if (builder.name === 'modules' || userModules.guard.tripped) break;
+  const failed = new Map<string, Problem>();
+  let endedBy: Problem | null = null;
+  const dispose = (): void => {
+    ignoreStrays();
+    disposeParts(parts);
+  };
+  try {
+    for (const builder of builders) {
+      const missing = builder.needs.find((name) => parts[name] === null);
+      if (missing !== undefined) {
+        const cause = failed.get(missing);
+        if (cause) failed.set(builder.name, cause);
+        continue;
+      }
+      await onBuild?.(builder.name);
+      const known = problems.length;
+      try {
+        await builder.build(parts);
+        userModules.guard.throwTripped();
+      } catch (error) {
+        // What a module threw may be a mere consequence of what it caught.
+        const located = locate(userModules.guard.tripped ?? error);
+        // A value of the wrong kind has been reported: what stumbles over it later adds nothing.
+        const followed =
+          located instanceof TrainerError
+            ? undefined
+            : (problems.slice(known).find(isError) ?? problems.find(isError));
+        const problem = followed ?? problemOf(located, dict);
+        failed.set(builder.name, problem);
+        if (followed) continue;
+        failure ??= located;
+        problems.push(problem);
+        // Without its classes nothing of the config means what it says.
+        if (builder.name !== 'modules' && !userModules.guard.tripped) continue;
+        endedBy = problem;
+        break;
+      }
+      if (builder.name === 'modules')
+        problems.push(...foundBy(() => staticProblems(parts.dict, userModules.registries), dict));
     }
+  } catch (error) {
+    try {
+      dispose();
+    } catch {
+      // What ended the assembling is the one to show.
+    }
+    throw error;
   }
   const { itersPerEpoch } = parts;
-  if (itersPerEpoch !== null) problems.push(...findConfigProblems(dict, { itersPerEpoch, ...parts.length }));
+  if (itersPerEpoch !== null)
+    problems.push(...foundBy(() => findConfigProblems(dict, { itersPerEpoch, ...parts.length }), dict));
   isAssembled = true;
   return {
     parts,
     get problems() {
-      return sortProblems(problems.map((problem) => locateProblem(problem, dict)));
+      const placed = problems.map((problem) => locateProblem(problem, dict));
+      return sortProblems(withoutUnused(placed, dict, job.purpose ?? 'train'));
     },
     failure,
-    dispose: () => disposeParts(parts),
+    addThrown: (error) => void problems.push(problemOf(locate(error), dict)),
+    whyMissing: (name) => failed.get(name) ?? endedBy,
+    dispose,
   };
 }
 
@@ -122,16 +168,34 @@ function isError({ severity }: Problem): boolean {
   return severity === 'error';
 }
 
-function scaledDict(job: PlanJob, { dict }: RunConfig, host: PartsHost): ConfigDict {
+/** The config's dict with its learning rate scaled; as it is where that fails. */
+function scaledDict(job: PlanJob, dict: ConfigDict, host: PartsHost, problems: Problem[]): ConfigDict {
   const info = host.info ?? ((): void => undefined);
-  return autoScaleLr(dict, batchSizeOf(dataOf(dict), true), info, job.autoScaleLr);
+  try {
+    return autoScaleLr(dict, batchSizeOf(dataOf(dict), true), info, job.autoScaleLr);
+  } catch (error) {
+    problems.push(problemOf(error, dict));
+    return dict;
+  }
 }
 
+/** @throws what a person's class throws there, when all is freed */
 function disposeParts({ runner, optimizer, model }: Parts): void {
-  runner?.releaseStep();
-  runner?.logBuffer.clear();
-  // Gradients of unfinished accumulation, or of a step that failed.
-  optimizer?.zeroGrad();
-  optimizer?.dispose();
-  model?.dispose();
+  const steps = [
+    () => runner?.releaseStep(),
+    () => runner?.logBuffer.clear(),
+    // Gradients of unfinished accumulation, or of a step that failed.
+    () => optimizer?.zeroGrad(),
+    () => optimizer?.dispose(),
+    () => model?.dispose(),
+  ];
+  const thrown: unknown[] = [];
+  for (const step of steps) {
+    try {
+      step();
+    } catch (error) {
+      thrown.push(error);
+    }
+  }
+  if (thrown.length > 0) throw thrown[0];
 }

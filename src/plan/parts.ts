@@ -15,6 +15,7 @@ import type { Evaluator } from '../runner/hooks/evaluation.ts';
 import type { RunnerOptions, Workflow } from '../runner/runnerTypes.ts';
 import type { CheckTypes, UserModules } from '../usercode/userModules.ts';
 import type { RunConfig } from './runConfig.ts';
+import type { Purpose } from './unusedParts.ts';
 import type { GivenWeights } from './weightClasses.ts';
 
 /** Which run: a config, and what a command line or a button says besides. */
@@ -28,6 +29,8 @@ export interface PlanJob {
   readonly autoScaleLr?: boolean;
   /** Default: the config's, else 0. */
   readonly seed?: number;
+  /** Default `train`. */
+  readonly purpose?: Purpose;
   /** Finds type errors in the modules of the run: warnings. Default: they are not looked for. */
   readonly checkTypes?: CheckTypes;
 }
@@ -42,7 +45,7 @@ export interface PartsHost {
   /** Evaluates on the validation set. */
   readonly makeEvaluator?: (model: Detector, valSet: Dataset, parts: Parts) => Promise<Evaluator>;
   readonly info?: (line: string) => void;
-  /** What the run begins with; its classes number the data's labels where they have the same names. */
+  /** What the run begins with, null: nothing; absent: not known, the config says it. Its classes number the data's labels where they have the same names. */
   readonly weights?: GivenWeights | null;
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../contracts/plan.ts';
 import type { Problem } from '../contracts/problem.ts';
 import type { Dataset } from '../datasets/dataset.ts';
+import { RunError, toErrorReport, TrainerError } from '../errors/trainerError.ts';
 import { FloatBuffer } from '../nn/index.ts';
 import { assemble, type Assembly, type AssembleOptions } from './assemble.ts';
 import { describeGroups, describeParameters } from './describeParameters.ts';
@@ -17,63 +18,126 @@ import { describeCheckpoints, describeEvaluations } from './describeTimes.ts';
 import { batchSizeOf, dataOf } from './loaders.ts';
 import type { Parts, PlanJob } from './parts.ts';
 import { openRunConfig } from './runConfig.ts';
+import { estimateTime } from './timeEstimate.ts';
+import { turn } from '../util/turn.ts';
 
 /**
  * Plan the run of a config.
- * @returns a plan whatever is wrong: its problems say so, and what can't be built is null in it
+ * @returns a plan whatever is wrong: its problems say so, and what can't be built or described is null or empty in it
+ * @throws what `options.onBuild` throws
  */
 export async function planRun(job: PlanJob, options: AssembleOptions = {}): Promise<Plan> {
-  const { config, problems } = await openRunConfig(job.fs, job.configPath, job.cfgOptions);
+  const { config, problems } = await openRunConfig(job.fs, job.configPath, job.cfgOptions, job.purpose);
   if (!config) return unread(job, problems);
   const assembly = await assemble(job, config, options);
+  const sections = await describeSections(assembly);
+  const time = await estimateTime(job.fs, config).catch((error: unknown) => assembly.addThrown(error));
   try {
-    return describePlan(assembly);
-  } finally {
     assembly.dispose();
+  } catch (error) {
+    assembly.addThrown(error);
   }
+  const { parts } = assembly;
+  return {
+    ...unread(job, assembly.problems),
+    name: config.name,
+    config: config.config.prettyText(),
+    seed: parts.seed,
+    itersPerEpoch: parts.itersPerEpoch,
+    itersProblem: parts.itersPerEpoch === null ? (assembly.whyMissing('trainSet')?.message ?? null) : null,
+    length: parts.length,
+    ...time,
+    ...sections,
+  };
 }
 
-/** Read a plan off the parts. */
-export function describePlan({ parts, problems }: Assembly): Plan {
-  const { config, dict, job, model, optimizer, runner, context, itersPerEpoch } = parts;
-  const trained =
-    model && optimizer
-      ? {
-          groups: describeGroups(parts, model, optimizer),
-          parameters: describeParameters(parts, model, optimizer),
-        }
-      : {};
-  // Behind the groups, which asking a policy changes.
-  const schedules =
-    model && optimizer
-      ? describeOwnSchedules({
+/** A part of the plan that classes of the person's are asked for. */
+interface Section {
+  readonly what: string;
+  read(): Partial<Plan>;
+}
+
+/** What can be read off the parts; what throws is a problem and left out. */
+async function describeSections(assembly: Assembly): Promise<Partial<Plan>> {
+  const { userModules } = assembly.parts;
+  const { guard } = userModules;
+  // What a module has left alone fails in a task of its own.
+  await turn();
+  const plan: Partial<Plan> = {};
+  for (const { what, read } of sectionsOf(assembly.parts)) {
+    const before = guard.tripped;
+    const thrown: unknown[] = [];
+    try {
+      // It crosses between workers: what isn't plain data is told here.
+      Object.assign(plan, structuredClone(read()));
+    } catch (error) {
+      thrown.push(error);
+    }
+    // A module may have caught it, or it was told in the section itself.
+    const tripped = guard.tripped === before ? null : guard.tripped;
+    if (tripped) assembly.addThrown(tripped);
+    else if (thrown.length > 0) assembly.addThrown(named(userModules.locate(thrown[0]), what));
+    // The guard counts from here anew.
+    if (tripped) await turn();
+  }
+  return plan;
+}
+
+/** An error that says nothing of where it came up. */
+function named(error: unknown, what: string): unknown {
+  if (error instanceof TrainerError) return error;
+  const { message } = toErrorReport(error);
+  return new RunError(`${what} can't be told before the run: ${message}`, {
+    code: 'not-described',
+    cause: error,
+  });
+}
+
+function sectionsOf(parts: Parts): Section[] {
+  const { dict, model, optimizer, runner, context, itersPerEpoch, length } = parts;
+  const sections: Section[] = [
+    { what: 'the data', read: () => ({ datasets: describeDatasets(parts) }) },
+    {
+      what: 'the batch size',
+      read: () => ({ batchSize: batchSizeOf(dataOf(dict), true), workflow: parts.workflow ?? [] }),
+    },
+    { what: 'the model', read: () => ({ model: model ? model.constructor.name : null }) },
+    { what: 'the hooks', read: () => ({ hooks: describeHooks(parts) }) },
+    { what: 'the memory', read: () => ({ memory: describeMemory(parts) }) },
+  ];
+  if (runner && length)
+    sections.push({
+      what: 'when is saved and evaluated',
+      read: () => ({
+        checkpoints: describeCheckpoints(runner, length),
+        evaluations: describeEvaluations(runner, length),
+      }),
+    });
+  if (!model || !optimizer) return sections;
+  return [
+    ...sections,
+    { what: 'the optimizer', read: () => ({ optimizer: optimizer.constructor.name }) },
+    {
+      what: 'the parameter groups',
+      read: () => ({ groups: describeGroups(parts, model, optimizer) }),
+    },
+    {
+      what: 'the parameters',
+      read: () => ({ parameters: describeParameters(parts, model, optimizer) }),
+    },
+    // Behind the groups, which asking a policy changes.
+    {
+      what: 'the schedules',
+      read: () =>
+        describeOwnSchedules({
           dict,
           context,
           model,
           optimizer,
           itersPerEpoch: itersPerEpoch ?? ASSUMED_ITERS_PER_EPOCH,
-        })
-      : { ownLr: null, ownMomentum: null };
-  return {
-    ...unread(job, problems),
-    name: config.name,
-    config: config.config.prettyText(),
-    seed: parts.seed,
-    datasets: describeDatasets(parts),
-    batchSize: batchSizeOf(dataOf(dict), true),
-    model: model ? model.constructor.name : null,
-    optimizer: optimizer ? optimizer.constructor.name : null,
-    ...trained,
-    workflow: parts.workflow ?? [],
-    itersPerEpoch,
-    itersProblem: itersPerEpoch === null ? dataProblem(problems) : null,
-    length: parts.length,
-    hooks: describeHooks(parts),
-    checkpoints: runner && parts.length ? describeCheckpoints(runner.hooks, parts.length) : null,
-    evaluations: runner && parts.length ? describeEvaluations(runner.hooks, parts.length) : null,
-    memory: describeMemory(parts),
-    ...schedules,
-  };
+        }),
+    },
+  ];
 }
 
 /** What is known of a config that can't be read. */
@@ -99,14 +163,10 @@ function unread({ configPath, seed = 0 }: PlanJob, problems: readonly Problem[])
     evaluations: null,
     memory: null,
     secondsPerIter: null,
+    timedBy: null,
     ownLr: null,
     ownMomentum: null,
   };
-}
-
-function dataProblem(problems: readonly Problem[]): string | null {
-  const first = problems.find(({ severity, path }) => severity === 'error' && !path?.startsWith('model'));
-  return first?.message ?? null;
 }
 
 function describeDatasets({ trainSet, valSet }: Parts): PlannedDataset[] {

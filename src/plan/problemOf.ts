@@ -15,6 +15,18 @@ export function locateProblem(problem: Problem, dict: Readonly<Record<string, un
   return { ...problem, span: spanOfPath(dict, path, at) };
 }
 
+/** What a check finds; that it throws is a problem, too. @param dict the resolved config, for places */
+export function foundBy(
+  check: () => readonly Problem[],
+  dict: Readonly<Record<string, unknown>>,
+): readonly Problem[] {
+  try {
+    return check();
+  } catch (error) {
+    return [problemOf(error, dict)];
+  }
+}
+
 /** A problem as an error to throw: with the class that says whose fault it is. */
 export class PlanError extends TrainerError {
   override readonly name = 'ConfigError';
@@ -25,10 +37,12 @@ export class PlanError extends TrainerError {
   }
 }
 
-/** Errors first; each problem once, however it was found. */
+/** Errors first; each problem once, however it was found, and in the part of the config where it is worst. */
 export function sortProblems(problems: readonly Problem[]): Problem[] {
+  const of = (list: readonly Problem[], wanted: Problem['severity']): Problem[] =>
+    list.filter(({ severity }) => severity === wanted);
   const byText = new Map<string, Problem>();
-  for (const problem of problems) {
+  for (const problem of [...of(problems, 'error'), ...of(problems, 'warning')]) {
     const key = `${problem.severity} ${problem.path ?? ''} ${problem.message}`;
     const known = byText.get(key);
     if (!known?.span) byText.set(key, problem);
@@ -36,11 +50,31 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
   // Two pipelines may have been written once.
   const byPlace = new Map<string, Problem>();
   for (const problem of byText.values()) {
-    const { severity, message, span, path = '' } = problem;
-    const key = `${severity} ${span ? `${span.file}:${span.from}` : path} ${message}`;
+    const { message, span, path = '' } = problem;
+    const key = `${span ? `${span.file}:${span.from}` : path} ${message}`;
     if (!byPlace.has(key)) byPlace.set(key, problem);
   }
-  const all = [...byPlace.values()];
-  const of = (severity: Problem['severity']): Problem[] => all.filter((one) => one.severity === severity);
-  return [...of('error'), ...of('warning')];
+  return onePerValue([...byPlace.values()]);
+}
+
+/** What a builder says of a value that was found wrong before, in its own words, is left out. */
+function onePerValue(problems: readonly Problem[]): Problem[] {
+  const seen = new Set<string>();
+  return problems.filter((problem) => {
+    const key = subjectOf(problem);
+    if (key === null) return true;
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
+}
+
+const WRONG_VALUE: readonly string[] = ['bad-value', 'bad-type', 'not-a-dict', 'unknown-type'];
+
+function subjectOf({ severity, path, code, hint = '' }: Problem): string | null {
+  if (severity === 'warning' || path === undefined) return null;
+  if (WRONG_VALUE.includes(code)) return `value ${path}`;
+  if (code === 'unknown-argument') return `key ${path}`;
+  const missing = code === 'missing-argument' ? /^write (\w+)=/.exec(hint)?.[1] : undefined;
+  return missing === undefined ? null : `missing ${path}.${missing}`;
 }

@@ -10,9 +10,9 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Problem } from '../contracts/problem.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { checkCustomImports } from '../usercode/index.ts';
-import { checkAutoScaleLr } from './autoScaleLr.ts';
-import { problemOf } from './problemOf.ts';
+import { foundBy, problemOf } from './problemOf.ts';
 import { findConfigProblems, foreignKeys, placed } from './problems/index.ts';
+import { withoutUnused, type Purpose } from './unusedParts.ts';
 
 /** A config as a run uses it. */
 export interface RunConfig {
@@ -33,6 +33,7 @@ export async function openRunConfig(
   fs: FileSystem,
   configPath: string,
   cfgOptions?: Record<string, unknown>,
+  purpose: Purpose = 'train',
 ): Promise<{ readonly config: RunConfig | null; readonly problems: readonly Problem[] }> {
   const options = { cfgOptions, check: checkCustomImports };
   const { config, diagnostics } = await loadConfig(configPath, configTextReader(fs), options);
@@ -51,22 +52,18 @@ export async function openRunConfig(
       code: 'deprecated',
       message,
     }));
-    const all = [...problems, ...old, ...textProblems(dict)];
+    const found = foundBy(() => findConfigProblems(dict), dict);
+    const all = [...problems, ...old, ...withoutUnused(found, dict, purpose)];
     return { config: { config, dict, name, problems: all }, problems: all };
   } catch (error) {
     return { config: null, problems: [...problems, problemOf(error, config.dict)] };
   }
 }
 
-/** What the resolved dict alone tells. */
-export function textProblems(dict: ConfigDict): Problem[] {
-  const problems = findConfigProblems(dict);
-  try {
-    checkAutoScaleLr(dict.auto_scale_lr);
-    return problems;
-  } catch (error) {
-    return [problemOf(error, dict), ...problems];
-  }
+/** The folder with the work dirs of a config's runs, named by when they began. */
+export function runsFolderOf({ dict, name }: RunConfig): string {
+  const { work_dir: configured } = dict;
+  return typeof configured === 'string' && configured !== '' ? configured : `work_dirs/${name}`;
 }
 
 function isError({ severity }: Problem): boolean {
@@ -78,8 +75,9 @@ export async function readRunConfig(
   fs: FileSystem,
   configPath: string,
   cfgOptions?: Record<string, unknown>,
+  purpose?: Purpose,
 ): Promise<RunConfig> {
-  const { config, problems } = await openRunConfig(fs, configPath, cfgOptions);
+  const { config, problems } = await openRunConfig(fs, configPath, cfgOptions, purpose);
   const first = problems.find(isError);
   if (first) throw new ConfigError(first.message, first);
   if (config) return config;

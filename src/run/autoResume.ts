@@ -41,6 +41,19 @@ async function linkedCheckpoint(fs: FileSystem, workDir: string): Promise<string
   return null;
 }
 
+/** The checkpoints of a work dir in the order in which its run goes on from them: the best ones only behind all others. */
+export async function* ownCheckpoints(fs: FileSystem, workDir: string): AsyncGenerator<string> {
+  yield* await checkpointsOf(fs, workDir);
+  if ((await fs.stat(workDir))?.kind !== 'directory') return;
+  const best: { path: string; modifiedMs: number }[] = [];
+  for (const { name, kind } of await fs.list(workDir)) {
+    if (kind !== 'file' || !/^best_.*\.pth$/.test(name)) continue;
+    const path = `${workDir}/${name}`;
+    best.push({ path, modifiedMs: (await fs.stat(path))?.modifiedMs ?? 0 });
+  }
+  for (const { path } of best.sort((a, b) => b.modifiedMs - a.modifiedMs)) yield path;
+}
+
 /**
  * The checkpoints of a config's runs, for `auto_resume = True`: the newest run's first, each run's newest first.
  * @param workDir of the run that begins; looked into first, then the other runs beside it, the newest first

@@ -273,7 +273,7 @@ async function openWeights({
   loadFrom,
   runConfig,
 }: PrepareOptions): Promise<GivenCheckpoint | null> {
-  if (resume) return { ...resume, isResumed: true };
+  if (resume) return { path: resume.path, checkpoint: resume.take(), isResumed: true };
   const path = loadFrom ?? stringOrNull(runConfig.dict.load_from);
   return path === null ? null : { path, checkpoint: await readCheckpoint(fs, path), isResumed: false };
 }

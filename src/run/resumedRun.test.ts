@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, test } from 'vitest';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import { createLogger } from '../runner/logger.ts';
 import { RunControl } from '../runner/runControl.ts';
@@ -12,8 +14,8 @@ import { train } from './train.ts';
 
 await testAdapter();
 
-async function writeCheckpoint(fs: FileSystem, path: string, seed: number): Promise<void> {
-  const weight = new TorchTensor({ shape: [1], dtype: 'float32', data: Float32Array.of(1) });
+async function writeCheckpoint(fs: FileSystem, path: string, seed: number, value = 1): Promise<void> {
+  const weight = new TorchTensor({ shape: [1], dtype: 'float32', data: Float32Array.of(value) });
   const content = new Map<string, PthValue>([
     ['state_dict', new OrderedMap<string, PthValue>([['weight', weight]])],
     ['meta', new Map<string, PthValue>([['seed', seed]])],
@@ -66,4 +68,48 @@ seed = 3
   expect(errors).toHaveLength(1);
   expect(record?.message).not.toBe('');
   expect(events.at(-1)).toMatchObject({ name: 'run.phaseChanged', phase: 'failed' });
+});
+
+describe("a run's own checkpoints, for Resume", () => {
+  const run = 'work_dirs/a/20260101_000000';
+  const logger = createLogger(createMemoryFs(), 'w/t.log', () => undefined);
+  const open = async (fs: FileSystem): Promise<string | undefined> =>
+    (await openResumed({ fs, autoResume: 'own' }, {}, run, logger))?.path;
+
+  test('the newest whole and finite one, whatever was written last', async () => {
+    const fs = createMemoryFs();
+    for (const name of ['epoch_2', 'epoch_1', 'best_bbox_mAP_epoch_1'])
+      await writeCheckpoint(fs, `${run}/${name}.pth`, 5);
+    await writeCheckpoint(fs, `${run}/epoch_3.pth`, 5, NaN);
+    await fs.writeFile(`${run}/epoch_4.pth`, 'PK');
+    expect(await open(fs)).toBe(`${run}/epoch_2.pth`);
+  });
+
+  test('one of the best where there is no other', async () => {
+    const fs = createMemoryFs();
+    await fs.writeFile(`${run}/epoch_1.pth`, 'PK');
+    await writeCheckpoint(fs, `${run}/best_bbox_mAP_epoch_1.pth`, 5);
+    expect(await open(fs)).toBe(`${run}/best_bbox_mAP_epoch_1.pth`);
+  });
+
+  test("never another run's: without one of its own it is an error", async () => {
+    const fs = createMemoryFs();
+    await writeCheckpoint(fs, 'work_dirs/a/20250101_000000/epoch_1.pth', 5);
+    await expect(open(fs)).rejects.toMatchObject({ code: 'not-found', path: run });
+  });
+});
+
+test('what was read of a checkpoint is handed over once, and not kept', async () => {
+  const fs = createMemoryFs();
+  await writeCheckpoint(fs, 'epoch_1.pth', 5);
+  const logger = createLogger(fs, 'w/t.log', () => undefined);
+  const resumed = await openResumed({ fs, resumeFrom: 'epoch_1.pth' }, {}, 'work_dirs/a', logger);
+  setFlagsFromString('--expose_gc');
+  const gc = runInNewContext('gc') as () => void;
+  const read = new WeakRef(resumed?.take() ?? {});
+  // What a job has made a weak reference to stays until the job's end.
+  await new Promise((done) => setTimeout(done));
+  gc();
+  expect(read.deref()).toBeUndefined();
+  expect(resumed?.path).toBe('epoch_1.pth');
 });

@@ -1,29 +1,47 @@
 import type { ConfigDict } from '../config/index.ts';
+import { invariant } from '../errors/invariant.ts';
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
 import { isFiniteTensor, readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import type { Logger } from '../runner/logger.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import { checkpointsToResume } from './autoResume.ts';
+import { checkpointsToResume, ownCheckpoints } from './autoResume.ts';
 import { readRunRecord } from './runRecord.ts';
 
 interface ResumeRequest {
   readonly fs: FileSystem;
   readonly resumeFrom?: string;
-  readonly autoResume?: boolean;
+  readonly autoResume?: boolean | 'own';
   readonly seed?: number;
 }
 
 /** The checkpoint that a run goes on from. */
-export interface ResumedRun {
+export class ResumedRun {
   readonly path: string;
-  readonly checkpoint: LoadedCheckpoint;
   /** The seed of the run that wrote it. */
   readonly seed: number | null;
+  #checkpoint: LoadedCheckpoint | null;
+
+  constructor({ path, checkpoint }: OpenedCheckpoint, seed: number | null) {
+    this.path = path;
+    this.seed = seed;
+    this.#checkpoint = checkpoint;
+  }
+
+  /** Hand over what was read, once: all that a run knows of its start lives as long as the run. */
+  take(): LoadedCheckpoint {
+    const checkpoint = this.#checkpoint;
+    invariant(checkpoint, `the checkpoint ${this.path} is taken once`);
+    this.#checkpoint = null;
+    return checkpoint;
+  }
 }
 
-/** Find and read the checkpoint to go on from: the job's, the config's, or the newest with auto_resume. */
+/**
+ * Find and read the checkpoint to go on from: the job's, the config's, or the newest good one with auto_resume.
+ * @throws CheckpointError of the one that was named, and of the newest where none is good
+ */
 export async function openResumed(
   job: ResumeRequest,
   dict: ConfigDict,
@@ -31,13 +49,20 @@ export async function openResumed(
   logger: Logger,
 ): Promise<ResumedRun | null> {
   const path = job.resumeFrom ?? stringOrNull(dict.resume_from);
-  const isAuto = path === null && (job.autoResume ?? dict.auto_resume === true);
-  const opened = isAuto
-    ? await openNewest(job.fs, workDir, logger)
-    : path === null
-      ? null
-      : await open(job.fs, path);
-  return opened && withSeed(opened, job, dict, logger);
+  const auto = job.autoResume ?? dict.auto_resume === true;
+  if (path !== null) return withSeed(await open(job.fs, path), job, dict, logger);
+  if (auto === false) return null;
+  const paths = auto === 'own' ? ownCheckpoints(job.fs, workDir) : checkpointsToResume(job.fs, workDir);
+  const opened = await openNewest(job.fs, paths, logger);
+  if (opened) return withSeed(opened, job, dict, logger);
+  if (auto === 'own')
+    throw new CheckpointError(`a run goes on from a checkpoint, but ${workDir} holds none`, {
+      code: 'not-found',
+      path: workDir,
+      hint: 'start a new run',
+    });
+  logger.info('auto_resume: this config has no checkpoint yet, the run begins anew');
+  return null;
 }
 
 interface OpenedCheckpoint {
@@ -54,9 +79,13 @@ async function open(fs: FileSystem, path: string): Promise<OpenedCheckpoint> {
  * @returns null when there is no checkpoint at all
  * @throws CheckpointError of the newest when none is good
  */
-async function openNewest(fs: FileSystem, workDir: string, logger: Logger): Promise<OpenedCheckpoint | null> {
+async function openNewest(
+  fs: FileSystem,
+  paths: AsyncIterable<string>,
+  logger: Logger,
+): Promise<OpenedCheckpoint | null> {
   let firstError: unknown = null;
-  for await (const path of checkpointsToResume(fs, workDir)) {
+  for await (const path of paths) {
     try {
       const opened = await open(fs, path);
       for (const [name, tensor] of opened.checkpoint.stateDict)
@@ -77,16 +106,16 @@ async function openNewest(fs: FileSystem, workDir: string, logger: Logger): Prom
     }
   }
   if (firstError !== null) throw firstError;
-  logger.info('auto_resume: this config has no checkpoint yet, the run begins anew');
   return null;
 }
 
 function withSeed(
-  { path, checkpoint }: OpenedCheckpoint,
+  opened: OpenedCheckpoint,
   job: ResumeRequest,
   dict: ConfigDict,
   logger: Logger,
 ): ResumedRun {
+  const { path, checkpoint } = opened;
   const saved = checkpoint.meta.get('seed');
   const seed = typeof saved === 'number' ? saved : null;
   const own = job.seed ?? configSeed(dict);
@@ -94,7 +123,7 @@ function withSeed(
     logger.warning(
       `the run that wrote ${path} had seed ${seed}, this one has ${own}: it won't see the pictures that run would have`,
     );
-  return { path, checkpoint, seed };
+  return new ResumedRun(opened, seed);
 }
 
 /** The seed that a config asks for. */

@@ -20,8 +20,8 @@ export interface RunFolderOptions {
 }
 
 /**
- * The work dir of one run: its lock, record, config copy and text log. In a folder with earlier files nothing is written
- * before the run has trained an iteration ({@link claim}): a run that fails before leaves it as it was.
+ * The work dir of one run: its lock, record, config copy and text log. Nothing is written before the run begins, and in a
+ * folder with earlier files before it has trained an iteration ({@link claim}): a run that fails before leaves it as it was.
  */
 export class RunFolder {
   readonly path: string;
@@ -32,7 +32,8 @@ export class RunFolder {
   readonly #lock: Lock | null;
   readonly #copies = new Map<string, string>();
   /** Log lines that wait for the claim; null from then on. */
-  #heldLog: string[] | null;
+  #heldLog: string[] | null = [];
+  readonly #hasEarlierFiles: boolean;
   #isClaimed = false;
   readonly #logPath: string;
 
@@ -41,7 +42,7 @@ export class RunFolder {
     this.#fs = fs;
     this.path = path;
     this.#lock = lock;
-    this.#heldLog = hasEarlierFiles ? [] : null;
+    this.#hasEarlierFiles = hasEarlierFiles;
     this.#logPath = `${path}/${options.timestamp}.log`;
     const appendFile = async (at: string, text: string): Promise<void> => {
       if (this.#heldLog) this.#heldLog.push(text);
@@ -86,7 +87,7 @@ export class RunFolder {
 
   /** Make a folder without earlier files this run's at once. */
   async begin(): Promise<void> {
-    if (!this.#heldLog) await this.claim();
+    if (!this.#hasEarlierFiles) await this.claim();
   }
 
   /**
@@ -106,20 +107,27 @@ export class RunFolder {
         },
       );
     }
+    await this.#writeFirst(record);
+  };
+
+  /** Write how the run ended, unless the folder still is an earlier run's. */
+  async end(status: RunRecordStatus, message: string | null): Promise<void> {
+    await this.logger.flush();
+    if (!this.record) return;
+    const record = { ...this.record, status, endedMs: Date.now(), message };
+    if (this.#isClaimed) {
+      await this.claim();
+      await writeRunRecord(this.#fs, this.path, record);
+    } else if (!this.#hasEarlierFiles) await this.#writeFirst(record);
+  }
+
+  async #writeFirst(record: RunRecord): Promise<void> {
     for (const [name, text] of this.#copies) await this.#fs.writeFile(`${this.path}/${name}`, text);
     await writeRunRecord(this.#fs, this.path, record);
     this.#isClaimed = true;
     const held = this.#heldLog ?? [];
     this.#heldLog = null;
     if (held.length > 0) await this.#fs.appendFile(this.#logPath, held.join(''));
-  };
-
-  /** Write how the run ended, unless the folder still is an earlier run's. */
-  async end(status: RunRecordStatus, message: string | null): Promise<void> {
-    await this.logger.flush();
-    if (!this.record || this.#heldLog) return;
-    if (this.#isClaimed) await this.claim();
-    await writeRunRecord(this.#fs, this.path, { ...this.record, status, endedMs: Date.now(), message });
   }
 
   /** Let others have the folder. */

@@ -1,7 +1,7 @@
 // Stop and Pause, heard wherever a run waits or works: between iterations, in an evaluation, while data are awaited.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { testAdapter } from '../gpu/testing/adapter.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
 import { EvalHook } from '../runner/hooks/evaluation.ts';
@@ -69,8 +69,7 @@ test('Stop is heard while data are awaited', async () => {
     before: (iter) => (iter === 5 ? new Promise<void>((resolve) => void (release = resolve)) : undefined),
   });
   const done = run.run();
-  await sleep(100);
-  expect(run.runner.iter).toBe(5);
+  await vi.waitFor(() => expect(run.runner.iter).toBe(5), 5000);
   const start = performance.now();
   run.control.stop();
   await done;

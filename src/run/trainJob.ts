@@ -9,7 +9,7 @@ import type { RunControl } from '../runner/runControl.ts';
 import type { BusyModule } from '../usercode/moduleGuard.ts';
 import type { CheckTypes } from '../usercode/userModules.ts';
 import type { KernelOptions } from './kernelChoices.ts';
-import type { WatchStray } from './strayErrors.ts';
+import type { WatchStray } from '../usercode/strayErrors.ts';
 
 /** Which run, what it may use, and who hears of it. */
 export interface TrainJob {
@@ -26,8 +26,11 @@ export interface TrainJob {
   resumeFrom?: string;
   /** A checkpoint to take the weights of; overrides the config's. */
   loadFrom?: string;
-  /** Go on with the newest checkpoint of this config's runs, if there is one; overrides the config's. */
-  autoResume?: boolean;
+  /**
+   * Go on with the newest good checkpoint of this config's runs, if there is one; overrides the config's. `own`: of the work
+   * dir's own run, and it is an error when there is none.
+   */
+  autoResume?: boolean | 'own';
   /** Whose options a resumed optimizer goes on with; overrides the config's `resume_optimizer`. */
   resumeOptimizer?: 'checkpoint' | 'config';
   /** Switch the config's `auto_scale_lr` on. */

@@ -10,18 +10,18 @@ const CODE = 'run-ended';
  * Whether a run that hasn't heard of a stop may be ended: a module holds its thread, or it has not begun. One that has begun
  * has hooks that must say good-bye: to a tracker, for example.
  */
-export function canEndNow({ busy, workDir }: RunView): boolean {
-  return busy !== null || workDir === null;
+export function canEndNow({ busy, hasBegun }: RunView): boolean {
+  return busy !== null || !hasBegun;
 }
 
 /** Why the worker is ended: the module's line where one holds the thread. */
 export function runEndedError(view: RunView): TrainerError {
-  const { busy, workDir } = view;
+  const { busy, hasBegun } = view;
   const last = view.checkpoints.toSorted((a, b) => b.modifiedMs - a.modifiedMs).at(0);
-  const hint = last
-    ? `it goes on from ${last.path}`
-    : workDir === null
-      ? 'nothing had been trained'
+  const hint = !hasBegun
+    ? 'nothing had been trained'
+    : last
+      ? `it goes on from ${last.path}`
       : 'no checkpoint had been written';
   if (!busy) return new RunError('the run was ended at once', { code: CODE, hint });
   const { file, line, column, seconds } = busy;

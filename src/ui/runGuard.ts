@@ -5,6 +5,8 @@ const LOCK = 'tabtrain-run';
 
 export class RunGuard {
   #release: (() => void) | null = null;
+  /** Settles when the browser has taken the lock back. */
+  #whenReleased: Promise<unknown> = Promise.resolve();
   #wakeLock: WakeLockSentinel | null = null;
 
   /** @returns false when another tab holds the lock. */
@@ -17,13 +19,15 @@ export class RunGuard {
     return true;
   }
 
-  release(): void {
+  /** Let other tabs train. Settles when {@link isHeld} no longer sees this tab's lock. */
+  async release(): Promise<void> {
     this.#release?.();
     this.#release = null;
     removeEventListener('beforeunload', askBeforeLeaving);
     document.removeEventListener('visibilitychange', this.#keepAwake);
     void this.#wakeLock?.release();
     this.#wakeLock = null;
+    await this.#whenReleased;
   }
 
   /** True while any tab of ours trains. */
@@ -36,7 +40,7 @@ export class RunGuard {
   #acquireLock(): Promise<boolean> {
     if (!('locks' in navigator)) return Promise.resolve(true);
     return new Promise((resolve) => {
-      void navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => {
+      this.#whenReleased = navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => {
         resolve(lock !== null);
         if (!lock) return undefined;
         return new Promise<void>((release) => {

@@ -17,6 +17,16 @@ interface Os {
   freemem(): number;
 }
 
+const MAX_ROOM_BYTES = 2 ** 30;
+const ROOM_SHARE = 1 / 8;
+
+/** What a module may hold where nobody tells how much there is: browsers say the machine's memory, roughly, or nothing. */
+export function roomInPage(): number {
+  const { navigator } = globalThis as { navigator?: { readonly deviceMemory?: number } };
+  const machineBytes = (navigator?.deviceMemory ?? 4) * 2 ** 30;
+  return Math.min(MAX_ROOM_BYTES, machineBytes * ROOM_SHARE);
+}
+
 let limits: { readonly heapBytes: number; readonly buffersBytes: number } | null = null;
 
 /** Of JavaScript's heap, or of typed arrays, whichever is fuller; null where nobody tells. */

@@ -2,22 +2,30 @@
 // What it costs and what it finds: moduleGuard.ts.
 
 import type ts from 'typescript';
+import { grownValues, scopeOf, type Scopes } from './grownValues.ts';
 import { GUARD, PASSES } from './moduleGuard.ts';
 import type { TypeScript } from './typeReader.ts';
 
 /**
- * A transformer that begins each loop's and each function's body with `--passes < 0 && (passes = guard(line, column))`;
- * an arrow function's expression becomes `(…, expression)`.
+ * A transformer that begins each loop's and each function's body with `--passes < 0 && (passes = guard(line, column, …))`;
+ * an arrow function's expression becomes `(…, expression)`. The guard also gets what may grow there: grownValues.ts.
  */
 export function insertGuards(ts: TypeScript): ts.TransformerFactory<ts.SourceFile> {
   return (context) => (file) => {
     const { factory } = context;
+    /** Around the node that is visited. */
+    let scopes: Scopes = [];
 
     const guardAt = (node: ts.Node): ts.Expression => {
       const { line, character } = file.getLineAndCharacterOfPosition(node.getStart(file));
       const place = [line + 1, character + 1].map((n) => factory.createNumericLiteral(n));
       const passes = factory.createIdentifier(PASSES);
-      const look = factory.createCallExpression(factory.createIdentifier(GUARD), undefined, place);
+      const own = ts.isFunctionLike(node) ? scopeOf(ts, node) : null;
+      const grown = grownValues(ts, node, own ? [...scopes, own] : scopes);
+      const look = factory.createCallExpression(factory.createIdentifier(GUARD), undefined, [
+        ...place,
+        ...grown,
+      ]);
       return factory.createLogicalAnd(
         factory.createLessThan(factory.createPrefixDecrement(passes), factory.createNumericLiteral(0)),
         factory.createParenthesizedExpression(factory.createAssignment(passes, look)),
@@ -39,8 +47,16 @@ export function insertGuards(ts: TypeScript): ts.TransformerFactory<ts.SourceFil
       return factory.updateBlock(body, [...directives, guardStatement(owner), ...rest]);
     };
 
-    const visit = (node: ts.Node): ts.Node => {
+    const visitInside = (node: ts.Node): ts.Node => {
+      const own = scopeOf(ts, node);
+      const around = scopes;
+      if (own) scopes = [...scopes, own];
       const inner = ts.visitEachChild(node, visit, context);
+      scopes = around;
+      return inner;
+    };
+    const visit = (node: ts.Node): ts.Node => {
+      const inner = visitInside(node);
       if (ts.isForStatement(inner)) {
         const { initializer, condition, incrementor } = inner;
         const body = guardedLoop(node, inner.statement);
@@ -142,6 +158,6 @@ export function insertGuards(ts: TypeScript): ts.TransformerFactory<ts.SourceFil
       return inner;
     };
 
-    return ts.visitEachChild(file, visit, context);
+    return visitInside(file) as ts.SourceFile;
   };
 }

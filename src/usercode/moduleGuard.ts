@@ -3,15 +3,23 @@
 
 import { pointSpan } from '../errors/span.ts';
 import { UserCodeError } from '../errors/trainerError.ts';
-import { readHeap, type HeapUse } from './heapUse.ts';
+import { readHeap, roomInPage, type HeapUse } from './heapUse.ts';
+import { heldBytes } from './heldBytes.ts';
 
 /** What the compiled code calls {@link ModuleGuard.look}, bound to the module's path. */
 export const GUARD = '$tabtrainGuard';
 /** What it calls the passes that are left until then. */
 export const PASSES = '$tabtrainPasses';
 
-/** @returns after how many passes to look again */
-export type Look = (line: number, column: number) => number;
+/** A value, or what gives it, and the names that lead on from there: `[a, 'b', 'c']`. */
+type Way = readonly [unknown, ...string[]];
+
+/**
+ * @param values what may grow there
+ * @param asked the same, to be asked for; may fail
+ * @returns after how many passes to look again
+ */
+export type Look = (line: number, column: number, values?: readonly Way[], asked?: readonly Way[]) => number;
 
 /** Where a module is, and for how long it hasn't given the thread back. */
 export interface BusyModule {
@@ -28,7 +36,10 @@ export interface GuardPolicy {
   readonly onBusy?: (busy: BusyModule) => void;
   /** Hears where a module gets the thread; for planning only, which rarely gives it back. */
   readonly onEnter?: (busy: BusyModule) => void;
-  /** Bytes that may be allocated without giving the thread back, where that can be known. Default: half of what is free. */
+  /**
+   * Bytes that may be allocated without giving the thread back. Default: half of what is free; where nobody tells, an eighth
+   * of the machine's memory, and 1 GB at most.
+   */
   readonly roomBytes?: number;
 }
 
@@ -45,6 +56,8 @@ const LOOK_MS = 2;
 const MAX_GAP_MS = 250;
 const BUSY_STEP_MS = 1000;
 const HEAP_STEP_MS = 50;
+/** Looking at what modules hold may take this part of their time. */
+const HEAP_SHARE = 1 / 5;
 
 /** One for the modules of a run. */
 export class ModuleGuard {
@@ -59,11 +72,22 @@ export class ModuleGuard {
   #nextBusyMs = BUSY_STEP_MS;
   #nextHeapMs = HEAP_STEP_MS;
   #heapAtStart: HeapUse | null = null;
+  /** Of each place that was asked in this stretch: the bytes that it held first. */
+  readonly #heldAtStart = new Map<string, number>();
   #passes = 1;
+  #looks = 0;
+  /** Looks at values, whose getters may run code of the module. */
+  #isLooking = false;
+  readonly #readHeap: () => HeapUse | null;
+
+  /** @param read how full the heap is; null where nobody tells */
+  constructor(read: () => HeapUse | null = readHeap) {
+    this.#readHeap = read;
+  }
 
   /** The function that the code of a module calls. */
   lookFor(path: string): Look {
-    return (line, column) => this.#look(path, line, column);
+    return (line, column, values = [], asked = []) => this.#look(path, line, column, { values, asked });
   }
 
   /** The module's own top level begins. */
@@ -76,7 +100,14 @@ export class ModuleGuard {
     if (this.tripped) throw this.tripped;
   }
 
-  #look(file: string, line: number, column: number): number {
+  #look(file: string, line: number, column: number, grown: Grown): number {
+    if (this.#isLooking) return MAX_PASSES;
+    // Not always after the same number of passes: where two guards take turns both are to be heard.
+    this.#looks = (this.#looks + 1) % 3;
+    return Math.max(0, this.#lookNow(file, line, column, grown) - this.#looks);
+  }
+
+  #lookNow(file: string, line: number, column: number, grown: Grown): number {
     const now = performance.now();
     if (!this.#isInStretch) {
       this.#begin(now);
@@ -88,7 +119,7 @@ export class ModuleGuard {
     this.#spentMs += Math.min(gap, MAX_GAP_MS);
     if (gap > LOOK_MS) this.#passes = Math.max(1, Math.floor((this.#passes * LOOK_MS) / gap));
     else this.#passes = Math.min(MAX_PASSES, this.#passes * 2);
-    this.#judge(file, line, column);
+    this.#judge(file, line, column, grown);
     return this.#passes;
   }
 
@@ -99,12 +130,13 @@ export class ModuleGuard {
     this.#nextBusyMs = BUSY_STEP_MS;
     this.#nextHeapMs = HEAP_STEP_MS;
     this.#heapAtStart = null;
+    this.#heldAtStart.clear();
     this.#passes = 1;
     // A task of its own, not a microtask: promises that follow each other without end don't give the thread back either.
     afterTask(() => (this.#isInStretch = false));
   }
 
-  #judge(file: string, line: number, column: number): void {
+  #judge(file: string, line: number, column: number, grown: Grown): void {
     const { limitS, onBusy } = this.policy;
     const seconds = this.#spentMs / 1000;
     if (this.#spentMs >= this.#nextBusyMs) {
@@ -120,19 +152,21 @@ export class ModuleGuard {
         }),
       );
     if (this.#spentMs >= this.#nextHeapMs) {
-      this.#nextHeapMs = this.#spentMs + HEAP_STEP_MS;
-      this.#judgeHeap(file, line, column);
+      const start = performance.now();
+      this.#judgeHeap(file, line, column, grown);
+      const lookedMs = performance.now() - start;
+      this.#nextHeapMs = this.#spentMs + Math.max(HEAP_STEP_MS, lookedMs / HEAP_SHARE);
+      this.#lastLook += lookedMs;
     }
   }
 
-  #judgeHeap(file: string, line: number, column: number): void {
-    const heap = readHeap();
-    if (!heap) return;
-    this.#heapAtStart ??= heap;
-    const grown = heap.usedBytes - this.#heapAtStart.usedBytes;
-    const free = heap.limitBytes - this.#heapAtStart.usedBytes;
-    if (grown < (this.policy.roomBytes ?? free / 2)) return;
-    const megabytes = Math.round(grown / 2 ** 20);
+  #judgeHeap(file: string, line: number, column: number, grown: Grown): void {
+    const heap = this.#readHeap();
+    const { grownBytes, roomBytes } = heap
+      ? this.#heapGrowth(heap)
+      : { grownBytes: this.#heldGrowth(`${file}:${line}:${column}`, grown), roomBytes: roomInPage() };
+    if (grownBytes < (this.policy.roomBytes ?? roomBytes)) return;
+    const megabytes = Math.round(grownBytes / 2 ** 20);
     this.#trip(
       new UserCodeError(`the code must fit into memory, but has allocated ${megabytes} MB without a pause`, {
         code: 'endless-allocation',
@@ -142,12 +176,55 @@ export class ModuleGuard {
     );
   }
 
+  #heapGrowth(heap: HeapUse): { readonly grownBytes: number; readonly roomBytes: number } {
+    this.#heapAtStart ??= heap;
+    const { usedBytes } = this.#heapAtStart;
+    return { grownBytes: heap.usedBytes - usedBytes, roomBytes: (heap.limitBytes - usedBytes) / 2 };
+  }
+
+  /** By how much what may grow at a place has grown since it was first asked. */
+  #heldGrowth(place: string, { values, asked }: Grown): number {
+    this.#isLooking = true;
+    try {
+      const held = heldBytes([...values.map(([value, ...names]) => follow(value, names)), ...asked.map(ask)]);
+      const before = this.#heldAtStart.get(place) ?? held;
+      this.#heldAtStart.set(place, before);
+      return held - before;
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
   #trip(error: UserCodeError): never {
     this.tripped ??= error;
     // Caught by the module's own code, it throws again at the next pass.
     this.#passes = 1;
     throw error;
   }
+}
+
+interface Grown {
+  readonly values: readonly Way[];
+  readonly asked: readonly Way[];
+}
+
+/** @returns undefined for what can't be asked for now: a variable that isn't set yet, a private field of a half-made object */
+function ask([get, ...names]: Way): unknown {
+  try {
+    return follow((get as () => unknown)(), names);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Go on by names, as far as they lead to data: a getter is not asked. */
+function follow(value: unknown, names: readonly string[]): unknown {
+  let at = value;
+  for (const name of names) {
+    if (typeof at !== 'object' || at === null) return undefined;
+    at = Object.getOwnPropertyDescriptor(at, name)?.value as unknown;
+  }
+  return at;
 }
 
 /** Call back in a task of the event loop. */

@@ -11,6 +11,11 @@ export function sourceUrl(path: string, runId: number): string {
   return `${SCHEME}${encodeURI(path)}?run=${runId}`;
 }
 
+/** Whether an error was thrown in a person's module, of this run or an earlier one. */
+export function isOfModule(error: unknown): boolean {
+  return error instanceof Error && (error.stack ?? '').includes(SCHEME);
+}
+
 /** A line of a stack trace that lies in a person's module, in its own text. */
 export interface UserFrame {
   readonly span: Span;

@@ -117,6 +117,29 @@ describe('a plan worker', () => {
     plans.end();
   });
 
+  test('that hangs is not told by the place of the plan before it', async () => {
+    const { made, make, whenReleased } = setUp();
+    const plans = new PlanClient(make, whenReleased, PATIENCE);
+    const open = plans.describe('a.py');
+    let asked = 0;
+    const server = serve<Pick<PlanCalls, 'config.describe'>, WorkerSigns>(at(made, 0).inside, {
+      'config.describe': async (_, { progress }) => {
+        asked += 1;
+        if (asked > 1) {
+          setTimeout(() => server.close());
+          return new Promise(() => undefined);
+        }
+        progress({ part: 'modules' });
+        server.emit('module.busy', { file: 'mine/opt.ts', line: 3, column: 5, seconds: 0 });
+        return 'a plan' as never;
+      },
+    });
+    expect(await open).toBe('a plan');
+    // Our own work: nothing of a module is known yet.
+    await expect(plans.describe('b.py')).rejects.toMatchObject({ code: 'worker-hangs', span: undefined });
+    plans.end();
+  });
+
   test('that answers may take its time', async () => {
     const { made, make, whenReleased } = setUp();
     const plans = new PlanClient(make, whenReleased, PATIENCE);

@@ -108,7 +108,12 @@ export class PlanClient {
   }
 
   #begin(call: Open): void {
-    if (this.#open.size === 0) this.#heard();
+    if (this.#open.size === 0) {
+      this.#heard();
+      // What the last plan did has nothing to do with this one.
+      this.#part = '';
+      this.#place = null;
+    }
     this.#open.add(call);
     this.#timer ??= setInterval(() => this.#check(), this.#patience.importMs / CHECKS);
   }

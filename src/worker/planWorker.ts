@@ -7,6 +7,8 @@ import { createOpfs } from '../storage/opfs.ts';
 import { PLANNING_POLICY, type BusyModule } from '../usercode/moduleGuard.ts';
 import { serve } from './channel.ts';
 import type { PlanCalls, WorkerSigns } from './protocol.ts';
+import { isOfModule } from '../usercode/userErrors.ts';
+import { watchStray } from './watchStray.ts';
 import { giveSigns } from './workerSigns.ts';
 
 const server = serve<PlanCalls, WorkerSigns>(self as DedicatedWorkerGlobalScope, {
@@ -14,6 +16,7 @@ const server = serve<PlanCalls, WorkerSigns>(self as DedicatedWorkerGlobalScope,
     planRun(
       { fs: await createOpfs(), decodeImage: decodeInBrowser, configPath },
       {
+        watchStray,
         onBuild: (part) => progress({ part }),
         onModules: ({ guard }) => {
           const tell = (busy: BusyModule): void => server.emit('module.busy', busy);
@@ -24,3 +27,9 @@ const server = serve<PlanCalls, WorkerSigns>(self as DedicatedWorkerGlobalScope,
   'worker.ping': async () => undefined,
 });
 giveSigns(server);
+// A timer of an earlier plan's module must not end this worker: its plan is made, and the run tells what fails in it.
+watchStray((error) => {
+  const isLate = isOfModule(error);
+  if (isLate) console.warn(error);
+  return isLate;
+});

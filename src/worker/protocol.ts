@@ -171,6 +171,7 @@ export interface RunRequest {
   readonly cfgOptions?: Record<string, unknown>;
   readonly workDir?: string;
   readonly resumeFrom?: string;
+  readonly autoResume?: 'own';
   readonly loadFrom?: string;
 }
 

@@ -1,29 +1,13 @@
 // Entry of the run worker: the engine, the runner and everything a config can name. It is made for one run and ended with it.
 
-import type { TakeStray } from '../run/strayErrors.ts';
 import { prepareEngine, train } from '../run/train.ts';
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
 import { createOpfs } from '../storage/opfs.ts';
 import { createWebLocks } from '../storage/webLocks.ts';
 import { DecodePool } from './decodePool.ts';
 import { createRunHost } from './host.ts';
+import { watchStray } from './watchStray.ts';
 import { giveSigns } from './workerSigns.ts';
-
-/** In a worker such errors only reach the console, and the run would go on without what failed. */
-function watchStray(take: TakeStray): () => void {
-  const onError = (event: ErrorEvent): void => {
-    if (take(event.error)) event.preventDefault();
-  };
-  const onRejection = (event: PromiseRejectionEvent): void => {
-    if (take(event.reason)) event.preventDefault();
-  };
-  self.addEventListener('error', onError);
-  self.addEventListener('unhandledrejection', onRejection);
-  return () => {
-    self.removeEventListener('error', onError);
-    self.removeEventListener('unhandledrejection', onRejection);
-  };
-}
 
 const whenReleased = async (lock: string): Promise<void> => {
   await navigator.locks.request(lock, () => undefined);

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import type { FileSystem } from '../../contracts/fileSystem.ts';
 import type { Plan } from '../../contracts/plan.ts';
 import { createMemoryFs } from '../../storage/memoryFs.ts';
+import type { AssembleOptions } from '../assemble.ts';
+import type { PlanJob } from '../parts.ts';
 import { planRun } from '../plan.ts';
 
 const SHAPES = 'configs/shapes/retinanet_tiny_shapes.py';
@@ -27,7 +29,20 @@ export function workspaceOf(text: string, files: Readonly<Record<string, string>
 }
 
 /** The plan of such a config. @param files by their path, besides */
-export function planText(text: string, files: Readonly<Record<string, string>> = {}): Promise<Plan> {
+export function planText(
+  text: string,
+  files: Readonly<Record<string, string>> = {},
+  { purpose, ...options }: AssembleOptions & Pick<PlanJob, 'purpose'> = {},
+): Promise<Plan> {
+  return planRun(jobOf(text, files, purpose), options);
+}
+
+/** What to plan: such a config. */
+export function jobOf(
+  text: string,
+  files: Readonly<Record<string, string>> = {},
+  purpose?: PlanJob['purpose'],
+): PlanJob {
   const decodeImage = () => Promise.reject(new Error('no pictures here'));
-  return planRun({ fs: workspaceOf(text, files), decodeImage, configPath: PLANNED });
+  return { fs: workspaceOf(text, files), decodeImage, configPath: PLANNED, purpose };
 }

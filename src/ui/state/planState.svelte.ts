@@ -71,19 +71,21 @@ export class PlanState {
     });
   }
 
-  /** Wait for the problems of the text as it is now. */
+  /** Wait for the problems of the text as it is now, as long as its config stays the open one. */
   async whenCurrent(): Promise<void> {
+    const path = this.#workspace.configPath;
     // What changed a moment ago is noticed with the next flush of effects.
     await tick();
     if (this.#isUnanswered) {
       this.isCurrent = false;
       this.#start();
     }
-    if (this.isCurrent) return;
+    const isDone = (): boolean => this.isCurrent || path === null || this.#workspace.configPath !== path;
+    if (isDone()) return;
     await new Promise<void>((resolve) => {
       const stop = $effect.root(() => {
         $effect(() => {
-          if (!this.isCurrent) return;
+          if (!isDone()) return;
           resolve();
           queueMicrotask(() => stop());
         });

@@ -59,9 +59,13 @@ export class Problems {
     this.reveal = { line: span?.line ?? 1, column: span?.column ?? 1 };
   }
 
-  /** Train the open config, once its plan is known to have no errors; lead to the first one otherwise. */
+  /**
+   * Train the config that is open now, once its plan is known to have no errors; lead to the first one otherwise. Where
+   * another config is opened meanwhile, nothing starts.
+   */
   async train(): Promise<void> {
-    if (this.isStarting) return;
+    const path = this.#workspace.configPath;
+    if (this.isStarting || path === null) return;
     this.isStarting = true;
     this.refusal = '';
     try {
@@ -69,8 +73,12 @@ export class Problems {
     } finally {
       this.isStarting = false;
     }
+    if (this.#workspace.configPath !== path) {
+      this.refusal = `Not started: another file was opened before ${path} was checked`;
+      return;
+    }
     const { obstacle } = this;
-    if (!obstacle) return this.#runs.train();
+    if (!obstacle) return this.#runs.train(path);
     this.refusal = `Not started: ${this.countText}. ${obstacle.message}`;
     await this.goTo(obstacle);
   }

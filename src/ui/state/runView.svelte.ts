@@ -43,6 +43,8 @@ export class RunView {
   workDir = $state<string | null>(null);
   /** The config file that it was started from. */
   configPath = $state<string | null>(null);
+  /** Its first iteration was reached: what an end from outside leaves is for it to answer. */
+  hasBegun = $state(false);
   phase = $state<RunPhase | 'interrupted'>('preparing');
   error = $state.raw<ErrorReport | null>(null);
   /** What a stop waits for; null when it isn't known, and without one. */
@@ -82,7 +84,11 @@ export class RunView {
           if (!this.isAlive) this.isProfiling = false;
           break;
         case 'run.started':
+          this.hasBegun = true;
           this.workDir = event.workDir;
+          // What is done again goes.
+          if (this.measures.some(({ iter }) => iter > event.startIter))
+            this.measures = this.measures.filter(({ iter }) => iter <= event.startIter);
           this.classes = event.classes;
           this.facts = event;
           break;
@@ -142,14 +148,11 @@ export class RunView {
     };
   }
 
-  /**
-   * Go on from a checkpoint of this run: what lies behind it stays on the page, what is done again goes.
-   * @param iter iterations over the run that the checkpoint holds; null when its name does not say
-   */
-  continueFrom(iter: number | null): void {
+  /** Go on from a checkpoint of this run. What it shows stays until the run has begun, and then what lies behind its start. */
+  goOn(): void {
+    this.hasBegun = false;
     this.phase = 'preparing';
     this.error = null;
-    if (iter !== null) this.measures = this.measures.filter((measure) => measure.iter <= iter);
   }
 
   #addLog(lines: readonly string[]): void {

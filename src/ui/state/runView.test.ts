@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import type { RunEvent } from '../../contracts/runEvents.ts';
 import type { Measure, RunHistory } from '../../worker/protocol.ts';
+import { canEndNow, runEndedError } from '../endRun.ts';
 import { describeRun } from '../runText.ts';
 import { RunView } from './runView.svelte.ts';
 
@@ -28,20 +30,53 @@ function historyOf(changes: Partial<RunHistory['summary']> = {}): RunHistory {
   };
 }
 
-test('a run that goes on keeps what lies behind the checkpoint', () => {
+const started = (startIter: number): RunEvent => ({
+  name: 'run.started',
+  workDir: 'work_dirs/a/1',
+  configName: 'a',
+  classes: ['circle'],
+  maxEpochs: 2,
+  maxIters: 40,
+  itersPerEpoch: 20,
+  startEpoch: 0,
+  startIter,
+  parameterCount: 1,
+  trainableParameterCount: 1,
+});
+
+test('a run that goes on shows all it had until it begins, and then what lies behind its start', () => {
   const view = new RunView();
   view.applyHistory(historyOf());
-  view.continueFrom(20);
-  view.apply([{ name: 'run.measured', ...measure(25) }]);
+  view.goOn();
+  expect(view.measures.map((m) => m.iter)).toEqual([10, 20, 30]);
+  view.apply([started(20), { name: 'run.measured', ...measure(25) }]);
   expect(view.measures.map((m) => m.iter)).toEqual([10, 20, 25]);
   expect(view.log).toEqual(['one']);
   expect(view.phase).toBe('preparing');
+  expect(view.hasBegun).toBe(true);
 });
 
 test('why an earlier run failed is told after a reload', () => {
   const view = new RunView();
   view.applyHistory(historyOf({ status: 'failed', message: 'the loss is not a number' }));
   expect(describeRun(view)).toBe('Failed: the loss is not a number');
-  view.continueFrom(null);
+  view.goOn();
   expect(view.error).toBeNull();
+});
+
+test('a run that goes on may be ended at once until it has begun, with the word that nothing was trained', () => {
+  const view = new RunView();
+  view.applyHistory(
+    historyOf({
+      checkpoints: [{ path: 'work_dirs/a/1/epoch_1.pth', bytes: 1, modifiedMs: 1, epoch: 1, iter: 20 }],
+    }),
+  );
+  view.goOn();
+  expect(canEndNow(view)).toBe(true);
+  expect(runEndedError(view).hint).toBe('nothing had been trained');
+  view.apply([started(20)]);
+  expect(canEndNow(view)).toBe(false);
+  expect(runEndedError(view).hint).toBe('it goes on from work_dirs/a/1/epoch_1.pth');
+  view.goOn();
+  expect(canEndNow(view)).toBe(true);
 });

@@ -3,7 +3,7 @@
 import { toErrorReport, RunError, type ErrorReport } from '../../errors/trainerError.ts';
 import type { RunEvent } from '../../contracts/runEvents.ts';
 import type { RunClient, WorkerClients } from '../../worker/client.ts';
-import type { RunSummary } from '../../worker/protocol.ts';
+import type { RunRequest, RunSummary } from '../../worker/protocol.ts';
 import { canEndNow, isRunEnded, runEndedError } from '../endRun.ts';
 import { keepStorage, RunGuard } from '../runGuard.ts';
 import type { Notices } from './notices.svelte.ts';
@@ -11,6 +11,8 @@ import { RunView } from './runView.svelte.ts';
 import { SecretQuestions } from './secretQuestions.svelte.ts';
 import type { Settings } from './settings.svelte.ts';
 import type { Workspace } from './workspace.svelte.ts';
+
+type ResumeOptions = Pick<RunRequest, 'resumeFrom' | 'autoResume'>;
 
 /** How long a run may take to hear of a stop. */
 const STOP_PATIENCE_MS = 1000;
@@ -49,7 +51,9 @@ export class Runs {
 
   /** The newest run of the open config that was cut off, if nothing runs now. */
   readonly interrupted = $derived.by(() =>
-    this.active ? null : (this.list.find((run) => run.status === 'interrupted' && resumable(run)) ?? null),
+    this.active
+      ? null
+      : (this.list.find((run) => run.status === 'interrupted' && run.checkpoints.length > 0) ?? null),
   );
 
   /** List the runs on disk and show the one that was shown last. */
@@ -79,27 +83,28 @@ export class Runs {
     this.shown = view;
   }
 
-  /** Train the open config, or the one that was open last. */
-  async train(): Promise<void> {
-    const path = this.#workspace.configPath;
-    if (path === null) return;
-    await this.#run(path, new RunView(), {});
+  /** Train a config of the workspace. */
+  async train(configPath: string): Promise<void> {
+    await this.#run(configPath, new RunView(), {});
   }
 
   /** Go on from a checkpoint of an earlier run, in its folder. */
   async resumeFrom(checkpointPath: string, configPath: string, workDir: string): Promise<void> {
     if (this.active) return;
-    const view = new RunView();
-    const history = await this.#clients.data.call('runs.read', { workDir, activeWorkDir: null });
-    view.applyHistory(history);
-    view.continueFrom(history.summary.checkpoints.find((c) => c.path === checkpointPath)?.iter ?? null);
-    await this.#run(configPath, view, { resumeFrom: checkpointPath, workDir });
+    await this.#goOn(configPath, workDir, { resumeFrom: checkpointPath });
   }
 
-  /** Go on where a run was cut off. */
-  async resumeRun(run: RunSummary): Promise<void> {
-    const last = newestCheckpoint(run);
-    if (last) await this.resumeFrom(last.path, run.configPath, run.workDir);
+  /** Go on where a run was cut off: from its newest checkpoint that is whole, which its worker finds. */
+  async resumeRun({ configPath, workDir }: RunSummary): Promise<void> {
+    if (this.active) return;
+    await this.#goOn(configPath, workDir, { autoResume: 'own' });
+  }
+
+  async #goOn(configPath: string, workDir: string, from: ResumeOptions): Promise<void> {
+    const view = new RunView();
+    view.applyHistory(await this.#clients.data.call('runs.read', { workDir, activeWorkDir: null }));
+    view.goOn();
+    await this.#run(configPath, view, { ...from, workDir });
   }
 
   async pause(): Promise<void> {
@@ -165,7 +170,7 @@ export class Runs {
   async #run(
     configPath: string,
     view: RunView,
-    from: { resumeFrom?: string; workDir?: string },
+    from: ResumeOptions & { readonly workDir?: string },
   ): Promise<void> {
     if (this.active) return;
     view.configPath = configPath;
@@ -175,10 +180,17 @@ export class Runs {
     this.shown = view;
     const runId = ++this.#runId;
     let unsubscribe = (): void => undefined;
+    // Until there is a worker nobody else hears of a stop.
+    const throwIfStopped = (): void => {
+      if (this.#isStopAsked) throw runEndedError(view);
+    };
     try {
       await this.#workspace.flush();
+      throwIfStopped();
       void keepStorage();
-      if (!(await this.#guard.acquire())) {
+      const isAcquired = await this.#guard.acquire();
+      throwIfStopped();
+      if (!isAcquired) {
         throw new RunError('one run at a time: another tab of tabtrain is training', {
           code: 'run-busy',
           hint: 'Stop it there, or wait until it is done.',
@@ -190,7 +202,7 @@ export class Runs {
       if (view.isAlive) view.phase = 'finished';
     } catch (error) {
       if (isRunEnded(error)) {
-        view.phase = view.workDir === null ? 'stopped' : 'interrupted';
+        view.phase = view.hasBegun ? 'interrupted' : 'stopped';
         this.#notices.add('info', error.message, error.hint);
         return;
       }
@@ -203,7 +215,7 @@ export class Runs {
       unsubscribe();
       view.busy = null;
       this.#clients.endRun(new RunError('the run is over', { code: 'cancelled' }));
-      this.#guard.release();
+      await this.#guard.release();
       this.active = null;
       await this.refresh().catch((error: unknown) => this.#notices.addError(error));
     }
@@ -241,13 +253,4 @@ export class Runs {
 
 function aliveElsewhere(run: RunSummary): RunSummary {
   return run.status === 'interrupted' ? { ...run, status: 'running' } : run;
-}
-
-function resumable(run: RunSummary): boolean {
-  return newestCheckpoint(run) !== undefined;
-}
-
-/** The checkpoint with the most iterations behind it. */
-export function newestCheckpoint(run: RunSummary): RunSummary['checkpoints'][number] | undefined {
-  return run.checkpoints.toSorted((a, b) => b.modifiedMs - a.modifiedMs)[0];
 }

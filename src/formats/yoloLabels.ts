@@ -1,7 +1,17 @@
-// One YOLO label file: a line per box, `class cx cy w h` as fractions of the picture; or `class x1 y1 x2 y2 x3 y3 …`,
-// the corners of a polygon or of an oriented box, whose bounding box is taken; pose lines have keypoints behind the
-// box, trackers' lines a confidence and a track id.
-// Source: Ultralytics docs, "Detection/Segmentation Datasets Overview"; Darknet README, "Yolo mark".
+// One YOLO label file: a line a box, columns between spaces; all numbers but the class are fractions of the picture.
+//
+// | line                              | written by                 | here                                             |
+// |-----------------------------------|----------------------------|--------------------------------------------------|
+// | class cx cy w h                   | Darknet, Ultralytics       | the box                                          |
+// | class x1 y1 x2 y2 x3 y3 …         | segmentation, oriented box | the polygon's bounding box                       |
+// | class cx cy w h kx ky (v) …       | pose, by `kpt_shape`       | the box; v is 0, 1 or 2 (unmarked, hidden, seen) |
+// | class cx cy w h confidence        | predictions                | the box                                          |
+// | class cx cy w h (confidence) id   | trackers                   | the box                                          |
+//
+// `class` is an index into the names of the dataset, or a name.
+// Source: Ultralytics docs, "Detection/Segmentation/Pose Datasets Overview"; Darknet README, "Yolo mark".
+
+import { linesOf } from '../util/lines.ts';
 
 /** A box with its class as written: an index or a name. */
 export interface YoloBox {
@@ -45,7 +55,7 @@ export function parseYoloLabels(text: string, keypointValues = 0): YoloLabels {
   const boxes: YoloBox[] = [];
   const findings: YoloFinding[] = [];
   const bad: { line: number; reason: string; text: string }[] = [];
-  text.split(/\r\n|\r|\n/).forEach((raw, index) => {
+  linesOf(text).forEach((raw, index) => {
     const line = index + 1;
     if (raw.trim() === '' || raw.trim().startsWith('#')) return;
     const find = (code: YoloFinding['code'], message: string): void => {
@@ -82,7 +92,7 @@ const VISIBILITIES = ['0', '1', '2'];
 
 /** `class x y w h confidence id` in every line: six numbers of which the last is whole are no triangle. */
 function looksTracked(text: string): boolean {
-  const lines = text.split(/\r\n|\r|\n/).filter((line) => line.trim() !== '');
+  const lines = linesOf(text).filter((line) => line.trim() !== '');
   return lines.length > 0 && lines.every((line) => /^\S+(?:\s+\S+){5}\s+\d+$/.test(line.trim()));
 }
 

@@ -1,30 +1,30 @@
 // Errors that nobody waits for: a promise that a person's code started and left alone, a timer's callback.
 
 import { RunError, TrainerError } from '../errors/trainerError.ts';
-import type { RunControl } from '../runner/runControl.ts';
-import type { UserModules } from '../usercode/userModules.ts';
+import type { UserModules } from './userModules.ts';
 
-/** Takes such an error. @returns false when it isn't this run's */
+/** Takes such an error. @returns false when it isn't of these modules */
 export type TakeStray = (error: unknown) => boolean;
 
 /** Where such errors come up: a process, a worker. @returns stops handing them over */
 export type WatchStray = (take: TakeStray) => () => void;
 
 /**
- * End a run with what its modules threw beside it, at their line.
+ * Hear what modules threw beside what they were asked for.
+ * @param onError gets a RunError `stray-error` with the place in the module
  * @returns stops that
  */
-export function failOnStray(
+export function takeStrays(
   watch: WatchStray | undefined,
-  control: Pick<RunControl, 'fail'>,
   modules: UserModules,
+  onError: (error: RunError) => void,
 ): () => void {
   if (!watch) return () => undefined;
   return watch((error) => {
     const located = modules.locate(error);
     if (!(located instanceof TrainerError) || !located.span) return false;
     const { message, span, path } = located;
-    control.fail(
+    onError(
       new RunError(`nobody waited for what failed: ${message}`, {
         code: 'stray-error',
         span,
