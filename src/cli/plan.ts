@@ -49,7 +49,7 @@ function summaryOf({ problems, configPath }: Plan): string {
 }
 
 function describe(plan: Plan): string[] {
-  const { model, parameters, optimizer, groups, length, memory, hooks, secondsPerIter } = plan;
+  const { model, parameters, optimizer, groups, length, memory, hooks } = plan;
   const trained = parameters.filter(({ frozenBy, group }) => frozenBy === null && group !== null);
   const values = (list: readonly { readonly count: number }[]): number =>
     list.reduce((sum, { count: n }) => sum + n, 0);
@@ -62,9 +62,7 @@ function describe(plan: Plan): string[] {
     optimizer && `optimizer: ${optimizer}, ${count(groups.length, 'group')}`,
     length &&
       `length: ${count(length.maxEpochs, 'epoch')}, ${count(length.maxIters, 'iteration')} of ${count(plan.batchSize, 'picture')}`,
-    secondsPerIter !== null &&
-      length &&
-      `time: about ${Math.ceil((secondsPerIter * length.maxIters) / 60)} min`,
+    timeText(plan),
     plan.checkpoints && `checkpoints: ${timesText(plan.checkpoints)}`,
     plan.evaluations && `evaluations: ${timesText(plan.evaluations)}`,
     memory && `memory: ${memoryText(memory)}, activations when the first step is planned`,
@@ -73,6 +71,14 @@ function describe(plan: Plan): string[] {
     summaryOf(plan),
   ];
   return lines.filter((line) => typeof line === 'string');
+}
+
+function timeText({ secondsPerIter, timedBy, length }: Plan): string | null {
+  if (secondsPerIter === null || !length) return null;
+  const minutes = Math.ceil((secondsPerIter * length.maxIters) / 60);
+  const hours = Math.floor(minutes / 60);
+  const about = hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+  return `time: about ${about}, by the ${secondsPerIter} s per iteration of ${timedBy ?? 'an earlier run'}`;
 }
 
 function memoryText({ parameters, gradients, optimizerState, buffers }: NonNullable<Plan['memory']>): string {

@@ -125,8 +125,10 @@ export interface Plan {
   readonly checkpoints: PlannedTimes | null;
   readonly evaluations: PlannedTimes | null;
   readonly memory: PlannedMemory | null;
-  /** Of earlier runs of this config here; null before there was one. */
+  /** Of an earlier run of the same model, batch size and data here; null before there was one. */
   readonly secondsPerIter: number | null;
+  /** The work dir of that run. */
+  readonly timedBy: string | null;
   /** Null for policies of MMCV's, which are curves. */
   readonly ownLr: PlannedSchedule | null;
   readonly ownMomentum: PlannedSchedule | null;

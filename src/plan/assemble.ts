@@ -16,7 +16,7 @@ import { foundBy, locateProblem, problemOf, sortProblems } from './problemOf.ts'
 import { findConfigProblems } from './problems/index.ts';
 import './registerAll.ts';
 import type { RunConfig } from './runConfig.ts';
-import { staticProblems } from './staticProblems.ts';
+import { staticProblems } from './sections/sectionProblems.ts';
 import { withoutUnused } from './unusedParts.ts';
 
 export interface Assembly {
@@ -158,7 +158,7 @@ export async function assemble(
       return sortProblems(withoutUnused(placed, dict, job.purpose ?? 'train'));
     },
     failure,
-    addThrown: (error) => problems.push(problemOf(locate(error), dict)),
+    addThrown: (error) => void problems.push(problemOf(locate(error), dict)),
     whyMissing: (name) => failed.get(name) ?? endedBy,
     dispose,
   };

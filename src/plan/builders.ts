@@ -14,6 +14,7 @@ import { need, type Parts } from './parts.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { registerRunHooks } from './trainingHooks.ts';
 import { classProblems, isReordered } from './weightClasses.ts';
+import { weightProblems } from './weightFiles.ts';
 
 type PartName = 'workflow' | 'trainSet' | 'model' | 'optimizer' | 'runner';
 
@@ -97,6 +98,15 @@ export const makeModel: Builder = {
   },
 };
 
+/** The files that weights come from. */
+export const findWeights: Builder = {
+  name: 'weights',
+  needs: [],
+  async build(parts) {
+    parts.problems.push(...(await weightProblems(parts)));
+  },
+};
+
 /** Whether model and data suit each other, whatever hooks and runner there are. */
 export const compareModelAndData: Builder = {
   name: 'modelOnData',
@@ -155,6 +165,7 @@ export const BUILDERS: readonly Builder[] = [
   openTrainSet,
   openValSet,
   makeModel,
+  findWeights,
   compareModelAndData,
   makeOptimizer,
   makeRunner,

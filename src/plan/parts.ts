@@ -45,7 +45,7 @@ export interface PartsHost {
   /** Evaluates on the validation set. */
   readonly makeEvaluator?: (model: Detector, valSet: Dataset, parts: Parts) => Promise<Evaluator>;
   readonly info?: (line: string) => void;
-  /** What the run begins with; its classes number the data's labels where they have the same names. */
+  /** What the run begins with, null: nothing; absent: not known, the config says it. Its classes number the data's labels where they have the same names. */
   readonly weights?: GivenWeights | null;
 }
 

@@ -18,6 +18,7 @@ import { describeCheckpoints, describeEvaluations } from './describeTimes.ts';
 import { batchSizeOf, dataOf } from './loaders.ts';
 import type { Parts, PlanJob } from './parts.ts';
 import { openRunConfig } from './runConfig.ts';
+import { estimateTime } from './timeEstimate.ts';
 import { turn } from '../util/turn.ts';
 
 /**
@@ -30,6 +31,7 @@ export async function planRun(job: PlanJob, options: AssembleOptions = {}): Prom
   if (!config) return unread(job, problems);
   const assembly = await assemble(job, config, options);
   const sections = await describeSections(assembly);
+  const time = await estimateTime(job.fs, config).catch((error: unknown) => assembly.addThrown(error));
   try {
     assembly.dispose();
   } catch (error) {
@@ -44,6 +46,7 @@ export async function planRun(job: PlanJob, options: AssembleOptions = {}): Prom
     itersPerEpoch: parts.itersPerEpoch,
     itersProblem: parts.itersPerEpoch === null ? (assembly.whyMissing('trainSet')?.message ?? null) : null,
     length: parts.length,
+    ...time,
     ...sections,
   };
 }
@@ -160,6 +163,7 @@ function unread({ configPath, seed = 0 }: PlanJob, problems: readonly Problem[])
     evaluations: null,
     memory: null,
     secondsPerIter: null,
+    timedBy: null,
     ownLr: null,
     ownMomentum: null,
   };

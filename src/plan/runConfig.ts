@@ -10,7 +10,6 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Problem } from '../contracts/problem.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { checkCustomImports } from '../usercode/index.ts';
-import { checkAutoScaleLr } from './autoScaleLr.ts';
 import { foundBy, problemOf } from './problemOf.ts';
 import { findConfigProblems, foreignKeys, placed } from './problems/index.ts';
 import { withoutUnused, type Purpose } from './unusedParts.ts';
@@ -53,20 +52,18 @@ export async function openRunConfig(
       code: 'deprecated',
       message,
     }));
-    const all = [...problems, ...old, ...withoutUnused(textProblems(dict), dict, purpose)];
+    const found = foundBy(() => findConfigProblems(dict), dict);
+    const all = [...problems, ...old, ...withoutUnused(found, dict, purpose)];
     return { config: { config, dict, name, problems: all }, problems: all };
   } catch (error) {
     return { config: null, problems: [...problems, problemOf(error, config.dict)] };
   }
 }
 
-/** What the resolved dict alone tells. */
-export function textProblems(dict: ConfigDict): Problem[] {
-  const scaling = (): readonly Problem[] => {
-    checkAutoScaleLr(dict.auto_scale_lr);
-    return [];
-  };
-  return [...foundBy(scaling, dict), ...foundBy(() => findConfigProblems(dict), dict)];
+/** The folder with the work dirs of a config's runs, named by when they began. */
+export function runsFolderOf({ dict, name }: RunConfig): string {
+  const { work_dir: configured } = dict;
+  return typeof configured === 'string' && configured !== '' ? configured : `work_dirs/${name}`;
 }
 
 function isError({ severity }: Problem): boolean {

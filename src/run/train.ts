@@ -3,7 +3,7 @@
 import { TrainerError, toErrorReport, type ErrorReport } from '../errors/trainerError.ts';
 import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
 import { locateError } from '../plan/locateError.ts';
-import { readRunConfig, type RunConfig } from '../plan/runConfig.ts';
+import { readRunConfig, runsFolderOf, type RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import type { RunPhase } from '../contracts/runEvents.ts';
 import { PLANNING_POLICY, UNATTENDED_POLICY, type GuardPolicy } from '../usercode/moduleGuard.ts';
@@ -11,7 +11,7 @@ import type { UserModules } from '../usercode/userModules.ts';
 import { maskSecretsIn } from '../util/secrets.ts';
 import { readKernelMode, useKernelChoices, type KernelsInUse } from './kernelChoices.ts';
 import { prepareRun } from './prepareRun.ts';
-import { configSeed, isFinished, openResumed, stringOrNull } from './resumedRun.ts';
+import { configSeed, isFinished, openResumed } from './resumedRun.ts';
 import { RunFolder } from './runFolder.ts';
 import { NEW_RECORD } from './runRecord.ts';
 import { saveStopped } from './saveStopped.ts';
@@ -57,7 +57,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   let ignoreStray = (): void => undefined;
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
-    const workDir = job.workDir ?? workDirOf(runConfig, timestamp);
+    const workDir = job.workDir ?? `${runsFolderOf(runConfig)}/${timestamp}`;
     const owner = `training of ${runConfig.name} by ${job.host ?? 'tabtrain'}`;
     folder = await RunFolder.open({ fs, path: workDir, locks: job.locks, owner, timestamp, onEvent });
     const { logger } = folder;
@@ -193,11 +193,6 @@ async function endHooks(runner: BaseRunner): Promise<void> {
       runner.logger.warning(`${hook.hookName}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-}
-
-function workDirOf({ dict, name }: RunConfig, timestamp: string): string {
-  const configured = stringOrNull(dict.work_dir);
-  return `${configured ?? `work_dirs/${name}`}/${timestamp}`;
 }
 
 /** `%Y%m%d_%H%M%S` in local time. */

@@ -21,8 +21,8 @@ import {
   type TorchDtype,
 } from '../serialization/pth/index.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import { remoteScheme } from '../util/remoteAddress.ts';
 import { Tuple } from '../util/tuple.ts';
+import { statCheckpoint } from './checkpointFile.ts';
 import type { BaseRunner } from './baseRunner.ts';
 import type { RunnerMeta, RunPosition } from './runnerTypes.ts';
 import { partialName } from './partialFile.ts';
@@ -178,17 +178,7 @@ export interface LoadedCheckpoint {
  * @throws CheckpointError when it is missing, damaged, unsafe, another kind of file, or holds no state dict
  */
 export async function readCheckpoint(fs: FileSystem, path: string): Promise<LoadedCheckpoint> {
-  if (remoteScheme(path) !== null) {
-    throw new CheckpointError(`checkpoints are read from files, but got the address ${path}`, {
-      code: 'remote-checkpoint',
-      path,
-      hint: 'download the file and drop it on the page (or give its path)',
-    });
-  }
-  const stat = await fs.stat(path);
-  if (stat?.kind !== 'file') {
-    throw new CheckpointError(`the checkpoint ${path} does not exist`, { code: 'not-found', path });
-  }
+  const stat = await statCheckpoint(fs, path);
   let root: PthValue;
   try {
     root = await readPth(fileSource(fs, path, stat.bytes));

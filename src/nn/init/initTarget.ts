@@ -7,6 +7,8 @@ export interface InitTarget {
   readonly baseNames: readonly string[];
   /** Dotted name from the root; empty for the root. */
   readonly fullName: string;
+  /** As the config gave it: a dict, a list of dicts, or nothing. */
+  readonly initCfg: unknown;
   /** This module and all below it, parents first. */
   namedModules(): (readonly [string, InitTarget])[];
   ownParameters(): ReadonlyMap<string, Parameter>;

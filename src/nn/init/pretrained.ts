@@ -3,6 +3,8 @@
 // random weights.
 
 import { ConfigError, TrainerError } from '../../errors/index.ts';
+import type { Span } from '../../errors/span.ts';
+import { isDict } from '../../lang/plain.ts';
 import { sourceOf } from '../../lang/sourceMap.ts';
 import { remoteScheme } from '../../util/remoteAddress.ts';
 import { prefixInFile } from '../namePrefix.ts';
@@ -28,19 +30,10 @@ export async function loadPretrained(
   cfg: Readonly<Record<string, unknown>>,
   options: PretrainedOptions,
 ): Promise<void> {
-  const { checkpoint, prefix } = cfg;
+  const { prefix } = cfg;
   const fail = (key: string, message: string, code: string, hint?: string): ConfigError =>
-    new ConfigError(message, { code, hint, path: pathOf(module, key), span: sourceOf(cfg, key)?.span });
-  if (typeof checkpoint !== 'string')
-    throw fail('type', "init_cfg Pretrained is missing the required argument 'checkpoint'", 'bad-init');
-  const scheme = remoteScheme(checkpoint);
-  if (scheme !== null)
-    throw fail(
-      'checkpoint',
-      `init_cfg Pretrained must name a file of the workspace, but got the address '${checkpoint}'`,
-      'remote-checkpoint',
-      remoteHint(scheme, module),
-    );
+    new ConfigError(message, { code, hint, ...placeOf(module, cfg, key) });
+  const checkpoint = fileOf(module, cfg);
   if (!options.loadPretrained)
     throw new TrainerError('this run offers no way to read pretrained checkpoints', {
       code: 'no-pretrained-loader',
@@ -71,6 +64,56 @@ export async function loadPretrained(
     );
   }
   for (const warning of report.warnings) options.warn?.(`${checkpoint}: ${warning}`);
+}
+
+/** An init_cfg `Pretrained` of a module, and its place in the config. */
+export interface PretrainedPart {
+  readonly path: string;
+  readonly span?: Span;
+  /** @throws ConfigError `remote-checkpoint`, `bad-init` */
+  file(): string;
+}
+
+/** What at and below a module comes from files; below one that does, nothing else is looked at. */
+export function pretrainedParts(root: InitTarget): PretrainedPart[] {
+  const found: PretrainedPart[] = [];
+  const done: string[] = [];
+  for (const [, module] of root.namedModules()) {
+    if (done.some((name) => name === '' || module.fullName.startsWith(`${name}.`))) continue;
+    for (const cfg of [module.initCfg].flat()) {
+      if (!isDict(cfg) || cfg.type !== 'Pretrained') continue;
+      done.push(module.fullName);
+      found.push({ ...placeOf(module, cfg, 'checkpoint'), file: () => fileOf(module, cfg) });
+    }
+  }
+  return found;
+}
+
+function fileOf(module: InitTarget, cfg: Readonly<Record<string, unknown>>): string {
+  const { checkpoint } = cfg;
+  if (typeof checkpoint !== 'string')
+    throw new ConfigError("init_cfg Pretrained is missing the required argument 'checkpoint'", {
+      code: 'bad-init',
+      ...placeOf(module, cfg, 'type'),
+    });
+  const scheme = remoteScheme(checkpoint);
+  if (scheme === null) return checkpoint;
+  throw new ConfigError(
+    `init_cfg Pretrained must name a file of the workspace, but got the address '${checkpoint}'`,
+    {
+      code: 'remote-checkpoint',
+      hint: remoteHint(scheme, module),
+      ...placeOf(module, cfg, 'checkpoint'),
+    },
+  );
+}
+
+function placeOf(
+  module: InitTarget,
+  cfg: Readonly<Record<string, unknown>>,
+  key: string,
+): { readonly path: string; readonly span?: Span } {
+  return { path: pathOf(module, key), span: sourceOf(cfg, key)?.span };
 }
 
 function withPrefix(state: State, prefix: string): Map<string, StateTensor> {

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { planText } from './testing/planText.ts';
+
+const FILES = {
+  'work_dirs/shapes/epoch_12.pth': 'x',
+  'work_dirs/shapes/epoch_11.pth': 'x',
+  'work_dirs/shapes/notes.txt': 'x',
+};
+
+test.each([
+  ["load_from = 'work_dirs/shapes/epoch_12.pth'", null],
+  ["load_from = 'work_dirs/shapes/epoch_12.pht'", "did you mean 'work_dirs/shapes/epoch_12.pth'?"],
+  ["resume_from = 'work_dirs/shaps/epoch_12.pth'", "did you mean 'work_dirs/shapes'?"],
+  ["load_from = 'work_dirs/shapes/best.pth'", 'work_dirs/shapes has epoch_11.pth, epoch_12.pth'],
+  ["load_from = 'work_dirs/shapes'", 'work_dirs/shapes has epoch_11.pth, epoch_12.pth'],
+  ["load_from = 'nowhere/at/all.pth'", undefined],
+  ["load_from = 'https://x.org/a.pth'", 'download the file and drop it on the page (or give its path)'],
+  // Nobody looks at it beside resume_from.
+  ["resume_from = 'work_dirs/shapes/epoch_12.pth'\nload_from = 'none.pth'", null],
+])('%s: %s', async (text, hint) => {
+  const { problems } = await planText(text, FILES);
+  const key = text.split(' ', 1)[0];
+  const told = { severity: 'error', path: key, hint, span: expect.objectContaining({ line: 2 }) };
+  expect(problems).toEqual(hint === null ? [] : [expect.objectContaining(told)]);
+});
+
+test('the file of an init_cfg Pretrained, and an address there, are told at the key', async () => {
+  const withFile = (file: string): ReturnType<typeof planText> =>
+    planText(`model = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='${file}')))`, FILES);
+  expect((await withFile('work_dirs/shapes/epoch_12.pth')).problems).toEqual([]);
+  expect((await withFile('work_dirs/shapes/epoch_12.pt')).problems).toEqual([
+    expect.objectContaining({
+      severity: 'error',
+      code: 'not-found',
+      path: 'model.backbone.init_cfg.checkpoint',
+      hint: "did you mean 'work_dirs/shapes/epoch_12.pth'?",
+      span: expect.objectContaining({ line: 2 }),
+    }),
+  ]);
+  expect((await withFile('torchvision://resnet18')).problems).toEqual([
+    expect.objectContaining({
+      code: 'remote-checkpoint',
+      path: 'model.backbone.init_cfg.checkpoint',
+      message:
+        "init_cfg Pretrained must name a file of the workspace, but got the address 'torchvision://resnet18'",
+      hint: expect.stringContaining("checkpoint='checkpoints/resnet50.pth'"),
+    }),
+  ]);
+});
