@@ -1,12 +1,22 @@
 // Gradient clipping by the norm over all gradients.
 
-import { ConfigError, RunError } from '../errors/trainerError.ts';
-import { plainRepr } from '../lang/plainRepr.ts';
+import { RunError } from '../errors/trainerError.ts';
 import { clipFactor, dispose, read, scaleAll, type Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
+import {
+  absent,
+  advised,
+  anything,
+  checkedDict,
+  declareArgs,
+  flag,
+  kindOf,
+  number,
+  optional,
+  required,
+} from '../registry/args/index.ts';
 import type { ParameterPool } from './parameterPool.ts';
 import { at } from '../util/at.ts';
-import { nearest } from '../util/nearest.ts';
 
 export interface GradClipOptions {
   readonly maxNorm: number;
@@ -19,32 +29,51 @@ export interface GradClipOptions {
   readonly errorIfNonfinite?: boolean;
 }
 
-/** `foreach` of torch 2 says how it computes, not what. */
-const CLIP_KEYS = ['max_norm', 'norm_type', 'error_if_nonfinite', 'foreach'];
+/** Of `optimizer_config.grad_clip`. */
+export const GRAD_CLIP_ARGS = declareArgs({
+  max_norm: required(
+    advised(
+      number,
+      (norm) => norm > 0,
+      'greater than 0, since every gradient is scaled to it',
+      'write grad_clip=None to leave gradients as they are',
+    ),
+    'The norm of all gradients together above which they are scaled down to it.',
+  ),
+  norm_type: optional(
+    kindOf<number | string>('float | str', "a number or 'inf'", (value) => !Number.isNaN(normTypeOf(value))),
+    2,
+    "The p of the norm; a text is read as Python's float() reads it: 'inf'.",
+  ),
+  error_if_nonfinite: optional(
+    flag,
+    false,
+    'Whether a NaN or infinite norm ends the run; costs a readback each iteration.',
+  ),
+  foreach: absent(anything, 'Changes nothing: it says how torch computes, not what.'),
+});
 
 /**
- * Read `grad_clip=dict(max_norm=35, norm_type=2)`; `norm_type` may be a text that Python's float() reads, such as 'inf'.
+ * Read `grad_clip=dict(max_norm=35, norm_type=2)`.
  * @param path where the dict stands, for messages
- * @throws ConfigError `unknown-argument`, `missing-argument`, `bad-type`
+ * @throws ConfigError `unknown-argument`, `missing-argument`, `bad-value`
  */
 export function gradClipOptions(
   cfg: Readonly<Record<string, unknown>>,
   path = 'optimizer_config.grad_clip',
 ): GradClipOptions {
-  for (const key of Object.keys(cfg)) {
-    if (CLIP_KEYS.includes(key)) continue;
-    const meant = nearest(key, CLIP_KEYS);
-    throw new ConfigError(`grad_clip got an unexpected argument '${key}'`, {
-      code: 'unknown-argument',
-      path: `${path}.${key}`,
-      hint: meant ? `did you mean '${meant}'?` : `it takes: ${CLIP_KEYS.join(', ')}`,
-    });
-  }
-  const { max_norm, norm_type = 2, error_if_nonfinite = false } = cfg;
-  if (typeof max_norm !== 'number') throw badNumber(max_norm, `${path}.max_norm`);
-  const normType = typeof norm_type === 'string' ? readFloat(norm_type) : norm_type;
-  if (typeof normType !== 'number' || Number.isNaN(normType)) throw badNumber(norm_type, `${path}.norm_type`);
-  return { maxNorm: max_norm, normType, errorIfNonfinite: Boolean(error_if_nonfinite) };
+  const { max_norm, norm_type, error_if_nonfinite } = checkedDict(GRAD_CLIP_ARGS, cfg, 'grad_clip', path);
+  return {
+    maxNorm: max_norm,
+    normType: normTypeOf(norm_type),
+    errorIfNonfinite: Boolean(error_if_nonfinite),
+  };
+}
+
+/** @returns NaN for what is no number */
+function normTypeOf(value: unknown): number {
+  if (typeof value === 'string') return readFloat(value);
+  return typeof value === 'number' ? value : NaN;
 }
 
 /** Numbers as Python's float() reads them; NaN for any other text. */
@@ -52,14 +81,6 @@ function readFloat(text: string): number {
   const bare = text.trim();
   if (/^[+-]?inf(inity)?$/i.test(bare)) return bare.startsWith('-') ? -Infinity : Infinity;
   return /^[+-]?[\d.]/.test(bare) ? Number(bare) : NaN;
-}
-
-function badNumber(value: unknown, path: string): ConfigError {
-  const isMissing = value === undefined;
-  return new ConfigError(
-    `${path} must be a number${path.endsWith('norm_type') ? " or 'inf'" : ''}, but got ${isMissing ? 'nothing' : plainRepr(value)}`,
-    { code: isMissing ? 'missing-argument' : 'bad-type', path },
-  );
 }
 
 /**

@@ -52,13 +52,13 @@ describe('GradScaler', () => {
   });
 
   const bad: [unknown, string][] = [
-    ['static', "loss_scale must be a number, 'dynamic' or a dict"],
-    [{ inital_scale: 2 }, "unexpected argument 'inital_scale'"],
+    ['static', "loss_scale must be a number greater than 0 or 'dynamic' or a dict, but got 'static'"],
+    [{ inital_scale: 2 }, 'loss_scale.inital_scale is not a key here'],
     [{ mode: 'fast' }, "loss_scale.mode must be 'dynamic' or 'static'"],
-    [{ growth_factor: 1 }, 'loss_scale.growth_factor must be greater than 1, but got 1'],
-    [{ backoff_factor: 1 }, 'loss_scale.backoff_factor must be in (0, 1), but got 1'],
+    [{ growth_factor: 1 }, 'loss_scale.growth_factor must be a number greater than 1, but got 1'],
+    [{ backoff_factor: 1 }, 'loss_scale.backoff_factor must be a number in (0, 1), but got 1'],
     [{ growth_interval: 0 }, 'loss_scale.growth_interval must be a whole number of at least 1'],
-    [-1, 'loss_scale.init_scale must be positive'],
+    [-1, 'loss_scale must be a number greater than 0'],
   ];
   test.each(bad)('%j is refused', (lossScale, message) => {
     expect(() => new GradScaler(lossScale)).toThrow(message);

@@ -1,11 +1,26 @@
 // Loss scaling, for configs with `fp16`. The arithmetic here is float32, in which it changes little; the rules are
 // PyTorch's all the same, so that a config behaves as it does there.
 
-import { ConfigError } from '../errors/trainerError.ts';
-import { plainRepr } from '../lang/plainRepr.ts';
 import { dispose, globalNorm, read, scaleAll, tensor } from '../gpu/index.ts';
 import type { Parameter } from '../nn/index.ts';
-import { nearest } from '../util/nearest.ts';
+import {
+  above,
+  atLeast,
+  checkedValue,
+  declareArgs,
+  dictOf,
+  dictWithDefaults,
+  either,
+  flag,
+  hinted,
+  int,
+  lessThan,
+  number,
+  oneOf,
+  optional,
+  worded,
+  type DictOf,
+} from '../registry/args/index.ts';
 import type { Optimizer } from './optimizer.ts';
 import { take } from '../util/at.ts';
 
@@ -18,7 +33,24 @@ export interface GradScalerState {
   _growth_tracker: number;
 }
 
-const KEYS = ['init_scale', 'growth_factor', 'backoff_factor', 'growth_interval', 'enabled', 'mode'];
+const LOSS_SCALE_ARGS = declareArgs({
+  init_scale: optional(above(number, 0), 65536, 'The scale at the start.'),
+  growth_factor: optional(above(number, 1), 2, 'Factor of the scale after growth_interval good steps.'),
+  backoff_factor: optional(
+    worded(lessThan(above(number, 0), 1), 'a number in (0, 1)'),
+    0.5,
+    'Factor of the scale after a step that was left out.',
+  ),
+  growth_interval: optional(atLeast(int, 1), 2000, 'Good steps in a row before the scale grows.', 'steps'),
+  enabled: optional(flag, true, 'Whether gradients are scaled at all.'),
+  mode: optional(oneOf('dynamic', 'static'), 'dynamic', 'Whether the scale changes with the steps.'),
+});
+
+/** Of `loss_scale`. */
+export const LOSS_SCALE = hinted(
+  either(either(above(number, 0), oneOf('dynamic')), dictOf(LOSS_SCALE_ARGS)),
+  "write fp16 = dict(loss_scale='dynamic') or dict(loss_scale=512.)",
+);
 
 /**
  * Scales losses up, so that small gradients survive in few bits, and gradients down again.
@@ -47,21 +79,14 @@ export class GradScaler {
    * @throws ConfigError `bad-value`, `unknown-argument`
    */
   constructor(lossScale: unknown = 512) {
-    const cfg = readLossScale(lossScale);
+    const cfg = dictWithDefaults(LOSS_SCALE_ARGS, readLossScale(lossScale));
     this.isDynamic = cfg.mode !== 'static';
-    this.enabled = cfg.enabled !== false;
-    this.#initScale = Math.fround(readNumber(cfg, 'init_scale', 65536, (v) => v > 0, 'positive'));
+    this.enabled = Boolean(cfg.enabled);
+    this.#initScale = Math.fround(cfg.init_scale);
     this.#scale = this.#initScale;
-    this.#growthFactor = readNumber(cfg, 'growth_factor', 2, (v) => v > 1, 'greater than 1');
-    this.#backoffFactor = readNumber(cfg, 'backoff_factor', 0.5, (v) => v > 0 && v < 1, 'in (0, 1)');
-    const wanted = 'a whole number of at least 1';
-    this.#growthInterval = readNumber(
-      cfg,
-      'growth_interval',
-      2000,
-      (v) => Number.isInteger(v) && v > 0,
-      wanted,
-    );
+    this.#growthFactor = cfg.growth_factor;
+    this.#backoffFactor = cfg.backoff_factor;
+    this.#growthInterval = cfg.growth_interval;
   }
 
   get scale(): number {
@@ -136,42 +161,9 @@ export async function largestGrad(optimizer: Optimizer, parameters: readonly Par
   return largest;
 }
 
-function readLossScale(lossScale: unknown): Readonly<Record<string, unknown>> {
+/** The dict that a loss scale stands for. */
+function readLossScale(value: unknown): DictOf<typeof LOSS_SCALE_ARGS.table> {
+  const lossScale = checkedValue(LOSS_SCALE, value, 'loss_scale');
   if (lossScale === 'dynamic') return {};
-  if (typeof lossScale === 'number') return { init_scale: lossScale, mode: 'static' };
-  if (typeof lossScale !== 'object' || lossScale === null || Array.isArray(lossScale)) {
-    throw new ConfigError(
-      `loss_scale must be a number, 'dynamic' or a dict, but got ${plainRepr(lossScale)}`,
-      { code: 'bad-value', hint: "write fp16 = dict(loss_scale='dynamic') or dict(loss_scale=512.)" },
-    );
-  }
-  const cfg = lossScale as Readonly<Record<string, unknown>>;
-  for (const key of Object.keys(cfg)) {
-    if (KEYS.includes(key)) continue;
-    const near = nearest(key, KEYS);
-    throw new ConfigError(`loss_scale got an unexpected argument '${key}'`, {
-      code: 'unknown-argument',
-      hint: near ? `did you mean '${near}'?` : `it takes: ${KEYS.join(', ')}`,
-    });
-  }
-  if (cfg.mode !== undefined && cfg.mode !== 'dynamic' && cfg.mode !== 'static') {
-    throw new ConfigError(`loss_scale.mode must be 'dynamic' or 'static', but got ${plainRepr(cfg.mode)}`, {
-      code: 'bad-value',
-    });
-  }
-  return cfg;
-}
-
-function readNumber(
-  cfg: Readonly<Record<string, unknown>>,
-  key: string,
-  fallback: number,
-  test: (value: number) => boolean,
-  wanted: string,
-): number {
-  const value = cfg[key] ?? fallback;
-  if (typeof value === 'number' && test(value)) return value;
-  throw new ConfigError(`loss_scale.${key} must be ${wanted}, but got ${plainRepr(value)}`, {
-    code: 'bad-value',
-  });
+  return typeof lossScale === 'number' ? { init_scale: lossScale, mode: 'static' } : lossScale;
 }

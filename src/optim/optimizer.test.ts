@@ -362,7 +362,7 @@ describe('clipGradNorm', () => {
         "norm_type must be a number or 'inf', but got",
       );
     expect(() => gradClipOptions({ max_norm: 'x' })).toThrow("max_norm must be a number, but got 'x'");
-    expect(() => gradClipOptions({ norm_type: 2 })).toThrow('max_norm must be a number, but got nothing');
-    expect(() => gradClipOptions({ max_norm: 1, clip: 2 })).toThrow("unexpected argument 'clip'");
+    expect(() => gradClipOptions({ norm_type: 2 })).toThrow('grad_clip must have max_norm');
+    expect(() => gradClipOptions({ max_norm: 1, clip: 2 })).toThrow('grad_clip.clip is not a key here');
   });
 });

@@ -4,6 +4,8 @@ import { isDict, plainTruth, type PlainDict } from '../lang/plain.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
+import type { DictOf } from '../registry/args/types.ts';
+import type { PARAMWISE_ARGS } from './paramwiseArgs.ts';
 import type { ParamModule, TrainableParam } from './paramModule.ts';
 
 /** A parameter group before an optimizer has filled in its defaults. */
@@ -15,15 +17,7 @@ export interface GroupCfg<P> {
 }
 
 /** `paramwise_cfg` after its checks. A rule of `custom_keys` is looked at where a parameter comes to it, as in MMCV. */
-export interface ParamwiseCfg {
-  readonly custom_keys?: Readonly<Record<string, unknown>>;
-  readonly bias_lr_mult?: number;
-  readonly bias_decay_mult?: number;
-  readonly norm_decay_mult?: number;
-  readonly dwconv_decay_mult?: number;
-  readonly dcn_offset_lr_mult?: number;
-  readonly bypass_duplicate?: unknown;
-}
+export type ParamwiseCfg = DictOf<typeof PARAMWISE_ARGS.table>;
 
 /** What the multipliers multiply: the optimizer's lr and weight_decay, where its config has them. */
 export interface BaseValues {

@@ -16,7 +16,7 @@ import { foundBy, locateProblem, PlanError, problemOf, sortProblems } from './pr
 import { findConfigProblems } from './problems/index.ts';
 import './registerAll.ts';
 import type { RunConfig } from './runConfig.ts';
-import { staticProblems } from './staticProblems.ts';
+import { staticProblems } from './sections/sectionProblems.ts';
 import { withoutUnused } from './unusedParts.ts';
 
 export interface Assembly {

@@ -1,37 +1,7 @@
-import { ConfigError } from '../errors/trainerError.ts';
 import { isDict, isFloatEntry } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { floatRepr } from '../lang/repr.ts';
 import { copySources } from '../lang/sourceMap.ts';
-
-const KEYS = ['enable', 'base_batch_size'];
-
-/** @throws ConfigError `unknown-argument` or `bad-value` */
-export function checkAutoScaleLr(value: unknown): void {
-  if (!isDict(value)) return;
-  for (const key of Object.keys(value)) {
-    if (KEYS.includes(key)) continue;
-    throw new ConfigError(`auto_scale_lr got an unexpected argument '${key}'`, {
-      code: 'unknown-argument',
-      path: `auto_scale_lr.${key}`,
-      hint: 'write auto_scale_lr = dict(enable=True, base_batch_size=16)',
-    });
-  }
-  const { enable = false, base_batch_size: base } = value;
-  const refuse = (key: string, wanted: string, got: unknown): never => {
-    throw new ConfigError(`auto_scale_lr.${key} must be ${wanted}, but got ${plainRepr(got)}`, {
-      code: 'bad-value',
-      path: `auto_scale_lr.${key}`,
-    });
-  };
-  if (typeof enable !== 'boolean') refuse('enable', 'True or False', enable);
-  if (
-    base !== undefined &&
-    base !== null &&
-    !(typeof base === 'number' && Number.isInteger(base) && base > 0)
-  )
-    refuse('base_batch_size', 'a whole number of at least 1', base);
-}
 
 /**
  * Scale `optimizer.lr` from the batch size it was written for to the one that is used: lr * batch / base_batch_size.

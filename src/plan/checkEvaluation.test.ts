@@ -51,7 +51,7 @@ const bad: [Record<string, unknown>, string][] = [
   [{ intervall: 1 }, "evaluation got an unexpected argument 'intervall'"],
   [{ interval: '1' }, "evaluation.interval must be a whole number of at least 1, but got '1'"],
   [{ save_best: 'auto', rule: 'bigger' }, "rule must be 'greater', 'less' or None, but got 'bigger'"],
-  [{ rule: 1 }, 'evaluation.rule must be a string or None, but got 1'],
+  [{ rule: 1 }, "evaluation.rule must be 'greater', 'less' or None, but got 1"],
   [{ greater_keys: [1] }, 'evaluation.greater_keys must be a string or a list or tuple of strings or None'],
   [
     { less_keys: 3 },

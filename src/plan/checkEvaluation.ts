@@ -6,24 +6,12 @@ import { checkMetrics, EVALUATE_ARGS, metricNames } from '../datasets/evaluateBo
 import { evaluateSpecOf, evaluationStyleOf } from '../datasets/wrappers.ts';
 import { isDict, type PlainDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import { unmetKind, type ArgKind } from '../registry/argKinds.ts';
+import { unmetKind } from '../registry/argKinds.ts';
 import type { ArgSpec } from '../registry/argSpec.ts';
-import { EVAL_HOOK_KINDS } from '../runner/hooks/evaluation.ts';
+import { HOOK_ARGS, WITHOUT_EFFECT } from './sections/evaluation.ts';
 import { checkRule } from '../runner/hooks/saveBest.ts';
 import { firstOf } from '../util/firstOf.ts';
 import { nearest } from '../util/nearest.ts';
-
-/** EvalHook's and DistEvalHook's arguments that there is nothing to do with. */
-const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
-  test_fn: 'the detector itself is run',
-  file_client_args: 'the best checkpoint goes to the storage of the work dir',
-  broadcast_bn_buffer: 'there is one device',
-  tmpdir: 'there is one device',
-  gpu_collect: 'there is one device',
-};
-
-/** A config's interval counts epochs or iterations. */
-const HOOK_KINDS: Readonly<Record<string, ArgKind>> = { ...EVAL_HOOK_KINDS, interval: 'positive int' };
 
 export interface EvaluationCfg {
   /** What EvalHook takes, by config names. */
@@ -42,8 +30,8 @@ export function readEvaluation(dict: Readonly<Record<string, unknown>>): Evaluat
   const hook: PlainDict = {};
   const evaluate: PlainDict = {};
   for (const [key, value] of Object.entries(evaluation)) {
-    if (key in EVAL_HOOK_KINDS) hook[key] = value;
-    else if (!(key in WITHOUT_EFFECT)) evaluate[key] = value;
+    if (Object.hasOwn(HOOK_ARGS.kinds, key)) hook[key] = value;
+    else if (!Object.hasOwn(WITHOUT_EFFECT, key)) evaluate[key] = value;
   }
   return { hook, evaluate };
 }
@@ -54,12 +42,12 @@ export function readEvaluation(dict: Readonly<Record<string, unknown>>): Evaluat
  * @throws ConfigError for a value of the wrong kind, and for a key, metric or metric item that the dataset doesn't take
  */
 export function checkEvaluation({ hook, evaluate }: EvaluationCfg, dataset: Dataset | null): void {
-  checkKinds(hook, HOOK_KINDS);
+  checkKinds(hook, HOOK_ARGS.kinds);
   checkRule(hook.rule as string | null | undefined);
   const spec = dataset && evaluateSpecOf(dataset);
   if (!spec) return;
   const own = [...(spec.required ?? []), ...(spec.optional ?? [])];
-  const known = [...Object.keys(EVAL_HOOK_KINDS), ...own];
+  const known = [...Object.keys(HOOK_ARGS.kinds), ...own];
   for (const key of spec.rest ? [] : Object.keys(evaluate)) {
     if (own.includes(key)) continue;
     const near = nearest(key, known);

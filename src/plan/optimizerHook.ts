@@ -60,19 +60,28 @@ function withFp16(optimizerConfig: unknown, fp16: unknown): unknown {
       path: `fp16.${twice}`,
     });
   }
-  const { type = 'OptimizerHook' } = cfg;
-  const scaling = FP16_HOOKS[String(type)];
+  const scaling = scalingType(cfg);
   if (scaling === undefined) {
-    throw new ConfigError(`fp16 must have one of MMCV's optimizer hooks beside it, but got ${String(type)}`, {
-      code: 'unsupported',
-      path: 'fp16',
-      hint: `it scales losses for ${Object.keys(FP16_HOOKS).join(', ')}`,
-    });
+    throw new ConfigError(
+      `fp16 must have one of MMCV's optimizer hooks beside it, but got ${String(cfg.type)}`,
+      {
+        code: 'unsupported',
+        path: 'fp16',
+        hint: `it scales losses for ${Object.keys(FP16_HOOKS).join(', ')}`,
+      },
+    );
   }
   const merged: Record<string, unknown> = { ...cfg, ...fp16, type: scaling };
   copySources(cfg, merged);
   copySources(fp16, merged);
   return merged;
+}
+
+/** The hook that does the same as that of an `optimizer_config`, and scales losses; undefined where there is none. */
+export function scalingType({
+  type = 'OptimizerHook',
+}: Readonly<Record<string, unknown>>): string | undefined {
+  return FP16_HOOKS[String(type)];
 }
 
 const FP16_HOOKS: Readonly<Partial<Record<string, string>>> = {

@@ -54,5 +54,27 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
     const key = `${span ? `${span.file}:${span.from}` : path} ${message}`;
     if (!byPlace.has(key)) byPlace.set(key, problem);
   }
-  return [...byPlace.values()];
+  return onePerValue([...byPlace.values()]);
+}
+
+/** What a builder says of a value that was found wrong before, in its own words, is left out. */
+function onePerValue(problems: readonly Problem[]): Problem[] {
+  const seen = new Set<string>();
+  return problems.filter((problem) => {
+    const key = subjectOf(problem);
+    if (key === null) return true;
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
+}
+
+const WRONG_VALUE: readonly string[] = ['bad-value', 'bad-type', 'not-a-dict', 'unknown-type'];
+
+function subjectOf({ severity, path, code, hint = '' }: Problem): string | null {
+  if (severity === 'warning' || path === undefined) return null;
+  if (WRONG_VALUE.includes(code)) return `value ${path}`;
+  if (code === 'unknown-argument') return `key ${path}`;
+  const missing = code === 'missing-argument' ? /^write (\w+)=/.exec(hint)?.[1] : undefined;
+  return missing === undefined ? null : `missing ${path}.${missing}`;
 }

@@ -4,13 +4,13 @@ import { setSource } from '../lang/sourceMap.ts';
 import { problemText } from '../contracts/problem.ts';
 import { locateError } from './locateError.ts';
 import { spanOfPath } from '../lang/spanOfPath.ts';
-import { textProblems } from './runConfig.ts';
+import { findConfigProblems } from './problems/index.ts';
 import { watchLosses } from '../run/lossWatch.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
 
 const span = { file: 'a.py', from: 0, to: 1, line: 3, column: 5, endLine: 3, endColumn: 6 };
 
-describe('textProblems', () => {
+describe('findConfigProblems', () => {
   const good = { model: {}, data: { samples_per_gpu: 2 }, optimizer: {}, workflow: [] };
 
   test('a config with helper variables of its own passes without a word', () => {
@@ -22,27 +22,30 @@ describe('textProblems', () => {
       dataset_type: '',
       img_norm_cfg: {},
     };
-    expect(textProblems({ ...good, ...helpers, lr_config: null })).toEqual([]);
+    expect(findConfigProblems({ ...good, ...helpers, lr_config: null })).toEqual([]);
   });
 
   test('warnings are one line each, with place and hint', () => {
-    expect(textProblems({ ...good, optimzer: {} }).map(problemText)).toEqual([
-      'nothing reads optimzer (optimzer); did you mean optimizer?',
+    expect(findConfigProblems({ ...good, optimzer: {} }).map(problemText)).toEqual([
+      "nothing reads optimzer (optimzer); did you mean 'optimizer'?",
     ]);
   });
 
   const bad: [object, string][] = [
     [{ lr_config: 'step' }, "lr_config must be a dict or None, but got 'step'"],
     [{ load_from: 3 }, 'load_from must be a string or None, but got 3'],
-    [{ seed: '3' }, "seed must be a whole number or None, but got '3'"],
-    [{ data: { samples_per_gpu: '2' } }, "samples_per_gpu must be a whole number of at least 1, but got '2'"],
+    [{ seed: '3' }, "seed must be a whole number from 0 to 4294967295 or None, but got '3'"],
+    [
+      { data: { samples_per_gpu: '2' } },
+      "samples_per_gpu must be a whole number from 1 to 65535, but got '2'",
+    ],
     [{ fp16: 'dynamic' }, "fp16 must be a dict or None, but got 'dynamic'"],
     [{ auto_resume: 1 }, 'auto_resume must be True or False or None, but got 1'],
-    [{ auto_scale_lr: { enabled: true } }, "auto_scale_lr got an unexpected argument 'enabled'"],
+    [{ auto_scale_lr: { enabled: true } }, 'auto_scale_lr.enabled is not a key here'],
     [{ auto_scale_lr: { base_batch_size: 0 } }, 'auto_scale_lr.base_batch_size must be a whole number'],
   ];
   test.each(bad)('%j is refused', (change, message) => {
-    const [first] = textProblems({ ...good, ...change });
+    const [first] = findConfigProblems({ ...good, ...change });
     expect(first).toMatchObject({ severity: 'error', message: expect.stringContaining(message) });
   });
 });

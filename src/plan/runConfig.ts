@@ -10,7 +10,6 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Problem } from '../contracts/problem.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { checkCustomImports } from '../usercode/index.ts';
-import { checkAutoScaleLr } from './autoScaleLr.ts';
 import { foundBy, problemOf } from './problemOf.ts';
 import { findConfigProblems, foreignKeys, placed } from './problems/index.ts';
 import { withoutUnused, type Purpose } from './unusedParts.ts';
@@ -53,7 +52,7 @@ export async function openRunConfig(
       code: 'deprecated',
       message,
     }));
-    const all = [...problems, ...old, ...textProblems(dict)];
+    const all = [...problems, ...old, ...foundBy(() => findConfigProblems(dict), dict)];
     return {
       config: { config, dict, name, problems: all },
       problems: withoutUnused(all, dict, purpose),
@@ -67,15 +66,6 @@ export async function openRunConfig(
 export function runsFolderOf({ dict, name }: RunConfig): string {
   const { work_dir: configured } = dict;
   return typeof configured === 'string' && configured !== '' ? configured : `work_dirs/${name}`;
-}
-
-/** What the resolved dict alone tells. */
-export function textProblems(dict: ConfigDict): Problem[] {
-  const scaling = (): readonly Problem[] => {
-    checkAutoScaleLr(dict.auto_scale_lr);
-    return [];
-  };
-  return [...foundBy(scaling, dict), ...foundBy(() => findConfigProblems(dict), dict)];
 }
 
 function isError({ severity }: Problem): boolean {

@@ -15,7 +15,7 @@ import { isArgument, knownArgs, type ClassWithArgs, type KnownArgs } from './con
  * @param cfg the dict that the person wrote, for places
  * @param path of `cfg` in the config
  * @param gives config names of arguments that whoever builds it adds
- * @returns errors only: unknown keys first, then what is missing, then values
+ * @returns unknown keys first, then what is missing, then values
  */
 export function argProblems(
   module: ClassWithArgs,
@@ -26,9 +26,13 @@ export function argProblems(
 ): Problem[] {
   const spec = knownArgs(module);
   if (!spec) return [];
+  const unknown = unknownArguments(args, spec);
+  // Of a slip the key says enough: what it means isn't missing besides.
+  const meant = unknown.map((key) => nearest(key, [...spec.required, ...spec.optional]));
+  const given = [...gives, ...meant.filter((name) => name !== undefined)];
   const ownSpan = sourceOf(cfg, 'type')?.span ?? sourceOf(cfg, null)?.span;
   return [
-    ...unknownArguments(args, spec).map((key): Problem => ({
+    ...unknown.map((key): Problem => ({
       severity: 'error',
       code: 'unknown-argument',
       message: `${module.name} got an unexpected argument '${key}'`,
@@ -39,7 +43,7 @@ export function argProblems(
     })),
     ...missingArguments(
       module,
-      { ...Object.fromEntries(gives.map((name) => [name, null])), ...args },
+      { ...Object.fromEntries(given.map((name) => [name, null])), ...args },
       spec,
       path,
     ).map((problem) => ({ ...problem, span: ownSpan })),
@@ -98,11 +102,11 @@ function badValues(
   return Object.entries(spec.kinds).flatMap(([name, kind]) => {
     const { key, value } = valueOf(name, args, spec);
     const faults = value === undefined ? [] : allFaults(kindNamed(kind), value);
-    return faults.map(({ below, code, at, says, hint }) => {
+    return faults.map(({ below, code, at, says, hint, severity = 'error' as const }) => {
       const inner = `${key}${below}`;
       // `backend='pillow' is not supported` names its value beside its key.
       const message = `${module.name}: ${inner}${says.startsWith('=') ? '' : ' '}${says}`;
-      return { severity: 'error' as const, code, message, path: `${path}.${inner}`, at, hint, inner };
+      return { severity, code, message, path: `${path}.${inner}`, at, hint, inner };
     });
   });
 }

@@ -46,8 +46,8 @@ export function buildFromCfg<T>(cfg: unknown, registry: Registry<T>, options: Bu
   const module = resolveType(type, registry, cfg, path, part);
   delete merged.type;
   refuseSideBySide(module, merged, path);
-  for (const problem of argProblems(module, merged, cfg, path))
-    throw new RegistryError(problem.message, problem);
+  const wrong = argProblems(module, merged, cfg, path).find(({ severity }) => severity === 'error');
+  if (wrong) throw new RegistryError(wrong.message, wrong);
   const args: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(merged)) {
     args[snakeToCamel(key)] = value;

@@ -5,10 +5,12 @@ import type { Problem } from '../contracts/problem.ts';
 import { isDict } from '../lang/plain.ts';
 import { nearest } from '../util/nearest.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import { sourceOf } from '../lang/sourceMap.ts';
+import { copySources, sourceOf } from '../lang/sourceMap.ts';
+import { pathBelow } from '../util/configPath.ts';
 import { argProblems } from './argProblems.ts';
 import { kindNamed, type ArgKind } from './argKinds.ts';
-import type { DeclaredArgs, Kind } from './args/types.ts';
+import { variantOf } from './args/kinds.ts';
+import type { Kind } from './args/types.ts';
 import { knownArgs, wrongPart } from './constructorArgs.ts';
 import type { Registries, RegistryKind } from './registries.ts';
 import type { ModelPart } from './registryKinds.ts';
@@ -71,15 +73,15 @@ export function cfgProblems(
   return [...own, ...keyProblems(args, knownArgs(module)?.kinds ?? {}, registries, path)];
 }
 
-/** Of the dicts that are built from the values of a dict. */
-function keyProblems(
+/** Of the dicts that are built from the values of a dict. @param path of the dict; empty for the config itself */
+export function keyProblems(
   values: Readonly<Record<string, unknown>>,
   kinds: Readonly<Record<string, ArgKind | Kind<unknown>>>,
   registries: Registries,
   path: string,
 ): Problem[] {
   return Object.entries(kinds).flatMap(([name, kind]) =>
-    nestedProblems(values[name], kindNamed(kind), registries, `${path}.${name}`),
+    nestedProblems(values[name], kindNamed(kind), registries, pathBelow(path, name)),
   );
 }
 
@@ -91,18 +93,18 @@ function nestedProblems(
 ): Problem[] {
   if (Array.isArray(value))
     return value.flatMap((entry: unknown, i) => nestedProblems(entry, kind, registries, `${path}[${i}]`));
-  const { builds, gives, part, expand } = kind;
-  const cfg = expand && isDict(value) ? expand(value) : value;
+  const { builds, builtType: type, beside, gives, part, expand, variants } = kind;
+  if (!isDict(value)) return [];
+  const own = beside ? without(value, Object.keys(beside.kinds)) : value;
+  const cfg = expand ? expand(own) : own;
   if (!isDict(cfg)) return [];
-  if (builds !== undefined) return cfgProblems(cfg, builds, registries, path, { gives, part });
-  return keyProblems(cfg, keysFor(kind, cfg)?.kinds ?? {}, registries, path);
+  if (builds !== undefined) return cfgProblems(cfg, builds, registries, path, { gives, part, type });
+  const keys = kind.keys ?? (variants && variantOf(variants, cfg[variants.by] ?? variants.fallback));
+  return keyProblems(cfg, keys?.kinds ?? {}, registries, path);
 }
 
-function keysFor(
-  { keys, variants, defaultVariant }: Kind<unknown>,
-  { type = defaultVariant }: Readonly<Record<string, unknown>>,
-): DeclaredArgs | undefined {
-  return (
-    keys ?? (typeof type === 'string' && Object.hasOwn(variants ?? {}, type) ? variants?.[type] : undefined)
-  );
+function without(cfg: Readonly<Record<string, unknown>>, keys: readonly string[]): Record<string, unknown> {
+  const rest = Object.fromEntries(Object.entries(cfg).filter(([key]) => !keys.includes(key)));
+  copySources(cfg, rest);
+  return rest;
 }

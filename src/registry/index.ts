@@ -1,5 +1,5 @@
 export * from './args/index.ts';
-export { cfgProblems } from './cfgProblems.ts';
+export { cfgProblems, keyProblems } from './cfgProblems.ts';
 export * from './argNames.ts';
 export * from './argSpec.ts';
 export * from './buildContext.ts';

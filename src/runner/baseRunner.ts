@@ -5,6 +5,8 @@ import { hookKeys } from './hookKeys.ts';
 import { type GenericStage, Hook, STAGES, type Stage } from './hooks/hook.ts';
 import { getPriority, priorityLabel } from './priority.ts';
 import { QueuePace } from './queuePace.ts';
+import type { ArgSpec } from '../registry/argSpec.ts';
+import { RUNNER_ARGS } from './runnerArgs.ts';
 import { saveOrPause } from './saveOrPause.ts';
 import type { BatchLoader, Mode, OpenStage, RunnerMeta, RunPosition, Workflow } from './runnerTypes.ts';
 import { RunState } from './runState.ts';
@@ -23,6 +25,7 @@ interface RegisteredHook {
  * Source: mmcv 1.7.2 `runner/base_runner.py`.
  */
 export abstract class BaseRunner extends RunState {
+  static readonly args: ArgSpec = RUNNER_ARGS;
   readonly #pace = new QueuePace();
   #hooks: RegisteredHook[] = [];
   #hasTrained = false;
@@ -130,7 +133,9 @@ export abstract class BaseRunner extends RunState {
 
   /** One step of the model in the current mode; its losses go to the log buffer. */
   protected async step(batch: unknown): Promise<void> {
+    this.control.doing(() => 'compiling the step');
     await this.model.prepareStep?.(batch as never);
+    this.control.doing(null);
     this.outputs =
       this.mode === 'train' ? this.model.trainStep(batch as never) : this.model.valStep(batch as never);
     this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);

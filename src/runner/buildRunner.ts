@@ -1,12 +1,12 @@
-import { ConfigError, RegistryError } from '../errors/trainerError.ts';
+import { RegistryError, type ConfigError } from '../errors/trainerError.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
-import { sourceOf } from '../lang/sourceMap.ts';
+import { copySources, sourceOf } from '../lang/sourceMap.ts';
+import { spanOfPath } from '../lang/spanOfPath.ts';
+import type { DictOf } from '../registry/args/types.ts';
 import type { Registry } from '../registry/registry.ts';
-import { nearest } from '../util/nearest.ts';
 import type { BaseRunner } from './baseRunner.ts';
+import { RUNNER_ARGS } from './runnerArgs.ts';
 import type { RunnerOptions } from './runnerTypes.ts';
-
-const RUNNER_KEYS = ['type', 'max_epochs', 'max_iters', 'constructor'];
 
 /**
  * Build the runner that `runner = dict(type='EpochBasedRunner', max_epochs=12)` describes.
@@ -33,16 +33,6 @@ export function buildRunner(
     );
   }
   const Runner = readClass(cfg.type, registry, span('type')?.span);
-  for (const key of Object.keys(cfg)) {
-    if (RUNNER_KEYS.includes(key)) continue;
-    const near = nearest(key, RUNNER_KEYS);
-    throw new RegistryError(`${Runner.name} got an unexpected argument '${key}'`, {
-      code: 'unknown-argument',
-      path: `runner.${key}`,
-      span: span(key)?.span,
-      hint: near ? `did you mean '${near}'?` : `it takes: ${RUNNER_KEYS.join(', ')}`,
-    });
-  }
   const builder = cfg.constructor;
   if (Object.hasOwn(cfg, 'constructor') && (builder as unknown) !== 'DefaultRunnerConstructor') {
     throw new RegistryError(`${plainRepr(builder)} is not in the runner builder registry`, {
@@ -52,9 +42,17 @@ export function buildRunner(
       hint: "leave it out, or write 'DefaultRunnerConstructor'",
     });
   }
-  const maxEpochs = readLength(cfg, 'max_epochs');
-  const maxIters = readLength(cfg, 'max_iters');
-  return new Runner({ ...options, maxEpochs, maxIters });
+  const { type: _, constructor: _builder, ...args } = cfg;
+  copySources(cfg, args);
+  const wrong = RUNNER_ARGS.faults(args)[0];
+  if (wrong) {
+    const { below, at, says, code, hint } = wrong;
+    const place = spanOfPath(args, below.slice(1), at);
+    throw new RegistryError(`runner${below} ${says}`, { code, path: `runner${below}`, span: place, hint });
+  }
+  // Just checked.
+  const { max_epochs, max_iters } = args as DictOf<typeof RUNNER_ARGS.table>;
+  return new Runner({ ...options, maxEpochs: max_epochs ?? undefined, maxIters: max_iters ?? undefined });
 }
 
 type RunnerClass = new (options: RunnerOptions) => BaseRunner;
@@ -67,23 +65,5 @@ function readClass(type: unknown, registry: Registry<unknown>, span: ConfigError
     code: 'bad-type',
     path: 'runner.type',
     span,
-  });
-}
-
-function readLength(
-  cfg: Readonly<Record<string, unknown>>,
-  key: 'max_epochs' | 'max_iters',
-): number | undefined {
-  const value = cfg[key];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
-  throw new ConfigError(`runner.${key} must be a positive integer, but got ${plainRepr(value)}`, {
-    code: 'bad-value',
-    path: `runner.${key}`,
-    span: sourceOf(cfg, key)?.span,
-    hint:
-      key === 'max_epochs'
-        ? "write runner = dict(type='EpochBasedRunner', max_epochs=12)"
-        : "write runner = dict(type='IterBasedRunner', max_iters=90000)",
   });
 }

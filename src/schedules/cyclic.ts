@@ -1,8 +1,23 @@
+import { above, anything, below, number, oneOf, optional } from '../registry/args/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import { ANNEAL_STRATEGIES, annealFunction } from './annealing.ts';
 import { fromCurve, type Policy } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
 import { at as itemAt } from '../util/at.ts';
+
+/** @param peak @param end defaults of target_ratio */
+export const cyclicTable = (peak: number, end: number) =>
+  ({
+    target_ratio: optional(
+      anything,
+      Tuple.of(peak, end),
+      'Factors of the own value at the peak and at the end of a cycle; one float: the peak, and 1e-5 of it.',
+    ),
+    cyclic_times: optional(above(number, 0), 1, 'How many cycles the run has.', 'cycles'),
+    step_ratio_up: optional(below(number, 0, 1), 0.4, 'The share of a cycle that rises to the peak.'),
+    anneal_strategy: optional(oneOf(...ANNEAL_STRATEGIES), 'cos', 'The shape of both halves.'),
+    gamma: optional(number, 1, 'How much each cycle draws the peak towards the own value; 1: not at all.'),
+  }) as const;
 
 /**
  * `cyclic(target_ratio, cyclic_times, step_ratio_up, anneal_strategy, gamma)`: in each cycle of
@@ -11,21 +26,16 @@ import { at as itemAt } from '../util/at.ts';
  * @param gammaChecked the learning rate's gamma must be in (0, 1]; the momentum's isn't checked
  * Source: mmcv 1.7.2 `CyclicLrUpdaterHook`, `CyclicMomentumUpdaterHook`.
  */
-export function cyclicPolicy(
-  args: ScheduleArgs,
-  maxIters: number,
-  defaultRatio: readonly [number, number],
-  gammaChecked: boolean,
-): Policy {
-  const [peak, end] = readTargetRatio(args, defaultRatio);
-  const times = args.number('cyclic_times', 1);
+export function cyclicPolicy(args: ScheduleArgs, maxIters: number, gammaChecked: boolean): Policy {
+  const [peak, end] = readTargetRatio(args);
+  const times = args.number('cyclic_times');
   if (!(times > 0)) throw args.badValue('cyclic_times', 'must be positive');
-  const ratioUp = args.number('step_ratio_up', 0.4);
+  const ratioUp = args.number('step_ratio_up');
   if (!(ratioUp >= 0 && ratioUp < 1)) throw args.badValue('step_ratio_up', 'must be in range [0,1)');
-  const gamma = args.number('gamma', 1);
+  const gamma = args.number('gamma');
   if (gammaChecked && !(gamma > 0 && gamma <= 1)) throw args.badValue('gamma', 'must be in range (0, 1]');
-  if (args.boolean('by_epoch', false)) throw args.badValue('by_epoch', 'must be False for this policy');
-  const anneal = annealFunction(args.choice('anneal_strategy', 'cos', ANNEAL_STRATEGIES));
+  if (args.boolean('by_epoch')) throw args.badValue('by_epoch', 'must be False for this policy');
+  const anneal = annealFunction(args.choice('anneal_strategy', ANNEAL_STRATEGIES));
 
   const length = Math.floor(maxIters / times);
   if (!(length > 0)) throw args.badValue('cyclic_times', `must not exceed the run's ${maxIters} iterations`);
@@ -44,9 +54,8 @@ export function cyclicPolicy(
   });
 }
 
-function readTargetRatio(args: ScheduleArgs, fallback: readonly [number, number]): readonly [number, number] {
+function readTargetRatio(args: ScheduleArgs): readonly [number, number] {
   const value = args.raw('target_ratio');
-  if (value === undefined) return fallback;
   if (typeof value === 'number' && !args.isInt('target_ratio')) return [value, value / 1e5];
   // MMCV refuses a list here, though it takes tuples.
   if (!(value instanceof Tuple)) throw args.badValue('target_ratio', 'must be a float or a tuple');

@@ -9,7 +9,7 @@ import { readTarget } from './target.ts';
  * Source: mmcv 1.7.2 `FlatCosineAnnealingLrUpdaterHook`.
  */
 export function flatCosineAnnealingPolicy(args: ScheduleArgs): Policy {
-  const startPercent = args.float('start_percent', 0.75);
+  const startPercent = args.float('start_percent');
   if (!(startPercent >= 0 && startPercent <= 1)) {
     throw args.badValue('start_percent', 'must be a float between 0 and 1');
   }

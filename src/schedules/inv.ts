@@ -3,7 +3,7 @@ import type { ScheduleArgs } from './scheduleArgs.ts';
 
 /** `inv(gamma, power)`: base * (1 + gamma * progress)^-power. Source: mmcv 1.7.2 `InvLrUpdaterHook`. */
 export function invPolicy(args: ScheduleArgs): Policy {
-  const gamma = args.requiredNumber('gamma');
-  const power = args.number('power', 1);
+  const gamma = args.number('gamma');
+  const power = args.number('power');
   return fromCurve((base, { progress }) => base * (1 + gamma * progress) ** -power);
 }

@@ -1,18 +1,35 @@
 // `lr_config`: every learning-rate policy of MMCV, and MMDetection's YOLOX.
 
+import {
+  absent,
+  anything,
+  atLeast,
+  between,
+  declareArgs,
+  flag,
+  int,
+  listOf,
+  number,
+  optional,
+  orNone,
+  required,
+  type ArgTable,
+  type DeclaredArgs,
+} from '../registry/args/index.ts';
 import { cosineAnnealingPolicy } from './cosineAnnealing.ts';
 import { cosineRestartPolicy } from './cosineRestart.ts';
-import { cyclicPolicy } from './cyclic.ts';
+import { cyclicPolicy, cyclicTable } from './cyclic.ts';
 import { expPolicy } from './exp.ts';
 import { fixedPolicy } from './fixed.ts';
 import { flatCosineAnnealingPolicy } from './flatCosineAnnealing.ts';
 import { invPolicy } from './inv.ts';
 import { linearAnnealingPolicy } from './linearAnnealing.ts';
-import { oneCycleLrPolicy } from './oneCycle.ts';
+import { oneCycleLrPolicy, oneCycleTable } from './oneCycle.ts';
 import { polyPolicy } from './poly.ts';
 import {
   createSchedule,
   describeSchedule,
+  scheduleKind,
   type OwnPolicy,
   type PolicySpec,
   type ScheduleOptions,
@@ -22,65 +39,118 @@ import {
   type ScheduleSummary,
 } from './schedule.ts';
 import { LR_KIND } from './scheduleArgs.ts';
-import { stepPolicy } from './step.ts';
-import { WARMUP_KEYS } from './warmup.ts';
+import { stepPolicy, stepTable } from './step.ts';
+import { warmupTable } from './warmup.ts';
 import { yoloxPolicy } from './yolox.ts';
 
-const TARGET = ['min_lr', 'min_lr_ratio'];
-const CYCLE = ['target_ratio', 'cyclic_times', 'step_ratio_up', 'anneal_strategy', 'gamma'];
-const ONE_CYCLE = [
-  'total_steps',
-  'pct_start',
-  'anneal_strategy',
-  'div_factor',
-  'final_div_factor',
-  'three_phase',
-];
+const BY_EPOCH = (byDefault: boolean) =>
+  optional(flag, byDefault, 'Whether progress counts epochs; an IterBasedRunner says False.');
+const COMMON = {
+  by_epoch: BY_EPOCH(true),
+  ...warmupTable(0.1, atLeast(int, 0)),
+  warmup_by_epoch: optional(flag, false, 'Whether warmup_iters counts epochs.'),
+} as const;
+/** What every policy takes. */
+export const LR_ARGS = declareArgs(COMMON);
 
-const POLICIES: ReadonlyMap<string, PolicySpec> = new Map<string, PolicySpec>([
-  ['Fixed', { make: fixedPolicy }],
-  ['Step', { required: ['step'], optional: ['gamma', 'min_lr'], make: (args) => stepPolicy(args, 0.1) }],
-  ['Exp', { required: ['gamma'], make: expPolicy }],
-  ['Poly', { optional: ['power', 'min_lr'], make: polyPolicy }],
-  ['Inv', { required: ['gamma'], optional: ['power'], make: invPolicy }],
-  ['CosineAnnealing', { optional: TARGET, make: cosineAnnealingPolicy }],
-  ['FlatCosineAnnealing', { optional: ['start_percent', ...TARGET], make: flatCosineAnnealingPolicy }],
+const MIN_LR = absent(orNone(number), 'The learning rate at the end; give it or min_lr_ratio.');
+const TARGET = {
+  min_lr: MIN_LR,
+  min_lr_ratio: absent(orNone(number), "The same as a share of each group's own learning rate."),
+} as const;
+const gamma = required(number, 'Factor, to the power of the progress.');
+const power = optional(number, 1, 'The exponent.');
+
+const policy = (table: ArgTable, make: PolicySpec['make'], byEpoch = true): PolicySpec => ({
+  args: declareArgs({ ...table, ...COMMON, by_epoch: BY_EPOCH(byEpoch) }),
+  make,
+});
+
+const POLICIES: ReadonlyMap<string, PolicySpec> = new Map([
+  ['Fixed', policy({}, fixedPolicy)],
+  ['Step', policy({ ...stepTable(0.1), min_lr: absent(orNone(number), 'No step goes below.') }, stepPolicy)],
+  ['Exp', policy({ gamma }, expPolicy)],
+  ['Poly', policy({ power, min_lr: optional(number, 0, 'The learning rate at the end.') }, polyPolicy)],
+  ['Inv', policy({ gamma, power }, invPolicy)],
+  ['CosineAnnealing', policy(TARGET, cosineAnnealingPolicy)],
+  [
+    'FlatCosineAnnealing',
+    policy(
+      {
+        start_percent: optional(
+          between(number, 0, 1),
+          0.75,
+          'The share of the run before the cosine begins.',
+        ),
+        ...TARGET,
+      },
+      flatCosineAnnealingPolicy,
+    ),
+  ],
   [
     'CosineRestart',
-    { required: ['periods'], optional: ['restart_weights', ...TARGET], make: cosineRestartPolicy },
+    policy(
+      {
+        periods: required(listOf(number), 'How long each cosine is.', 'epochs or iterations'),
+        restart_weights: optional(listOf(number), [1], 'Factor at the start of each period.'),
+        ...TARGET,
+      },
+      cosineRestartPolicy,
+    ),
   ],
-  [
-    'Cyclic',
-    {
-      optional: CYCLE,
-      byEpoch: false,
-      make: (args, run) => cyclicPolicy(args, run.maxIters, [10, 1e-4], true),
-    },
-  ],
+  ['Cyclic', policy(cyclicTable(10, 1e-4), (args, run) => cyclicPolicy(args, run.maxIters, true), false)],
   [
     'OneCycle',
-    {
-      required: ['max_lr'],
-      optional: ONE_CYCLE,
-      byEpoch: false,
-      make: (args, run) => oneCycleLrPolicy(args, run.maxIters),
-    },
+    policy(
+      {
+        max_lr: required(
+          anything,
+          "The highest learning rate: one for all groups, one per group, or a dict of such lists by the optimizer's class.",
+        ),
+        total_steps: absent(
+          orNone(atLeast(int, 1)),
+          "How long the cycle is; None: the run's own.",
+          'iterations',
+        ),
+        ...oneCycleTable,
+        div_factor: optional(number, 25, 'How much lower than max_lr it begins.'),
+        final_div_factor: optional(number, 1e4, 'How much lower than at its beginning it ends.'),
+      },
+      (args, run) => oneCycleLrPolicy(args, run.maxIters),
+      false,
+    ),
   ],
-  ['LinearAnnealing', { optional: TARGET, make: linearAnnealingPolicy }],
-  ['YOLOX', { required: ['num_last_epochs'], optional: TARGET, make: yoloxPolicy }],
+  ['LinearAnnealing', policy(TARGET, linearAnnealingPolicy)],
+  [
+    'YOLOX',
+    policy(
+      {
+        num_last_epochs: required(number, 'How long the end of the run keeps the target.', 'epochs'),
+        ...TARGET,
+      },
+      yoloxPolicy,
+    ),
+  ],
 ]);
 
 const SPEC: ScheduleSpec = {
   kind: LR_KIND,
   policies: POLICIES,
-  defaultWarmupRatio: 0.1,
   warmupItersIsInt: true,
   warmupDivides: false,
-  commonKeys: ['by_epoch', ...WARMUP_KEYS, 'warmup_by_epoch'],
+  common: LR_ARGS,
 };
+
+/** A whole `lr_config`. */
+export const LR_CONFIG = scheduleKind(SPEC);
 
 /** Names of the policies as MMCV's classes begin: `Step`, `CosineAnnealing`, ... */
 export const LR_POLICY_NAMES: readonly string[] = [...POLICIES.keys()];
+
+/** What a policy takes, the common arguments among it. */
+export function lrPolicyArgs(name: string): DeclaredArgs {
+  return POLICIES.get(name)?.args ?? LR_ARGS;
+}
 
 /** The learning rates of a run, as a pure function of the place in it. */
 export interface LrSchedule {

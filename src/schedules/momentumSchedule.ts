@@ -1,13 +1,26 @@
 // `momentum_config`: every momentum policy of MMCV.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import {
+  absent,
+  anything,
+  atLeast,
+  declareArgs,
+  flag,
+  number,
+  optional,
+  orNone,
+  type ArgTable,
+  type DeclaredArgs,
+} from '../registry/args/index.ts';
 import { cosineAnnealingPolicy } from './cosineAnnealing.ts';
-import { cyclicPolicy } from './cyclic.ts';
+import { cyclicPolicy, cyclicTable } from './cyclic.ts';
 import { linearAnnealingPolicy } from './linearAnnealing.ts';
-import { oneCycleMomentumPolicy } from './oneCycle.ts';
+import { oneCycleMomentumPolicy, oneCycleTable } from './oneCycle.ts';
 import {
   createSchedule,
   describeSchedule,
+  scheduleKind,
   type OwnPolicy,
   type PolicySpec,
   type ScheduleOptions,
@@ -17,49 +30,69 @@ import {
   type ScheduleSummary,
 } from './schedule.ts';
 import { MOMENTUM_KIND } from './scheduleArgs.ts';
-import { stepPolicy } from './step.ts';
-import { WARMUP_KEYS } from './warmup.ts';
+import { stepPolicy, stepTable } from './step.ts';
+import { warmupTable } from './warmup.ts';
 
-const TARGET = ['min_momentum', 'min_momentum_ratio'];
-const CYCLE = ['target_ratio', 'cyclic_times', 'step_ratio_up', 'anneal_strategy', 'gamma'];
-const ONE_CYCLE = ['base_momentum', 'max_momentum', 'pct_start', 'anneal_strategy', 'three_phase'];
+const BY_EPOCH = (byDefault: boolean) => optional(flag, byDefault, 'Whether progress counts epochs.');
+const COMMON = { by_epoch: BY_EPOCH(true), ...warmupTable(0.9, atLeast(number, 0)) } as const;
+/** What every policy takes. */
+export const MOMENTUM_ARGS = declareArgs(COMMON);
 
-const POLICIES: ReadonlyMap<string, PolicySpec> = new Map<string, PolicySpec>([
+const TARGET = {
+  min_momentum: absent(orNone(number), 'The momentum at the end; give it or min_momentum_ratio.'),
+  min_momentum_ratio: absent(orNone(number), "The same as a share of each group's own momentum."),
+} as const;
+
+const policy = (table: ArgTable, make: PolicySpec['make'], byEpoch = true): PolicySpec => ({
+  args: declareArgs({ ...table, ...COMMON, by_epoch: BY_EPOCH(byEpoch) }),
+  make,
+});
+
+const PER_GROUP = "one for all groups, one per group, or a dict of such lists by the optimizer's class";
+
+const POLICIES: ReadonlyMap<string, PolicySpec> = new Map([
   [
     'Step',
-    { required: ['step'], optional: ['gamma', 'min_momentum'], make: (args) => stepPolicy(args, 0.5) },
+    policy({ ...stepTable(0.5), min_momentum: absent(orNone(number), 'No step goes below.') }, stepPolicy),
   ],
-  ['CosineAnnealing', { optional: TARGET, make: cosineAnnealingPolicy }],
-  ['LinearAnnealing', { optional: TARGET, make: linearAnnealingPolicy }],
+  ['CosineAnnealing', policy(TARGET, cosineAnnealingPolicy)],
+  ['LinearAnnealing', policy(TARGET, linearAnnealingPolicy)],
   [
     'Cyclic',
-    {
-      optional: CYCLE,
-      byEpoch: false,
-      make: (args, run) => cyclicPolicy(args, run.maxIters, [0.85 / 0.95, 1], false),
-    },
+    policy(cyclicTable(0.85 / 0.95, 1), (args, run) => cyclicPolicy(args, run.maxIters, false), false),
   ],
   [
     'OneCycle',
-    {
-      optional: ONE_CYCLE,
-      byEpoch: false,
-      make: (args, run) => oneCycleMomentumPolicy(args, run.maxIters),
-    },
+    policy(
+      {
+        base_momentum: optional(anything, 0.85, `The lowest momentum: ${PER_GROUP}.`),
+        max_momentum: optional(anything, 0.95, `The highest momentum: ${PER_GROUP}.`),
+        ...oneCycleTable,
+      },
+      (args, run) => oneCycleMomentumPolicy(args, run.maxIters),
+      false,
+    ),
   ],
 ]);
 
 const SPEC: ScheduleSpec = {
   kind: MOMENTUM_KIND,
   policies: POLICIES,
-  defaultWarmupRatio: 0.9,
   warmupItersIsInt: false,
   warmupDivides: true,
-  commonKeys: ['by_epoch', ...WARMUP_KEYS],
+  common: MOMENTUM_ARGS,
 };
+
+/** A whole `momentum_config`. */
+export const MOMENTUM_CONFIG = scheduleKind(SPEC);
 
 /** Names of the policies as MMCV's classes begin. */
 export const MOMENTUM_POLICY_NAMES: readonly string[] = [...POLICIES.keys()];
+
+/** What a policy takes, the common arguments among it. */
+export function momentumPolicyArgs(name: string): DeclaredArgs {
+  return POLICIES.get(name)?.args ?? MOMENTUM_ARGS;
+}
 
 /** The momenta of a run, as a pure function of the place in it. */
 export interface MomentumSchedule {

@@ -1,9 +1,17 @@
 import { ConfigError } from '../errors/trainerError.ts';
+import { between, flag, number, oneOf, optional } from '../registry/args/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import { ANNEAL_STRATEGIES, annealFunction, type Anneal } from './annealing.ts';
 import type { Policy, SchedulePoint } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
 import { at as itemAt } from '../util/at.ts';
+
+/** What both cycles take. */
+export const oneCycleTable = {
+  pct_start: optional(between(number, 0, 1), 0.3, 'The share of the cycle before the turning point.'),
+  anneal_strategy: optional(oneOf(...ANNEAL_STRATEGIES), 'cos', 'The shape of the phases.'),
+  three_phase: optional(flag, false, 'Whether the way back to the beginning is a phase of its own.'),
+} as const;
 
 /** One phase: from the last one's end to `end` (iterations, may be a fraction). */
 interface Phase {
@@ -24,8 +32,8 @@ export function oneCycleLrPolicy(args: ScheduleArgs, maxIters: number): Policy {
     throw args.badValue('max_lr', 'must be a number, a list or a dict');
   }
   const { pctStart, anneal, threePhase } = readShape(args);
-  const div = readDivisor(args, 'div_factor', 25);
-  const finalDiv = readDivisor(args, 'final_div_factor', 1e4);
+  const div = readDivisor(args, 'div_factor');
+  const finalDiv = readDivisor(args, 'final_div_factor');
   const total = readTotalSteps(args, maxIters);
   const phases: Phase[] = threePhase
     ? [
@@ -52,8 +60,8 @@ export function oneCycleLrPolicy(args: ScheduleArgs, maxIters: number): Policy {
  * Source: mmcv 1.7.2 `OneCycleMomentumUpdaterHook`.
  */
 export function oneCycleMomentumPolicy(args: ScheduleArgs, maxIters: number): Policy {
-  const low = readMomentum(args, 'base_momentum', 0.85);
-  const high = readMomentum(args, 'max_momentum', 0.95);
+  const low = readMomentum(args, 'base_momentum');
+  const high = readMomentum(args, 'max_momentum');
   const { pctStart, anneal, threePhase } = readShape(args);
   // 1 stands for max, 0 for base.
   const phases: Phase[] = threePhase
@@ -83,16 +91,16 @@ export function oneCycleMomentumPolicy(args: ScheduleArgs, maxIters: number): Po
 }
 
 function readShape(args: ScheduleArgs): { pctStart: number; anneal: Anneal; threePhase: boolean } {
-  if (args.boolean('by_epoch', false)) throw args.badValue('by_epoch', 'must be False for this policy');
-  const pctStart = args.float('pct_start', 0.3);
+  if (args.boolean('by_epoch')) throw args.badValue('by_epoch', 'must be False for this policy');
+  const pctStart = args.float('pct_start');
   if (!(pctStart >= 0 && pctStart <= 1)) throw args.badValue('pct_start', 'must be a float between 0 and 1');
-  const anneal = annealFunction(args.choice('anneal_strategy', 'cos', ANNEAL_STRATEGIES));
-  return { pctStart, anneal, threePhase: args.boolean('three_phase', false) };
+  const anneal = annealFunction(args.choice('anneal_strategy', ANNEAL_STRATEGIES));
+  return { pctStart, anneal, threePhase: args.boolean('three_phase') };
 }
 
 function readTotalSteps(args: ScheduleArgs, maxIters: number): number {
   if (!args.has('total_steps')) return maxIters;
-  const total = args.requiredNumber('total_steps');
+  const total = args.number('total_steps');
   if (args.isKnownFloat('total_steps')) throw args.badValue('total_steps', 'must be an int');
   if (total < maxIters) {
     throw args.badValue('total_steps', `must be at least the run's ${maxIters} iterations`);
@@ -100,9 +108,8 @@ function readTotalSteps(args: ScheduleArgs, maxIters: number): number {
   return total;
 }
 
-function readMomentum(args: ScheduleArgs, key: string, fallback: number): unknown {
+function readMomentum(args: ScheduleArgs, key: string): unknown {
   const value = args.raw(key);
-  if (value === undefined) return fallback;
   const isFloat = typeof value === 'number' && !args.isInt(key);
   if (isFloat || isListOrDict(value)) return value;
   throw args.badValue(key, 'must be a float, a list or a dict');
@@ -113,8 +120,8 @@ function isListOrDict(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !(value instanceof Tuple);
 }
 
-function readDivisor(args: ScheduleArgs, key: string, fallback: number): number {
-  const value = args.number(key, fallback);
+function readDivisor(args: ScheduleArgs, key: string): number {
+  const value = args.number(key);
   if (value === 0) throw args.badValue(key, 'must not be 0');
   return value;
 }

@@ -6,8 +6,8 @@ import type { ScheduleArgs } from './scheduleArgs.ts';
  * Source: mmcv 1.7.2 `PolyLrUpdaterHook`.
  */
 export function polyPolicy(args: ScheduleArgs): Policy {
-  const power = args.number('power', 1);
-  const min = args.number('min_lr', 0);
+  const power = args.number('power');
+  const min = args.number('min_lr');
   return fromCurve(
     (base, { progress, maxProgress }) => (base - min) * (1 - progress / maxProgress) ** power + min,
   );

@@ -1,6 +1,8 @@
 // When a schedule's values are set during a run: the part that learning rate and momentum share.
 
 import { ConfigError } from '../errors/trainerError.ts';
+import type { DeclaredArgs, Kind } from '../registry/args/types.ts';
+import { dictBy } from '../registry/args/index.ts';
 import { nearest } from '../util/nearest.ts';
 import { fromCurve, type Policy, type SchedulePoint } from './policy.ts';
 import { ScheduleArgs, type ArgSources, type ScheduleKind } from './scheduleArgs.ts';
@@ -28,10 +30,7 @@ export type ScheduleOptions = ArgSources;
 
 /** How one policy is made, and what it takes. */
 export interface PolicySpec {
-  readonly required?: readonly string[];
-  readonly optional?: readonly string[];
-  /** Default of `by_epoch`. */
-  readonly byEpoch?: boolean;
+  readonly args: DeclaredArgs;
   readonly make: (args: ScheduleArgs, run: ScheduleRun) => Policy;
 }
 
@@ -40,7 +39,14 @@ export interface ScheduleSpec extends WarmupRules {
   readonly policies: ReadonlyMap<string, PolicySpec>;
   /** The warm-up divides by its factor (momentum) instead of multiplying (learning rate). */
   readonly warmupDivides: boolean;
-  readonly commonKeys: readonly string[];
+  /** What every policy takes, and a class of the person's that names none. */
+  readonly common: DeclaredArgs;
+}
+
+/** The kind of a whole `lr_config` or `momentum_config`; policies of one's own are checked where they are built. */
+export function scheduleKind({ policies }: ScheduleSpec): Kind<Readonly<Record<string, unknown>>> {
+  const tables = Object.fromEntries([...policies].map(([name, { args }]) => [name, args]));
+  return dictBy({ by: 'policy', tables, nameOf: policyName, isOpen: true });
 }
 
 /** A policy that a class of the person's computes: MMCV's `get_lr`. */
@@ -89,18 +95,18 @@ export function createSchedule(
   own?: OwnPolicy,
 ): Schedule {
   const { kind, className, policySpec } = findPolicy(cfg, spec, options, own?.className);
-  const args = new ScheduleArgs(cfg, kind, className, options);
-  args.checkKeys(policySpec.required ?? [], [...(policySpec.optional ?? []), ...spec.commonKeys]);
+  const args = new ScheduleArgs(cfg, policySpec.args, kind, className, options);
+  args.checkKeys();
   const warmup = readWarmup(args, spec);
-  const byEpoch = args.boolean('by_epoch', policySpec.byEpoch ?? true);
+  const byEpoch = args.boolean('by_epoch');
   const made = policySpec.make(args, run);
   const policy: Policy = own ? { ...made, values: (bases) => own.values(bases) } : made;
   // As in MMCV: also where nothing warms up.
-  const countsEpochs = args.boolean('warmup_by_epoch', false);
+  const countsEpochs = args.boolean('warmup_by_epoch');
   if (countsEpochs && run.runnerType === 'iter') refuseEpochWarmup(args);
 
   // The hook counts in iterations even when the warm-up is given in epochs; YOLOX's curve needs them too.
-  const length = warmup || spec.warmupItersIsInt ? args.number('warmup_iters', 0) : 0;
+  const length = warmup || spec.warmupItersIsInt ? args.number('warmup_iters') : 0;
   const warmupIters = length * (countsEpochs ? run.itersPerEpoch : 1);
   // IterBasedRunner never calls before_train_epoch, the only place where a by_epoch value is computed.
   const isActive = !(byEpoch && run.runnerType === 'iter');
@@ -181,18 +187,21 @@ export function describeSchedule(
   ownClass?: string,
 ): ScheduleSummary {
   const { kind, className, policySpec } = findPolicy(cfg, spec, options, ownClass);
-  const args = new ScheduleArgs(cfg, kind, className, options);
+  const args = new ScheduleArgs(cfg, policySpec.args, kind, className, options);
   readWarmup(args, spec);
-  return { className, byEpoch: args.boolean('by_epoch', policySpec.byEpoch ?? true) };
+  return { className, byEpoch: args.boolean('by_epoch') };
 }
 
 /** MMCV's class for a policy: `step` is `StepLrUpdaterHook`. @throws ConfigError `missing-policy` */
 export function scheduleClass(cfg: Readonly<Record<string, unknown>>, kind: ScheduleKind): string {
-  return `${policyName(cfg, kind)}${kind.suffix}`;
+  return `${policyNameIn(cfg, kind)}${kind.suffix}`;
 }
 
 /** A class without a policy's name has no arguments but the common ones, and decides its values itself. */
-const OWN_SPEC: PolicySpec = { make: () => fromCurve((base) => base) };
+const ownSpec = ({ common }: ScheduleSpec): PolicySpec => ({
+  args: common,
+  make: () => fromCurve((base) => base),
+});
 
 function findPolicy(
   cfg: Readonly<Record<string, unknown>>,
@@ -202,15 +211,14 @@ function findPolicy(
 ): { readonly kind: ScheduleKind; readonly className: string; readonly policySpec: PolicySpec } {
   const kind = { ...spec.kind, path: options.path ?? spec.kind.path };
   if (ownClass !== undefined && cfg.policy === undefined)
-    return { kind, className: ownClass, policySpec: OWN_SPEC };
-  const name = policyName(cfg, kind);
+    return { kind, className: ownClass, policySpec: ownSpec(spec) };
+  const name = policyNameIn(cfg, kind);
   const policySpec = spec.policies.get(name);
   if (!policySpec) throw unknownPolicy(String(cfg.policy), name, { ...spec, kind }, options);
   return { kind, className: ownClass ?? `${name}${kind.suffix}`, policySpec };
 }
 
-/** Policies in lower case are title-cased (`step` -> `Step`), others are taken as they are. */
-function policyName(cfg: Readonly<Record<string, unknown>>, kind: ScheduleKind): string {
+function policyNameIn(cfg: Readonly<Record<string, unknown>>, kind: ScheduleKind): string {
   const { policy } = cfg;
   if (typeof policy !== 'string' || policy === '') {
     throw new ConfigError(`${kind.path} must contain the key "policy"`, {
@@ -219,6 +227,11 @@ function policyName(cfg: Readonly<Record<string, unknown>>, kind: ScheduleKind):
       hint: `write policy='step' inside ${kind.path}`,
     });
   }
+  return policyName(policy);
+}
+
+/** Policies in lower case are title-cased (`step` -> `Step`), others are taken as they are. */
+export function policyName(policy: string): string {
   // Python's islower: letters, and none of them upper-case; title() capitalises behind every non-letter.
   if (policy !== policy.toLowerCase() || policy === policy.toUpperCase()) return policy;
   return policy.replace(/[a-z]+/g, (word) => at(word, 0).toUpperCase() + word.slice(1));

@@ -2,6 +2,7 @@
 
 import { ConfigError } from '../errors/trainerError.ts';
 import type { Span } from '../errors/span.ts';
+import type { ArgTable, DeclaredArgs } from '../registry/args/types.ts';
 import { nearest } from '../util/nearest.ts';
 
 /** What differs between learning-rate and momentum policies. */
@@ -59,10 +60,14 @@ export class ScheduleArgs {
   /** MMCV's class name, such as `StepLrUpdaterHook`. */
   readonly className: string;
   readonly #values: Readonly<Record<string, unknown>>;
+  readonly #declared: DeclaredArgs;
+  readonly #table: ArgTable;
   readonly #sources: ArgSources;
 
+  /** @param declared what the policy takes, with its defaults */
   constructor(
     values: Readonly<Record<string, unknown>>,
+    declared: DeclaredArgs,
     kind: ScheduleKind,
     className: string,
     sources: ArgSources = {},
@@ -70,6 +75,8 @@ export class ScheduleArgs {
     this.kind = kind;
     this.className = className;
     this.#values = values;
+    this.#declared = declared;
+    this.#table = declared.table;
     this.#sources = sources;
   }
 
@@ -78,39 +85,33 @@ export class ScheduleArgs {
     return this.#values[key] !== undefined && this.#values[key] !== null;
   }
 
+  /** The value, or its default. */
   raw(key: string): unknown {
-    return this.#values[key];
-  }
-
-  number(key: string, fallback: number): number {
-    if (this.#values[key] === undefined) return fallback;
-    return this.requiredNumber(key);
-  }
-
-  requiredNumber(key: string): number {
     const value = this.#values[key];
+    return value === undefined ? this.#table[key]?.default : value;
+  }
+
+  number(key: string): number {
+    const value = this.raw(key);
     if (typeof value === 'number') return value;
     throw this.badType(key, 'must be a number');
   }
 
   /** A number that Python must see as a float; an int is refused where we know that it is one. */
-  float(key: string, fallback: number): number {
-    const value = this.number(key, fallback);
+  float(key: string): number {
+    const value = this.number(key);
     if (this.#values[key] !== undefined && this.isInt(key)) throw this.badValue(key, 'must be a float');
     return value;
   }
 
-  boolean(key: string, fallback: boolean): boolean {
-    const value = this.#values[key];
-    if (value === undefined) return fallback;
+  boolean(key: string): boolean {
     // Python takes anything for a flag; None and 0 are false.
-    return Boolean(value);
+    return Boolean(this.raw(key));
   }
 
   /** @throws when the value isn't one of the options */
-  choice<T extends string>(key: string, fallback: T, options: readonly T[]): T {
-    const value = this.#values[key];
-    if (value === undefined) return fallback;
+  choice<T extends string>(key: string, options: readonly T[]): T {
+    const value = this.raw(key);
     const found = options.find((option) => option === value);
     if (found === undefined)
       throw this.badValue(key, `must be ${options.map((option) => `'${option}'`).join(' or ')}`);
@@ -142,7 +143,8 @@ export class ScheduleArgs {
   }
 
   /** Refuse keys that the policy doesn't know, then require those it needs. */
-  checkKeys(required: readonly string[], optional: readonly string[]): void {
+  checkKeys(): void {
+    const { required, optional } = this.#declared;
     const known = [...required, ...optional];
     for (const key of Object.keys(this.#values)) {
       if (key === 'policy' || known.includes(key)) continue;

@@ -1,3 +1,4 @@
+import { atLeast, either, int, listOf, number, optional, required, worded } from '../registry/args/index.ts';
 import { fromCurve, type Policy } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
 
@@ -22,12 +23,26 @@ export function stepValue(
   return min === undefined ? value : Math.max(value, min);
 }
 
+/** @param gamma the default */
+export const stepTable = (gamma: number) =>
+  ({
+    step: required(
+      worded(
+        either(atLeast(int, 1), listOf(atLeast(int, 1))),
+        'a whole number of at least 1 or a list of them',
+      ),
+      'How often the value falls, or when it does.',
+      'epochs or iterations',
+    ),
+    gamma: optional(number, gamma, 'Factor of each step.'),
+  }) as const;
+
 /** `step(step, gamma, min_lr | min_momentum)`. */
-export function stepPolicy(args: ScheduleArgs, defaultGamma: number): Policy {
+export function stepPolicy(args: ScheduleArgs): Policy {
   const step = readStep(args);
-  const gamma = args.number('gamma', defaultGamma);
+  const gamma = args.number('gamma');
   const { minKey } = args.kind;
-  const min = args.has(minKey) ? args.requiredNumber(minKey) : undefined;
+  const min = args.has(minKey) ? args.number(minKey) : undefined;
   return fromCurve((base, { progress }) => stepValue(base, progress, { step, gamma, min }));
 }
 

@@ -16,9 +16,9 @@ export function readTarget(args: ScheduleArgs): (base: number) => number {
     );
   }
   if (args.has(minKey)) {
-    const min = args.requiredNumber(minKey);
+    const min = args.number(minKey);
     return () => min;
   }
-  const ratio = args.requiredNumber(minRatioKey);
+  const ratio = args.number(minRatioKey);
   return (base) => base * ratio;
 }

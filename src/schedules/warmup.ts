@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import { assertNever } from '../errors/invariant.ts';
+import { above, number, oneOf, optional, orNone, type Kind } from '../registry/args/index.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
 
 const WARMUPS = ['constant', 'linear', 'exp'] as const;
@@ -13,12 +14,19 @@ export interface Warmup {
   readonly byEpoch: boolean;
 }
 
-/** Arguments every policy takes for its warm-up. */
-export const WARMUP_KEYS = ['warmup', 'warmup_iters', 'warmup_ratio'] as const;
-
+/** Arguments that every policy takes. */
+export const warmupTable = (ratio: number, iters: Kind<number>) =>
+  ({
+    warmup: optional(
+      orNone(oneOf(...WARMUPS)),
+      null,
+      'How the first iterations rise (of a momentum: fall) to the regular value; None: no warm-up.',
+    ),
+    warmup_iters: optional(iters, 0, 'How long the warm-up is.', 'iterations, or epochs by warmup_by_epoch'),
+    warmup_ratio: optional(above(number, 0), ratio, 'Factor at the start of the warm-up, at most 1.'),
+  }) as const;
 /** How learning-rate and momentum hooks differ in what they take. */
 export interface WarmupRules {
-  readonly defaultWarmupRatio: number;
   /** `warmup_iters` must be an int, also where nothing warms up: the learning-rate hook asserts it in its first iteration. */
   readonly warmupItersIsInt: boolean;
 }
@@ -29,16 +37,16 @@ export interface WarmupRules {
  * @throws ConfigError `bad-value` for an unknown type, no iterations, or a ratio outside (0, 1]
  */
 export function readWarmup(args: ScheduleArgs, rules: WarmupRules): Warmup | undefined {
-  const length = rules.warmupItersIsInt || args.has('warmup') ? args.number('warmup_iters', 0) : 0;
+  const length = rules.warmupItersIsInt || args.has('warmup') ? args.number('warmup_iters') : 0;
   const mustBe = 'must be a positive integer';
   if (rules.warmupItersIsInt && args.isKnownFloat('warmup_iters'))
     throw args.badValue('warmup_iters', mustBe);
   if (!args.has('warmup')) return undefined;
-  const ratio = args.number('warmup_ratio', rules.defaultWarmupRatio);
-  const type = args.choice('warmup', 'constant', WARMUPS);
+  const ratio = args.number('warmup_ratio');
+  const type = args.choice('warmup', WARMUPS);
   if (!(length > 0)) throw args.badValue('warmup_iters', mustBe);
   if (!(ratio > 0 && ratio <= 1)) throw args.badValue('warmup_ratio', 'must be in range (0,1]');
-  return { type, length, ratio, byEpoch: args.boolean('warmup_by_epoch', false) };
+  return { type, length, ratio, byEpoch: args.boolean('warmup_by_epoch') };
 }
 
 /**

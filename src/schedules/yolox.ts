@@ -10,7 +10,7 @@ import { readTarget } from './target.ts';
  * Source: mmdet 2.28.2 `YOLOXLrUpdaterHook`.
  */
 export function yoloxPolicy(args: ScheduleArgs): Policy {
-  const lastEpochs = args.requiredNumber('num_last_epochs');
+  const lastEpochs = args.number('num_last_epochs');
   const target = readTarget(args);
   const policy = fromCurve((base, { progress, maxProgress, itersPerEpoch, warmupIters }) => {
     const last = itersPerEpoch * lastEpochs;

@@ -54,7 +54,8 @@ import {
 } from './postProcess.ts';
 import { at as itemAt, take } from '../../util/at.ts';
 
-const TRAIN_CFG_KEYS = declareArgs(
+/** Keys of a `train_cfg`. */
+export const TRAIN_CFG_ARGS = declareArgs(
   {
     assigner: absent(built('BBOX_ASSIGNERS'), 'Which ground truth each anchor answers for.'),
     // Not built where the loss itself balances objects and background.
@@ -68,8 +69,8 @@ const TRAIN_CFG_KEYS = declareArgs(
 );
 
 /** Of the `train_cfg` of an anchor head. */
-export const TRAIN_CFG = dictOf(TRAIN_CFG_KEYS);
-type TrainCfg = DictOf<typeof TRAIN_CFG_KEYS.table>;
+export const TRAIN_CFG = dictOf(TRAIN_CFG_ARGS);
+type TrainCfg = DictOf<typeof TRAIN_CFG_ARGS.table>;
 
 /** The arguments that every anchor head takes. */
 export const ANCHOR_HEAD_ARGS = declareArgs({
@@ -310,7 +311,7 @@ export abstract class AnchorHead extends Module implements DenseHead {
 
   /** @param context the detector's: it is its `train_cfg` */
   #resolveRules(trainCfg: TrainCfg, lossType: unknown, context: BuildContext): TargetRules {
-    const { assigner, sampler, allowed_border, pos_weight } = dictWithDefaults(TRAIN_CFG_KEYS, trainCfg);
+    const { assigner, sampler, allowed_border, pos_weight } = dictWithDefaults(TRAIN_CFG_ARGS, trainCfg);
     return {
       assigner: context.build<Assigner>('BBOX_ASSIGNERS', assigner, 'train_cfg.assigner'),
       sampler: sampler ? this.#buildSampler(sampler, lossType, context) : new PseudoSampler(),

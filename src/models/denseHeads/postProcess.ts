@@ -16,7 +16,8 @@ import { batchedNms, takeDetections, NMS_CFG, takeRows, type Detections, type Nm
 import type { ImageMeta } from '../detectors/batch.ts';
 import { at as itemAt } from '../../util/at.ts';
 
-const TEST_CFG_KEYS = declareArgs(
+/** Keys of a `test_cfg`. */
+export const TEST_CFG_ARGS = declareArgs(
   {
     nms_pre: optional(
       number,
@@ -33,7 +34,7 @@ const TEST_CFG_KEYS = declareArgs(
 );
 
 /** Of the `test_cfg` of a dense head. */
-export const TEST_CFG = dictOf(TEST_CFG_KEYS);
+export const TEST_CFG = dictOf(TEST_CFG_ARGS);
 
 /** How a dense head picks its boxes. */
 export interface TestCfg {
@@ -44,8 +45,8 @@ export interface TestCfg {
 }
 
 /** Read a `test_cfg` dict. */
-export function readTestCfg(cfg: DictOf<typeof TEST_CFG_KEYS.table>): TestCfg {
-  const { nms_pre, score_thr, nms, max_per_img } = dictWithDefaults(TEST_CFG_KEYS, cfg);
+export function readTestCfg(cfg: DictOf<typeof TEST_CFG_ARGS.table>): TestCfg {
+  const { nms_pre, score_thr, nms, max_per_img } = dictWithDefaults(TEST_CFG_ARGS, cfg);
   return { nmsPre: nms_pre, scoreThr: score_thr, nms, maxPerImg: max_per_img };
 }
 

@@ -1,12 +1,10 @@
 import type { Problem } from '../../contracts/problem.ts';
 import { spanOfPath } from '../../lang/spanOfPath.ts';
+import { sectionProblems } from '../sections/sectionProblems.ts';
 import { foreignKeys } from './foreignKeys.ts';
 import type { ConfigInput, KnownRun } from './keys.ts';
-import { misspeltKeys } from './misspeltKeys.ts';
 import { neverActing } from './neverActs.ts';
-import { scheduleArguments } from './schedules.ts';
 import { sizesOutOfBounds } from './sizes.ts';
-import { badValues } from './values.ts';
 
 export { foreignKeys } from './foreignKeys.ts';
 export type { KnownRun } from './keys.ts';
@@ -20,11 +18,9 @@ export type { KnownRun } from './keys.ts';
  */
 export function findConfigProblems(dict: ConfigInput, known: KnownRun = {}): Problem[] {
   const problems = [
-    ...badValues(dict),
+    ...sectionProblems(dict),
     ...sizesOutOfBounds(dict),
-    ...scheduleArguments(dict),
     ...foreignKeys(dict),
-    ...misspeltKeys(dict),
     ...neverActing(dict, known),
   ];
   const found = problems.map((problem) => placed(problem, dict));

@@ -1,7 +1,7 @@
 // Sizes that no machine can hold: told before anything is made of them.
 
 import type { Problem } from '../../contracts/problem.ts';
-import { isDict, type PlainDict } from '../../lang/plain.ts';
+import { isDict } from '../../lang/plain.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
 import { formatBytes } from '../../util/formatBytes.ts';
 import type { ConfigInput } from './keys.ts';
@@ -10,35 +10,16 @@ import type { ConfigInput } from './keys.ts';
 const MAX_BUFFER_BYTES = 2 ** 32;
 /** A picture for the net: three float32 channels. */
 const BYTES_PER_PX = 3 * Float32Array.BYTES_PER_ELEMENT;
-/** A dispatch has at most as many workgroups each way. */
-const MAX_BATCH = 65_535;
-/** More workers than any machine has cores for. */
-const MAX_WORKERS = 64;
-const LOADERS = ['train_dataloader', 'val_dataloader', 'test_dataloader'];
 const SPLITS = ['train', 'val', 'test'];
 
-/** Batch sizes, workers and picture sizes beyond all bounds, and `max_per_img` below 1: errors at their places. */
+/** Picture sizes beyond all bounds, and `max_per_img` below 1: errors at their places. */
 export function sizesOutOfBounds(dict: ConfigInput): Problem[] {
   const { data, model, test_cfg: testCfg } = dict;
   return [
     ...maxPerImg(testCfg, 'test_cfg'),
     ...(isDict(model) ? maxPerImg(model.test_cfg, 'model.test_cfg') : []),
-    ...(isDict(data) ? loaders(data) : []),
+    ...(isDict(data) ? SPLITS.flatMap((key) => pictures(data[key], `data.${key}`)) : []),
   ];
-}
-
-function loaders(data: PlainDict): Problem[] {
-  const places = [...LOADERS, ...SPLITS].map((key) => [data[key], `data.${key}`] as const);
-  const all: (readonly [unknown, string])[] = [[data, 'data'], ...places];
-  const counts = all.flatMap(([cfg, path]) =>
-    isDict(cfg)
-      ? [
-          ...atMost(cfg.samples_per_gpu, `${path}.samples_per_gpu`, MAX_BATCH),
-          ...atMost(cfg.workers_per_gpu, `${path}.workers_per_gpu`, MAX_WORKERS),
-        ]
-      : [],
-  );
-  return [...counts, ...SPLITS.flatMap((key) => pictures(data[key], `data.${key}`))];
 }
 
 /** Datasets in datasets, transforms in transforms: sizes have the same keys everywhere. */
@@ -88,11 +69,6 @@ function maxPerImg(cfg: unknown, path: string): Problem[] {
     ...(isFine ? [] : [outOf('of at least 1', most, `${path}.max_per_img`)]),
     ...['rpn', 'rcnn'].flatMap((part) => maxPerImg(cfg[part], `${path}.${part}`)),
   ];
-}
-
-/** What is no count at all is told with the other values. */
-function atMost(value: unknown, path: string, max: number): Problem[] {
-  return typeof value === 'number' && value > max ? [outOf(`of at most ${max}`, value, path)] : [];
 }
 
 function outOf(range: string, value: unknown, path: string): Problem {

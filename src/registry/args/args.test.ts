@@ -87,8 +87,8 @@ test('a table gives the type of the constructor, and its defaults', () => {
 
 test('a table is documentation', () => {
   expect(argDocs(ARGS).slice(0, 2)).toEqual([
-    { name: 'depth', kind: '18 | 50', isRequired: true, default: null, unit: null, help: 'Number of layers.', choices: ['18', '50'], builds: null, part: null, keys: [], variants: {} }, // prettier-ignore
-    { name: 'frozen_stages', kind: 'int ≥ -1', isRequired: false, default: '-1', unit: 'stages', help: 'Stages that are not trained.', choices: [], builds: null, part: null, keys: [], variants: {} }, // prettier-ignore
+    { name: 'depth', kind: '18 | 50', isRequired: true, default: null, unit: null, help: 'Number of layers.', choices: ['18', '50'], builds: null, part: null, builtType: null, gives: [], keys: [], entries: [], variants: null }, // prettier-ignore
+    { name: 'frozen_stages', kind: 'int ≥ -1', isRequired: false, default: '-1', unit: 'stages', help: 'Stages that are not trained.', choices: [], builds: null, part: null, builtType: null, gives: [], keys: [], entries: [], variants: null }, // prettier-ignore
   ]);
   expect(argDocs(ARGS)[3]?.keys.map(({ name }) => name)).toEqual(['max_norm']);
 });
@@ -121,7 +121,6 @@ test('all that is wrong in a dict and below it is found without building anythin
   const problems = cfgProblems(cfg, 'MODELS', registries, 'model');
   expect(problems.map(({ path, at, message, hint }) => ({ path, at, message, hint }))).toEqual([
     { path: 'model.depht', at: 'key', message: "Net got an unexpected argument 'depht'", hint: "did you mean 'depth'?" },
-    { path: 'model', at: undefined, message: "Net is missing the required argument 'depth'", hint: 'write depth=… inside model' },
     { path: 'model.frozen_stages', at: 'value', message: "Net: frozen_stages must be a whole number of at least -1, but got 'all'", hint: undefined },
     { path: 'model.grad_clip.max_norm', at: 'value', message: 'Net: grad_clip.max_norm must be a number greater than 0, but got -1', hint: undefined },
     { path: 'model.neck.cgf', at: 'key', message: "Neck got an unexpected argument 'cgf'", hint: "did you mean 'cfg'?" },

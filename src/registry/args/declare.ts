@@ -21,6 +21,15 @@ export function absent<T>(kind: Kind<T>, help: string, unit?: string): Arg<T | u
   return { kind, isRequired: false, help, unit };
 }
 
+export interface DeclareOptions {
+  /** Unknown keys are handed on (`**kwargs`). */
+  readonly rest?: boolean;
+  /** Nothing reads unknown keys: a warning for each, or for those that look like a slip. */
+  readonly unread?: 'all' | 'slips';
+  /** Keys that are no slip, though nothing here reads them: MMDetection's. */
+  readonly known?: readonly string[];
+}
+
 /**
  * Declare the arguments of a class or the keys of a section.
  * @example
@@ -37,10 +46,10 @@ export function absent<T>(kind: Kind<T>, help: string, unit?: string): Arg<T | u
  */
 export function declareArgs<const D extends ArgTable>(
   table: D,
-  options: { readonly rest?: boolean } = {},
+  options: DeclareOptions = {},
 ): DeclaredArgs<D> {
   const names = Object.keys(table);
-  const { rest = false } = options;
+  const { unread, rest = unread !== undefined } = options;
   const kinds = Object.fromEntries(names.map((name) => [name, table[name]?.kind as Kind<unknown>]));
   const isRequired = (name: string): boolean => table[name]?.isRequired === true;
   const declared: DeclaredArgs<D> = {
@@ -49,28 +58,35 @@ export function declareArgs<const D extends ArgTable>(
     optional: names.filter((name) => !isRequired(name)),
     rest,
     kinds,
-    faults: (values) => tableFaults(declared, values),
+    faults: (values) => tableFaults(declared, values, options),
   };
   return declared;
 }
 
-function tableFaults(args: DeclaredArgs, values: Readonly<Record<string, unknown>>): Fault[] {
+function tableFaults(
+  args: DeclaredArgs,
+  values: Readonly<Record<string, unknown>>,
+  { unread, known = [] }: DeclareOptions,
+): Fault[] {
   const { kinds, rest } = args;
   const faults: Fault[] = [];
+  const meant = new Set<string | undefined>();
   for (const [key, value] of Object.entries(values)) {
     const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined;
     if (kind) {
       const own = value === undefined ? [] : allFaults(kind, value);
       faults.push(...own.map((fault) => ({ ...fault, below: `.${key}${fault.below}` })));
+    } else if (unread !== undefined) {
+      if (!known.includes(key)) faults.push(...unreadKey(key, [...Object.keys(kinds), ...known], unread));
     } else if (!rest) {
-      const names = Object.keys(kinds);
-      const near = nearest(key, names);
-      const hint = near === undefined ? `it takes: ${names.join(', ')}` : `did you mean '${near}'?`;
+      const hint = nameHint(key, Object.keys(kinds));
+      meant.add(nearest(key, Object.keys(kinds)));
       faults.push({ below: `.${key}`, at: 'key', code: 'unknown-argument', says: 'is not a key here', hint });
     }
   }
   for (const name of args.required) {
-    if (values[name] === undefined)
+    // Of a slip the key says enough.
+    if (values[name] === undefined && !meant.has(name))
       faults.push({
         below: '',
         at: 'value',
@@ -80,6 +96,28 @@ function tableFaults(args: DeclaredArgs, values: Readonly<Record<string, unknown
       });
   }
   return faults;
+}
+
+function nameHint(key: string, names: readonly string[]): string {
+  const near = nearest(key, names);
+  return near === undefined ? `it takes: ${names.join(', ')}` : `did you mean '${near}'?`;
+}
+
+/** A key of a person's own is no slip where it has little in common with any other. */
+function unreadKey(key: string, names: readonly string[], unread: 'all' | 'slips'): Fault[] {
+  const isSlip = nearest(key, names, key.length < 6 ? 1 : 2) !== undefined;
+  if (unread === 'slips' && !isSlip) return [];
+  const hint = nameHint(key, names);
+  return [
+    {
+      severity: 'warning',
+      below: `.${key}`,
+      at: 'key',
+      code: 'unread-key',
+      says: 'is read by nothing',
+      hint,
+    },
+  ];
 }
 
 /** `norm_cfg` -> `normCfg`, as {@link snakeToCamel} does. */

@@ -1,29 +1,8 @@
 // Arguments as plain data: for tables, completion and hover.
 
 import { plainRepr } from '../../lang/plainRepr.ts';
-import type { ModelPart, RegistryKind } from '../registryKinds.ts';
-import type { DeclaredArgs } from './types.ts';
-
-export interface ArgDoc {
-  readonly name: string;
-  /** Such as `int ≥ 1 | None`. */
-  readonly kind: string;
-  readonly isRequired: boolean;
-  /** As Python writes it; null where there is none. */
-  readonly default: string | null;
-  readonly unit: string | null;
-  readonly help: string;
-  /** As Python writes them. */
-  readonly choices: readonly string[];
-  /** Its dicts name a `type` of this registry. */
-  readonly builds: RegistryKind | null;
-  /** Of those in MODELS, only this part. */
-  readonly part: ModelPart | null;
-  /** Of a dict with known keys. */
-  readonly keys: readonly ArgDoc[];
-  /** Of a dict whose keys depend on its `type`: by type. */
-  readonly variants: Readonly<Record<string, readonly ArgDoc[]>>;
-}
+import type { ArgDoc, VariantDocs } from '../../contracts/argumentDocs.ts';
+import type { DeclaredArgs, Variants } from './types.ts';
 
 /** In the order in which they were declared. */
 export function argDocs({ table }: DeclaredArgs): ArgDoc[] {
@@ -37,9 +16,31 @@ export function argDocs({ table }: DeclaredArgs): ArgDoc[] {
     choices: (arg.kind.choices ?? []).map((choice) => plainRepr(choice)),
     builds: arg.kind.builds ?? null,
     part: arg.kind.part ?? null,
-    keys: arg.kind.keys ? argDocs(arg.kind.keys) : [],
-    variants: Object.fromEntries(
-      Object.entries(arg.kind.variants ?? {}).map(([type, keys]) => [type, argDocs(keys)]),
-    ),
+    builtType: arg.kind.builtType ?? null,
+    gives: arg.kind.gives ?? [],
+    keys: docsOf(arg.kind.keys ?? arg.kind.beside),
+    entries: docsOf(arg.kind.entries),
+    variants: arg.kind.variants ? variantDocs(arg.kind.variants) : null,
   }));
 }
+
+function docsOf(declared: DeclaredArgs | undefined): ArgDoc[] {
+  return declared ? argDocs(declared) : [];
+}
+
+function variantDocs({ by, tables, fallback, nameOf }: Variants): VariantDocs {
+  const names = Object.keys(tables);
+  return {
+    by,
+    tables: Object.fromEntries(names.map((name) => [name, docsOf(tables[name])])),
+    fallback: fallback ?? null,
+    // Of a policy, the one in lower case is what people write.
+    spellings: Object.fromEntries(
+      names
+        .map((name): [string, string] => [name.toLowerCase(), name])
+        .filter(([short, name]) => nameOf !== undefined && nameOf(short) === name),
+    ),
+  };
+}
+
+export type { ArgDoc } from '../../contracts/argumentDocs.ts';

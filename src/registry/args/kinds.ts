@@ -3,10 +3,11 @@
 
 import { isDict } from '../../lang/plain.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
+import { pathBelow } from '../../util/configPath.ts';
 import { nearest } from '../../util/nearest.ts';
 import { Tuple } from '../../util/tuple.ts';
 import type { ModelPart, RegistryKind } from '../registryKinds.ts';
-import type { ArgTable, DeclaredArgs, DictOf, Fault, Kind } from './types.ts';
+import type { ArgTable, DeclaredArgs, DictOf, Fault, Kind, Variants } from './types.ts';
 
 /** @param test whether a value will do */
 export function kindOf<T>(label: string, words: string, test: (value: unknown) => boolean): Kind<T> {
@@ -22,12 +23,16 @@ export function allFaults(kind: Kind<unknown>, value: unknown): Fault[] {
 
 /** A kind that looks inside. */
 function deepKind<T>(kind: Omit<Kind<T>, 'fault'> & { faults(value: unknown): Fault[] }): Kind<T> {
-  return { ...kind, fault: (value) => kind.faults(value)[0] ?? null };
+  return { ...kind, fault: (value) => kind.faults(value).find(isRefused) ?? null };
+}
+
+function isRefused({ severity }: Fault): boolean {
+  return severity === undefined;
 }
 
 /** Whether a fault is about something within the right kind of container. */
-function isInside({ below, code }: Fault): boolean {
-  return below !== '' || code !== 'bad-value';
+function isInside({ below, code, severity }: Fault): boolean {
+  return below !== '' || code !== 'bad-value' || severity !== undefined;
 }
 
 function unmet(words: string, value: unknown): Fault {
@@ -144,19 +149,61 @@ export function either<A, B>(first: Kind<A>, second: Kind<B>): Kind<A | B> {
     label: `${first.label} | ${second.label}`,
     words,
     builds: first.builds ?? second.builds,
+    builtType: first.builtType ?? second.builtType,
+    beside: first.beside ?? second.beside,
     gives: first.gives ?? second.gives,
     part: first.part ?? second.part,
     expand: first.expand ?? second.expand,
     keys: first.keys ?? second.keys,
     variants: first.variants ?? second.variants,
-    defaultVariant: first.defaultVariant ?? second.defaultVariant,
+    entries: first.entries ?? second.entries,
     choices: first.choices && second.choices ? [...first.choices, ...second.choices] : undefined,
     faults: (value) => {
       const [ofFirst, ofSecond] = [allFaults(first, value), allFaults(second, value)];
-      if (ofFirst.length === 0 || ofSecond.length === 0) return [];
+      const taken = [ofFirst, ofSecond].find((faults) => !faults.some(isRefused));
+      if (taken) return taken;
       // Inside the right kind of container the faults themselves say more.
       return [ofFirst, ofSecond].find((faults) => faults.every(isInside)) ?? [unmet(words, value)];
     },
+  });
+}
+
+/**
+ * The same values; those that fail the test are taken with a warning.
+ * @param words what a value should be, behind `must be`
+ */
+export function advised<T>(kind: Kind<T>, test: (value: T) => boolean, words: string, hint: string): Kind<T> {
+  return deepKind<T>({
+    ...kind,
+    faults: (value) => {
+      const faults = allFaults(kind, value);
+      if (faults.length > 0 || test(value as T)) return faults;
+      return [{ ...unmet(words, value), severity: 'warning', hint }];
+    },
+  });
+}
+
+/** The same values; what is wrong with one comes with this hint where it has none. */
+export function hinted<T>(kind: Kind<T>, hint: string): Kind<T> {
+  return deepKind<T>({
+    ...kind,
+    faults: (value) => allFaults(kind, value).map((fault) => ({ hint, ...defined(fault) })),
+  });
+}
+
+function defined(fault: Fault): Fault {
+  const { hint, ...rest } = fault;
+  return hint === undefined ? rest : fault;
+}
+
+/** A key that stands in the wrong place, where nothing reads it. @param hint where it belongs */
+export function misplaced(hint: string): Kind<unknown> {
+  return deepKind<unknown>({
+    label: 'not here',
+    words: 'left out',
+    faults: () => [
+      { severity: 'warning', below: '', at: 'key', code: 'misplaced-key', says: 'is read by nothing', hint },
+    ],
   });
 }
 
@@ -218,6 +265,16 @@ export function oneOrMore<T>(kind: Kind<T>): Kind<T | readonly T[]> {
   return either(kind, listOf(kind));
 }
 
+/** What is special about a dict that something is built from. */
+export interface BuiltOptions {
+  readonly part?: ModelPart;
+  readonly expand?: (cfg: unknown) => unknown;
+  /** The type of a dict that names none. */
+  readonly builtType?: string;
+  /** Keys beside the class's arguments. */
+  readonly beside?: DeclaredArgs;
+}
+
 /**
  * A dict that a registered class is built from.
  * @param gives config names of arguments that are added when it is built
@@ -225,9 +282,22 @@ export function oneOrMore<T>(kind: Kind<T>): Kind<T | readonly T[]> {
 export function built(
   kind: RegistryKind,
   gives: readonly string[] = [],
-  more: { readonly part?: ModelPart; readonly expand?: (cfg: unknown) => unknown } = {},
+  more: BuiltOptions = {},
 ): Kind<Readonly<Record<string, unknown>>> {
-  return { ...dict, label: 'dict', builds: kind, gives, ...more };
+  const { beside } = more;
+  return deepKind<Readonly<Record<string, unknown>>>({
+    label: dict.label,
+    words: dict.words,
+    builds: kind,
+    gives,
+    ...more,
+    faults: (value) => {
+      if (!isDict(value)) return [unmet(dict.words, value)];
+      if (!beside) return [];
+      const own = Object.entries(value).filter(([key]) => Object.hasOwn(beside.kinds, key));
+      return beside.faults(Object.fromEntries(own));
+    },
+  });
 }
 
 /** A dict whose keys are declared; others are refused. */
@@ -240,36 +310,67 @@ export function dictOf<D extends ArgTable>(keys: DeclaredArgs<D>): Kind<DictOf<D
   });
 }
 
+/** A dict whose keys are a person's choice; those of its values that are dicts have these keys. */
+export function dictsOf(entries: DeclaredArgs): Kind<Readonly<Record<string, unknown>>> {
+  return deepKind<Readonly<Record<string, unknown>>>({
+    label: dict.label,
+    words: dict.words,
+    entries,
+    faults: (value) => {
+      if (!isDict(value)) return [unmet(dict.words, value)];
+      return Object.entries(value).flatMap(([key, entry]) => {
+        const faults = isDict(entry) ? entries.faults(entry) : [];
+        return faults.map((fault) => ({ ...fault, below: `${pathBelow('_', key).slice(1)}${fault.below}` }));
+      });
+    },
+  });
+}
+
 /**
  * A dict whose `type` says which other keys it takes, where a function rather than a registry makes something of it.
- * @param defaultVariant the type of a dict that names none
+ * @param fallback the type of a dict that names none
  */
 export function dictByType(
-  variants: Readonly<Record<string, DeclaredArgs>>,
-  defaultVariant?: string,
+  tables: Variants['tables'],
+  fallback?: string,
 ): Kind<Readonly<Record<string, unknown>>> {
-  const names = Object.keys(variants);
-  const types = oneOf(...names);
+  return dictBy({ by: 'type', tables, fallback });
+}
+
+/** A dict one of whose keys says which others it takes. */
+export function dictBy(variants: Variants): Kind<Readonly<Record<string, unknown>>> {
+  const { by, tables, fallback, nameOf = (written) => written, isOpen = false } = variants;
+  const names = Object.keys(tables);
+  const choices = oneOf(...names);
   return deepKind<Readonly<Record<string, unknown>>>({
     label: dict.label,
     words: dict.words,
     variants,
-    defaultVariant,
     faults: (value) => {
       if (!isDict(value)) return [unmet(dict.words, value)];
-      const { type = defaultVariant, ...rest } = value;
-      if (type === undefined) {
-        const slip = nearest('type', Object.keys(rest));
-        if (slip !== undefined) return [unknownKey(slip, "did you mean 'type'?")];
-        return [missing('type', `write type=${names.length > 1 ? '…, one of ' : ''}${types.words}`)];
+      const { [by]: written = fallback, ...rest } = value;
+      if (written === undefined) {
+        const slip = nearest(by, Object.keys(rest));
+        if (slip !== undefined) return [unknownKey(slip, `did you mean '${by}'?`)];
+        return [missing(by, `write ${by}=${names.length > 1 ? '…, one of ' : ''}${choices.words}`)];
       }
-      const keys = typeof type === 'string' && Object.hasOwn(variants, type) ? variants[type] : undefined;
+      const keys = variantOf(variants, written);
       if (keys) return keys.faults(rest);
-      const near = typeof type === 'string' ? nearest(type, names) : undefined;
+      if (isOpen && typeof written === 'string') return [];
+      const near = typeof written === 'string' ? nearest(nameOf(written), names) : undefined;
       const hint = near === undefined ? undefined : `did you mean '${near}'?`;
-      return [{ ...unmet(types.words, type), below: '.type', code: 'unknown-type', hint }];
+      return [{ ...unmet(choices.words, written), below: `.${by}`, code: 'unknown-type', hint }];
     },
   });
+}
+
+/** The keys that a name stands for; undefined where there are none. */
+export function variantOf(
+  { tables, nameOf = (name) => name }: Variants,
+  written: unknown,
+): DeclaredArgs | undefined {
+  const name = typeof written === 'string' ? nameOf(written) : '';
+  return Object.hasOwn(tables, name) ? tables[name] : undefined;
 }
 
 function unknownKey(key: string, hint: string): Fault {

@@ -7,7 +7,16 @@ export interface Fault {
   /** Below the value: `.max_norm`, `[2]`; empty for the value itself. */
   readonly below: string;
   readonly at: 'key' | 'value';
-  readonly code: 'bad-value' | 'unknown-argument' | 'missing-argument' | 'unknown-type' | 'unsupported';
+  readonly code:
+    | 'bad-value'
+    | 'unknown-argument'
+    | 'missing-argument'
+    | 'unknown-type'
+    | 'unsupported'
+    | 'unread-key'
+    | 'misplaced-key';
+  /** Set where the value is taken all the same. */
+  readonly severity?: 'warning';
   /** What follows the subject: `must be a whole number, but got 'a'`. */
   readonly says: string;
   readonly hint?: string;
@@ -30,6 +39,10 @@ export interface Kind<T> {
   readonly choices?: readonly unknown[];
   /** A dict with a `type` of this registry is built from it (or from each of a list). */
   readonly builds?: RegistryKind;
+  /** The `type` of such a dict that names none. */
+  readonly builtType?: string;
+  /** Keys beside the class's arguments, which whoever builds it takes out first. */
+  readonly beside?: DeclaredArgs;
   /** Arguments that whoever builds it adds, so that the dict needn't have them. */
   readonly gives?: readonly string[];
   /** Of MODELS: which classes fit. */
@@ -38,12 +51,25 @@ export interface Kind<T> {
   readonly expand?: (cfg: unknown) => unknown;
   /** The keys of a dict whose keys are declared. */
   readonly keys?: DeclaredArgs;
-  /** The keys of a dict by its `type`, which isn't among them. */
-  readonly variants?: Readonly<Record<string, DeclaredArgs>>;
-  /** The `type` of such a dict that names none. */
-  readonly defaultVariant?: string;
+  /** The keys of a dict by its `type` (or `policy`), which isn't among them. */
+  readonly variants?: Variants;
+  /** The keys of a dict's dicts, whose own keys are a person's choice. */
+  readonly entries?: DeclaredArgs;
   /** Only in types. */
   readonly typeOnly?: T;
+}
+
+/** Which keys a dict takes, by what one of its keys says. */
+export interface Variants {
+  /** That key: `type`. */
+  readonly by: string;
+  readonly tables: Readonly<Record<string, DeclaredArgs>>;
+  /** Where that key is left out. */
+  readonly fallback?: string;
+  /** From what the key says to a name in the tables; default: the same. */
+  readonly nameOf?: (written: string) => string;
+  /** Whether other names may stand for something else. */
+  readonly isOpen?: boolean;
 }
 
 /** One argument of a registered class, or one key of a config's section. */
@@ -66,7 +92,7 @@ export interface DeclaredArgs<D extends ArgTable = ArgTable> {
   readonly table: D;
   readonly required: readonly string[];
   readonly optional: readonly string[];
-  /** True when unknown keys are handed on (`**kwargs`). */
+  /** True when unknown keys are handed on (`**kwargs`), or nothing reads them. */
   readonly rest: boolean;
   readonly kinds: Readonly<Record<string, Kind<unknown>>>;
   /** Everything that is wrong with a dict of these arguments. */

@@ -11,10 +11,10 @@ const build = (args: Readonly<Record<string, unknown>>): EvalHook =>
 
 describe('EvalHook refuses while it is built', () => {
   test.each<[Record<string, unknown>, string, string]>([
-    [{ interval: '1' }, 'interval', "interval must be a number, but got '1'"],
-    [{ interval: 0 }, 'interval', 'interval must be a positive number, but got 0'],
-    [{ start: 'x' }, 'start', "start must be a whole number or None, but got 'x'"],
-    [{ start: -1 }, 'start', 'start must be None or at least 0, but got -1'],
+    [{ interval: '1' }, 'interval', "interval must be a number greater than 0, but got '1'"],
+    [{ interval: 0 }, 'interval', 'interval must be a number greater than 0, but got 0'],
+    [{ start: 'x' }, 'start', "start must be a whole number of at least 0 or None, but got 'x'"],
+    [{ start: -1 }, 'start', 'start must be a whole number of at least 0 or None, but got -1'],
     [{ byEpoch: 1 }, 'by_epoch', 'by_epoch must be True or False, but got 1'],
     [{ saveBest: true }, 'save_best', 'save_best must be a string or None, but got True'],
     [

@@ -4,8 +4,26 @@ import { isDict } from '../../lang/plain.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
 import type { ClassScore, PredictedImage } from '../../contracts/runEvents.ts';
 import { suspendProfile } from '../../gpu/index.ts';
-import { unmetKind, type ArgKind } from '../../registry/argKinds.ts';
-import { snakeToCamel } from '../../registry/argNames.ts';
+import {
+  above,
+  absent,
+  atLeast,
+  bool,
+  checkedArgs,
+  declareArgs,
+  int,
+  kindOf,
+  number,
+  oneOf,
+  oneOrMore,
+  optional,
+  orNone,
+  str,
+  tuplePairOf,
+  type ArgsOf,
+  type Complete,
+  type Kind,
+} from '../../registry/args/index.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import { saveCheckpoint, type StatefulModel } from '../checkpoint.ts';
 import { removeOwn } from '../ownCheckpoint.ts';
@@ -13,8 +31,9 @@ import type { RunControl } from '../runControl.ts';
 import { Hook } from './hook.ts';
 import { LoggerHook } from './logger/base.ts';
 import { checkpointDir } from './outDir.ts';
-import { checkRule, inferRule, isUndefinedScore, type Rule } from './saveBest.ts';
+import { checkRule, inferRule, isUndefinedScore, RULES, type Rule } from './saveBest.ts';
 import { at } from '../../util/at.ts';
+import { Tuple } from '../../util/tuple.ts';
 
 /** What one evaluation found. */
 export interface Evaluation {
@@ -41,33 +60,52 @@ export const EVALUATES_NOTHING: Evaluator = {
   evaluate: () => Promise.reject(new Error('internal: a plan evaluates nothing')),
 };
 
-export interface EvalHookArgs {
-  interval?: number;
-  /** First epoch (from 1) with an evaluation. */
-  start?: number | null;
-  byEpoch?: boolean;
-  /** A metric's name or 'auto'. */
-  saveBest?: string | null;
-  rule?: Rule | null;
-  greaterKeys?: string | readonly string[] | null;
-  lessKeys?: string | readonly string[] | null;
-  outDir?: string | null;
-  /** `[(milestone, interval), …]`: from that epoch (or iteration) on, that interval. */
-  dynamicIntervals?: readonly (readonly [number, number])[] | null;
-}
+/** Without save_best nobody looks at it, as in MMCV. */
+const RULE: Kind<Rule> = {
+  ...kindOf<Rule>(oneOf(...RULES).label, oneOf(...RULES).words, (value) => typeof value === 'string'),
+  choices: RULES,
+};
 
-/** The keys of `evaluation` that this hook takes, and what each may be; every other one goes to `dataset.evaluate`. */
-export const EVAL_HOOK_KINDS = {
-  interval: 'number',
-  start: 'int?',
-  by_epoch: 'bool',
-  save_best: 'str?',
-  rule: 'str?',
-  greater_keys: 'str or strs?',
-  less_keys: 'str or strs?',
-  out_dir: 'str?',
-  dynamic_intervals: 'int pairs?',
-} as const satisfies Readonly<Record<string, ArgKind>>;
+/** The keys of `evaluation` that this hook takes; every other one goes to `dataset.evaluate`. */
+export const EVAL_HOOK_ARGS = declareArgs({
+  interval: optional(above(number, 0), 1, 'How often to evaluate.', 'epochs, or iterations without by_epoch'),
+  start: optional(
+    orNone(atLeast(int, 0)),
+    null,
+    'The first time, counted from 1; None: after the first interval.',
+    'epochs or iterations',
+  ),
+  by_epoch: absent(bool, 'Whether interval and start count epochs; without it the runner decides.'),
+  save_best: optional(
+    orNone(str),
+    null,
+    "The metric whose best checkpoint is kept; 'auto': the first one; None: no checkpoint is kept for it.",
+  ),
+  rule: optional(orNone(RULE), null, "Whether a larger metric is better; None: by the metric's name."),
+  greater_keys: optional(
+    orNone(oneOrMore(str)),
+    null,
+    'Parts of names of metrics of which larger is better.',
+  ),
+  less_keys: optional(orNone(oneOrMore(str)), null, 'Parts of names of metrics of which smaller is better.'),
+  out_dir: optional(orNone(str), null, 'Another folder than the work dir for the best checkpoint.'),
+  dynamic_intervals: optional(
+    orNone(
+      kindOf<readonly (readonly [number, number])[]>(
+        'list of (int, int)',
+        'a list of tuples of two whole numbers',
+        (value) =>
+          Array.isArray(value) &&
+          !(value instanceof Tuple) &&
+          value.every((pair) => tuplePairOf(int).fault(pair) === null),
+      ),
+    ),
+    null,
+    '[(milestone, interval), …]: from that epoch or iteration on, that interval.',
+  ),
+});
+
+export type EvalHookArgs = ArgsOf<typeof EVAL_HOOK_ARGS>;
 
 /**
  * Evaluates after every `interval`-th training epoch, never through the val workflow.
@@ -85,7 +123,7 @@ export class EvalHook extends Hook {
   readonly byEpoch: boolean;
   /** First epoch or iteration (from 1) with an evaluation; null: that of the first interval. */
   readonly start: number | null;
-  readonly #args: EvalHookArgs;
+  readonly #args: Complete<typeof EVAL_HOOK_ARGS>;
   /** From which epoch or iteration which interval counts, ascending. */
   readonly #dynamic: readonly (readonly [number, number])[];
   /** Metric and rule that choose the best; known from the config or from the first result. */
@@ -94,17 +132,17 @@ export class EvalHook extends Hook {
 
   constructor(evaluator: Evaluator, args: EvalHookArgs, evalKwargs: Readonly<Record<string, unknown>>) {
     super();
-    checkArgs(evaluator, args);
+    const checked = checkArgs(evaluator, args);
+    const { interval, start, byEpoch = true, saveBest, dynamicIntervals } = checked;
     this.#evaluator = evaluator;
     this.#evalKwargs = evalKwargs;
-    this.#args = args;
-    this.interval = args.interval ?? 1;
-    this.#dynamic = [[0, this.interval], ...(args.dynamicIntervals ?? [])];
-    this.start = args.start ?? null;
-    this.byEpoch = args.byEpoch ?? true;
-    const { saveBest } = args;
+    this.#args = checked;
+    this.interval = interval;
+    this.#dynamic = [[0, interval], ...(dynamicIntervals ?? [])];
+    this.start = start;
+    this.byEpoch = byEpoch;
     // With 'auto' the first evaluation names the metric.
-    if (saveBest && saveBest !== 'auto') this.#best = { key: saveBest, rule: inferRule(saveBest, args) };
+    if (saveBest && saveBest !== 'auto') this.#best = { key: saveBest, rule: inferRule(saveBest, checked) };
   }
 
   override beforeRun(runner: BaseRunner): void {
@@ -304,23 +342,14 @@ export class EvalHook extends Hook {
   }
 }
 
-/** @throws ConfigError `bad-value`, `bad-type` or `unknown-rule` at the argument's place */
-function checkArgs(evaluator: Evaluator, args: EvalHookArgs): void {
-  const refuse = (key: string, wanted: string, value: unknown, code: string): never => {
-    throw new ConfigError(`${key} must be ${wanted}, but got ${plainRepr(value)}`, {
-      code,
-      path: `evaluation.${key}`,
-    });
-  };
+/** @throws ConfigError at the argument's place */
+function checkArgs(evaluator: Evaluator, args: EvalHookArgs): Complete<typeof EVAL_HOOK_ARGS> {
   if (typeof (evaluator as Partial<Evaluator>).evaluate !== 'function')
-    refuse('dataloader', 'an Evaluator', evaluator, 'bad-type');
-  for (const [key, kind] of Object.entries(EVAL_HOOK_KINDS)) {
-    const value = (args as Readonly<Record<string, unknown>>)[snakeToCamel(key)];
-    const wanted = unmetKind(value, kind);
-    if (wanted !== null) refuse(key, wanted, value, 'bad-type');
-  }
-  const { interval = 1, start = null, saveBest = null } = args;
-  if (interval <= 0) refuse('interval', 'a positive number', interval, 'bad-value');
-  if (start !== null && start < 0) refuse('start', 'None or at least 0', start, 'bad-value');
-  if (saveBest !== null) checkRule(args.rule);
+    throw new ConfigError(`dataloader must be an Evaluator, but got ${plainRepr(evaluator)}`, {
+      code: 'bad-type',
+      path: 'evaluation.dataloader',
+    });
+  const checked = checkedArgs(EVAL_HOOK_ARGS, args, 'evaluation');
+  if (checked.saveBest !== null) checkRule(checked.rule);
+  return checked;
 }

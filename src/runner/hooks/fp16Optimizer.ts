@@ -1,9 +1,12 @@
 import { scaleGrads } from '../../optim/gradScaler.ts';
+import { declareArgs, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
-import { OptimizerHook } from './optimizer.ts';
-import { FP16_ARGS, FP16_KINDS, ScaledStep, type Fp16Args } from './scaledStep.ts';
+import { OPTIMIZER_HOOK_ARGS, OptimizerHook } from './optimizer.ts';
+import { FP16_ARGS, ScaledStep } from './scaledStep.ts';
+
+const ARGS = declareArgs({ ...OPTIMIZER_HOOK_ARGS.table, ...FP16_ARGS.table });
 
 /**
  * OptimizerHook with a scaled loss. A config's `fp16` stands for it.
@@ -11,14 +14,11 @@ import { FP16_ARGS, FP16_KINDS, ScaledStep, type Fp16Args } from './scaledStep.t
  * multiplies the gradients instead of the loss, which gives the same bits for powers of two.
  */
 export class Fp16OptimizerHook extends OptimizerHook {
-  static override readonly args: ArgSpec & { readonly optional: readonly string[] } = {
-    optional: [...OptimizerHook.args.optional, ...FP16_ARGS],
-    kinds: { ...OptimizerHook.args.kinds, ...FP16_KINDS },
-  };
+  static override readonly args: ArgSpec = ARGS;
   readonly #scaled: ScaledStep;
 
   /** @throws ConfigError for a bad loss_scale */
-  constructor(args: Fp16Args = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super(args);
     this.#scaled = new ScaledStep(args);
   }

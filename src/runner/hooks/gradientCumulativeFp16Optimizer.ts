@@ -1,9 +1,12 @@
 import type { Parameter } from '../../nn/index.ts';
+import { declareArgs, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
-import { GradientCumulativeOptimizerHook, type CumulativeArgs } from './gradientCumulativeOptimizer.ts';
-import { FP16_ARGS, FP16_KINDS, ScaledStep, type Fp16Args } from './scaledStep.ts';
+import { CUMULATIVE_ARGS, GradientCumulativeOptimizerHook } from './gradientCumulativeOptimizer.ts';
+import { FP16_ARGS, ScaledStep } from './scaledStep.ts';
+
+const ARGS = declareArgs({ ...CUMULATIVE_ARGS.table, ...FP16_ARGS.table });
 
 /**
  * GradientCumulativeOptimizerHook with a scaled loss: the sums are scaled, and a block with an infinite or NaN gradient
@@ -11,14 +14,11 @@ import { FP16_ARGS, FP16_KINDS, ScaledStep, type Fp16Args } from './scaledStep.t
  * Source: mmcv 1.7.2 `hooks/optimizer.py`. Differs: as Fp16OptimizerHook.
  */
 export class GradientCumulativeFp16OptimizerHook extends GradientCumulativeOptimizerHook {
-  static override readonly args: ArgSpec & { readonly optional: readonly string[] } = {
-    optional: [...GradientCumulativeOptimizerHook.args.optional, ...FP16_ARGS],
-    kinds: { ...GradientCumulativeOptimizerHook.args.kinds, ...FP16_KINDS },
-  };
+  static override readonly args: ArgSpec = ARGS;
   readonly #scaled: ScaledStep;
 
   /** @throws ConfigError for a bad loss_scale */
-  constructor(args: CumulativeArgs & Fp16Args = {}) {
+  constructor(args: ArgsOf<typeof ARGS> = {}) {
     super(args);
     this.#scaled = new ScaledStep(args);
   }

@@ -1,17 +1,22 @@
-import { ConfigError } from '../../errors/trainerError.ts';
 import { accumulateGrads, gradSums, takeGradSums } from '../../optim/gradSums.ts';
 import type { Parameter } from '../../nn/index.ts';
+import { atLeast, checkedArgs, declareArgs, int, optional, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import type { HookState } from './hook.ts';
-import { OptimizerHook, type OptimizerHookArgs } from './optimizer.ts';
+import { OPTIMIZER_HOOK_ARGS, OptimizerHook } from './optimizer.ts';
 import { loadGrads, saveGrads } from './savedGrads.ts';
 
-export interface CumulativeArgs extends OptimizerHookArgs {
-  /** Iterations whose gradients are added before one step. Default 1. */
-  cumulativeIters?: number;
-}
+export const CUMULATIVE_ARGS = declareArgs({
+  ...OPTIMIZER_HOOK_ARGS.table,
+  cumulative_iters: optional(
+    atLeast(int, 1),
+    1,
+    'How many gradients are added up before one step.',
+    'iterations',
+  ),
+});
 
 /**
  * Steps every `cumulative_iters` iterations, with the mean of their gradients; the `max_iters % cumulative_iters` that
@@ -19,25 +24,15 @@ export interface CumulativeArgs extends OptimizerHookArgs {
  * Source: mmcv 1.7.2 `hooks/optimizer.py`.
  */
 export class GradientCumulativeOptimizerHook extends OptimizerHook {
-  static override readonly args: ArgSpec & { readonly optional: readonly string[] } = {
-    optional: [...OptimizerHook.args.optional, 'cumulative_iters'],
-    kinds: { ...OptimizerHook.args.kinds, cumulative_iters: 'positive int' },
-  };
+  static override readonly args: ArgSpec = CUMULATIVE_ARGS;
   readonly cumulativeIters: number;
   /** What is worth a warning in the first iteration is told, in this run or in the one that it goes on from. */
   #hasBegun = false;
 
   /** @throws ConfigError `bad-value` */
-  constructor(args: CumulativeArgs = {}) {
+  constructor(args: ArgsOf<typeof CUMULATIVE_ARGS> = {}) {
     super(args);
-    const { cumulativeIters = 1 } = args;
-    if (!Number.isInteger(cumulativeIters) || cumulativeIters < 1) {
-      throw new ConfigError(`cumulative_iters must be a positive integer, but got ${cumulativeIters}`, {
-        code: 'bad-value',
-        path: 'optimizer_config.cumulative_iters',
-      });
-    }
-    this.cumulativeIters = cumulativeIters;
+    this.cumulativeIters = checkedArgs(CUMULATIVE_ARGS, args).cumulativeIters;
   }
 
   override afterTrainIter(runner: BaseRunner): void | Promise<void> {

@@ -1,10 +1,13 @@
+import type { ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import {
   createLrSchedule,
   describeLrSchedule,
+  LR_ARGS,
   LR_POLICY_NAMES,
+  lrPolicyArgs,
   type LrSchedule,
 } from '../../schedules/lrSchedule.ts';
 import type { ScheduleOptions } from '../../schedules/schedule.ts';
@@ -13,7 +16,6 @@ import { Hook, type HookState } from './hook.ts';
 import {
   EpochValues,
   policyConfig,
-  SCHEDULE_ARGS,
   scheduleRunOf,
   scheduleSources,
   toConfig,
@@ -23,17 +25,8 @@ import {
 import { ScheduleSetter } from './scheduleSetter.ts';
 import { at } from '../../util/at.ts';
 
-/** Arguments of every policy. */
-export interface LrUpdaterArgs {
-  /** Default true. */
-  byEpoch?: boolean;
-  warmup?: 'constant' | 'linear' | 'exp' | null;
-  warmupIters?: number;
-  /** Default 0.1. */
-  warmupRatio?: number;
-  warmupByEpoch?: boolean;
-  [policyArgument: string]: unknown;
-}
+/** What every policy takes, beside its own arguments. */
+export type LrUpdaterArgs = ArgsOf<typeof LR_ARGS> & { readonly [policyArgument: string]: unknown };
 
 /**
  * Sets the learning rate of every parameter group: with `by_epoch` at the start of each epoch and in the iterations of a
@@ -56,7 +49,7 @@ export interface LrUpdaterArgs {
  * }
  */
 export class LrUpdaterHook extends Hook {
-  static readonly args: ArgSpec = { optional: [...SCHEDULE_ARGS, 'warmup_by_epoch'] };
+  static readonly args: ArgSpec = LR_ARGS;
   readonly #config: Readonly<Record<string, unknown>>;
   readonly byEpoch: boolean;
   readonly #hookName: string;
@@ -160,7 +153,7 @@ export class LrUpdaterHook extends Hook {
 // Each policy is a hook of its own for custom_hooks, as in MMCV: dict(type='StepLrUpdaterHook', step=[8, 11]).
 for (const policy of LR_POLICY_NAMES) {
   class PolicyHook extends LrUpdaterHook {
-    static override readonly args = { rest: true };
+    static override readonly args: ArgSpec = lrPolicyArgs(policy);
     constructor(args: Readonly<Record<string, unknown>> = {}, context?: BuildContext) {
       super(policyConfig(args, policy), { path: context?.path });
     }

@@ -1,4 +1,5 @@
 import type { ParamGroup } from '../../optim/paramGroup.ts';
+import type { ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import type { BuildContext } from '../../registry/buildContext.ts';
 import { HOOKS } from '../../registry/registries.ts';
@@ -6,7 +7,9 @@ import {
   createMomentumSchedule,
   describeMomentumSchedule,
   groupMomentum,
+  MOMENTUM_ARGS,
   MOMENTUM_POLICY_NAMES,
+  momentumPolicyArgs,
   type MomentumSchedule,
 } from '../../schedules/momentumSchedule.ts';
 import type { ScheduleOptions } from '../../schedules/schedule.ts';
@@ -16,7 +19,6 @@ import { Hook, type HookState } from './hook.ts';
 import {
   EpochValues,
   policyConfig,
-  SCHEDULE_ARGS,
   scheduleRunOf,
   scheduleSources,
   toConfig,
@@ -26,16 +28,10 @@ import {
 import { ScheduleSetter } from './scheduleSetter.ts';
 import { at } from '../../util/at.ts';
 
-/** Arguments of every policy. */
-export interface MomentumUpdaterArgs {
-  /** Default true. */
-  byEpoch?: boolean;
-  warmup?: 'constant' | 'linear' | 'exp' | null;
-  warmupIters?: number;
-  /** Default 0.9. */
-  warmupRatio?: number;
-  [policyArgument: string]: unknown;
-}
+/** What every policy takes, beside its own arguments. */
+export type MomentumUpdaterArgs = ArgsOf<typeof MOMENTUM_ARGS> & {
+  readonly [policyArgument: string]: unknown;
+};
 
 /**
  * Sets the momentum of every parameter group (of an Adam its first beta): with `by_epoch` at the start of each epoch and in
@@ -43,7 +39,7 @@ export interface MomentumUpdaterArgs {
  * `MineMomentumUpdaterHook`. Source: mmcv 1.7.2 `hooks/momentum_updater.py`.
  */
 export class MomentumUpdaterHook extends Hook {
-  static readonly args: ArgSpec = { optional: SCHEDULE_ARGS };
+  static readonly args: ArgSpec = MOMENTUM_ARGS;
   readonly byEpoch: boolean;
   readonly #config: Readonly<Record<string, unknown>>;
   readonly #hookName: string;
@@ -162,7 +158,7 @@ function setMomentum(group: ParamGroup, momentum: number): void {
 
 for (const policy of MOMENTUM_POLICY_NAMES) {
   class PolicyHook extends MomentumUpdaterHook {
-    static override readonly args = { rest: true };
+    static override readonly args: ArgSpec = momentumPolicyArgs(policy);
     constructor(args: Readonly<Record<string, unknown>> = {}, context?: BuildContext) {
       super(policyConfig(args, policy), { path: context?.path });
     }

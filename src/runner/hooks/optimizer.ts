@@ -3,10 +3,20 @@ import { ClosureOptimizer } from '../../optim/closureOptimizer.ts';
 import {
   checkFiniteNorm,
   clipGradNorm,
+  GRAD_CLIP_ARGS,
   gradClipOptions,
   type GradClipOptions,
 } from '../../optim/gradClip.ts';
 import type { Optimizer } from '../../optim/optimizer.ts';
+import {
+  declareArgs,
+  dictOf,
+  flag,
+  optional,
+  orNone,
+  withDefaults,
+  type ArgsOf,
+} from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import type { Parameter } from '../../nn/index.ts';
@@ -16,12 +26,20 @@ import type { LogVars } from '../logBuffer.ts';
 import { Hook } from './hook.ts';
 import { at } from '../../util/at.ts';
 
-export interface OptimizerHookArgs {
-  /** `dict(max_norm=35, norm_type=2)`; None: no clipping. */
-  gradClip?: Readonly<Record<string, unknown>> | null;
-  /** Name in the log the trainable parameters that the loss doesn't depend on. Default false. */
-  detectAnomalousParams?: boolean;
-}
+export const OPTIMIZER_HOOK_ARGS = declareArgs({
+  grad_clip: optional(
+    orNone(dictOf(GRAD_CLIP_ARGS)),
+    null,
+    'Scale gradients down to a norm; None: no clipping.',
+  ),
+  detect_anomalous_params: optional(
+    flag,
+    false,
+    "Name in the log the trainable parameters that the loss doesn't depend on.",
+  ),
+});
+
+export type OptimizerHookArgs = ArgsOf<typeof OPTIMIZER_HOOK_ARGS>;
 
 /**
  * After each iteration: take the gradients, clip them, step. Nothing is read back; `grad_norm` (before
@@ -30,17 +48,15 @@ export interface OptimizerHookArgs {
  * Source: mmcv 1.7.2 `hooks/optimizer.py`.
  */
 export class OptimizerHook extends Hook {
-  static readonly args: ArgSpec & { readonly optional: readonly string[] } = {
-    optional: ['grad_clip', 'detect_anomalous_params'],
-    kinds: { grad_clip: 'dict?', detect_anomalous_params: 'flag' },
-  };
+  static readonly args: ArgSpec = OPTIMIZER_HOOK_ARGS;
   readonly #detectAnomalous: boolean;
   readonly #gradClip: GradClipOptions | null;
 
   constructor(args: OptimizerHookArgs = {}) {
     super();
-    this.#detectAnomalous = args.detectAnomalousParams ?? false;
-    this.#gradClip = args.gradClip ? gradClipOptions(args.gradClip) : null;
+    const { gradClip, detectAnomalousParams } = withDefaults(OPTIMIZER_HOOK_ARGS, args);
+    this.#detectAnomalous = Boolean(detectAnomalousParams);
+    this.#gradClip = gradClip ? gradClipOptions(gradClip) : null;
   }
 
   override afterTrainIter(runner: BaseRunner): void | Promise<void> {

@@ -1,7 +1,8 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
 
-export type Rule = 'greater' | 'less';
+export const RULES = ['greater', 'less'] as const;
+export type Rule = (typeof RULES)[number];
 
 const GREATER_KEYS = [
   'acc',

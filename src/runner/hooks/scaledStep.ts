@@ -3,30 +3,31 @@
 import { ConfigError } from '../../errors/trainerError.ts';
 import type { Parameter } from '../../nn/index.ts';
 import { ClosureOptimizer } from '../../optim/closureOptimizer.ts';
-import { GradScaler, largestGrad, scaleGrads } from '../../optim/gradScaler.ts';
+import { GradScaler, largestGrad, LOSS_SCALE, scaleGrads } from '../../optim/gradScaler.ts';
+import { declareArgs, flag, number, optional, type ArgsOf } from '../../registry/args/index.ts';
 import type { OptimizerHookArgs } from './optimizer.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 
-export interface Fp16Args extends OptimizerHookArgs {
-  /** 'dynamic', a fixed number, or a dict of PyTorch's GradScaler arguments. Default 512. */
-  lossScale?: unknown;
-  /** Without effect: there is one device. */
-  coalesce?: boolean;
-  bucketSizeMb?: number;
-  distributed?: boolean;
-}
+/** The keys of a config's `fp16`; arguments of MMCV's Fp16OptimizerHook. */
+export const FP16_ARGS = declareArgs({
+  loss_scale: optional(
+    LOSS_SCALE,
+    512,
+    "What gradients are multiplied by before they are added up: a number, 'dynamic', or arguments of PyTorch's GradScaler.",
+  ),
+  coalesce: optional(flag, true, 'Changes nothing: there is one device.'),
+  bucket_size_mb: optional(number, -1, 'Changes nothing: there is one device.', 'MB'),
+  distributed: optional(flag, true, 'Changes nothing: there is one device.'),
+});
 
-/** The arguments of MMCV's Fp16OptimizerHook. */
-export const FP16_ARGS = ['loss_scale', 'coalesce', 'bucket_size_mb', 'distributed'] as const;
-/** The scaler checks the loss scale itself. */
-export const FP16_KINDS = { coalesce: 'flag', bucket_size_mb: 'number', distributed: 'flag' } as const;
+export type Fp16Args = ArgsOf<typeof FP16_ARGS>;
 
 export class ScaledStep {
   readonly scaler: GradScaler;
   readonly #clips: boolean;
 
   /** @throws ConfigError for a bad loss_scale */
-  constructor({ lossScale, gradClip }: Fp16Args) {
+  constructor({ lossScale, gradClip }: Fp16Args & OptimizerHookArgs) {
     this.scaler = new GradScaler(lossScale);
     this.#clips = Boolean(gradClip);
   }

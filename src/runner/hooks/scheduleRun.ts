@@ -3,7 +3,6 @@ import { plainRepr } from '../../lang/plainRepr.ts';
 import { setSource, sourceOf } from '../../lang/sourceMap.ts';
 import { camelToSnake } from '../../registry/argNames.ts';
 import type { ScheduleOptions, ScheduleRun } from '../../schedules/schedule.ts';
-import { WARMUP_KEYS } from '../../schedules/warmup.ts';
 import type { BaseRunner } from '../baseRunner.ts';
 import type { HookState } from './hook.ts';
 
@@ -53,9 +52,6 @@ export function policyConfig(
   config.policy = policy;
   return config;
 }
-
-/** Arguments that learning-rate and momentum hooks share. */
-export const SCHEDULE_ARGS = ['by_epoch', ...WARMUP_KEYS] as const;
 
 /** The same policy from the first iteration on. */
 export function withoutWarmup(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

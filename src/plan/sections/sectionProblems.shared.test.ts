@@ -3,15 +3,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { loadConfig } from '../config/config.ts';
-import { decodeValue } from '../config/encode.ts';
-import { isDict } from '../lang/plain.ts';
-import { createRunRegistries } from '../registry/index.ts';
-import { sharedDir } from '../util/testing/sharedDir.ts';
-import './registerAll.ts';
-import { staticProblems } from './staticProblems.ts';
+import { loadConfig } from '../../config/config.ts';
+import { decodeValue } from '../../config/encode.ts';
+import { isDict } from '../../lang/plain.ts';
+import { createRunRegistries } from '../../registry/index.ts';
+import { sharedDir } from '../../util/testing/sharedDir.ts';
+import '../registerAll.ts';
+import { staticProblems } from './sectionProblems.ts';
 
-const repository = fileURLToPath(new URL('../../', import.meta.url));
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string): Promise<string | null> =>
   Promise.resolve(existsSync(repository + path) ? readFileSync(repository + path, 'utf8') : null);
 const RETINANET = 'configs/retinanet/retinanet_r50_fpn_1x_coco.py';
