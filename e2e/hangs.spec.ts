@@ -70,6 +70,8 @@ test('a module that hangs is told by its line, Stop ends it, and what is mended 
   await app.button('Stop').click();
   await expect(app.status).toContainText('Failed: the run was ended because the code had not come to an end');
   expect(Date.now() - before).toBeLessThan(4000);
+  // Its folder says that it runs, and no tab holds it any more.
+  await expect(app.runs.getByRole('listitem').first()).toContainText('Interrupted');
   await expect.poll(() => workers('runWorker')).toBe(0);
 
   // A hook that waits for ever: the second Stop ends it.

@@ -103,3 +103,16 @@ test('a stopped evaluation leaves the epoch done; paused, it waits', async () =>
   expect(seen).toEqual(['begun']);
   expect([run.runner.end, run.runner.epoch, run.runner.iter]).toEqual(['stopped', 1, 10]);
 });
+
+test('Stop in the first step says what it waits for, and ends with it', async () => {
+  const run = begin(() => undefined);
+  await vi.waitFor(() => expect(run.control.activity).toBe('compiling the step'), {
+    timeout: 30_000,
+    interval: 5,
+  });
+  run.control.stop();
+  expect(await run.end).toMatchObject({ end: 'stopped' });
+  const waitingFor = 'compiling the step';
+  expect(run.events).toContainEqual({ name: 'run.phaseChanged', phase: 'stopping', waitingFor });
+  expect(run.events.filter(({ name }) => name === 'run.progressed').length).toBeLessThanOrEqual(1);
+});

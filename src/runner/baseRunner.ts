@@ -133,7 +133,9 @@ export abstract class BaseRunner extends RunState {
 
   /** One step of the model in the current mode; its losses go to the log buffer. */
   protected async step(batch: unknown): Promise<void> {
+    this.control.doing(() => 'compiling the step');
     await this.model.prepareStep?.(batch as never);
+    this.control.doing(null);
     this.outputs =
       this.mode === 'train' ? this.model.trainStep(batch as never) : this.model.valStep(batch as never);
     this.logBuffer.updateLogVars(this.outputs.logVars, this.outputs.numSamples);

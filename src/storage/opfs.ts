@@ -8,9 +8,10 @@ import { toBytes, toText } from './bytes.ts';
 import {
   copyHandle,
   errorName,
-  exactBuffer,
   move,
+  openStreamPen,
   openSync,
+  type Pen,
   retryWhileLocked,
   writeAll,
 } from './opfsHandles.ts';
@@ -128,7 +129,7 @@ class Opfs implements FileSystem {
       const release = await holdLock(temp);
       try {
         const handle = await folder.getFileHandle(temp, { create: true });
-        const pen = await openPen(handle);
+        const pen = await openPen(handle, at);
         return new OpfsWriter(at, folder, handle, name, pen, release);
       } catch (error) {
         await folder.removeEntry(temp).catch(() => undefined);
@@ -146,9 +147,9 @@ class Opfs implements FileSystem {
           const { dir, name } = splitPath(at);
           const parent = folders.get(dir) ?? this.#dir(dir, true);
           folders.set(dir, parent);
-          const pen = await openPen(await (await parent).getFileHandle(name, { create: true }));
+          const pen = await openPen(await (await parent).getFileHandle(name, { create: true }), at);
           try {
-            await pen.write(data, at);
+            await pen.write(data);
           } catch (error) {
             await pen.abort().catch(() => undefined);
             throw error;
@@ -220,15 +221,14 @@ class Opfs implements FileSystem {
       }
       return;
     }
-    const stream = await retryWhileLocked(() => handle.createWritable({ keepExistingData: true }));
+    const pen = await openStreamPen(handle, true);
     try {
-      await stream.seek((await handle.getFile()).size);
-      await stream.write(exactBuffer(bytes));
+      await pen.write(bytes);
     } catch (error) {
-      await stream.abort().catch(() => undefined);
+      await pen.abort().catch(() => undefined);
       throw error;
     }
-    await stream.close();
+    await pen.close();
   }
 
   /** The file at a path. @throws NotFoundError, TypeMismatchError */
@@ -273,27 +273,13 @@ class Opfs implements FileSystem {
   }
 }
 
-/** What a writer writes with: a sync access handle or a writable stream. */
-interface Pen {
-  write(chunk: Uint8Array, path: string): Promise<void>;
-  close(): Promise<void>;
-  abort(): Promise<void>;
-}
-
-async function openPen(handle: FileSystemFileHandle): Promise<Pen> {
-  if (!canWriteSync(handle)) {
-    const stream = await handle.createWritable();
-    return {
-      write: (chunk) => stream.write(exactBuffer(chunk)),
-      close: () => stream.close(),
-      abort: () => stream.abort(),
-    };
-  }
+async function openPen(handle: FileSystemFileHandle, path: string): Promise<Pen> {
+  if (!canWriteSync(handle)) return openStreamPen(handle, false);
   const access = await openSync(handle);
   access.truncate(0);
   let at = 0;
   return {
-    write: async (chunk, path) => {
+    write: async (chunk) => {
       writeAll(access, chunk, at, path);
       at += chunk.length;
     },
@@ -335,7 +321,7 @@ class OpfsWriter implements FileWriter {
   async write(chunk: Uint8Array): Promise<void> {
     if (!this.#pen) throw errors.closedWriter(this.#path);
     try {
-      await this.#pen.write(chunk, this.#path);
+      await this.#pen.write(chunk);
     } catch (error) {
       throw translate(this.#path, error);
     }

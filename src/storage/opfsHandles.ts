@@ -47,6 +47,35 @@ export function writeAll(
   }
 }
 
+/** What a file is written with: a sync access handle or a writable stream. */
+export interface Pen {
+  /** Write behind what is there. */
+  write(chunk: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/**
+ * Open a file for writing through a writable stream (the main thread has nothing else).
+ * @param keeps whether what the file holds stays; what is written comes behind it
+ */
+export async function openStreamPen(handle: FileSystemFileHandle, keeps: boolean): Promise<Pen> {
+  const stream = await retryWhileLocked(() => handle.createWritable({ keepExistingData: keeps }));
+  let size = keeps ? (await handle.getFile()).size : 0;
+  return {
+    write: async (chunk) => {
+      const position = size;
+      size += chunk.length;
+      // Room is taken first: at the quota this throws QuotaExceededError, where Chromium's write throws that or, when the
+      // end of the pipe with the bytes is heard before its reason, an AbortError.
+      await stream.truncate(size);
+      await stream.write({ type: 'write', position, data: exactBuffer(chunk) });
+    },
+    close: () => stream.close(),
+    abort: () => stream.abort(),
+  };
+}
+
 /** The browser takes no view of shared memory: copy only in that case. */
 export function exactBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer

@@ -24,7 +24,8 @@ export function describeRun(view: RunView): string {
     case 'paused':
       return where === '' ? 'Paused before the first iteration' : `Paused: ${where}`;
     case 'stopping':
-      return waitingFor === null ? 'Stopping after this iteration…' : `Stopping: ${waitingFor}…`;
+      if (waitingFor !== null) return `Stopping: ${waitingFor}…`;
+      return view.hasBegun ? 'Stopping after this iteration…' : 'Stopping…';
     case 'finished':
       return `Finished: ${name}`;
     case 'stopped':

@@ -20,6 +20,8 @@ export class Problems {
   refusal = $state('');
   /** Whether Train waits for the plan. */
   isStarting = $state(false);
+  /** Ends that waiting. */
+  #stopWaiting: (() => void) | null = null;
 
   readonly #workspace: Workspace;
   readonly #plan: PlanState;
@@ -68,10 +70,22 @@ export class Problems {
     if (this.isStarting || path === null) return;
     this.isStarting = true;
     this.refusal = '';
+    let isStopped = false;
+    const stopped = new Promise<void>((resolve) => {
+      this.#stopWaiting = () => {
+        isStopped = true;
+        resolve();
+      };
+    });
     try {
-      await this.#plan.whenCurrent();
+      await Promise.race([this.#plan.whenCurrent(), stopped]);
     } finally {
       this.isStarting = false;
+      this.#stopWaiting = null;
+    }
+    if (isStopped) {
+      this.refusal = 'Not started: stopped while the config was checked';
+      return;
     }
     if (this.#workspace.configPath !== path) {
       this.refusal = `Not started: another file was opened before ${path} was checked`;
@@ -81,5 +95,10 @@ export class Problems {
     if (!obstacle) return this.#runs.train(path);
     this.refusal = `Not started: ${this.countText}. ${obstacle.message}`;
     await this.goTo(obstacle);
+  }
+
+  /** Start nothing, where Train still waits for the plan. */
+  stopStarting(): void {
+    this.#stopWaiting?.();
   }
 }

@@ -39,6 +39,10 @@ function failureReport(message: string): ErrorReport {
   return { name: 'Error', code: 'run-failed', message, isInputError: false };
 }
 
+function isGoing(phase: RunPhase | 'interrupted'): boolean {
+  return phase === 'preparing' || phase === 'running' || phase === 'paused';
+}
+
 export class RunView {
   workDir = $state<string | null>(null);
   /** The config file that it was started from. */
@@ -67,7 +71,18 @@ export class RunView {
   /** A profile was asked for and hasn't come. */
   isProfiling = $state(false);
 
-  readonly isAlive = $derived(['preparing', 'running', 'paused', 'stopping'].includes(this.phase));
+  readonly isAlive = $derived(isGoing(this.phase) || this.phase === 'stopping');
+  #isStopAsked = false;
+
+  get isStopAsked(): boolean {
+    return this.#isStopAsked;
+  }
+
+  /** Show that it stops, also while its worker has no ear for that. */
+  askStop(): void {
+    this.#isStopAsked = true;
+    this.phase = 'stopping';
+  }
 
   /** Take a batch of events: each array is replaced once, however many events it holds. */
   apply(events: readonly RunEvent[]): void {
@@ -78,7 +93,8 @@ export class RunView {
     for (const event of events) {
       switch (event.name) {
         case 'run.phaseChanged':
-          this.phase = event.phase;
+          // One that was said before the stop was heard changes nothing.
+          this.phase = this.#isStopAsked && isGoing(event.phase) ? 'stopping' : event.phase;
           this.error = event.error ?? null;
           this.waitingFor = event.waitingFor ?? null;
           if (!this.isAlive) this.isProfiling = false;
@@ -151,6 +167,7 @@ export class RunView {
   /** Go on from a checkpoint of this run. What it shows stays until the run has begun, and then what lies behind its start. */
   goOn(): void {
     this.hasBegun = false;
+    this.#isStopAsked = false;
     this.phase = 'preparing';
     this.error = null;
   }

@@ -80,3 +80,16 @@ test('a run that goes on may be ended at once until it has begun, with the word 
   view.goOn();
   expect(canEndNow(view)).toBe(true);
 });
+
+test('a stop is shown at once, and what was said before it was heard changes nothing', () => {
+  const view = new RunView();
+  view.configPath = 'workspace/a.py';
+  view.askStop();
+  expect(describeRun(view)).toBe('Stopping…');
+  view.apply([started(0), { name: 'run.phaseChanged', phase: 'running' }]);
+  expect(describeRun(view)).toBe('Stopping after this iteration…');
+  view.apply([{ name: 'run.phaseChanged', phase: 'stopping', waitingFor: 'compiling the step' }]);
+  expect(describeRun(view)).toBe('Stopping: compiling the step…');
+  view.apply([{ name: 'run.phaseChanged', phase: 'stopped' }]);
+  expect(view.isAlive).toBe(false);
+});

@@ -35,8 +35,6 @@ export class Runs {
   readonly #settings: Settings;
   readonly #notices: Notices;
   readonly #guard = new RunGuard();
-  /** A stop was asked for, of the live run. */
-  #isStopAsked = false;
   #runId = 0;
 
   constructor(clients: WorkerClients, workspace: Workspace, settings: Settings, notices: Notices) {
@@ -122,11 +120,11 @@ export class Runs {
   async stop(): Promise<void> {
     const view = this.active;
     if (!view) return;
-    if (this.#isStopAsked) {
+    if (view.isStopAsked) {
       this.#endNow(view);
       return;
     }
-    this.#isStopAsked = true;
+    view.askStop();
     setTimeout(() => {
       if (this.active === view && canEndNow(view)) this.#endNow(view);
     }, STOP_PATIENCE_MS);
@@ -175,14 +173,13 @@ export class Runs {
     if (this.active) return;
     view.configPath = configPath;
     this.failure = null;
-    this.#isStopAsked = false;
     this.active = view;
     this.shown = view;
     const runId = ++this.#runId;
     let unsubscribe = (): void => undefined;
     // Until there is a worker nobody else hears of a stop.
     const throwIfStopped = (): void => {
-      if (this.#isStopAsked) throw runEndedError(view);
+      if (view.isStopAsked) throw runEndedError(view);
     };
     try {
       await this.#workspace.flush();
