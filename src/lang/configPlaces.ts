@@ -95,7 +95,7 @@ function build(text: string, tokens: readonly Token[]): Container {
       assign(state, token);
     } else if (token.kind === 'name' || token.kind === 'string') {
       if (state.entry) {
-        if (token.kind === 'string' && (before?.kind === 'assign')) state.entry.text = token.text;
+        if (token.kind === 'string' && before?.kind === 'assign') state.entry.text = token.text;
       } else state.target.push(token);
     }
     before = token;
@@ -162,8 +162,10 @@ export function placeAt(text: string, offset: number): ConfigPlace | null {
   const tokens = [...scanTokens(text)];
   const within = tokens.find(({ kind, from, to }) => kind === 'comment' && from < offset && offset <= to);
   if (within) return null;
-  const container = innermost(build(text, tokens), offset);
-  const start = container.starts.findLast((from) => from <= offset) ?? container.from;
+  const container = innermostAt(build(text, tokens), offset);
+  const begun = container.starts.findLast((from) => from <= offset) ?? container.from;
+  // A statement at the top level ends with its line.
+  const start = container.kind === 'top' ? Math.max(begun, text.lastIndexOf('\n', offset - 1) + 1) : begun;
   const entry = container.entries.findLast(({ keyFrom }) => keyFrom >= start && keyFrom <= offset) ?? null;
   const string = tokens.find(
     ({ kind, from, to, isOpen }) =>
@@ -182,9 +184,10 @@ export function placeAt(text: string, offset: number): ConfigPlace | null {
   };
 }
 
-function innermost(container: Container, offset: number): Container {
+/** The container around an offset. */
+export function innermostAt(container: Container, offset: number): Container {
   const child = container.children.find(({ from, to }) => from <= offset && offset <= to);
-  return child ? innermost(child, offset) : container;
+  return child ? innermostAt(child, offset) : container;
 }
 
 /** @param end of a string whose end is missing */

@@ -2,7 +2,8 @@
 
 export interface Token {
   /** `statement`: a name at the margin, where one begins; its name follows. */
-  readonly kind: 'statement' | 'name' | 'string' | 'open' | 'close' | 'comma' | 'assign' | 'comment' | 'other';
+  readonly kind:
+    'statement' | 'name' | 'string' | 'open' | 'close' | 'comma' | 'assign' | 'comment' | 'other';
   readonly from: number;
   readonly to: number;
   /** Of a string what is between its quotes. */

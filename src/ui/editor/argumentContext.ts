@@ -4,13 +4,10 @@ import type { ArgDoc, ArgumentDocs, ClassDoc } from '../../contracts/argumentDoc
 import { isDict } from '../../lang/plain.ts';
 import { pathTo, type Container } from '../../lang/configPlaces.ts';
 
-/** A key, with what it holds. */
-export type KeyDoc = ArgDoc;
-
 /** What a dict takes. */
 export interface DictContext {
   /** Without the key that says which others there are. */
-  readonly keys: readonly KeyDoc[];
+  readonly keys: readonly ArgDoc[];
   /** The key that says which others there are: `type`, `policy`; null where the keys are always the same. */
   readonly by: { readonly name: string; readonly names: readonly TypeName[] } | null;
   /** The class that the dict is built into. */
@@ -57,17 +54,20 @@ function argAt(
   let arg: ArgDoc | null = null;
   for (const [i, step] of path.entries()) {
     if (typeof step === 'number') continue;
-    if (arg) {
-      const upTo = path.slice(0, i);
-      const holder = around.get(upTo.join('\0'));
-      const type = (by: string): string | null =>
-        (holder ? typeIn(holder, by) : null) ?? stringAt(resolved, [...upTo, by]);
-      keys = enter(arg, type, docs)?.keys ?? [];
-    }
-    arg = keys.find(({ name }) => name === step) ?? null;
-    if (!arg) return null;
+    const upTo = path.slice(0, i);
+    const holder = around.get(upTo.join('\0'));
+    const type = (by: string): string | null =>
+      (holder ? typeIn(holder, by) : null) ?? stringAt(resolved, [...upTo, by]);
+    if (arg) keys = enter(arg, type, docs)?.keys ?? [];
+    else if (i > 0) keys = holder ? (byTypeAlone(holder, type('type'), docs)?.keys ?? []) : [];
+    arg = entryOf(arg, step) ?? keys.find(({ name }) => name === step) ?? null;
   }
   return arg;
+}
+
+/** In a dict whose keys are a person's choice each of them is declared. */
+function entryOf(arg: ArgDoc | null, name: string): ArgDoc | null {
+  return arg && arg.entries.length > 0 ? { ...arg, name, entries: [], keys: arg.entries } : null;
 }
 
 /** The containers around one, by their paths. */
@@ -93,19 +93,17 @@ function enter(arg: ArgDoc, typeOf: (by: string) => string | null, docs: Argumen
     const { by, tables, spellings, fallback } = variants;
     const written = typeOf(by) ?? fallback;
     const table = written === null ? undefined : (tables[written] ?? tables[spellings[written] ?? '']);
-    const shorts = Object.keys(spellings);
-    const names = (shorts.length > 0 ? shorts.map((short) => spellingOf(short, spellings)) : Object.keys(tables)).map(
-      (name): TypeName => ({ name, what: null, isOwn: false }),
-    );
+    // People write `step`, and `CosineAnnealing`, whose capitals title() wouldn't find.
+    const shorts = new Map(Object.entries(spellings).map(([short, name]) => [name, short]));
+    const names = Object.keys(tables).map((name): TypeName => ({
+      name: shorts.get(name) ?? name,
+      what: null,
+      isOwn: false,
+    }));
     return { keys: table ?? [], by: { name: by, names }, built: null };
   }
-  if (entries.length > 0) return { keys: entries, by: null, built: null };
+  if (entries.length > 0) return { keys: [], by: null, built: null };
   return keys.length > 0 ? { keys, by: null, built: null } : null;
-}
-
-/** One word in lower case, as people write it; of several words the class's own name, as `title()` would lose their capitals. */
-function spellingOf(short: string, spellings: Readonly<Record<string, string>>): string {
-  return spellings[short] ?? short;
 }
 
 /** A dict that no key leads to, such as one in `train_pipeline = […]`: its own `type` says what it is, or its neighbours' do. */

@@ -136,7 +136,9 @@ export function hoverAt(
   if (!context) return null;
   if (keyed) {
     const doc = withBy(context).find(({ name }) => name === keyed.key.join('.'));
-    return doc ? { from: keyed.keyFrom, to: keyed.keyTo, text: `**${doc.name}** ${keyHelp(doc, true)}` } : null;
+    return doc
+      ? { from: keyed.keyFrom, to: keyed.keyTo, text: `**${doc.name}** ${keyHelp(doc, true)}` }
+      : null;
   }
   const place = placeAt(text, offset);
   const { entry, string } = place ?? {};

@@ -1,6 +1,6 @@
 // Completion and hover in configs, as Monaco wants them.
 
-import { editor, languages, Range, type IRange } from 'monaco-editor/editor/editor.api';
+import { languages, Range, type editor, type IRange } from 'monaco-editor/editor/editor.api';
 import type { ArgumentDocs } from '../../contracts/argumentDocs.ts';
 import { hoverAt, proposalsAt, type Proposal } from './argumentHelp.ts';
 
@@ -30,7 +30,8 @@ export function offerArgumentHelp(): void {
       const offset = model.getOffsetAt(position);
       const found = proposalsAt(model.getValue(), offset, docs, help.resolved);
       // A comma at the end of a line asks for nothing.
-      if (!found || (triggerCharacter === ',' && found.from === found.to && position.column === 1)) return null;
+      if (!found || (triggerCharacter === ',' && found.from === found.to && position.column === 1))
+        return null;
       const range = rangeOf(model, found.from, found.to);
       return { suggestions: found.list.map((one, i) => toItem(one, range, i)) };
     },
