@@ -78,14 +78,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'test',
     positional: ['config', 'checkpoint'],
-    summary: "evaluate a checkpoint; the last line is the metrics' JSON",
+    summary: "evaluate a checkpoint, or the best one of a work dir; the last line is the metrics' JSON",
     options: [
       { name: 'eval', value: 'METRIC', arity: 'many', summary: 'what to compute (default bbox)' },
       { name: 'out', value: 'F.json', summary: 'write the detections as a COCO results file' },
       DATA,
       CFG_OPTIONS,
     ],
-    run: async (args) => (await import('./test.ts')).runTest(args),
+    run: async (args, tools) => (await import('./test.ts')).runTest(args, tools),
   },
   {
     name: 'print-config',

@@ -6,7 +6,7 @@ import type { PlanJob } from '../plan/parts.ts';
 import { planRun } from '../plan/plan.ts';
 import { formatBytes } from '../util/formatBytes.ts';
 import type { Arguments } from './arguments.ts';
-import type { Tools } from './command.ts';
+import { typeChecker, type Tools } from './command.ts';
 import { createNodeRoot } from './nodeRoot.ts';
 import { watchStray } from './strayErrors.ts';
 
@@ -25,16 +25,14 @@ export async function runCheck(args: Arguments, tools: Tools): Promise<number> {
   return hasErrors(plan) ? 2 : 0;
 }
 
-function planOf(args: Arguments, { loadApiTypes }: Tools): Promise<Plan> {
+function planOf(args: Arguments, tools: Tools): Promise<Plan> {
   const root = createNodeRoot(args.values('data'));
   const job: PlanJob = {
     fs: root.fs,
     decodeImage: decodeWithSharp,
     configPath: root.path(args.positional[0] ?? ''),
     cfgOptions: parseCfgOptions(args.values('cfg-options')),
-    checkTypes:
-      loadApiTypes &&
-      (async (graph) => (await import('./checkTypes.ts')).checkTypesInNode(graph, loadApiTypes)),
+    checkTypes: typeChecker(tools),
   };
   return planRun(job, { watchStray });
 }

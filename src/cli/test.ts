@@ -4,10 +4,13 @@ import { resultsToCocoDetections } from '../evaluation/index.ts';
 import { installNodeGpu } from '../gpu/device/nodeGpu.ts';
 import { testCheckpoint } from '../run/test.ts';
 import type { Arguments } from './arguments.ts';
+import { typeChecker, type Tools } from './command.ts';
+import { maskSecrets } from '../util/secrets.ts';
 import { createNodeRoot } from './nodeRoot.ts';
+import { watchStray } from './strayErrors.ts';
 
-/** `tabtrain test CONFIG CHECKPOINT`: evaluates on `data.test` and prints the metrics as JSON on the last line. */
-export async function runTest(args: Arguments): Promise<number> {
+/** `tabtrain test CONFIG CHECKPOINT|WORK_DIR`: evaluates on `data.test` and prints the metrics as JSON on the last line. */
+export async function runTest(args: Arguments, tools: Tools = {}): Promise<number> {
   const root = createNodeRoot(args.values('data'));
   await installNodeGpu();
   const metric = args.values('eval');
@@ -17,8 +20,12 @@ export async function runTest(args: Arguments): Promise<number> {
     fs: root.fs,
     decodeImage: decodeWithSharp,
     cfgOptions: parseCfgOptions(args.values('cfg-options')),
+    checkTypes: typeChecker(tools),
     metric: metric.length === 0 ? undefined : metric.length === 1 ? metric[0] : metric,
     log: (line) => console.log(line),
+    // As `train` words it in its log.
+    warn: (message) => console.log(`WARNING - ${maskSecrets(message)}`),
+    watchStray,
   });
   const out = args.value('out');
   if (out !== undefined) {

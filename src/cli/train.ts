@@ -9,7 +9,7 @@ import { readKernelMode } from '../run/kernelChoices.ts';
 import { readResumeOptimizer } from '../run/resumedRun.ts';
 import { train } from '../run/train.ts';
 import type { Arguments } from './arguments.ts';
-import type { Tools } from './command.ts';
+import { typeChecker, type Tools } from './command.ts';
 import { stopOnSignals } from './signals.ts';
 import { createNodeRoot } from './nodeRoot.ts';
 import { watchStray } from './strayErrors.ts';
@@ -18,7 +18,7 @@ import { watchStray } from './strayErrors.ts';
 const PROFILED_ITERS = 5;
 
 /** `tabtrain train CONFIG`: MMCV's log lines on stdout, files in the work dir; Ctrl-C stops and saves. */
-export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): Promise<number> {
+export async function runTrain(args: Arguments, tools: Tools = {}): Promise<number> {
   const root = createNodeRoot(args.values('data'));
   const seed = readSeed(args.value('seed'));
   const kernels = args.value('kernels');
@@ -55,9 +55,7 @@ export async function runTrain(args: Arguments, { loadApiTypes }: Tools = {}): P
       },
       host: hostInfo(),
       watchStray,
-      checkTypes:
-        loadApiTypes &&
-        (async (graph) => (await import('./checkTypes.ts')).checkTypesInNode(graph, loadApiTypes)),
+      checkTypes: typeChecker(tools),
       readEnv: (name) => process.env[name],
       // Nobody could press Resume here.
       onInvalidLoss,

@@ -12,7 +12,7 @@ import { batchSizeOf, dataOf } from './loaders.ts';
 import { locateError } from './locateError.ts';
 import { createUserModules } from './ownModules.ts';
 import type { Parts, PartsHost, PlanJob } from './parts.ts';
-import { foundBy, locateProblem, problemOf, sortProblems } from './problemOf.ts';
+import { foundBy, locateProblem, PlanError, problemOf, sortProblems } from './problemOf.ts';
 import { findConfigProblems } from './problems/index.ts';
 import './registerAll.ts';
 import type { RunConfig } from './runConfig.ts';
@@ -92,6 +92,7 @@ export async function assemble(
     workflow: null,
     trainSet: null,
     valSet: null,
+    testSet: null,
     itersPerEpoch: null,
     model: null,
     optimizer: null,
@@ -162,6 +163,23 @@ export async function assemble(
     whyMissing: (name) => failed.get(name) ?? endedBy,
     dispose,
   };
+}
+
+/**
+ * Tell the warnings, and end with the first error.
+ * @param warn gets each warning with its place and hint
+ * @throws what the first builder that failed threw, else PlanError
+ */
+export function throwFirstError({ problems, failure }: Assembly, warn: (message: string) => void): void {
+  for (const problem of problems) if (problem.severity === 'warning') warn(problemText(problem));
+  if (failure !== null) throw failure;
+  throwError(problems);
+}
+
+/** @throws PlanError for the first error among problems */
+export function throwError(problems: readonly Problem[]): void {
+  const first = problems.find(isError);
+  if (first) throw new PlanError(first);
 }
 
 function isError({ severity }: Problem): boolean {

@@ -16,7 +16,7 @@ import { registerRunHooks } from './trainingHooks.ts';
 import { classProblems, isReordered } from './weightClasses.ts';
 import { weightProblems } from './weightFiles.ts';
 
-type PartName = 'workflow' | 'trainSet' | 'model' | 'optimizer' | 'runner';
+type PartName = 'workflow' | 'trainSet' | 'testSet' | 'model' | 'optimizer' | 'runner';
 
 export interface Builder {
   readonly name: string;

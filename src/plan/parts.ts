@@ -64,6 +64,8 @@ export interface Parts {
   trainSet: Dataset | null;
   /** Null also where nothing is evaluated. */
   valSet: Dataset | null;
+  /** Null also where nothing is tested. */
+  testSet: Dataset | null;
   itersPerEpoch: number | null;
   model: Detector | null;
   optimizer: Optimizer | null;
@@ -73,7 +75,8 @@ export interface Parts {
 
 /** A part that the builders before have made. */
 export function need<
-  K extends 'workflow' | 'trainSet' | 'itersPerEpoch' | 'model' | 'optimizer' | 'runner' | 'length',
+  K extends
+    'workflow' | 'trainSet' | 'testSet' | 'itersPerEpoch' | 'model' | 'optimizer' | 'runner' | 'length',
 >(parts: Parts, name: K): NonNullable<Parts[K]> {
   const part = parts[name];
   invariant(part !== null, `${name} is built before it is used`);

@@ -19,7 +19,7 @@ export interface RunConfig {
   readonly config: Config;
   /** Resolved, with `${…}` replaced and deprecated keys moved. */
   readonly dict: ConfigDict;
-  /** What its text alone tells: old spellings, keys that nothing reads, values that can't be. */
+  /** What its text alone tells, of parts that aren't built too: old spellings, keys that nothing reads, values that can't be. */
   readonly problems: readonly Problem[];
   /** `retinanet_tiny_shapes` for `configs/shapes/retinanet_tiny_shapes.py`. */
   readonly name: string;
@@ -52,9 +52,11 @@ export async function openRunConfig(
       code: 'deprecated',
       message,
     }));
-    const found = foundBy(() => findConfigProblems(dict), dict);
-    const all = [...problems, ...old, ...withoutUnused(found, dict, purpose)];
-    return { config: { config, dict, name, problems: all }, problems: all };
+    const all = [...problems, ...old, ...foundBy(() => findConfigProblems(dict), dict)];
+    return {
+      config: { config, dict, name, problems: all },
+      problems: withoutUnused(all, dict, purpose),
+    };
   } catch (error) {
     return { config: null, problems: [...problems, problemOf(error, config.dict)] };
   }

@@ -22,6 +22,12 @@ test.each<[string, Record<string, unknown>, Purpose, string]>([
   expect(withoutUnused([errorAt(path)], dict, purpose)).toEqual([{ ...errorAt(path), severity }]);
 });
 
+test('what never acts in training is told of a run to be trained, not of a test', () => {
+  const late: Problem = { severity: 'warning', code: 'step-never', message: 'x', path: 'lr_config.step[0]' };
+  expect(withoutUnused([late], {}, 'train')).toEqual([late]);
+  expect(withoutUnused([late], {}, 'test')).toEqual([]);
+});
+
 test('a slip in data.test is told, and stops no training; in a pipeline that data.val shares it does, and is told once', async () => {
   const own = await planText("data = dict(test=dict(_delete_=True, type='ShapesDatasett', pipeline=[]))");
   expect(own.problems.map(({ severity, path }) => [severity, path])).toEqual([['warning', 'data.test.type']]);

@@ -1,12 +1,11 @@
 // Plan -> run: the parts of a config with a log, files, samples and weights, ready for the first iteration.
 
 import { RunError } from '../errors/trainerError.ts';
-import { problemText } from '../contracts/problem.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, trimMemory } from '../gpu/index.ts';
 import type { Detector } from '../models/index.ts';
-import { assemble, type Assembly } from '../plan/assemble.ts';
+import { assemble, throwFirstError, type Assembly } from '../plan/assemble.ts';
 import {
   buildDataset,
   createLocalSampleSource,
@@ -16,7 +15,6 @@ import {
 import { checkFormulas } from '../plan/checkFormulas.ts';
 import { batchSizeOf, dataOf, makeLoader, workersOf, type OpenDataset } from '../plan/loaders.ts';
 import { need, type Parts, type PartsHost } from '../plan/parts.ts';
-import { PlanError } from '../plan/problemOf.ts';
 import { classesOfMeta, type GivenWeights } from '../plan/weightClasses.ts';
 import type { RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
@@ -86,7 +84,7 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   const host: PartsHost = { ...hostOf(options, samples, live), weights: given && weightsOf(given) };
   const assembly = await assemble(options, runConfig, { seed, host, onModules, onBuild: ask });
   cleanups.push(() => assembly.dispose());
-  throwFirstError(assembly, logger);
+  throwFirstError(assembly, (message) => logger.warning(message));
   const { parts } = assembly;
   const runner = (live.runner = need(parts, 'runner'));
   const model = need(parts, 'model');
@@ -114,14 +112,6 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
     parameterCount: count(parameters),
     trainableParameterCount: count(parameters.filter((p) => p.requiresGrad)),
   };
-}
-
-/** Warnings go to the log; the first error ends the run. */
-function throwFirstError({ problems, failure }: Assembly, logger: Logger): void {
-  for (const problem of problems) if (problem.severity === 'warning') logger.warning(problemText(problem));
-  if (failure !== null) throw failure;
-  const first = problems.find(({ severity }) => severity === 'error');
-  if (first) throw new PlanError(first);
 }
 
 /** What listeners that are made before the runner need of it. */

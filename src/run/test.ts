@@ -1,37 +1,37 @@
-// Evaluate a checkpoint on a config's test set.
+// Evaluate a checkpoint on a config's test set: a plan of what that needs, and a checkpoint.
 
 import { DataLoader } from '../datasets/dataLoader.ts';
-import { TrainerError } from '../errors/trainerError.ts';
 import type { EvaluationGroundTruth } from '../contracts/annotations.ts';
 import { DatasetSampleSource } from '../datasets/sampleSource.ts';
 import type { BboxResult } from '../evaluation/index.ts';
 import { initEngine } from '../gpu/index.ts';
-import { BuildContext } from '../registry/buildContext.ts';
 import { readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
-import type { FileSystem } from '../contracts/fileSystem.ts';
-import type { DecodeImage } from '../contracts/image.ts';
-import type { ConfigDict } from '../config/index.ts';
-import { checkEvaluation, readEvaluation } from '../plan/checkEvaluation.ts';
-import { buildModel } from '../plan/buildModel.ts';
-import { buildDataset } from '../plan/buildDataset.ts';
+import { assemble, throwError, throwFirstError, type Assembly } from '../plan/assemble.ts';
+import { checkEvaluation, readEvaluation, type EvaluationCfg } from '../plan/checkEvaluation.ts';
 import { DetectorEvaluator } from './evaluator.ts';
 import { checkSomethingLoaded } from './loadedWeights.ts';
 import { locateError } from '../plan/locateError.ts';
-import '../plan/registerAll.ts';
+import { need, type PlanJob } from '../plan/parts.ts';
 import { readRunConfig } from '../plan/runConfig.ts';
+import { TEST_BUILDERS } from '../plan/testBuilders.ts';
 import { classesOfMeta } from '../plan/weightClasses.ts';
-import { createUserModules } from '../plan/ownModules.ts';
-import { type UserModules } from '../usercode/userModules.ts';
+import { UNATTENDED_POLICY } from '../usercode/moduleGuard.ts';
+import type { WatchStray } from '../usercode/strayErrors.ts';
+import { testedCheckpoint } from './testedCheckpoint.ts';
 
-export interface TestJob {
-  configPath: string;
-  checkpoint: string;
-  fs: FileSystem;
-  decodeImage: DecodeImage;
-  cfgOptions?: Record<string, unknown>;
+export interface TestJob extends Pick<
+  PlanJob,
+  'fs' | 'decodeImage' | 'configPath' | 'cfgOptions' | 'checkTypes'
+> {
+  /** A file, or a work dir: its best checkpoint, else its newest. */
+  readonly checkpoint: string;
   /** Default: the config's `evaluation.metric`, else the dataset's own. */
-  metric?: string | readonly string[];
-  log: (line: string) => void;
+  readonly metric?: string | readonly string[];
+  readonly log: (line: string) => void;
+  /** Hears what is wrong, but keeps nothing from being evaluated. */
+  readonly warn: (message: string) => void;
+  /** Where errors that nobody waits for come up: those of the modules end the test. */
+  readonly watchStray?: WatchStray;
 }
 
 export interface TestResult {
@@ -42,70 +42,76 @@ export interface TestResult {
 
 /** @throws ConfigError, DatasetError, CheckpointError, DeviceError */
 export async function testCheckpoint(job: TestJob): Promise<TestResult> {
-  const { fs } = job;
-  const { dict } = await readRunConfig(fs, job.configPath, job.cfgOptions);
-  const checkpoint = await readCheckpoint(fs, job.checkpoint);
-  await initEngine();
-  const userModules = createUserModules();
+  const { fs, log, warn, watchStray } = job;
+  const config = await readRunConfig(fs, job.configPath, job.cfgOptions, 'test');
+  const path = await testedCheckpoint(fs, job.checkpoint);
+  if (path !== job.checkpoint) log(`testing ${path}`);
+  const checkpoint = await readCheckpoint(fs, path);
+  const weights = { path, classes: classesOfMeta(checkpoint.meta), mustMatch: true };
+  const assembly = await assemble({ ...job, purpose: 'test' }, config, {
+    builders: TEST_BUILDERS,
+    host: { weights, info: log, warn },
+    watchStray,
+  });
+  const { parts } = assembly;
   try {
-    return await evaluateOn(job, dict, checkpoint, userModules);
+    throwFirstError(assembly, warn);
+    const cfg = evaluationOf(job, assembly);
+    await initEngine();
+    parts.userModules.guard.policy = UNATTENDED_POLICY;
+    loadWeights(assembly, checkpoint, path, warn);
+    const found = await evaluate(job, assembly, cfg);
+    parts.userModules.guard.throwTripped();
+    // What a module threw beside what it was asked for.
+    throwError(assembly.problems);
+    return found;
   } catch (error) {
+    const { guard } = parts.userModules;
     // The metric that was asked for stands nowhere in the config.
-    const written = job.metric === undefined ? dict : { ...dict, evaluation: null };
-    throw locateError(userModules.locate(error), written);
-  }
-}
-
-async function evaluateOn(
-  job: TestJob,
-  dict: ConfigDict,
-  checkpoint: LoadedCheckpoint,
-  userModules: UserModules,
-): Promise<TestResult> {
-  const { fs, decodeImage, log } = job;
-  const context = new BuildContext(userModules.registries, { fs, decodeImage, seed: 0, warn: log });
-  await userModules.import(job.configPath, dict, context);
-  const classes = classesOfMeta(checkpoint.meta) ?? (await trainedClasses(dict, context));
-  const dataset = await buildDataset(dict, 'test', context, classes);
-  const { metric } = job;
-  const cfg = {
-    hook: {},
-    evaluate: { ...readEvaluation(dict)?.evaluate, ...(metric !== undefined && { metric }) },
-  };
-  checkEvaluation(cfg, dataset);
-  const model = buildModel(dict, context);
-  try {
-    model.CLASSES = dataset.CLASSES;
-    const { stateDict, notes } = checkpoint;
-    const report = model.loadStateDict(stateDict);
-    checkSomethingLoaded(model, report, job.checkpoint, stateDict);
-    for (const warning of [...notes, ...report.warnings]) log(warning);
-    const loader = new DataLoader({
-      source: new DatasetSampleSource(dataset, 0),
-      dataset,
-      batchSize: 1,
-      shuffle: false,
-      seed: 0,
-      prefetch: 8,
-    });
-    const evaluator = new DetectorEvaluator({ model, dataset, loader, fs, decodeImage, log });
-    const results = await evaluator.detect();
-    const { metrics } = await evaluator.score(results, cfg.evaluate);
-    return { metrics, results, groundTruth: dataset.evaluationGroundTruth() };
+    const written = job.metric === undefined ? parts.dict : { ...parts.dict, evaluation: null };
+    throw locateError(guard.tripped ?? parts.userModules.locate(error), written);
   } finally {
-    model.dispose();
+    assembly.dispose();
   }
 }
 
-/** Those of the training set; undefined where it can't be read here: the test set's own order is all there is then. */
-async function trainedClasses(
-  dict: ConfigDict,
-  context: BuildContext,
-): Promise<readonly string[] | undefined> {
-  try {
-    return (await buildDataset(dict, 'train', context)).CLASSES;
-  } catch (error) {
-    if (error instanceof TrainerError) return undefined;
-    throw error;
-  }
+/** The config's `evaluation` with the metric that was asked for. @throws ConfigError for what data.test doesn't take */
+function evaluationOf({ metric }: TestJob, { parts }: Assembly): EvaluationCfg {
+  const { evaluate } = readEvaluation(parts.dict) ?? { evaluate: {} };
+  const cfg = { hook: {}, evaluate: { ...evaluate, ...(metric !== undefined && { metric }) } };
+  checkEvaluation(cfg, need(parts, 'testSet'));
+  return cfg;
+}
+
+function loadWeights(
+  { parts }: Assembly,
+  { stateDict, notes }: LoadedCheckpoint,
+  path: string,
+  warn: (message: string) => void,
+): void {
+  const model = need(parts, 'model');
+  const report = model.loadStateDict(stateDict);
+  checkSomethingLoaded(model, report, path, stateDict);
+  for (const warning of [...notes, ...report.warnings]) warn(warning);
+}
+
+async function evaluate(
+  { fs, decodeImage, log }: TestJob,
+  { parts }: Assembly,
+  { evaluate: kwargs }: EvaluationCfg,
+): Promise<TestResult> {
+  const dataset = need(parts, 'testSet');
+  const loader = new DataLoader({
+    source: new DatasetSampleSource(dataset, 0),
+    dataset,
+    batchSize: 1,
+    shuffle: false,
+    seed: 0,
+    prefetch: 8,
+  });
+  const model = need(parts, 'model');
+  const evaluator = new DetectorEvaluator({ model, dataset, loader, fs, decodeImage, log });
+  const results = await evaluator.detect();
+  const { metrics } = await evaluator.score(results, kwargs);
+  return { metrics, results, groundTruth: dataset.evaluationGroundTruth() };
 }

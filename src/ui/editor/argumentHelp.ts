@@ -50,8 +50,13 @@ export function proposalsAt(
   // A key that has its value already is only renamed.
   const behind = entry || string ? '' : sign;
   const insert = (name: string): string => (isQuoted ? `'${name}'${behind}` : `${name}${behind}`);
-  const keys = withBy(context).filter(({ name }) => !given.has(name));
+  const keys = withBy(context).filter(({ name, kind }) => !given.has(name) && isUseful(kind));
   return { from, to, list: keys.map((key) => keyProposal(key, insert(key.name))) };
+}
+
+/** A key that must be left out is no proposal. */
+function isUseful(kind: string): boolean {
+  return kind !== 'not supported' && kind !== 'not here';
 }
 
 /** A `type` is a key as well. */
@@ -162,7 +167,9 @@ function keyHelp({ kind, isRequired, default: fallback, unit, help }: ArgDoc, wi
 function classHelp({ type, part, registry, isOwn, args }: ClassDoc): string {
   const kind = part === null ? '' : `${part} of `;
   const whose = isOwn ? 'Your own class. ' : '';
-  const names = args.map(({ name, isRequired }) => (isRequired ? `**\`${name}\`**` : `\`${name}\``));
+  const names = args
+    .filter(({ kind: own }) => isUseful(own))
+    .map(({ name, isRequired }) => (isRequired ? `**\`${name}\`**` : `\`${name}\``));
   const takes = names.length === 0 ? 'It takes no arguments.' : `It takes ${names.join(', ')}.`;
   return `**${type}**: ${kind}the ${registry} registry\n\n${whose}${takes}`;
 }

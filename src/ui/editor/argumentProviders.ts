@@ -22,16 +22,15 @@ export function setHelp(model: editor.ITextModel, help: ConfigHelp): void {
 /** Call once. */
 export function offerArgumentHelp(): void {
   languages.registerCompletionItemProvider('python', {
-    triggerCharacters: ["'", '"', '(', ',', '='],
-    async provideCompletionItems(model, position, { triggerCharacter }) {
+    // Behind a bracket or a comma Enter makes a new line: it must not take what is proposed.
+    triggerCharacters: ["'", '"', '='],
+    async provideCompletionItems(model, position) {
       const help = helps.get(model);
       const docs = await help?.arguments();
       if (!help || !docs || model.isDisposed()) return null;
       const offset = model.getOffsetAt(position);
       const found = proposalsAt(model.getValue(), offset, docs, help.resolved);
-      // A comma at the end of a line asks for nothing.
-      if (!found || (triggerCharacter === ',' && found.from === found.to && position.column === 1))
-        return null;
+      if (!found) return null;
       const range = rangeOf(model, found.from, found.to);
       return { suggestions: found.list.map((one, i) => toItem(one, range, i)) };
     },
