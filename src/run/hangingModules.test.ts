@@ -66,7 +66,8 @@ test('Stop while a run is prepared ends it before anything is trained; Pause hol
   const control = new RunControl();
   const events: RunEvent[] = [];
   control.pause();
-  const run = train({ ...job(''), control, onEvent: (event) => events.push(event) });
+  const { fs, ...rest } = job('');
+  const run = train({ ...rest, fs, control, onEvent: (event) => events.push(event) });
   await new Promise((done) => setTimeout(done, 500));
   expect(events.some(({ name }) => name === 'run.started')).toBe(false);
   control.stop();
@@ -76,4 +77,6 @@ test('Stop while a run is prepared ends it before anything is trained; Pause hol
     'stopping',
     'stopped',
   ]);
+  // Nothing of it stands among the runs.
+  expect(await fs.stat('work_dirs')).toBeNull();
 });

@@ -145,8 +145,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     onEvent({ name: 'run.phaseChanged', phase: runner.end });
     return { workDir, end: runner.end };
   } catch (cause) {
+    // It has not begun: its folder stays what it was, or is not made.
     if (cause instanceof StoppedEarly && folder) {
-      await folder.end('stopped', null);
       onEvent({ name: 'run.phaseChanged', phase: 'stopped' });
       return { workDir: folder.path, end: 'stopped' };
     }

@@ -172,6 +172,11 @@ export class RunView {
     this.error = null;
   }
 
+  /** Show that it waits behind what it does now, also while its worker has no ear for that. */
+  askPause(): void {
+    if (isGoing(this.phase)) this.phase = 'paused';
+  }
+
   #addLog(lines: readonly string[]): void {
     const all = [...this.log, ...lines];
     const tooMany = Math.max(0, all.length - MAX_LOG_LINES);

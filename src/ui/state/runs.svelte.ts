@@ -106,6 +106,7 @@ export class Runs {
   }
 
   async pause(): Promise<void> {
+    this.active?.askPause();
     await this.#control('run.pause');
   }
 
