@@ -34,7 +34,6 @@ const SHARING = [
   'schedules',
   'serialization',
   'storage',
-  'usercode',
   'util',
 ].map((folder) => `src/${folder}/**/*.test.ts`);
 
