@@ -1,6 +1,5 @@
 // Completion and hover in configs, from what classes and sections declare.
 
-import { mkdirSync } from 'node:fs';
 import { expect, TabtrainPage, test } from './page.ts';
 
 /** Write at the end of the config; the cursor stays there. */
@@ -59,28 +58,4 @@ test('a key and a type are explained under the pointer', async ({ page }) => {
   await expect(hover).toHaveCount(0);
   await word('EpochBasedRunner').hover();
   await expect(hover).toContainText('the RUNNERS registry');
-});
-
-const shots = process.env['TABTRAIN_SHOTS'];
-test('pictures of both, light and dark', async ({ page }) => {
-  test.skip(shots === undefined, 'asked for by TABTRAIN_SHOTS=folder');
-  mkdirSync(shots ?? '', { recursive: true });
-  const app = new TabtrainPage(page);
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    await app.open();
-    await app.setText("model = dict(type='RetinaNet', backbone=dict(type='ResNet', ");
-    await page.keyboard.press('ControlOrMeta+ ');
-    await expect(page.locator('.suggest-widget.visible .monaco-list-row').first()).toBeVisible();
-    await page.keyboard.press('ControlOrMeta+ ');
-    await page.waitForTimeout(1500);
-    await page.screenshot({ path: `${shots}/list-${colorScheme}.png` });
-    await app.setText(
-      "evaluation = dict(interval=1)\nmodel = dict(type='RetinaNet', backbone=dict(type='ResNet'))\n",
-    );
-    await app.editor.locator('.view-line span span', { hasText: "'ResNet'" }).first().hover();
-    await expect(page.locator('.monaco-hover:visible')).toBeVisible();
-    await page.waitForTimeout(500);
-    await page.screenshot({ path: `${shots}/hover-${colorScheme}.png` });
-  }
 });
