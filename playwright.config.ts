@@ -4,14 +4,21 @@ import { defineConfig } from '@playwright/test';
 const PORT = 4188;
 /** Test a page that is served already, such as `vite dev`'s. */
 const servedUrl = process.env['E2E_URL'];
+/** What is heard within a second is measured with one browser alone, when the others are done. */
+const TIMED = /(?:stopping|hangs)\.spec\.ts/;
 
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
-  // Software WebGPU takes every core it gets: one browser at a time.
-  workers: 1,
+  // A run begins on one core (modules, shaders) and trains on all: two browsers keep two cores busy.
+  workers: 2,
+  fullyParallel: true,
   timeout: 90_000,
   expect: { timeout: 20_000 },
+  projects: [
+    { name: 'pages', testIgnore: TIMED },
+    { name: 'timed', testMatch: TIMED, workers: 1, fullyParallel: false },
+  ],
   forbidOnly: process.env['CI'] !== undefined,
   reporter: [['list']],
   use: {

@@ -5,46 +5,64 @@ import { STEPS } from './learnSteps.ts';
 
 const TRAIN_TIMEOUT_MS = 120_000;
 
-test('all steps: each opens, Try it trains its config, and what to look at is there', async ({ page }) => {
-  test.setTimeout(900_000);
-  const app = new TabtrainPage(page);
-  await app.open();
-  const toggle = app.button('Learn');
-  await toggle.click();
-  const learn = page.getByRole('region', { name: 'Learn' });
-  const heading = learn.getByRole('heading', { level: 3 });
-  await expect(heading).toBeFocused();
-  const titles: string[] = [];
-  for (;;) {
-    const title = await heading.innerText();
-    titles.push(title);
-    const step = STEPS[title];
-    if (!step) throw new Error(`learnSteps.ts doesn't know "${title}"`);
-    await learn.getByRole('button', { name: 'Try it' }).click();
-    await expect(app.editor.getByRole('heading', { level: 2 })).toHaveText(step.config);
-    await expect(app.status).toContainText(/Training: epoch \d of 4|Finished/, { timeout: TRAIN_TIMEOUT_MS });
-    // Each line that the step promises is found in the run's log and shown beside the promise.
-    for (const line of step.log)
-      await expect(learn.getByRole('list').getByText(line).first()).toBeVisible({
+/** The walk through all steps is as long as all other tests of the page together: its parts go side by side. */
+const PARTS = 3;
+
+for (let part = 1; part <= PARTS; part++) {
+  test(`all steps, part ${part} of ${PARTS}: each opens, Try it trains its config, and what to look at is there`, async ({
+    page,
+  }) => {
+    test.setTimeout(600_000);
+    const app = new TabtrainPage(page);
+    await app.open();
+    const toggle = app.button('Learn');
+    await toggle.click();
+    const learn = page.getByRole('region', { name: 'Learn' });
+    const heading = learn.getByRole('heading', { level: 3 });
+    await expect(heading).toBeFocused();
+
+    await learn.getByText('All steps').click();
+    const choices = learn.getByRole('navigation', { name: 'Steps of Learn' }).getByRole('button');
+    const titles = (await choices.allInnerTexts()).map((text) => text.trim());
+    expect(titles.toSorted()).toEqual(Object.keys(STEPS).toSorted());
+    const first = Math.floor((titles.length * (part - 1)) / PARTS);
+    const behind = Math.floor((titles.length * part) / PARTS);
+    await choices.nth(first).click();
+
+    for (let i = first; i < behind; i++) {
+      await expect(heading).toBeFocused();
+      await expect(heading).toHaveText(titles[i] ?? '');
+      const step = STEPS[titles[i] ?? ''];
+      if (!step) throw new Error(`learnSteps.ts doesn't know "${titles[i]}"`);
+      await learn.getByRole('button', { name: 'Try it' }).click();
+      await expect(app.editor.getByRole('heading', { level: 2 })).toHaveText(step.config);
+      await expect(app.status).toContainText(/Training: epoch \d of 4|Finished/, {
         timeout: TRAIN_TIMEOUT_MS,
       });
-    await expect(app.status).toContainText(`Finished: ${step.config.replace('.py', '')}`, {
-      timeout: TRAIN_TIMEOUT_MS,
-    });
-    await expect(page.getByRole('tab', { selected: true })).toHaveText(step.tab);
-    const next = learn.getByRole('button', { name: 'Next' });
-    if ((await next.count()) === 0) break;
-    await next.click();
-    await expect(heading).toBeFocused();
-    await expect(heading).not.toHaveText(title);
-  }
-  expect(titles.toSorted()).toEqual(Object.keys(STEPS).toSorted());
-  await learn.getByText('All steps').click();
-  await expect(learn.getByRole('button', { name: /, tried$/ })).toHaveCount(titles.length);
-  await learn.getByRole('button', { name: 'Close' }).click();
-  await expect(toggle).toBeFocused();
-  await expect(app.files).toBeVisible();
-});
+      // Each line that the step promises is found in the run's log and shown beside the promise.
+      for (const line of step.log)
+        await expect(learn.getByRole('list').getByText(line).first()).toBeVisible({
+          timeout: TRAIN_TIMEOUT_MS,
+        });
+      await expect(app.status).toContainText(`Finished: ${step.config.replace('.py', '')}`, {
+        timeout: TRAIN_TIMEOUT_MS,
+      });
+      await expect(page.getByRole('tab', { selected: true })).toHaveText(step.tab);
+      const next = learn.getByRole('button', { name: 'Next' });
+      if (i === titles.length - 1) await expect(next).toHaveCount(0);
+      else {
+        await next.click();
+        await expect(heading).toBeFocused();
+        await expect(heading).toHaveText(titles[i + 1] ?? '');
+      }
+    }
+    await learn.getByText('All steps').click();
+    await expect(learn.getByRole('button', { name: /, tried$/ })).toHaveCount(behind - first);
+    await learn.getByRole('button', { name: 'Close' }).click();
+    await expect(toggle).toBeFocused();
+    await expect(app.files).toBeVisible();
+  });
+}
 
 test('what a person changed in a step is trained, and can be put back', async ({ page }) => {
   test.setTimeout(2 * TRAIN_TIMEOUT_MS);

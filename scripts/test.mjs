@@ -27,13 +27,20 @@ await suite(
   ['vitest', 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${unit}`],
   { report: unit, count: countVitest, failures: /Failed (Tests|Suites)|Unhandled/ },
 );
-const e2e = `${results}/e2e.json`;
-await suite('end-to-end tests', ['playwright', 'test', '--output', `${results}/e2e`, '--reporter=dot,json'], {
-  report: e2e,
-  count: countPlaywright,
-  failures: /^ {2}1\) /m,
-  env: { ...(chromium && { CHROMIUM: chromium }), PLAYWRIGHT_JSON_OUTPUT_NAME: e2e },
-});
+// Those that watch the clock have the machine for themselves.
+for (const [project, name] of [
+  ['pages', 'end-to-end tests'],
+  ['timed', 'end-to-end tests that watch the clock'],
+]) {
+  const report = `${results}/e2e-${project}.json`;
+  const args = ['playwright', 'test', '--project', project, '--reporter=dot,json'];
+  await suite(name, [...args, '--output', `${results}/e2e-${project}`], {
+    report,
+    count: countPlaywright,
+    failures: /^ {2}1\) /m,
+    env: { ...(chromium && { CHROMIUM: chromium }), PLAYWRIGHT_JSON_OUTPUT_NAME: report },
+  });
+}
 
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

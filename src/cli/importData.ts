@@ -54,7 +54,7 @@ export async function importData(
       fs,
       locks: createNodeLocks(root),
       name,
-      decodeImage: decodeWithSharp,
+      checkImage: decodeWithSharp,
       replace,
       bboxFormat,
       signal,

@@ -9,3 +9,6 @@ export interface DecodedImage {
 
 /** Decodes encoded picture bytes. Throws DatasetError naming the reason when it can't. */
 export type DecodeImage = (bytes: Uint8Array, name: string) => Promise<DecodedImage>;
+
+/** Decodes a picture to see whether it can be decoded. Throws as {@link DecodeImage} does. */
+export type CheckImage = (bytes: Uint8Array, name: string) => Promise<unknown>;

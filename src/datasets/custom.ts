@@ -22,6 +22,8 @@ import type { AnnInfo, EvaluationGroundTruth, ImgInfo } from '../contracts/annot
 import type { IndexedFile } from '../contracts/datasetIndex.ts';
 import { invariant } from '../errors/invariant.ts';
 import { firstOf } from '../util/firstOf.ts';
+import { nearbyFiles } from '../storage/nearbyFiles.ts';
+import { pathBelow } from '../util/configPath.ts';
 import { badValue } from './checkArgs.ts';
 import { chosenClasses, type ClassSource } from './classNaming.ts';
 import type { Dataset, EvaluateOptions, Metrics } from './dataset.ts';
@@ -226,13 +228,24 @@ export abstract class CustomDataset implements Dataset {
       return await this.context.services.fs.readText(path);
     } catch (cause) {
       if (!(cause instanceof StorageError) || cause.code !== 'not-found') throw cause;
-      throw notFound(path, what, cause);
+      throw await this.#notFound(path, what, cause);
     }
   }
 
   /** @throws DatasetError `annotation-file-not-found` */
   protected async checkExists(path: string, what: string): Promise<void> {
-    if ((await this.context.services.fs.stat(path)) === null) throw notFound(path, what);
+    if ((await this.context.services.fs.stat(path)) === null) throw await this.#notFound(path, what);
+  }
+
+  async #notFound(path: string, what: string, cause?: unknown): Promise<DatasetError> {
+    const { context } = this;
+    const near = await nearbyFiles(context.services.fs, path, path.slice(path.lastIndexOf('.')));
+    return new DatasetError(`${what} ${path} must exist, but there is no such file`, {
+      code: 'annotation-file-not-found',
+      path: pathBelow(context.path, 'ann_file'),
+      hint: near ?? 'import the data first, or check data_root and the path in the config',
+      cause,
+    });
   }
 
   protected infoOf(index: number): ImgInfo {
@@ -309,15 +322,6 @@ export abstract class CustomDataset implements Dataset {
     }
     return checkNames(classes);
   }
-}
-
-function notFound(path: string, what: string, cause?: unknown): DatasetError {
-  return new DatasetError(`${what} ${path} must exist, but there is no such file`, {
-    code: 'annotation-file-not-found',
-    path,
-    hint: 'import the data first, or check data_root and the path in the config',
-    cause,
-  });
 }
 
 function checkNames(names: readonly string[]): readonly string[] {

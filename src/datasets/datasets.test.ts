@@ -167,8 +167,8 @@ describe('CocoDataset', () => {
     );
     expect(await refusal(openCoco({ ann_file: 'd/b.json' }))).toMatchInlineSnapshot(`
       "annotation file d/b.json must exist, but there is no such file
-        at d/b.json
-        hint: import the data first, or check data_root and the path in the config"
+        at data.train.ann_file
+        hint: did you mean 'd/a.json'?"
     `);
     expect(await refusal(openCoco({ classes: ['dgo'] }))).toContain("did you mean 'dog'?");
     expect(await refusal(openCoco({ classes: 'dog' }))).toContain("write classes=('dog',) with the comma");

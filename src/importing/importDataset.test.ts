@@ -22,7 +22,7 @@ const run = (drop: Drop, options: Partial<ImportOptions> = {}): Promise<ImportRe
     fs: createMemoryFs(),
     locks: createMemoryLocks(),
     name: 'x',
-    decodeImage: decodeWithSharp,
+    checkImage: decodeWithSharp,
     ...options,
   });
 

@@ -129,12 +129,12 @@ class Import {
 
   /** Check every listed picture and store it under its own path. */
   async #storePictures(dataset: RawDataset): Promise<Map<IndexedFile, PictureFacts>> {
-    const { decodeImage } = this.#options;
+    const { checkImage } = this.#options;
     const facts = new Map<IndexedFile, PictureFacts>();
     this.#begin('checking', dataset.images.length);
     await forEachAtOnce(dataset.images, PICTURES_AT_ONCE, async ({ file }) => {
       this.#checkCancelled();
-      const checked = await checkPicture(file, decodeImage, this.#findings);
+      const checked = await checkPicture(file, checkImage, this.#findings);
       if (checked) {
         await this.#batch.write(file.path, checked.bytes);
         facts.set(file, checked.facts);

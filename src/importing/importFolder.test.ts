@@ -60,7 +60,7 @@ describe('an imported dataset and its config', () => {
     fs = createMemoryFs();
     const source = filesSource(await drop(10), 'cells');
     const locks = createMemoryLocks();
-    report = await importDataset(source, { fs, locks, name: 'cells', decodeImage: decodeWithSharp });
+    report = await importDataset(source, { fs, locks, name: 'cells', checkImage: decodeWithSharp });
     const path = datasetConfigPath(report);
     await fs.writeFile(path, datasetConfig(report));
     config = await loadConfigOrThrow(path, (file) => fs.readText(file));

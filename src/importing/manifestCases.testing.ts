@@ -39,7 +39,7 @@ export interface Outcome {
 export async function outcomeOf(source: ImportSource, fs = createMemoryFs()): Promise<Outcome> {
   try {
     const locks = createMemoryLocks();
-    const report = await importDataset(source, { fs, locks, name: 'x', decodeImage: decodeWithSharp });
+    const report = await importDataset(source, { fs, locks, name: 'x', checkImage: decodeWithSharp });
     const findings = [...report.skipped, ...report.warnings];
     const kind =
       report.skipped.length > 0

@@ -1,7 +1,7 @@
 // Looks at each picture of a dataset once: what it is, how large, whether it is whole.
 
 import { TrainerError } from '../errors/index.ts';
-import type { DecodeImage } from '../contracts/image.ts';
+import type { CheckImage } from '../contracts/image.ts';
 import { sniffImage, type SniffedImage } from '../datasets/decoders/sniff.ts';
 import type { Findings } from './findings.ts';
 import { isFileFault } from './readers.ts';
@@ -34,7 +34,7 @@ const MAX_ASPECT = 100;
  */
 export async function checkPicture(
   file: IndexedFile,
-  decodeImage: DecodeImage | undefined,
+  checkImage: CheckImage | undefined,
   findings: Findings,
 ): Promise<CheckedPicture | undefined> {
   const { path, source } = file;
@@ -58,7 +58,7 @@ export async function checkPicture(
       );
       return undefined;
     }
-    await checkWhole(bytes, sniffed, path, decodeImage);
+    await checkWhole(bytes, sniffed, path, checkImage);
     if (!sniffed.isComplete)
       findings.warn(
         'end-mark-missing',
@@ -81,11 +81,11 @@ async function checkWhole(
   bytes: Uint8Array,
   sniffed: SniffedImage,
   path: string,
-  decodeImage: DecodeImage | undefined,
+  checkImage: CheckImage | undefined,
 ): Promise<void> {
-  if (decodeImage) {
+  if (checkImage) {
     // A decoder may guess the missing part (grey); what it can't decode it refuses itself.
-    await decodeImage(bytes, path);
+    await checkImage(bytes, path);
     return;
   }
   if (!sniffed.isComplete) {

@@ -1,7 +1,7 @@
 // What an import takes and what it tells. All of it is plain data that can cross a worker boundary, but for the source.
 
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import type { DecodeImage } from '../contracts/image.ts';
+import type { CheckImage } from '../contracts/image.ts';
 import type { Locks } from '../contracts/locks.ts';
 
 /** One file of a drop, as the drop names it. Nothing is read before it is asked for. */
@@ -46,7 +46,7 @@ export interface ImportOptions {
   /** The dataset's folder under `data/`: letters, digits, `_`, `-` and `.`. */
   name: string;
   /** Decodes each picture once, to find damaged ones. Without it only headers and end marks are looked at. */
-  decodeImage?: DecodeImage;
+  checkImage?: CheckImage;
   /** Replace a dataset of this name; default false. The old one stays until the new one is complete. */
   replace?: boolean;
   /** What the four numbers of a COCO `bbox` are; default `xywh`, which is what COCO says. */

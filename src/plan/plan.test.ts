@@ -121,6 +121,21 @@ data = dict(train=dict(_delete_=True, type='CocoDataset', ann_file='data/none.js
     expect(plan.itersProblem).toContain('data/none.json');
   });
 
+  test('an annotation file that is not there is told at ann_file, with the one that was most likely meant', async () => {
+    const text = `
+data = dict(train=dict(_delete_=True, type='CocoDataset',
+    ann_file='data/mine/trian.json', pipeline=[]))`;
+    const { problems } = await describeConfig(text, { 'data/mine/train.json': '{}' });
+    expect(problems).toMatchObject([
+      {
+        code: 'annotation-file-not-found',
+        path: 'data.train.ann_file',
+        span: { file: 'workspace/configs/shapes/mine.py', line: 4 },
+        hint: "did you mean 'data/mine/train.json'?",
+      },
+    ]);
+  });
+
   test('what a run would refuse is a problem at its place', async () => {
     const plan = await describeConfig("optimizer = dict(_delete_=True, type='SGDD', lr=0.1)");
     expect(plan).toMatchObject({ model: 'RetinaNet', optimizer: null, groups: [], length: null });

@@ -57,14 +57,17 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
   return onePerValue([...byPlace.values()]);
 }
 
-/** What a builder says of a value that was found wrong before, in its own words, is left out. */
+/** What a builder says of a value or a slip that was found before, in its own words, is left out. */
 function onePerValue(problems: readonly Problem[]): Problem[] {
   const seen = new Set<string>();
   return problems.filter((problem) => {
-    const key = subjectOf(problem);
-    if (key === null) return true;
-    const isNew = !seen.has(key);
-    seen.add(key);
+    const subject = subjectOf(problem);
+    if (subject === null) return true;
+    const isNew = !seen.has(subject);
+    seen.add(subject);
+    // Of a slip the key says enough: what it means isn't missing besides.
+    const meant = /^did you mean '(\w+)'\?$/.exec(problem.hint ?? '')?.[1];
+    if (meant !== undefined) seen.add(`missing ${(problem.path ?? '').replace(/\.?[^.]*$/, '')}.${meant}`);
     return isNew;
   });
 }
@@ -72,9 +75,12 @@ function onePerValue(problems: readonly Problem[]): Problem[] {
 const WRONG_VALUE: readonly string[] = ['bad-value', 'bad-type', 'not-a-dict', 'unknown-type'];
 
 function subjectOf({ severity, path, code, hint = '' }: Problem): string | null {
-  if (severity === 'warning' || path === undefined) return null;
-  if (WRONG_VALUE.includes(code)) return `value ${path}`;
-  if (code === 'unknown-argument') return `key ${path}`;
+  if (path === undefined) return null;
+  if (code === 'unknown-argument' || code === 'unread-key') return `key ${path}`;
+  if (severity === 'warning') return null;
+  // compatCfg has moved what stands in `data` into the loaders.
+  if (WRONG_VALUE.includes(code)) return `value ${path.replace(/^data\.\w+_dataloader\./, 'data.')}`;
+  if (code === 'missing-policy') return `missing ${path}.policy`;
   const missing = code === 'missing-argument' ? /^write (\w+)=/.exec(hint)?.[1] : undefined;
   return missing === undefined ? null : `missing ${path}.${missing}`;
 }

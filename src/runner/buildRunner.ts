@@ -60,7 +60,12 @@ type RunnerClass = new (options: RunnerOptions) => BaseRunner;
 /** A class itself is as good as its name, as in MMCV. */
 function readClass(type: unknown, registry: Registry<unknown>, span: ConfigError['span']): RunnerClass {
   if (typeof type === 'function') return type as RunnerClass;
-  if (typeof type === 'string') return registry.getOrThrow(type) as unknown as RunnerClass;
+  if (typeof type === 'string') {
+    const found = registry.get(type);
+    if (found) return found as unknown as RunnerClass;
+    const { message, hint } = registry.missing(type);
+    throw new RegistryError(message, { code: 'unknown-type', path: 'runner.type', span, hint });
+  }
   throw new RegistryError(`runner.type must be a string, but got ${plainRepr(type)}`, {
     code: 'bad-type',
     path: 'runner.type',

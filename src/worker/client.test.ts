@@ -150,6 +150,7 @@ describe('a plan worker', () => {
         await new Promise((done) => setTimeout(done, 900));
         return 'a plan' as never;
       },
+      'arguments.describe': async () => ({ topLevel: [], classes: [] }),
       'worker.ping': async () => undefined,
     });
     expect(await open).toBe('a plan');

@@ -23,7 +23,7 @@ async function connect() {
   createDataHost(port2, {
     fs: async () => fs,
     locks: createMemoryLocks(),
-    decodeImage: unused,
+    checkImage: unused,
     openFile: unused,
     inspectCheckpoint: unused,
   });

@@ -2,7 +2,7 @@
 
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Locks } from '../contracts/locks.ts';
-import type { DecodeImage } from '../contracts/image.ts';
+import type { CheckImage } from '../contracts/image.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
 import { copyFile, fileTree, requireBelow, seedWorkspace, writeExpected } from './files.ts';
 import type { DataCalls, DataEvents, ParameterRow } from './protocol.ts';
@@ -11,7 +11,7 @@ import { listRuns, readRun } from './runHistory.ts';
 export interface DataHostParts {
   readonly fs: () => Promise<FileSystem>;
   readonly locks: Locks;
-  readonly decodeImage: DecodeImage;
+  readonly checkImage: CheckImage;
   /** The stored file itself, not a copy of its bytes. */
   readonly openFile: (path: string) => Promise<File>;
   readonly inspectCheckpoint: (fs: FileSystem, path: string) => Promise<ParameterRow[]>;
@@ -25,7 +25,7 @@ const own = (path: string): string => requireBelow('workspace', path);
 
 /** Answer DataCalls on `endpoint`. */
 export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server<DataEvents> {
-  const { fs, locks, openFile, decodeImage } = parts;
+  const { fs, locks, openFile, checkImage } = parts;
   return serve<DataCalls, DataEvents>(endpoint, {
     'files.tree': async ({ path }) => fileTree(await fs(), path),
     'files.readText': async ({ path }) => (await fs()).readText(path),
@@ -53,7 +53,7 @@ export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server
     },
     'datasets.list': async () => (await datasetCalls()).listDatasets(await fs(), locks),
     'datasets.import': async (request, context) =>
-      (await datasetCalls()).importInto({ fs: await fs(), locks, decodeImage }, request, context),
+      (await datasetCalls()).importInto({ fs: await fs(), locks, checkImage }, request, context),
     'datasets.remove': async ({ name }) => {
       await (await datasetCalls()).removeDataset(await fs(), locks, name);
     },

@@ -4,7 +4,7 @@ import { createOpfs } from '../storage/opfs.ts';
 import { normalizePath } from '../storage/path.ts';
 import { createWebLocks } from '../storage/webLocks.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import type { DecodeImage } from '../contracts/image.ts';
+import type { CheckImage } from '../contracts/image.ts';
 import { createDataHost } from './dataHost.ts';
 
 let opened: Promise<FileSystem> | null = null;
@@ -29,13 +29,13 @@ async function openFile(path: string): Promise<File> {
 
 // Everything heavy is loaded when it is first needed.
 
-const decodeImage: DecodeImage = async (bytes, name) =>
-  (await import('../datasets/decoders/browserDecoder.ts')).decodeInBrowser(bytes, name);
+const checkImage: CheckImage = async (bytes, name) =>
+  (await import('../datasets/decoders/browserDecoder.ts')).checkInBrowser(bytes, name);
 
 createDataHost(self as DedicatedWorkerGlobalScope, {
   fs: openStorage,
   locks: createWebLocks(),
-  decodeImage,
+  checkImage,
   openFile,
   inspectCheckpoint: async (fs, path) => (await import('./inspectCheckpoint.ts')).inspectCheckpoint(fs, path),
 });

@@ -17,7 +17,7 @@ import { DatasetError } from '../errors/trainerError.ts';
 import { blobSource } from '../serialization/zip/index.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Locks } from '../contracts/locks.ts';
-import type { DecodeImage } from '../contracts/image.ts';
+import type { CheckImage } from '../contracts/image.ts';
 import { requireBelow } from './files.ts';
 import type {
   DatasetIssue,
@@ -51,7 +51,7 @@ export interface ImportRequest {
 export interface ImportTools {
   readonly fs: FileSystem;
   readonly locks: Locks;
-  readonly decodeImage: DecodeImage;
+  readonly checkImage: CheckImage;
 }
 
 /** Import a drop. @throws DatasetError, ZipError, StorageError; nothing is left then */

@@ -1,5 +1,6 @@
 // Plans from the plan worker. One that hangs is ended and told by the place where it hangs; the next plan gets a new worker.
 
+import type { ArgumentDocs } from '../contracts/argumentDocs.ts';
 import { RunError, UserCodeError } from '../errors/trainerError.ts';
 import { formatSpan, pointSpan, type Span } from '../errors/span.ts';
 import { RpcClient } from './channel.ts';
@@ -79,6 +80,12 @@ export class PlanClient {
         this.#finish(call);
       }
     }
+  }
+
+  /** What configs may hold. @throws RunError when the worker is gone */
+  describeArguments(): Promise<ArgumentDocs> {
+    const connection = (this.#connection ??= this.#connect());
+    return connection.client.call('arguments.describe', {});
   }
 
   /** End the worker. */

@@ -2,7 +2,9 @@
 // hangs is ended, and another made.
 
 import { decodeInBrowser } from '../datasets/decoders/browserDecoder.ts';
+import { argumentDocs } from '../plan/argDocs.ts';
 import { planRun } from '../plan/plan.ts';
+import type { Registries } from '../registry/registries.ts';
 import { createOpfs } from '../storage/opfs.ts';
 import { PLANNING_POLICY, type BusyModule } from '../usercode/moduleGuard.ts';
 import { serve } from './channel.ts';
@@ -11,6 +13,9 @@ import { isOfModule } from '../usercode/userErrors.ts';
 import { watchStray } from './watchStray.ts';
 import { giveSigns } from './workerSigns.ts';
 
+/** With the classes of the modules of the last plan. */
+let registries: Registries | undefined;
+
 const server = serve<PlanCalls, WorkerSigns>(self as DedicatedWorkerGlobalScope, {
   'config.describe': async ({ configPath }, { progress }) =>
     planRun(
@@ -18,12 +23,14 @@ const server = serve<PlanCalls, WorkerSigns>(self as DedicatedWorkerGlobalScope,
       {
         watchStray,
         onBuild: (part) => progress({ part }),
-        onModules: ({ guard }) => {
+        onModules: ({ guard, registries: own }) => {
+          registries = own;
           const tell = (busy: BusyModule): void => server.emit('module.busy', busy);
           guard.policy = { ...PLANNING_POLICY, onBusy: tell, onEnter: tell };
         },
       },
     ),
+  'arguments.describe': async () => argumentDocs(registries),
   'worker.ping': async () => undefined,
 });
 giveSigns(server);

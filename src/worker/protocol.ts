@@ -1,5 +1,6 @@
 // Every message between the page and its workers, by name. Types only, from layers 0 to 2.
 
+import type { ArgumentDocs } from '../contracts/argumentDocs.ts';
 import type { Plan } from '../contracts/plan.ts';
 import type { RunEvent } from '../contracts/runEvents.ts';
 
@@ -200,6 +201,8 @@ export interface PlanCalls {
     /** The part that is made next, as `plan/builders.ts` names them. */
     progress: { part: string };
   };
+  /** What configs may hold: our classes, and those of the modules of the last plan. */
+  'arguments.describe': { req: Record<never, never>; res: ArgumentDocs };
   'worker.ping': { req: Record<never, never>; res: undefined };
 }
 

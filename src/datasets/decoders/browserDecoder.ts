@@ -3,7 +3,6 @@
 import { DatasetError } from '../../errors/trainerError.ts';
 import type { DecodedImage } from '../../contracts/image.ts';
 import { sniffImage, type ImageFormat } from './sniff.ts';
-import { at } from '../../util/at.ts';
 
 const MIME_TYPES: Readonly<Record<ImageFormat, string>> = {
   jpeg: 'image/jpeg',
@@ -21,16 +20,44 @@ const MIME_TYPES: Readonly<Record<ImageFormat, string>> = {
  * @throws DatasetError as `sniffImage`, and `damaged-image` for a picture that is cut or broken
  */
 export async function decodeInBrowser(bytes: Uint8Array, name: string): Promise<DecodedImage> {
+  const { bitmap, warnings } = await toBitmap(bytes, name);
+  try {
+    return { ...readPixels(bitmap, name), warnings };
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** Pictures of more pixels may be beyond what a canvas takes. */
+const SURE_PIXELS = 4096 ** 2;
+
+/**
+ * Decode a picture only to see whether it can be decoded: reading its pixels would be most of the work.
+ * @throws as {@link decodeInBrowser}
+ */
+export async function checkInBrowser(bytes: Uint8Array, name: string): Promise<void> {
+  const { bitmap } = await toBitmap(bytes, name);
+  try {
+    if (bitmap.width * bitmap.height > SURE_PIXELS) readPixels(bitmap, name);
+  } finally {
+    bitmap.close();
+  }
+}
+
+async function toBitmap(
+  bytes: Uint8Array,
+  name: string,
+): Promise<{ bitmap: ImageBitmap; warnings: readonly string[] }> {
   const { format, warnings } = sniffImage(bytes, name);
-  let bitmap: ImageBitmap;
   try {
     // A view on shared memory is no BlobPart; copying the few compressed bytes is cheap.
     const blob = new Blob([new Uint8Array(bytes)], { type: MIME_TYPES[format] });
-    bitmap = await createImageBitmap(blob, {
+    const bitmap = await createImageBitmap(blob, {
       colorSpaceConversion: 'none',
       premultiplyAlpha: 'none',
       imageOrientation: 'from-image',
     });
+    return { bitmap, warnings };
   } catch (cause) {
     throw new DatasetError(`${name} is damaged: the browser can't decode it`, {
       code: 'damaged-image',
@@ -38,11 +65,6 @@ export async function decodeInBrowser(bytes: Uint8Array, name: string): Promise<
       hint: 'the picture is cut or broken; fetch it again, or take it out of the dataset',
       cause,
     });
-  }
-  try {
-    return { ...readPixels(bitmap, name), warnings };
-  } finally {
-    bitmap.close();
   }
 }
 
@@ -65,9 +87,9 @@ function readPixels(bitmap: ImageBitmap, name: string): DecodedImage {
   const { data } = context.getImageData(0, 0, width, height);
   const rgb = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; from < data.length; from += 4) {
-    rgb[to++] = at(data, from);
-    rgb[to++] = at(data, from + 1);
-    rgb[to++] = at(data, from + 2);
+    rgb[to++] = data[from] ?? 0;
+    rgb[to++] = data[from + 1] ?? 0;
+    rgb[to++] = data[from + 2] ?? 0;
   }
   return { width, height, rgb };
 }

@@ -20,11 +20,12 @@ import 'monaco-editor/features/toggleTabFocusMode/register';
 import 'monaco-editor/features/wordHighlighter/register';
 import 'monaco-editor/features/wordOperations/register';
 import 'monaco-editor/languages/definitions/python/register';
-// For modules only, but its services must be there before the first editor is.
+// Its services must be there before the first editor is.
 import 'monaco-editor/editor/contrib/suggest/browser/suggestController';
 import EditorWorker from 'monaco-editor/editor/editor.worker?worker';
 import { detailLines, type Problem } from '../../contracts/problem.ts';
 import { isModuleFile } from '../filePaths.ts';
+import { offerArgumentHelp, setHelp, type ConfigHelp } from './argumentProviders.ts';
 import { offerQuickFixes, PROBLEM_SOURCE } from './quickFixes.ts';
 import { DARK_THEME, LIGHT_THEME } from './themes.ts';
 
@@ -41,6 +42,8 @@ export interface EditorHandle {
 export interface EditorOptions {
   label: string;
   isReadOnly: boolean;
+  /** Completes and explains configs. */
+  help?: ConfigHelp | undefined;
   onedit: (text: string) => void;
 }
 
@@ -50,6 +53,7 @@ function setUp(): void {
   if (isSetUp) return;
   isSetUp = true;
   offerQuickFixes();
+  offerArgumentHelp();
   self.MonacoEnvironment = { getWorker: () => new EditorWorker({ name: 'monaco' }) };
   editor.defineTheme('tabtrain-light', LIGHT_THEME);
   editor.defineTheme('tabtrain-dark', DARK_THEME);
@@ -68,7 +72,7 @@ function isDark(): boolean {
 /** Make an editor inside `element`. */
 export function createEditor(
   element: HTMLElement,
-  { label, isReadOnly, onedit }: EditorOptions,
+  { label, isReadOnly, help, onedit }: EditorOptions,
 ): EditorHandle {
   setUp();
   element.replaceChildren();
@@ -107,7 +111,9 @@ export function createEditor(
       if (path !== shownPath) {
         const before = instance.getModel();
         shownPath = path;
-        instance.setModel(modelFor(path, text, isReadOnly));
+        const model = modelFor(path, text, isReadOnly);
+        instance.setModel(model);
+        if (help) setHelp(model, help);
         letGo(before);
       } else if (instance.getValue() !== text) {
         const model = instance.getModel();

@@ -1,6 +1,7 @@
 // The root of the page's state: one object per domain, made once.
 
 import { WorkerClients } from '../../worker/client.ts';
+import { ArgumentHelp } from './argumentHelp.ts';
 import { ConfigCheck } from './configCheck.svelte.ts';
 import { Datasets } from './datasets.svelte.ts';
 import { Engine } from './engine.svelte.ts';
@@ -26,6 +27,7 @@ export class AppState {
   readonly moduleCheck = new ModuleCheck(this.workspace, this.check);
   readonly datasets = new Datasets(this.clients, this.workspace);
   readonly plan = new PlanState(this.clients, this.workspace, this.check, this.datasets);
+  readonly argumentHelp = new ArgumentHelp(this.clients, this.check, this.plan);
   readonly runs = new Runs(this.clients, this.workspace, this.settings, this.notices);
   readonly problems = new Problems(this.workspace, this.plan, this.moduleCheck, this.runs);
 

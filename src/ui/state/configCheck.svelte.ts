@@ -15,11 +15,14 @@ export class ConfigCheck {
   resolved = $state.raw<string | null>(null);
   /** The resolved config's values; null as above. */
   values = $state.raw<Readonly<Record<string, unknown>> | null>(null);
+  /** The values of the open config as it was when it could be read last; null before. */
+  lastValues: Readonly<Record<string, unknown>> | null = null;
   /** False while the text is newer than the diagnostics. */
   isCurrent = $state(false);
 
   readonly #workspace: Workspace;
   #round = 0;
+  #lastPath: string | null = null;
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace;
@@ -47,6 +50,8 @@ export class ConfigCheck {
     this.diagnostics = result.diagnostics;
     this.resolved = result.resolved;
     this.values = result.values;
+    if (result.values || path !== this.#lastPath) this.lastValues = result.values;
+    this.#lastPath = path;
     this.isCurrent = true;
   }
 }
