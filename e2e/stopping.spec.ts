@@ -1,12 +1,11 @@
-// Stop and Pause are heard within a second, whatever the run does.
+// Stop, Pause and Train at moments when their workers are busy.
 
 import { DEFAULT_FILE, expect, TabtrainPage, test } from './page.ts';
 
 const DEFAULT_PATH = `workspace/configs/shapes/${DEFAULT_FILE}`;
 const TRAIN_TIMEOUT_MS = 180_000;
 const LONG = "runner = dict(type='EpochBasedRunner', max_epochs=9)\n";
-/** The page's own second, and what a busy software adapter adds to it. */
-const HEARD_MS = 1500;
+const SHOWN_MS = 1000;
 
 async function writeConfig(app: TabtrainPage, settings: string): Promise<void> {
   const text = (await app.readStored(DEFAULT_PATH)) ?? '';
@@ -20,19 +19,36 @@ async function writeConfig(app: TabtrainPage, settings: string): Promise<void> {
   );
 }
 
-test('Stop and Pause are heard within a second: preparing, in the first step, between steps, measuring kernels, evaluating', async ({
+test('Stop and Pause are shown at once, and Stop ends the run: preparing, in the first step, between steps, measuring kernels, evaluating', async ({
   page,
 }) => {
   test.setTimeout(10 * 60_000);
   const app = new TabtrainPage(page);
   await app.open();
-  const after = async (label: string, button: string, heard: RegExp, limitMs = HEARD_MS): Promise<void> => {
-    const since = Date.now();
-    await app.button(button).click();
-    await expect(app.status).toContainText(heard, { timeout: TRAIN_TIMEOUT_MS });
-    const tookMs = Date.now() - since;
+  /** Within the page: what the test's own clicks take on a busy machine is no part of it. */
+  const after = async (label: string, button: string, shown: string): Promise<void> => {
+    await expect(app.button(button)).toBeEnabled();
+    const tookMs = await page.evaluate(
+      ({ name, text }) =>
+        new Promise<number>((resolve) => {
+          const status = document.querySelector('[role=status]');
+          const isShown = (): boolean => status?.textContent.includes(text) ?? false;
+          const since = performance.now();
+          const observer = new MutationObserver(() => {
+            if (!isShown()) return;
+            observer.disconnect();
+            resolve(Math.round(performance.now() - since));
+          });
+          observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+          const found = [...document.querySelectorAll('button')].find(
+            (one) => one.textContent.trim() === name,
+          );
+          found?.click();
+        }),
+      { name: button, text: shown },
+    );
     console.log(`[${label}] ${button}: ${tookMs} ms`);
-    expect.soft(tookMs, label).toBeLessThan(limitMs);
+    expect.soft(tookMs, label).toBeLessThan(SHOWN_MS);
   };
   const train = async (): Promise<void> => {
     await app.button('Train').click();
@@ -46,32 +62,32 @@ test('Stop and Pause are heard within a second: preparing, in the first step, be
   await writeConfig(app, LONG);
 
   await train();
-  await after('preparing', 'Stop', /Stopp/);
+  await after('preparing', 'Stop', 'Stopp');
   await ended('preparing');
 
   await train();
   await expect(app.status).toContainText('first iteration', { timeout: TRAIN_TIMEOUT_MS });
-  await after('first step', 'Pause', /Paused/);
+  await after('first step', 'Pause', 'Paused');
   await app.button('Resume').click();
   await page.waitForTimeout(1000);
-  await after('first step', 'Stop', /Stopp/);
+  await after('first step', 'Stop', 'Stopp');
   await ended('first step');
 
   await train();
   await expect(app.status).toContainText('iteration 3', { timeout: TRAIN_TIMEOUT_MS });
-  await after('between steps', 'Pause', /Paused/);
+  await after('between steps', 'Pause', 'Paused');
   await app.button('Resume').click();
   await expect(app.status).toContainText('Training');
-  await after('between steps', 'Stop', /Stopp/);
+  await after('between steps', 'Stop', 'Stopp');
   await ended('between steps');
 
   await writeConfig(app, `kernels = 'measure'\n${LONG}`);
   await train();
   await expect(app.status).toContainText('first iteration', { timeout: TRAIN_TIMEOUT_MS });
   await page.waitForTimeout(5000);
-  await after('measuring kernels', 'Pause', /Paused/);
+  await after('measuring kernels', 'Pause', 'Paused');
   await app.button('Resume').click();
-  await after('measuring kernels', 'Stop', /Stopp/);
+  await after('measuring kernels', 'Stop', 'Stopp');
   await ended('measuring kernels');
 
   await writeConfig(
@@ -81,10 +97,10 @@ test('Stop and Pause are heard within a second: preparing, in the first step, be
   await train();
   await expect(app.status).toContainText('iteration 1', { timeout: TRAIN_TIMEOUT_MS });
   await page.waitForTimeout(3000);
-  await after('evaluating', 'Pause', /Paused/);
+  await after('evaluating', 'Pause', 'Paused');
   await app.button('Resume').click();
   await page.waitForTimeout(2000);
-  await after('evaluating', 'Stop', /Stopp/);
+  await after('evaluating', 'Stop', 'Stopp');
   await ended('evaluating');
 });
 
