@@ -50,6 +50,9 @@ test('Stop and Pause are shown at once, and Stop ends the run: preparing, in the
     console.log(`[${label}] ${button}: ${tookMs} ms`);
     expect.soft(tookMs, label).toBeLessThan(SHOWN_MS);
   };
+  /** Its worker has heard of it: how soon depends on what keeps the thread. */
+  const isPaused = (): Promise<void> =>
+    expect(app.status).toContainText('Paused', { timeout: TRAIN_TIMEOUT_MS });
   const train = async (): Promise<void> => {
     await app.button('Train').click();
     await expect(app.status).toContainText(/Preparing|Training/, { timeout: TRAIN_TIMEOUT_MS });
@@ -67,7 +70,8 @@ test('Stop and Pause are shown at once, and Stop ends the run: preparing, in the
 
   await train();
   await expect(app.status).toContainText('first iteration', { timeout: TRAIN_TIMEOUT_MS });
-  await after('first step', 'Pause', 'Paused');
+  await after('first step', 'Pause', 'Paus');
+  await isPaused();
   await app.button('Resume').click();
   await page.waitForTimeout(1000);
   await after('first step', 'Stop', 'Stopp');
@@ -75,7 +79,8 @@ test('Stop and Pause are shown at once, and Stop ends the run: preparing, in the
 
   await train();
   await expect(app.status).toContainText('iteration 3', { timeout: TRAIN_TIMEOUT_MS });
-  await after('between steps', 'Pause', 'Paused');
+  await after('between steps', 'Pause', 'Paus');
+  await isPaused();
   await app.button('Resume').click();
   await expect(app.status).toContainText('Training');
   await after('between steps', 'Stop', 'Stopp');
@@ -85,7 +90,8 @@ test('Stop and Pause are shown at once, and Stop ends the run: preparing, in the
   await train();
   await expect(app.status).toContainText('first iteration', { timeout: TRAIN_TIMEOUT_MS });
   await page.waitForTimeout(5000);
-  await after('measuring kernels', 'Pause', 'Paused');
+  await after('measuring kernels', 'Pause', 'Paus');
+  await isPaused();
   await app.button('Resume').click();
   await after('measuring kernels', 'Stop', 'Stopp');
   await ended('measuring kernels');
@@ -97,7 +103,8 @@ test('Stop and Pause are shown at once, and Stop ends the run: preparing, in the
   await train();
   await expect(app.status).toContainText('iteration 1', { timeout: TRAIN_TIMEOUT_MS });
   await page.waitForTimeout(3000);
-  await after('evaluating', 'Pause', 'Paused');
+  await after('evaluating', 'Pause', 'Paus');
+  await isPaused();
   await app.button('Resume').click();
   await page.waitForTimeout(2000);
   await after('evaluating', 'Stop', 'Stopp');

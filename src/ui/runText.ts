@@ -22,6 +22,7 @@ export function describeRun(view: RunView): string {
     case 'running':
       return where === '' ? 'Training: first iteration…' : `Training: ${where}`;
     case 'paused':
+      if (view.isPausing) return where === '' ? 'Pausing…' : `Pausing: ${where}`;
       return where === '' ? 'Paused before the first iteration' : `Paused: ${where}`;
     case 'stopping':
       if (waitingFor !== null) return `Stopping: ${waitingFor}…`;

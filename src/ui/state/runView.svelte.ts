@@ -72,6 +72,8 @@ export class RunView {
   isProfiling = $state(false);
 
   readonly isAlive = $derived(isGoing(this.phase) || this.phase === 'stopping');
+  /** A pause was asked for, and its worker has not said that it heard of it. */
+  isPausing = $state(false);
   #isStopAsked = false;
 
   get isStopAsked(): boolean {
@@ -93,6 +95,7 @@ export class RunView {
     for (const event of events) {
       switch (event.name) {
         case 'run.phaseChanged':
+          this.isPausing = false;
           // One that was said before the stop was heard changes nothing.
           this.phase = this.#isStopAsked && isGoing(event.phase) ? 'stopping' : event.phase;
           this.error = event.error ?? null;
@@ -174,7 +177,9 @@ export class RunView {
 
   /** Show that it waits behind what it does now, also while its worker has no ear for that. */
   askPause(): void {
-    if (isGoing(this.phase)) this.phase = 'paused';
+    if (!isGoing(this.phase)) return;
+    this.phase = 'paused';
+    this.isPausing = true;
   }
 
   #addLog(lines: readonly string[]): void {

@@ -93,3 +93,13 @@ test('a stop is shown at once, and what was said before it was heard changes not
   view.apply([{ name: 'run.phaseChanged', phase: 'stopped' }]);
   expect(view.isAlive).toBe(false);
 });
+
+test('a pause is shown at once, and called done when its worker has heard of it', () => {
+  const view = new RunView();
+  view.apply([started(0), { name: 'run.phaseChanged', phase: 'running' }]);
+  view.askPause();
+  expect(view.phase).toBe('paused');
+  expect(describeRun(view)).toBe('Pausing…');
+  view.apply([{ name: 'run.phaseChanged', phase: 'paused' }]);
+  expect(describeRun(view)).toBe('Paused before the first iteration');
+});
