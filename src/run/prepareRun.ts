@@ -1,9 +1,10 @@
 // Plan -> run: the parts of a config with a log, files, samples and weights, ready for the first iteration.
 
-import { RunError } from '../errors/trainerError.ts';
+import { RunError, TrainerError } from '../errors/trainerError.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { adapterInfo, trimMemory } from '../gpu/index.ts';
+import { spanOfPath } from '../lang/spanOfPath.ts';
 import type { Detector } from '../models/index.ts';
 import { assemble, throwFirstError, type Assembly } from '../plan/assemble.ts';
 import {
@@ -265,7 +266,15 @@ async function openWeights({
 }: PrepareOptions): Promise<GivenCheckpoint | null> {
   if (resume) return { path: resume.path, checkpoint: resume.take(), isResumed: true };
   const path = loadFrom ?? stringOrNull(runConfig.dict.load_from);
-  return path === null ? null : { path, checkpoint: await readCheckpoint(fs, path), isResumed: false };
+  if (path === null) return null;
+  try {
+    return { path, checkpoint: await readCheckpoint(fs, path), isResumed: false };
+  } catch (error) {
+    // The file that was asked for by an option stands in no config.
+    if (loadFrom !== undefined || !(error instanceof TrainerError)) throw error;
+    const message = error.message.includes(path) ? error.message : `${path}: ${error.message}`;
+    throw error.with({ message, path: 'load_from', span: spanOfPath(runConfig.dict, 'load_from') });
+  }
 }
 
 function weightsOf({ path, checkpoint, isResumed }: GivenCheckpoint): GivenWeights {
