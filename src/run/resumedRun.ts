@@ -6,7 +6,7 @@ import { plainRepr } from '../lang/plainRepr.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import type { Logger } from '../runner/logger.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import { checkpointsToResume, ownCheckpoints } from './autoResume.ts';
+import { checkpointsToResume, ownCheckpoints } from '../runner/foundCheckpoints.ts';
 import { readRunRecord } from './runRecord.ts';
 
 interface ResumeRequest {
