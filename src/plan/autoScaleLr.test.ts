@@ -45,6 +45,8 @@ describe('autoScaleLr', () => {
       isSame: true,
     });
     expect(told({ enable: false, base_batch_size: 16 }, 4, true).lr).toBe(0.005);
+    expect(told({ enable: 1, base_batch_size: 16 }, 4).lr).toBe(0.005);
+    expect(told({ enable: 0, base_batch_size: 16 }, 4).isSame).toBe(true);
     const incomplete = told({ base_batch_size: 16 }, 4, true);
     expect(incomplete.lr).toBe(0.02);
     expect(incomplete.lines[0]).toContain('Can not find "auto_scale_lr"');

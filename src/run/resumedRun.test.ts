@@ -35,7 +35,12 @@ test('a run goes on with the seed of its checkpoint; another one is heard, with 
   const workDir = 'work_dirs/a/20260102_000000';
   const found = await openResumed({ fs }, { auto_resume: true }, workDir, logger);
   expect([found?.path, found?.seed]).toEqual(['work_dirs/a/20260101_000000/epoch_1.pth', 5]);
-  expect(lines).toEqual(['INFO - auto_resume: going on from work_dirs/a/20260101_000000/epoch_1.pth']);
+  expect((await openResumed({ fs }, { auto_resume: 1 }, workDir, logger))?.path).toBe(found?.path);
+  expect(await openResumed({ fs }, { auto_resume: 0 }, workDir, logger)).toBeNull();
+  expect(lines.slice(1)).toEqual(lines.slice(0, 1));
+  expect(lines.slice(0, 1)).toEqual([
+    'INFO - auto_resume: going on from work_dirs/a/20260101_000000/epoch_1.pth',
+  ]);
   await openResumed({ fs, seed: 6 }, { resume_from: found?.path }, workDir, logger);
   expect(lines.at(-1)).toContain('had seed 5, this one has 6');
   expect(await openResumed({ fs, autoResume: true }, {}, 'work_dirs/b/20260102_000000', logger)).toBeNull();

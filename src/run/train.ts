@@ -2,6 +2,7 @@
 
 import { TrainerError, toErrorReport, type ErrorReport } from '../errors/trainerError.ts';
 import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
+import { plainTruth } from '../lang/plain.ts';
 import { locateError } from '../plan/locateError.ts';
 import { readRunConfig, runsFolderOf, type RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
@@ -74,7 +75,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     kernels = await useKernelChoices(fs, {
       mode: job.kernels?.mode ?? readKernelMode(dict.kernels ?? 'auto', 'kernels'),
       folder: job.kernels?.folder,
-      isDeterministic: dict.deterministic === true,
+      isDeterministic: plainTruth(dict.deterministic),
       isStopped: () => control.checkpoint(),
     });
     const resume = await openResumed(job, runConfig.dict, workDir, logger);
