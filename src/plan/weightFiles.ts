@@ -2,7 +2,7 @@
 
 import type { Problem } from '../contracts/problem.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import { TrainerError } from '../errors/trainerError.ts';
+import { StorageError, TrainerError } from '../errors/trainerError.ts';
 import { plainTruth } from '../lang/plain.ts';
 import { pretrainedParts } from '../nn/init/pretrained.ts';
 import { statCheckpoint } from '../runner/checkpointFile.ts';
@@ -38,7 +38,13 @@ function isName(value: unknown): value is string {
 }
 
 async function hasCheckpoint(fs: FileSystem, folder: string): Promise<boolean> {
-  return (await checkpointsOfRuns(fs, folder).next()).done !== true;
+  try {
+    return (await checkpointsOfRuns(fs, folder).next()).done !== true;
+  } catch (error) {
+    // That the folder can't be used is told at work_dir.
+    if (error instanceof StorageError) return false;
+    throw error;
+  }
 }
 
 async function problemsOf({ path, span, file }: Named, fs: FileSystem): Promise<Problem[]> {
