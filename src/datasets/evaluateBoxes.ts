@@ -6,6 +6,7 @@ import { checkCocoMetrics, cocoDatasetEvaluate } from '../evaluation/cocoDataset
 import { vocDatasetEvaluate } from '../evaluation/vocDatasetEvaluate.ts';
 import { metricNamesOf } from '../evaluation/metricNames.ts';
 import type { VocAnnotation } from '../evaluation/vocMap.ts';
+import { plainTruth } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import {
   absent,
@@ -122,7 +123,7 @@ export function metricNames(
   classNames: readonly string[] | null,
   style: EvaluationStyle = { metric: 'bbox' },
 ): string[] | null {
-  const classwise = kwargs.classwise === true;
+  const classwise = plainTruth(kwargs.classwise);
   if (classwise && classNames === null) return null;
   const numbersOf = (value: unknown, otherwise: readonly number[]): readonly number[] =>
     value == null ? otherwise : [value].flat().filter((one): one is number => typeof one === 'number');

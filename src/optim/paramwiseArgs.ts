@@ -1,4 +1,4 @@
-import { absent, bool, declareArgs, dictsOf, number, optional } from '../registry/args/index.ts';
+import { absent, declareArgs, dictsOf, flag, number, optional } from '../registry/args/index.ts';
 
 /** The keys of a rule in `custom_keys`. */
 export const CUSTOM_KEY_ARGS = declareArgs(
@@ -25,7 +25,7 @@ export const PARAMWISE_ARGS = declareArgs(
     norm_decay_mult: optional(number, 1, 'Factor of weight_decay for weights and biases of norm layers.'),
     dwconv_decay_mult: optional(number, 1, 'Factor of weight_decay for depthwise convolutions.'),
     dcn_offset_lr_mult: optional(number, 1, 'Factor of lr for offsets of deformable convolutions.'),
-    bypass_duplicate: optional(bool, false, 'Skip parameters that an earlier module lists already.'),
+    bypass_duplicate: optional(flag, false, 'Skip parameters that an earlier module lists already.'),
   },
   { unread: 'all' },
 );

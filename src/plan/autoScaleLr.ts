@@ -1,4 +1,4 @@
-import { isDict, isFloatEntry } from '../lang/plain.ts';
+import { isDict, isFloatEntry, plainTruth } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { floatRepr } from '../lang/repr.ts';
 import { copySources } from '../lang/sourceMap.ts';
@@ -24,7 +24,7 @@ export function autoScaleLr<T extends Readonly<Record<string, unknown>>>(
     log(
       'Can not find "auto_scale_lr" or "auto_scale_lr.enable" or "auto_scale_lr.base_batch_size" in your configuration file.',
     );
-  if (!isDict(cfg) || !(cfg.enable === true || (isAsked && isComplete))) {
+  if (!isDict(cfg) || !(plainTruth(cfg.enable) || (isAsked && isComplete))) {
     log('Automatic scaling of learning rate (LR) has been disabled.');
     return dict;
   }

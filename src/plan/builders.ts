@@ -15,6 +15,7 @@ import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { registerRunHooks } from './trainingHooks.ts';
 import { classProblems, isReordered } from './weightClasses.ts';
 import { weightProblems } from './weightFiles.ts';
+import { workDirProblems } from './workDir.ts';
 
 type PartName = 'workflow' | 'trainSet' | 'testSet' | 'model' | 'optimizer' | 'runner';
 
@@ -107,6 +108,17 @@ export const findWeights: Builder = {
   },
 };
 
+/** Where runs are written. */
+export const checkWorkDir: Builder = {
+  name: 'workDir',
+  needs: [],
+  async build({ job, host, config, problems }) {
+    // A run has its folder by now; a test writes none.
+    if (host.runner || job.purpose === 'test') return;
+    problems.push(...(await workDirProblems(job.fs, config)));
+  },
+};
+
 /** Whether model and data suit each other, whatever hooks and runner there are. */
 export const compareModelAndData: Builder = {
   name: 'modelOnData',
@@ -166,6 +178,7 @@ export const BUILDERS: readonly Builder[] = [
   openValSet,
   makeModel,
   findWeights,
+  checkWorkDir,
   compareModelAndData,
   makeOptimizer,
   makeRunner,

@@ -76,7 +76,7 @@ test.each(bad)('%j is refused before the training starts', (evaluation, message)
 test('save_best is checked against the metrics that the dataset gives, the class names among them', () => {
   for (const key of ['bbox_mAP', 'bbox_mAP_l', 'auto']) check({ save_best: key });
   check({ save_best: 'AP50', metric: 'mAP' });
-  check({ save_best: 'bbox_circle_precision', classwise: true });
+  for (const classwise of [true, 1]) check({ save_best: 'bbox_circle_precision', classwise });
   const refused = (evaluation: Record<string, unknown>, hint: RegExp): void =>
     expect(() => check(evaluation)).toThrow(
       expect.objectContaining({

@@ -4,7 +4,7 @@ import { ConfigError } from '../errors/trainerError.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { checkMetrics, EVALUATE_ARGS, metricNames } from '../datasets/evaluateBoxes.ts';
 import { evaluateSpecOf, evaluationStyleOf } from '../datasets/wrappers.ts';
-import { isDict, type PlainDict } from '../lang/plain.ts';
+import { isDict, plainTruth, type PlainDict } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { unmetKind } from '../registry/argKinds.ts';
 import type { ArgSpec } from '../registry/argSpec.ts';
@@ -71,7 +71,7 @@ function checkSaveBest(key: unknown, evaluate: Readonly<Record<string, unknown>>
   if (names === null || names.includes(key)) return;
   const near = nearest(key, names);
   const hint = near === undefined ? '' : `did you mean '${near}'? `;
-  const perClass = evaluate.classwise === true ? '' : '; with classwise=True the AP of each class too';
+  const perClass = plainTruth(evaluate.classwise) ? '' : '; with classwise=True the AP of each class too';
   throw new ConfigError(`evaluation.save_best must name a metric of the evaluation, but got '${key}'`, {
     code: 'unknown-metric',
     path: 'evaluation.save_best',

@@ -2,7 +2,7 @@
 
 import type { Problem } from '../contracts/problem.ts';
 import type { Dataset } from '../datasets/dataset.ts';
-import { isDict } from '../lang/plain.ts';
+import { isDict, plainTruth } from '../lang/plain.ts';
 import { AnchorHead, type Detector } from '../models/index.ts';
 import { numClassProblems } from '../runner/hooks/numClassCheck.ts';
 import { findTrainPipeline } from './buildDataset.ts';
@@ -84,7 +84,7 @@ function resizeOf(pipeline: unknown): SizeAfter | null {
   if (!largest) return null;
   const factor = Array.isArray(ratioRange) ? Number(ratioRange[1]) : 1;
   const [w, h] = [largest[0] * factor, largest[1] * factor];
-  if (keepRatio !== true) return () => [w, h];
+  if (!plainTruth(keepRatio)) return () => [w, h];
   return (width, height) => {
     const by = Math.min(Math.max(w, h) / Math.max(width, height), Math.min(w, h) / Math.min(width, height));
     return [width * by, height * by];

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import { evaluateText } from '../lang/evaluate.ts';
 import { BuildContext } from '../registry/buildContext.ts';
+import { Hook } from '../runner/hooks/hook.ts';
 import { createRunRegistries, HOOKS } from '../registry/registries.ts';
 import type { ArgSpec } from '../registry/argSpec.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
@@ -49,6 +50,19 @@ test.each([
       span: expect.objectContaining({ file: 'a.py', line: 1 }) as object,
     }),
   );
+});
+
+// EvalHook's and ProfilerHook's by_epoch is asserted to be a bool in MMCV.
+test('Python takes 0 and 1 for False and True', () => {
+  const taken = [
+    ['CheckpointHook', 'by_epoch=1, save_last=0'],
+    ['TextLoggerHook', 'by_epoch=0, ignore_last=1, reset_flag=0'],
+    ['EarlyStoppingHook', "monitor='bbox_mAP', strict=1, check_finite=0"],
+    ['EmptyCacheHook', 'before_epoch=1'],
+  ];
+  for (const [type, args] of taken) expect(build(`dict(type='${type}', ${args})`)).toBeInstanceOf(Hook);
+  expect(() => build("dict(type='CheckpointHook', by_epoch=2)")).toThrow('must be True or False, but got 2');
+  expect(() => build("dict(type='ProfilerHook', by_epoch=1)")).toThrow('must be True or False, but got 1');
 });
 
 test('every hook of ours says what its arguments must be, or checks them itself', () => {

@@ -40,7 +40,7 @@ describe('findConfigProblems', () => {
       "samples_per_gpu must be a whole number from 1 to 65535, but got '2'",
     ],
     [{ fp16: 'dynamic' }, "fp16 must be a dict or None, but got 'dynamic'"],
-    [{ auto_resume: 1 }, 'auto_resume must be True or False or None, but got 1'],
+    [{ auto_resume: 2 }, 'auto_resume must be True or False or None, but got 2'],
     [{ auto_scale_lr: { enabled: true } }, 'auto_scale_lr.enabled is not a key here'],
     [{ auto_scale_lr: { base_batch_size: 0 } }, 'auto_scale_lr.base_batch_size must be a whole number'],
   ];

@@ -2,7 +2,7 @@
 
 import { compatCfg, configTextReader, loadConfig, replaceCfgVals, type ConfigDict } from '../config/index.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import { TrainerError } from '../errors/trainerError.ts';
+import { StorageError, TrainerError } from '../errors/trainerError.ts';
 import { batchSizeOf, dataOf } from './loaders.ts';
 import { runsFolderOf, type RunConfig } from './runConfig.ts';
 
@@ -22,10 +22,7 @@ export interface TimeEstimate {
  * @returns null where there was none that logged a time
  */
 export async function estimateTime(fs: FileSystem, config: RunConfig): Promise<TimeEstimate | null> {
-  const folder = runsFolderOf(config);
-  const names = (await fs.list(folder)).filter(({ name, kind }) => kind === 'directory' && isRun(name));
-  const newest = names.map(({ name }) => `${folder}/${name}`).toReversed();
-  for (const timedBy of newest.slice(0, MAX_RUNS)) {
+  for (const timedBy of await newestRuns(fs, runsFolderOf(config))) {
     try {
       if ((await workOfRun(fs, timedBy, config.name)) !== workOf(config.dict)) continue;
       const secondsPerIter = await loggedTime(fs, timedBy);
@@ -36,6 +33,20 @@ export async function estimateTime(fs: FileSystem, config: RunConfig): Promise<T
     }
   }
   return null;
+}
+
+/** None in a folder that can't be read. */
+async function newestRuns(fs: FileSystem, folder: string): Promise<string[]> {
+  try {
+    const names = (await fs.list(folder)).filter(({ name, kind }) => kind === 'directory' && isRun(name));
+    return names
+      .slice(-MAX_RUNS)
+      .map(({ name }) => `${folder}/${name}`)
+      .reverse();
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    return [];
+  }
 }
 
 /** `%Y%m%d_%H%M%S` */

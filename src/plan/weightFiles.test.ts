@@ -24,6 +24,22 @@ test.each([
   expect(problems).toEqual(hint === null ? [] : [expect.objectContaining(told)]);
 });
 
+test('where auto_resume finds a checkpoint nobody looks at load_from', async () => {
+  const text = "load_from = 'gone.pth'\nauto_resume = True\nwork_dir = 'out'";
+  const told = async (file: string, more = ''): Promise<unknown[]> =>
+    (await planText(text + more, { [file]: 'x' })).problems.map(({ path, code }) => [path, code]);
+  expect(await told('out/20260102_030405/epoch_3.pth')).toEqual([]);
+  // In the work dirs of this config alone, and not the best ones.
+  for (const file of [
+    'out/20260102_030405/best_mAP_epoch_3.pth',
+    'work_dirs/mine/20260102_030405/epoch_3.pth',
+  ])
+    expect(await told(file)).toEqual([['load_from', 'not-found']]);
+  expect(await told('out/20260102_030405/epoch_3.pth', '\nauto_resume = False')).toEqual([
+    ['load_from', 'not-found'],
+  ]);
+});
+
 test('the file of an init_cfg Pretrained, and an address there, are told at the key', async () => {
   const withFile = (file: string): ReturnType<typeof planText> =>
     planText(`model = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='${file}')))`, FILES);

@@ -2,10 +2,13 @@
 
 import type { Problem } from '../contracts/problem.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import { TrainerError } from '../errors/trainerError.ts';
+import { StorageError, TrainerError } from '../errors/trainerError.ts';
+import { plainTruth } from '../lang/plain.ts';
 import { pretrainedParts } from '../nn/init/pretrained.ts';
 import { statCheckpoint } from '../runner/checkpointFile.ts';
+import { checkpointsOfRuns } from '../runner/foundCheckpoints.ts';
 import type { Parts } from './parts.ts';
+import { runsFolderOf, type RunConfig } from './runConfig.ts';
 
 interface Named {
   readonly path: string;
@@ -14,21 +17,34 @@ interface Named {
 }
 
 /** Tell of `load_from`, `resume_from` and each init_cfg `Pretrained` that names no file, at its place. */
-export async function weightProblems({ dict, host, job, model }: Parts): Promise<Problem[]> {
-  const given = host.weights === undefined ? beginningsOf(dict) : [];
+export async function weightProblems({ config, host, job, model }: Parts): Promise<Problem[]> {
+  const given = host.weights === undefined ? await beginningsOf(config, job.fs) : [];
   const pretrained = model ? pretrainedParts(model) : [];
   const problems: Problem[] = [];
   for (const named of [...given, ...pretrained]) problems.push(...(await problemsOf(named, job.fs)));
   return problems;
 }
 
-/** What a config has a run begin with; MMCV doesn't look at load_from beside resume_from. */
-function beginningsOf(dict: Readonly<Record<string, unknown>>): Named[] {
-  for (const path of ['resume_from', 'load_from']) {
-    const file = dict[path];
-    if (typeof file === 'string' && file !== '') return [{ path, file: () => file }];
+/** What a config has a run begin with: whatever goes on from a checkpoint doesn't look at load_from. */
+async function beginningsOf(config: RunConfig, fs: FileSystem): Promise<Named[]> {
+  const { resume_from: resumed, load_from: loaded, auto_resume: auto } = config.dict;
+  if (isName(resumed)) return [{ path: 'resume_from', file: () => resumed }];
+  if (!isName(loaded) || (plainTruth(auto) && (await hasCheckpoint(fs, runsFolderOf(config))))) return [];
+  return [{ path: 'load_from', file: () => loaded }];
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+async function hasCheckpoint(fs: FileSystem, folder: string): Promise<boolean> {
+  try {
+    return (await checkpointsOfRuns(fs, folder).next()).done !== true;
+  } catch (error) {
+    // That the folder can't be used is told at work_dir.
+    if (error instanceof StorageError) return false;
+    throw error;
   }
-  return [];
 }
 
 async function problemsOf({ path, span, file }: Named, fs: FileSystem): Promise<Problem[]> {

@@ -35,7 +35,12 @@ test('a run goes on with the seed of its checkpoint; another one is heard, with 
   const workDir = 'work_dirs/a/20260102_000000';
   const found = await openResumed({ fs }, { auto_resume: true }, workDir, logger);
   expect([found?.path, found?.seed]).toEqual(['work_dirs/a/20260101_000000/epoch_1.pth', 5]);
-  expect(lines).toEqual(['INFO - auto_resume: going on from work_dirs/a/20260101_000000/epoch_1.pth']);
+  expect((await openResumed({ fs }, { auto_resume: 1 }, workDir, logger))?.path).toBe(found?.path);
+  expect(await openResumed({ fs }, { auto_resume: 0 }, workDir, logger)).toBeNull();
+  expect(lines.slice(1)).toEqual(lines.slice(0, 1));
+  expect(lines.slice(0, 1)).toEqual([
+    'INFO - auto_resume: going on from work_dirs/a/20260101_000000/epoch_1.pth',
+  ]);
   await openResumed({ fs, seed: 6 }, { resume_from: found?.path }, workDir, logger);
   expect(lines.at(-1)).toContain('had seed 5, this one has 6');
   expect(await openResumed({ fs, autoResume: true }, {}, 'work_dirs/b/20260102_000000', logger)).toBeNull();
@@ -43,15 +48,16 @@ test('a run goes on with the seed of its checkpoint; another one is heard, with 
   expect(await openResumed({ fs }, {}, workDir, logger)).toBeNull();
 });
 
-test('a run that fails while it is built leaves a record and a log, and says why once', async () => {
-  const config = `
+const BROKEN = `
 model = dict(type='RetinaNet')
 data = dict(samples_per_gpu=2, train=dict(type='ShapesDataset', num_images=0, pipeline=[]))
 optimizer = dict(type='SGD', lr=0.01)
 total_epochs = 1
 seed = 3
 `;
-  const fs = createMemoryFs({ 'workspace/configs/broken.py': config });
+
+test('a run that fails while it is built leaves a record and a log, and says why once', async () => {
+  const fs = createMemoryFs({ 'workspace/configs/broken.py': BROKEN });
   const events: RunEvent[] = [];
   const job = {
     configPath: 'workspace/configs/broken.py',
@@ -68,6 +74,24 @@ seed = 3
   expect(errors).toHaveLength(1);
   expect(record?.message).not.toBe('');
   expect(events.at(-1)).toMatchObject({ name: 'run.phaseChanged', phase: 'failed' });
+});
+
+test('a work_dir that is a file ends the run at its key, before anything is made', async () => {
+  const fs = createMemoryFs({ 'workspace/mine.py': `${BROKEN}work_dir = 'out.txt'\n`, 'out.txt': 'x' });
+  const job = {
+    configPath: 'workspace/mine.py',
+    fs,
+    decodeImage: () => Promise.reject(new Error('not used')),
+    control: new RunControl(),
+    onEvent: () => undefined,
+  };
+  await expect(train(job)).rejects.toMatchObject({
+    message: "work_dir must name a folder, but 'out.txt' is a file",
+    path: 'work_dir',
+    span: { line: 7 },
+  });
+  // Another folder was asked for: it is not looked at.
+  await expect(train({ ...job, workDir: 'w' })).rejects.not.toMatchObject({ path: 'work_dir' });
 });
 
 describe("a run's own checkpoints, for Resume", () => {

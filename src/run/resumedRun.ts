@@ -2,11 +2,12 @@ import type { ConfigDict } from '../config/index.ts';
 import { invariant } from '../errors/invariant.ts';
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
 import { isFiniteTensor, readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
+import { plainTruth } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import type { Logger } from '../runner/logger.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
-import { checkpointsToResume, ownCheckpoints } from './autoResume.ts';
+import { checkpointsToResume, ownCheckpoints } from '../runner/foundCheckpoints.ts';
 import { readRunRecord } from './runRecord.ts';
 
 interface ResumeRequest {
@@ -49,7 +50,7 @@ export async function openResumed(
   logger: Logger,
 ): Promise<ResumedRun | null> {
   const path = job.resumeFrom ?? stringOrNull(dict.resume_from);
-  const auto = job.autoResume ?? dict.auto_resume === true;
+  const auto = job.autoResume ?? plainTruth(dict.auto_resume);
   if (path !== null) return withSeed(await open(job.fs, path), job, dict, logger);
   if (auto === false) return null;
   const paths = auto === 'own' ? ownCheckpoints(job.fs, workDir) : checkpointsToResume(job.fs, workDir);

@@ -2,8 +2,11 @@
 
 import { TrainerError, toErrorReport, type ErrorReport } from '../errors/trainerError.ts';
 import { adapterInfo, endProfilePasses, initEngine, trimMemory, type AdapterInfo } from '../gpu/index.ts';
+import { plainTruth } from '../lang/plain.ts';
+import { throwError } from '../plan/assemble.ts';
 import { locateError } from '../plan/locateError.ts';
 import { readRunConfig, runsFolderOf, type RunConfig } from '../plan/runConfig.ts';
+import { workDirProblems } from '../plan/workDir.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
 import type { RunPhase } from '../contracts/runEvents.ts';
 import { PLANNING_POLICY, UNATTENDED_POLICY, type GuardPolicy } from '../usercode/moduleGuard.ts';
@@ -57,6 +60,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
   let ignoreStray = (): void => undefined;
   try {
     runConfig = await readRunConfig(fs, job.configPath, job.cfgOptions);
+    if (job.workDir === undefined) throwError(await workDirProblems(fs, runConfig));
     const workDir = job.workDir ?? `${runsFolderOf(runConfig)}/${timestamp}`;
     const owner = `training of ${runConfig.name} by ${job.host ?? 'tabtrain'}`;
     folder = await RunFolder.open({ fs, path: workDir, locks: job.locks, owner, timestamp, onEvent });
@@ -74,7 +78,7 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     kernels = await useKernelChoices(fs, {
       mode: job.kernels?.mode ?? readKernelMode(dict.kernels ?? 'auto', 'kernels'),
       folder: job.kernels?.folder,
-      isDeterministic: dict.deterministic === true,
+      isDeterministic: plainTruth(dict.deterministic),
       isStopped: () => control.checkpoint(),
     });
     const resume = await openResumed(job, runConfig.dict, workDir, logger);

@@ -1,6 +1,6 @@
 // Learning rate and momentum over a whole run, computed from a config before anything is trained.
 
-import { isDict } from '../lang/plain.ts';
+import { isDict, plainTruth } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import { sourceOf } from '../lang/sourceMap.ts';
 import { toErrorReport } from '../errors/trainerError.ts';
@@ -257,12 +257,12 @@ function milestoneIters(cfg: Dict | null, { runnerType, itersPerEpoch, maxIters 
 
 function warmupIters(cfg: Dict | null, perEpoch: number): number {
   const length = Number(cfg?.['warmup_iters'] ?? 0);
-  return cfg?.['warmup_by_epoch'] === true ? length * perEpoch : length;
+  return plainTruth(cfg?.['warmup_by_epoch']) ? length * perEpoch : length;
 }
 
 function describeWarmup(cfg: Dict | null): string {
   if (typeof cfg?.['warmup'] !== 'string') return 'none';
-  const unit = cfg['warmup_by_epoch'] === true ? 'epoch' : 'iteration';
+  const unit = plainTruth(cfg['warmup_by_epoch']) ? 'epoch' : 'iteration';
   return `${cfg['warmup']}, ${plural(Number(cfg['warmup_iters']), unit)}`;
 }
 

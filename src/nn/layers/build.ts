@@ -2,6 +2,7 @@
 
 import type { Activation, Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
+import { plainTruth } from '../../lang/plain.ts';
 import type { Module } from '../module.ts';
 import { BatchNorm2d } from './batchNorm2d.ts';
 import { Conv2d, type Conv2dArgs } from './conv2d.ts';
@@ -39,7 +40,7 @@ export function buildNormLayer(
 ): [string, NormLayer] {
   const { type, requires_grad: requiresGrad = true, ...rest } = cfg;
   const [name, layer] = createNorm(type, rest, numFeatures);
-  layer.requiresGrad(requiresGrad === true);
+  layer.requiresGrad(plainTruth(requiresGrad));
   return [`${name}${postfix}`, layer];
 }
 
@@ -132,8 +133,8 @@ function createNorm(type: unknown, args: Record<string, unknown>, numFeatures: n
         numFeatures,
         eps: number('eps'),
         momentum: args.momentum === null ? null : number('momentum'),
-        affine: args.affine !== false,
-        trackRunningStats: args.track_running_stats !== false,
+        affine: plainTruth(args.affine ?? true),
+        trackRunningStats: plainTruth(args.track_running_stats ?? true),
       });
       return ['bn', layer];
     }

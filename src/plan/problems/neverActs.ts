@@ -1,7 +1,7 @@
 // Settings that do nothing in the run they are written for. MMCV says nothing about any of them.
 
 import type { Problem } from '../../contracts/problem.ts';
-import { isDict, type PlainDict } from '../../lang/plain.ts';
+import { isDict, plainTruth, type PlainDict } from '../../lang/plain.ts';
 import { sourceOf } from '../../lang/sourceMap.ts';
 import { pathBelow } from '../../util/configPath.ts';
 import { section, type ConfigInput, type KnownRun } from './keys.ts';
@@ -64,9 +64,14 @@ function neverLogged(dict: ConfigInput, { isIterBased, itersPerEpoch, iters }: L
     return { own, path, interval: positive(own.interval ?? logging.interval ?? 10) };
   });
   const late = places.flatMap(({ own, path, interval }): Problem[] => {
-    const countsInEpoch = !isIterBased && own.by_epoch !== false;
+    const countsInEpoch = !isIterBased && plainTruth(own.by_epoch ?? true);
     const end = countsInEpoch ? itersPerEpoch : iters;
-    if (own.ignore_last === false || end === undefined || interval === undefined || interval <= end)
+    if (
+      !plainTruth(own.ignore_last ?? true) ||
+      end === undefined ||
+      interval === undefined ||
+      interval <= end
+    )
       return [];
     const unit = countsInEpoch ? 'an epoch has' : 'the run has';
     return [
@@ -80,7 +85,7 @@ function warmupTooLong(dict: ConfigInput, { iters, itersPerEpoch }: Length): Pro
   return ['lr_config', 'momentum_config'].flatMap((key): Problem[] => {
     const cfg = section(dict, key);
     const written = typeof cfg.warmup === 'string' ? positive(cfg.warmup_iters) : undefined;
-    const perUnit = cfg.warmup_by_epoch === true ? itersPerEpoch : 1;
+    const perUnit = plainTruth(cfg.warmup_by_epoch) ? itersPerEpoch : 1;
     if (written === undefined || perUnit === undefined || iters === undefined) return [];
     const warmup = written * perUnit;
     if (warmup < iters) return [];
@@ -96,7 +101,7 @@ function byEpochInIterRunner(dict: ConfigInput, { isIterBased }: Length): Proble
   if (!isIterBased) return [];
   const keys = ['lr_config', 'momentum_config', 'checkpoint_config', 'evaluation'];
   return keys.flatMap((key): Problem[] => {
-    if (section(dict, key).by_epoch !== true) return [];
+    if (!plainTruth(section(dict, key).by_epoch)) return [];
     return [
       warning('by-epoch-never', `${key}.by_epoch`, `${key} never acts: it counts epochs, and an IterBasedRunner counts iterations only`, 'write by_epoch=False'),
     ]; // prettier-ignore
@@ -105,7 +110,7 @@ function byEpochInIterRunner(dict: ConfigInput, { isIterBased }: Length): Proble
 
 /** The end of a run in the unit that a hook counts in. */
 function endFor(cfg: PlainDict, { isIterBased, epochs, iters }: Length): [number | undefined, string] {
-  const byEpoch = typeof cfg.by_epoch === 'boolean' ? cfg.by_epoch : !isIterBased;
+  const byEpoch = plainTruth(cfg.by_epoch ?? !isIterBased);
   return byEpoch ? [epochs, 'epochs'] : [iters, 'iterations'];
 }
 
@@ -123,7 +128,7 @@ function neverSaved(dict: ConfigInput, length: Length): Problem[] {
   const [end, unit] = endFor(cfg, length);
   const interval = typeof cfg.interval === 'number' ? cfg.interval : undefined;
   // Unless told otherwise, the last one is saved whatever the interval.
-  if (cfg.save_last !== false || interval === undefined) return [];
+  if (plainTruth(cfg.save_last ?? true) || interval === undefined) return [];
   if (interval > 0 && (end === undefined || interval <= end)) return [];
   const why = interval > 0 ? `the run has ${end ?? 0} ${unit}` : 'below 1 means never';
   return [
@@ -133,7 +138,7 @@ function neverSaved(dict: ConfigInput, length: Length): Problem[] {
 
 function neverEvaluated(dict: ConfigInput, length: Length): Problem[] {
   const cfg = section(dict, 'evaluation');
-  if (cfg.by_epoch === true && length.isIterBased) return [];
+  if (plainTruth(cfg.by_epoch) && length.isIterBased) return [];
   const [end, unit] = endFor(cfg, length);
   const interval = positive(cfg.interval ?? 1);
   if (!isDict(dict.evaluation) || end === undefined || interval === undefined || cfg.dynamic_intervals !== undefined)

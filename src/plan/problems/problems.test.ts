@@ -84,6 +84,25 @@ test.each(others)('%s', async (change, expected) => {
   expect(await problemsOf(change)).toEqual([expected]);
 });
 
+test.each([
+  ['auto_resume = 1'],
+  ['deterministic = 0'],
+  ['auto_scale_lr = dict(enable=1, base_batch_size=16)'],
+  ["optimizer['paramwise_cfg'] = dict(bypass_duplicate=1)"],
+  ['custom_imports = dict(imports=[], allow_failed_imports=0)'],
+  ["log_config = dict(interval=50, hooks=[dict(type='B', by_epoch=0), dict(type='C', ignore_last=0)])"],
+])('%s: 0 and 1 stand for False and True', async (change) => {
+  expect(await problemsOf(change)).toEqual([]);
+});
+
+test.each([
+  ['checkpoint_config = dict(interval=20, save_last=0)', 'warning never-saved at 20'],
+  ["lr_config['warmup_iters'] = 12\nlr_config['warmup_by_epoch'] = 1", 'warning warmup-too-long at 12'],
+  ["runner = dict(type='IterBasedRunner', max_iters=240)\nlr_config['by_epoch'] = 1\nlr_config['step'] = [1]", 'warning by-epoch-never at 1'],
+])('%s: they are judged as False and True, too', async (change, expected) => {
+  expect(await problemsOf(change)).toEqual([expect.stringContaining(expected)]);
+}); // prettier-ignore
+
 test('what fits exactly is no problem, and what depends on an unknown length is left out', async () => {
   const edge = "log_config['interval'] = 20\nlr_config['warmup_iters'] = 239\nevaluation['start'] = 12\n";
   expect(await problemsOf(`${edge}lr_config['step'] = [11]`)).toEqual([]);

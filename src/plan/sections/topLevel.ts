@@ -6,12 +6,12 @@ import {
   anything,
   atLeast,
   between,
-  bool,
   built,
   declareArgs,
   dict,
   dictOf,
   either,
+  flag,
   int,
   oneOf,
   oneOrMore,
@@ -77,13 +77,13 @@ const customImports = declareArgs(
       orNone(oneOrMore(str)),
       'Modules to import before anything is built, with dots: mmdet.core.my_hook.',
     ),
-    allow_failed_imports: absent(bool, 'Whether a module that is missing is only a warning.'),
+    allow_failed_imports: absent(flag, 'Whether a module that is missing is only a warning.'),
   },
   { unread: 'all' },
 );
 
 const autoScaleLr = declareArgs({
-  enable: optional(bool, false, 'Whether the learning rate is scaled.'),
+  enable: optional(flag, false, 'Whether the learning rate is scaled.'),
   base_batch_size: absent(orNone(atLeast(int, 1)), 'The batch size that lr was written for.', 'pictures'),
 });
 
@@ -144,7 +144,7 @@ export const TOP_LEVEL = declareArgs(
     ),
     load_from: absent(orNone(str), 'A checkpoint whose weights the run begins with.'),
     resume_from: absent(orNone(str), 'A checkpoint that the run goes on from.'),
-    auto_resume: optional(orNone(bool), false, 'Go on from the newest checkpoint of this config.'),
+    auto_resume: optional(orNone(flag), false, 'Go on from the newest checkpoint of this config.'),
     resume_optimizer: optional(
       orNone(oneOf('checkpoint', 'config')),
       'checkpoint',
@@ -152,7 +152,7 @@ export const TOP_LEVEL = declareArgs(
     ),
     work_dir: absent(orNone(str), 'Where the run writes.'),
     seed: absent(orNone(between(int, 0, MAX_SEED)), 'Of everything random.'),
-    deterministic: optional(orNone(bool), false, 'Use only kernels that give the same bits every time.'),
+    deterministic: optional(orNone(flag), false, 'Use only kernels that give the same bits every time.'),
     kernels: optional(
       orNone(oneOf('auto', 'measure', 'rule')),
       'auto',

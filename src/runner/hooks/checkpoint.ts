@@ -1,7 +1,6 @@
 import {
   declareArgs,
   absent,
-  bool,
   dict,
   flag,
   int,
@@ -28,14 +27,14 @@ const SURELY_LEFT_MS = 3_600_000;
 
 const ARGS = declareArgs({
   interval: optional(int, -1, 'How often to save; -1: never.', 'epochs, or iterations without by_epoch'),
-  by_epoch: optional(bool, true, 'Whether interval counts epochs; an IterBasedRunner says False.'),
-  save_optimizer: optional(bool, true, "Save the optimizer's state, which resuming needs."),
+  by_epoch: optional(flag, true, 'Whether interval counts epochs; an IterBasedRunner says False.'),
+  save_optimizer: optional(flag, true, "Save the optimizer's state, which resuming needs."),
   out_dir: optional(orNone(str), null, 'Another folder than the work dir, whose last part is appended.'),
   max_keep_ckpts: optional(int, -1, 'How many are kept; -1: all.', 'checkpoints'),
-  save_last: optional(bool, true, 'Save after the last epoch or iteration, whatever the interval.'),
+  save_last: optional(flag, true, 'Save after the last epoch or iteration, whatever the interval.'),
   meta: absent(orNone(dict), "Added to each checkpoint's meta."),
   filename_tmpl: absent(str, "Python's format text for the number: epoch_{:03d}.pth."),
-  create_symlink: optional(bool, true, 'Keep latest.pth pointing to the newest.'),
+  create_symlink: optional(flag, true, 'Keep latest.pth pointing to the newest.'),
   sync_buffer: optional(flag, false, 'Without effect: there is one device.'),
   file_client_args: optional(
     orNone(dict),

@@ -2,7 +2,7 @@ import { ConfigError, RunError } from '../../errors/trainerError.ts';
 import { pyFixed } from '../../evaluation/pyFormat.ts';
 import {
   declareArgs,
-  bool,
+  flag,
   int,
   number,
   oneOf,
@@ -29,11 +29,11 @@ const ARGS = declareArgs({
   ),
   min_delta: optional(number, 0.1, 'What counts as better must be better by this.'),
   strict: optional(
-    bool,
+    flag,
     false,
     'Fail when an evaluation has no such metric; else it is skipped with a warning.',
   ),
-  check_finite: optional(bool, true, 'End the run when the metric is NaN or infinite.'),
+  check_finite: optional(flag, true, 'End the run when the metric is NaN or infinite.'),
   patience: optional(int, 5, 'How many in a row without anything better end the run.', 'evaluations'),
   stopping_threshold: optional(
     orNone(number),

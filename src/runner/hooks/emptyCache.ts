@@ -1,13 +1,13 @@
 import { trimMemory } from '../../gpu/index.ts';
-import { declareArgs, bool, optional, withDefaults, type ArgsOf } from '../../registry/args/index.ts';
+import { declareArgs, flag, optional, withDefaults, type ArgsOf } from '../../registry/args/index.ts';
 import type { ArgSpec } from '../../registry/argSpec.ts';
 import { HOOKS } from '../../registry/registries.ts';
 import { Hook } from './hook.ts';
 
 const ARGS = declareArgs({
-  before_epoch: optional(bool, false, 'Before each epoch.'),
-  after_epoch: optional(bool, true, 'After each epoch.'),
-  after_iter: optional(bool, false, 'After each iteration.'),
+  before_epoch: optional(flag, false, 'Before each epoch.'),
+  after_epoch: optional(flag, true, 'After each epoch.'),
+  after_iter: optional(flag, false, 'After each iteration.'),
 });
 
 /**

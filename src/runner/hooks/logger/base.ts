@@ -1,4 +1,4 @@
-import { bool, declareArgs, int, optional, withDefaults, type ArgsOf } from '../../../registry/args/index.ts';
+import { flag, declareArgs, int, optional, withDefaults, type ArgsOf } from '../../../registry/args/index.ts';
 import type { BaseRunner } from '../../baseRunner.ts';
 import type { PredictedImage } from '../../../contracts/runEvents.ts';
 import { Hook } from '../hook.ts';
@@ -6,14 +6,14 @@ import { Hook } from '../hook.ts';
 /** The arguments all loggers take. */
 export const LOGGER_ARGS = declareArgs({
   interval: optional(int, 10, 'How often a record is written; log_config gives its own.', 'iterations'),
-  ignore_last: optional(bool, true, 'Leave out the iterations after the last full interval of an epoch.'),
+  ignore_last: optional(flag, true, 'Leave out the iterations after the last full interval of an epoch.'),
   reset_flag: optional(
-    bool,
+    flag,
     false,
     "Clear the averages after logging; the runner's last logger always does.",
   ),
   by_epoch: optional(
-    bool,
+    flag,
     true,
     'Count iterations from the start of the epoch; an IterBasedRunner says False.',
   ),

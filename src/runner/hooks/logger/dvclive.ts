@@ -4,7 +4,7 @@ import {
   absent,
   anything,
   declareArgs,
-  bool,
+  flag,
   optional,
   orNone,
   str,
@@ -46,7 +46,7 @@ const ARGS = declareArgs({
   model_file: optional(orNone(str), null, 'Where the model is saved after each epoch; None: nowhere.'),
   ...LOGGER_ARGS.table,
   dir: optional(orNone(str), null, "Folder of DVCLive's files; None: dvclive in the work dir."),
-  resume: optional(bool, false, 'Keep what an earlier run left in the folder.'),
+  resume: optional(flag, false, 'Keep what an earlier run left in the folder.'),
   ...WITHOUT_EFFECT,
 });
 

@@ -2,7 +2,7 @@ import { ConfigError } from '../../../errors/trainerError.ts';
 import { plainStr } from '../../../lang/plainRepr.ts';
 import {
   declareArgs,
-  bool,
+  flag,
   dict,
   optional,
   orNone,
@@ -38,7 +38,7 @@ const ARGS = declareArgs({
   ),
   tags: optional(orNone(dict), null, 'Tags of the run.'),
   params: optional(orNone(dict), null, 'Parameters of the run.'),
-  log_model: optional(bool, true, 'Upload the last checkpoint as an artifact.'),
+  log_model: optional(flag, true, 'Upload the last checkpoint as an artifact.'),
   ...LOGGER_ARGS.table,
   tracking_uri: optional(orNone(str), null, 'Address of the tracking server; None: MLFLOW_TRACKING_URI.'),
 });

@@ -2,7 +2,7 @@ import { pyFixed, pyRound } from '../../../evaluation/pyFormat.ts';
 import { exponential } from '../../../lang/format.ts';
 import {
   declareArgs,
-  bool,
+  flag,
   dict,
   int,
   oneOrMore,
@@ -29,7 +29,7 @@ const ARGS = declareArgs({
     "Another folder that gets a copy of the logs when the run is done; the work dir's last part is appended.",
   ),
   out_suffix: optional(oneOrMore(str), ['.log.json', '.log', '.py'], 'Ends of the names that are copied.'),
-  keep_local: optional(bool, true, 'False: only the copies stay.'),
+  keep_local: optional(flag, true, 'False: only the copies stay.'),
   file_client_args: optional(orNone(dict), null, 'Without effect: logs go to the storage of the work dir.'),
 });
 

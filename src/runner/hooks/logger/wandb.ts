@@ -1,7 +1,7 @@
 import { ConfigError } from '../../../errors/trainerError.ts';
 import {
   declareArgs,
-  bool,
+  flag,
   dict,
   oneOrMore,
   optional,
@@ -47,9 +47,9 @@ interface SavedRows {
 const ARGS = declareArgs({
   init_kwargs: optional(orNone(dict), null, 'The arguments of wandb.init.'),
   ...LOGGER_ARGS.table,
-  commit: optional(bool, true, 'False: collect values in one row until the step changes.'),
-  with_step: optional(bool, true, 'False: count the rows, and log the iteration as global_step.'),
-  log_artifact: optional(bool, true, 'Upload files of the work dir at the end.'),
+  commit: optional(flag, true, 'False: collect values in one row until the step changes.'),
+  with_step: optional(flag, true, 'False: count the rows, and log the iteration as global_step.'),
+  log_artifact: optional(flag, true, 'Upload files of the work dir at the end.'),
   out_suffix: optional(
     oneOrMore(str),
     ['.log.json', '.log', '.py'],

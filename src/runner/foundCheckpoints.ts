@@ -1,3 +1,5 @@
+// The checkpoints that lie in work dirs.
+
 import type { FileSystem } from '../contracts/fileSystem.ts';
 
 /**
@@ -41,17 +43,22 @@ async function linkedCheckpoint(fs: FileSystem, workDir: string): Promise<string
   return null;
 }
 
-/** The checkpoints of a work dir in the order in which its run goes on from them: the best ones only behind all others. */
-export async function* ownCheckpoints(fs: FileSystem, workDir: string): AsyncGenerator<string> {
-  yield* await checkpointsOf(fs, workDir);
-  if ((await fs.stat(workDir))?.kind !== 'directory') return;
-  const best: { path: string; modifiedMs: number }[] = [];
+/** The best checkpoints of a work dir (`best_bbox_mAP_epoch_9.pth`), the newest first. */
+export async function bestCheckpointsOf(fs: FileSystem, workDir: string): Promise<string[]> {
+  if ((await fs.stat(workDir))?.kind !== 'directory') return [];
+  const best: { readonly path: string; readonly modifiedMs: number }[] = [];
   for (const { name, kind } of await fs.list(workDir)) {
     if (kind !== 'file' || !/^best_.*\.pth$/.test(name)) continue;
     const path = `${workDir}/${name}`;
     best.push({ path, modifiedMs: (await fs.stat(path))?.modifiedMs ?? 0 });
   }
-  for (const { path } of best.sort((a, b) => b.modifiedMs - a.modifiedMs)) yield path;
+  return best.sort((a, b) => b.modifiedMs - a.modifiedMs).map(({ path }) => path);
+}
+
+/** The checkpoints of a work dir in the order in which its run goes on from them: the best ones only behind all others. */
+export async function* ownCheckpoints(fs: FileSystem, workDir: string): AsyncGenerator<string> {
+  yield* await checkpointsOf(fs, workDir);
+  yield* await bestCheckpointsOf(fs, workDir);
 }
 
 /**
@@ -61,11 +68,15 @@ export async function* ownCheckpoints(fs: FileSystem, workDir: string): AsyncGen
 export async function* checkpointsToResume(fs: FileSystem, workDir: string): AsyncGenerator<string> {
   yield* await checkpointsOf(fs, workDir);
   const parent = workDir.split('/').slice(0, -1).join('/');
-  if ((await fs.stat(parent))?.kind !== 'directory') return;
-  const runs = (await fs.list(parent))
+  for await (const path of checkpointsOfRuns(fs, parent)) if (!path.startsWith(`${workDir}/`)) yield path;
+}
+
+/** The checkpoints of the runs in a folder, the newest run's first, each run's newest first. */
+export async function* checkpointsOfRuns(fs: FileSystem, folder: string): AsyncGenerator<string> {
+  if ((await fs.stat(folder))?.kind !== 'directory') return;
+  const runs = (await fs.list(folder))
     .filter(({ name, kind }) => kind === 'directory' && /^\d{8}_\d{6}/.test(name))
-    .map(({ name }) => `${parent}/${name}`)
-    .filter((path) => path !== workDir)
+    .map(({ name }) => `${folder}/${name}`)
     .sort()
     .reverse();
   for (const path of runs) yield* await checkpointsOf(fs, path);
