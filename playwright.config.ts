@@ -4,8 +4,8 @@ import { defineConfig } from '@playwright/test';
 const PORT = 4188;
 /** Test a page that is served already, such as `vite dev`'s. */
 const servedUrl = process.env['E2E_URL'];
-/** What is heard within a second is measured with one browser alone, when the others are done. */
-const TIMED = /(?:stopping|hangs)\.spec\.ts/;
+/** What is heard within a second, or cut off at a certain iteration, has one browser alone, when the others are done. */
+const TIMED = /(?:stopping|hangs|resume)\.spec\.ts/;
 
 export default defineConfig({
   testDir: 'e2e',

@@ -71,13 +71,17 @@ export interface RunTrace {
   readonly stateDictCrc: string;
 }
 
-/** Wait for a record, and see how many decode workers make the run's samples. */
-async function expectRecord(app: TabtrainPage, n: number, workers: number): Promise<void> {
+/** Train, wait for a record, and see how many decode workers make the run's samples. */
+async function trainUntil(app: TabtrainPage, n: number, workers: number): Promise<void> {
+  let started = 0;
+  app.page.on('worker', (worker) => {
+    if (worker.url().includes('decodeWorker')) started += 1;
+  });
+  await app.button('Train').click();
   await expect
     .poll(async () => countRecords(await app.log.innerText()), { timeout: RUN_TIMEOUT_MS, intervals: [50] })
     .toBeGreaterThanOrEqual(n);
-  const started = app.page.workers().filter((worker) => worker.url().includes('decodeWorker'));
-  expect(started).toHaveLength(workers);
+  expect(started).toBe(workers);
 }
 
 /** Train to the end without a break. */
@@ -85,8 +89,7 @@ export async function runStraight(page: Page, one: ResumeCase, workers: number):
   const app = new TabtrainPage(page);
   await app.open();
   await writeConfig(app, one.settings, workers);
-  await app.button('Train').click();
-  await expectRecord(app, 1, workers);
+  await trainUntil(app, 1, workers);
   await expect(app.status).toContainText(/Finished|Failed/, { timeout: RUN_TIMEOUT_MS });
   await expect(app.status).toContainText('Finished');
   return traceOf(page, one);
@@ -109,8 +112,7 @@ export async function runCutOff(
   const first = new TabtrainPage(await context.newPage());
   await first.open();
   await writeConfig(first, one.settings, before);
-  await first.button('Train').click();
-  await expectRecord(first, killAt, before);
+  await trainUntil(first, killAt, before);
   await first.page.waitForTimeout(delayMs);
   await first.page.close();
 
