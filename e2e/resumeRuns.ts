@@ -78,6 +78,8 @@ async function trainUntil(app: TabtrainPage, n: number, workers: number): Promis
     if (worker.url().includes('decodeWorker')) started += 1;
   });
   await app.button('Train').click();
+  // Until then the log is that of the run before.
+  await expect(app.status).toContainText('Training', { timeout: RUN_TIMEOUT_MS });
   await expect
     .poll(async () => countRecords(await app.log.innerText()), { timeout: RUN_TIMEOUT_MS, intervals: [50] })
     .toBeGreaterThanOrEqual(n);
