@@ -42,7 +42,7 @@ export const suite: ParitySuite = {
 
 /** What a Python exception is with us. */
 const CODES: ExceptionCodes = {
-  AssertionError: ['bad-workflow', 'not-a-hook', 'bad-type', 'bad-value'],
+  AssertionError: ['bad-workflow', 'not-a-hook', 'bad-type'],
   KeyError: [
     'unknown-type',
     'unknown-metric',

@@ -61,7 +61,7 @@ const others: [string, string][] = [
   ["train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3)", "warning mmdet-3-key at train_cfg | write runner = dict(type='EpochBasedRunner', max_epochs=…) and evaluation = dict(interval=…)"],
   ["model['bbox_head'] = dict(anchor_scales=[8])", "warning mmdet-1-key at anchor_scales | write anchor_generator=dict(type='AnchorGenerator', scales=…), and num_classes without the background"],
   ['evaluation = dict(dist=True)', 'warning unread-key at dist | a run trains and evaluates on one device: remove it'],
-  ['seed = 1e300', 'error bad-value at 1e300 | '],
+  ['seed = 1e300', 'error bad-type at 1e300 | '],
   ['seed = -1', 'error bad-value at -1 | '],
   ["data['workers_per_gpu'] = -1", 'error bad-value at -1 | 0 decodes pictures in the worker that trains'],
   ["data['samples_per_gpu'] = 0", 'error bad-value at 0 | '],

@@ -9,9 +9,23 @@ import { Tuple } from '../../util/tuple.ts';
 import type { ModelPart, RegistryKind } from '../registryKinds.ts';
 import type { ArgTable, DeclaredArgs, DictOf, Fault, Kind, Variants } from './types.ts';
 
-/** @param test whether a value will do */
-export function kindOf<T>(label: string, words: string, test: (value: unknown) => boolean): Kind<T> {
-  return { label, words, fault: (value) => (test(value) ? null : unmet(words, value)) };
+/**
+ * @param test whether a value will do
+ * @param isOfType whether it is of the right type at least; default: only one that will do is
+ */
+export function kindOf<T>(
+  label: string,
+  words: string,
+  test: (value: unknown) => boolean,
+  isOfType = test,
+): Kind<T> {
+  const kind: Kind<T> = {
+    label,
+    words,
+    isOfType,
+    fault: (value) => (test(value) ? null : unmet(kind, value)),
+  };
+  return kind;
 }
 
 /** Everything that is wrong with a value. */
@@ -32,11 +46,12 @@ function isRefused({ severity }: Fault): boolean {
 
 /** Whether a fault is about something within the right kind of container. */
 function isInside({ below, code, severity }: Fault): boolean {
-  return below !== '' || code !== 'bad-value' || severity !== undefined;
+  return below !== '' || (code !== 'bad-value' && code !== 'bad-type') || severity !== undefined;
 }
 
-function unmet(words: string, value: unknown): Fault {
-  return { below: '', at: 'value', code: 'bad-value', says: `must be ${words}, but got ${plainRepr(value)}` };
+function unmet({ words, isOfType }: Pick<Kind<unknown>, 'words' | 'isOfType'>, value: unknown): Fault {
+  const code = isOfType?.(value) ? 'bad-value' : 'bad-type';
+  return { below: '', at: 'value', code, says: `must be ${words}, but got ${plainRepr(value)}` };
 }
 
 const isInt = (value: unknown): value is number => Number.isSafeInteger(value);
@@ -110,6 +125,7 @@ function narrowed(
     label,
     `${kind.words} ${words}`,
     (value) => kind.fault(value) === null && test(Number(value)),
+    kind.isOfType,
   );
 }
 
@@ -117,7 +133,12 @@ function narrowed(
 export function oneOf<const T>(...choices: readonly T[]): Kind<T> {
   const label = choices.map((choice) => plainRepr(choice)).join(' | ');
   return {
-    ...kindOf<T>(label, choiceWords(choices), (value) => choices.some((one) => one === value)),
+    ...kindOf<T>(
+      label,
+      choiceWords(choices),
+      (value) => choices.some((one) => one === value),
+      (value) => value !== null && choices.some((one) => typeof one === typeof value),
+    ),
     choices,
   };
 }
@@ -138,16 +159,18 @@ export function orNone<T>(kind: Kind<T>): Kind<T | null> {
     faults: (value) =>
       value === null
         ? []
-        : allFaults(kind, value).map((fault) => (isInside(fault) ? fault : unmet(words, value))),
+        : allFaults(kind, value).map((fault) => (isInside(fault) ? fault : unmet({ ...kind, words }, value))),
   });
 }
 
 /** What fits the first or the second. */
 export function either<A, B>(first: Kind<A>, second: Kind<B>): Kind<A | B> {
   const words = `${first.words} or ${second.words}`;
+  const isOfType = (value: unknown): boolean => [first, second].some((kind) => kind.isOfType?.(value));
   return deepKind<A | B>({
     label: `${first.label} | ${second.label}`,
     words,
+    isOfType,
     builds: first.builds ?? second.builds,
     builtType: first.builtType ?? second.builtType,
     beside: first.beside ?? second.beside,
@@ -163,7 +186,9 @@ export function either<A, B>(first: Kind<A>, second: Kind<B>): Kind<A | B> {
       const taken = [ofFirst, ofSecond].find((faults) => !faults.some(isRefused));
       if (taken) return taken;
       // Inside the right kind of container the faults themselves say more.
-      return [ofFirst, ofSecond].find((faults) => faults.every(isInside)) ?? [unmet(words, value)];
+      return (
+        [ofFirst, ofSecond].find((faults) => faults.every(isInside)) ?? [unmet({ words, isOfType }, value)]
+      );
     },
   });
 }
@@ -178,7 +203,7 @@ export function advised<T>(kind: Kind<T>, test: (value: T) => boolean, words: st
     faults: (value) => {
       const faults = allFaults(kind, value);
       if (faults.length > 0 || test(value as T)) return faults;
-      return [{ ...unmet(words, value), severity: 'warning', hint }];
+      return [{ ...unmet({ ...kind, words }, value), severity: 'warning', hint }];
     },
   });
 }
@@ -209,7 +234,7 @@ export function misplaced(hint: string): Kind<unknown> {
 
 /** The same values in better words. @example worded(pairOf(number), 'a tuple (low, high)') */
 export function worded<T>(kind: Kind<T>, words: string): Kind<T> {
-  return kindOf(kind.label, words, (value) => kind.fault(value) === null);
+  return kindOf(kind.label, words, (value) => kind.fault(value) === null, kind.isOfType);
 }
 
 /** These values, too, which mean something of their own. @example also(atLeast(int, 1), -1) */
@@ -222,15 +247,17 @@ export function listOf<T>(kind: Kind<T>, length?: number): Kind<readonly T[]> {
   const words = `a list or tuple of ${length === undefined ? '' : `${length} `}${plural(kind.words)}`;
   const label =
     length === undefined ? `list of ${kind.label}` : `(${Array(length).fill(kind.label).join(', ')})`;
+  const isOfType = areOfType(kind);
   return deepKind<readonly T[]>({
     ...kind,
     typeOnly: undefined,
     choices: undefined,
     label,
     words,
+    isOfType,
     faults: (value) => {
       if (!Array.isArray(value) || (length !== undefined && value.length !== length))
-        return [unmet(words, value)];
+        return [unmet({ words, isOfType }, value)];
       const faults = value.flatMap((entry, i) =>
         allFaults(kind, entry).map((fault) => ({
           ...fault,
@@ -240,25 +267,34 @@ export function listOf<T>(kind: Kind<T>, length?: number): Kind<readonly T[]> {
         })),
       );
       return faults.some(({ isOwn }) => isOwn)
-        ? [unmet(words, value)]
+        ? [unmet({ words, isOfType }, value)]
         : faults.map(({ isOwn: _, ...fault }) => fault);
     },
   });
 }
 
+function areOfType(kind: Kind<unknown>): (value: unknown) => boolean {
+  return (value) => Array.isArray(value) && value.every((entry) => kind.isOfType?.(entry));
+}
+
 /** A list or tuple of two of them. */
 export function pairOf<T>(kind: Kind<T>): Kind<readonly [T, T]> {
   const words = `a list or tuple of two ${plural(kind.words)}`;
-  return kindOf(`(${kind.label}, ${kind.label})`, words, (value) => {
-    return Array.isArray(value) && value.length === 2 && value.every((entry) => kind.fault(entry) === null);
-  });
+  const isPair = (value: unknown): boolean =>
+    Array.isArray(value) && value.length === 2 && value.every((entry) => kind.fault(entry) === null);
+  return kindOf(`(${kind.label}, ${kind.label})`, words, isPair, areOfType(kind));
 }
 
 /** A tuple as Python tells it from a list, of two of them. */
 export function tuplePairOf<T>(kind: Kind<T>): Kind<readonly [T, T]> {
   const inner = pairOf(kind);
   const words = `a tuple of two ${plural(kind.words)}`;
-  return kindOf(inner.label, words, (value) => value instanceof Tuple && inner.fault(value) === null);
+  return kindOf(
+    inner.label,
+    words,
+    (value) => value instanceof Tuple && inner.fault(value) === null,
+    (value) => value instanceof Tuple && areOfType(kind)(value),
+  );
 }
 
 /** One of them, or a list or tuple of them. */
@@ -289,11 +325,12 @@ export function built(
   return deepKind<Readonly<Record<string, unknown>>>({
     label: dict.label,
     words: dict.words,
+    isOfType: isDict,
     builds: kind,
     gives,
     ...more,
     faults: (value) => {
-      if (!isDict(value)) return [unmet(dict.words, value)];
+      if (!isDict(value)) return [unmet(dict, value)];
       if (!beside) return [];
       const own = Object.entries(value).filter(([key]) => Object.hasOwn(beside.kinds, key));
       return beside.faults(Object.fromEntries(own));
@@ -306,8 +343,9 @@ export function dictOf<D extends ArgTable>(keys: DeclaredArgs<D>): Kind<DictOf<D
   return deepKind<DictOf<D>>({
     label: dict.label,
     words: dict.words,
+    isOfType: isDict,
     keys,
-    faults: (value) => (isDict(value) ? keys.faults(value) : [unmet(dict.words, value)]),
+    faults: (value) => (isDict(value) ? keys.faults(value) : [unmet(dict, value)]),
   });
 }
 
@@ -316,9 +354,10 @@ export function dictsOf(entries: DeclaredArgs): Kind<Readonly<Record<string, unk
   return deepKind<Readonly<Record<string, unknown>>>({
     label: dict.label,
     words: dict.words,
+    isOfType: isDict,
     entries,
     faults: (value) => {
-      if (!isDict(value)) return [unmet(dict.words, value)];
+      if (!isDict(value)) return [unmet(dict, value)];
       return Object.entries(value).flatMap(([key, entry]) => {
         const faults = isDict(entry) ? entries.faults(entry) : [];
         return faults.map((fault) => ({ ...fault, below: `${pathBelow('_', key).slice(1)}${fault.below}` }));
@@ -346,9 +385,10 @@ export function dictBy(variants: Variants): Kind<Readonly<Record<string, unknown
   return deepKind<Readonly<Record<string, unknown>>>({
     label: dict.label,
     words: dict.words,
+    isOfType: isDict,
     variants,
     faults: (value) => {
-      if (!isDict(value)) return [unmet(dict.words, value)];
+      if (!isDict(value)) return [unmet(dict, value)];
       const { [by]: written = fallback, ...rest } = value;
       if (written === undefined) {
         const slip = nearest(by, Object.keys(rest));
@@ -366,7 +406,7 @@ export function dictBy(variants: Variants): Kind<Readonly<Record<string, unknown
       if (isOpen && typeof written === 'string') return [];
       const near = typeof written === 'string' ? nearest(nameOf(written), names) : undefined;
       const hint = near === undefined ? undefined : `did you mean '${near}'?`;
-      return [{ ...unmet(choices.words, written), below: `.${by}`, code: 'unknown-type', hint }];
+      return [{ ...unmet(choices, written), below: `.${by}`, code: 'unknown-type', hint }];
     },
   });
 }

@@ -9,6 +9,7 @@ export interface Fault {
   readonly at: 'key' | 'value';
   readonly code:
     | 'bad-value'
+    | 'bad-type'
     | 'unknown-argument'
     | 'missing-argument'
     | 'unknown-type'
@@ -33,6 +34,8 @@ export interface Kind<T> {
   readonly label: string;
   /** Null for a value that will do. */
   fault(value: unknown): Fault | null;
+  /** Whether a value is of the right Python type, whatever else is wrong with it: ValueError, not TypeError; absent: none else is. */
+  isOfType?(value: unknown): boolean;
   /** Everything that is wrong inside a dict or list; absent: `fault` says all there is. */
   faults?(value: unknown): Fault[];
   /** All values there are, for completion. */
