@@ -26,6 +26,12 @@ test('what whoever builds it adds is not proposed', async () => {
 
 test.each([
   ["log_config = dict(interval='10')", 'log_config.interval', "must be a whole number of at least 1, but got '10'"],
+  ["lr_config = dict(_delete_=True, policy='OneCycle', max_lr='0.1')", 'lr_config.max_lr', "must be a number, a list of numbers or a dict of such lists, but got '0.1'"],
+  ["lr_config = dict(_delete_=True, policy='OneCycle', max_lr=[0.1, 'a'])", 'lr_config.max_lr', "or a dict of such lists, but got [0.1, 'a']"],
+  ["lr_config = dict(_delete_=True, policy='cyclic', target_ratio=[10, 1])", 'lr_config.target_ratio', 'must be a float or a tuple of one or two numbers, but got [10, 1]'],
+  ["lr_config = dict(_delete_=True, policy='cyclic', target_ratio=(1, 2, 3))", 'lr_config.target_ratio', 'but got (1, 2, 3)'],
+  ["momentum_config = dict(policy='OneCycle', base_momentum=(0.8,))", 'momentum_config.base_momentum', 'but got (0.8,)'],
+  ["momentum_config = dict(policy='OneCycle', max_momentum=None)", 'momentum_config.max_momentum', 'but got None'],
   ['custom_hooks = [3]', 'custom_hooks[0]', 'must be a dict, but got 3'],
   ["custom_hooks = [dict(type='EMAHook'), 'EMAHook']", 'custom_hooks[1]', "must be a dict, but got 'EMAHook'"],
   ['custom_hooks = 3', 'custom_hooks', 'must be a dict or a list or tuple of dicts or None, but got 3'],
@@ -35,6 +41,15 @@ test.each([
   const { problems } = await planText(text);
   expect(problems.map((problem) => [problem.path, problem.message])).toEqual([[path, expect.stringContaining(says)]]);
 }); // prettier-ignore
+
+test.each([
+  "lr_config = dict(_delete_=True, policy='OneCycle', max_lr=0.1)",
+  "lr_config = dict(_delete_=True, policy='OneCycle', max_lr=dict(AdamW=[0.1, 0.1]))",
+  "lr_config = dict(_delete_=True, policy='cyclic', target_ratio=(10.0,))",
+  "lr_config = dict(_delete_=True, policy='cyclic', target_ratio=0.5)",
+])('%s says nothing of the wrong kind', async (text) => {
+  expect((await planText(text)).problems.filter(({ code }) => code === 'bad-value')).toEqual([]);
+});
 
 test('max_per_img=None keeps all', async () => {
   expect((await planText('model = dict(test_cfg=dict(max_per_img=None))')).problems).toEqual([]);
