@@ -27,6 +27,24 @@ export interface ArgDoc {
   readonly variants: VariantDocs | null;
 }
 
+/** Of an argument of which nothing is known. */
+export const EMPTY_ARG_DOC: ArgDoc = {
+  name: '',
+  kind: 'any',
+  isRequired: false,
+  default: null,
+  unit: null,
+  help: '',
+  choices: [],
+  builds: null,
+  part: null,
+  builtType: null,
+  gives: [],
+  keys: [],
+  entries: [],
+  variants: null,
+};
+
 /** Keys by what another key says. */
 export interface VariantDocs {
   /** That other key: `type`, `policy`. */

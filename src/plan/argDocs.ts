@@ -1,6 +1,6 @@
 // What every class and every section of a config takes, as plain data and as Markdown: for the documentation and the editor.
 
-import type { ArgumentDocs, ClassDoc } from '../contracts/argumentDocs.ts';
+import { EMPTY_ARG_DOC, type ArgumentDocs, type ClassDoc } from '../contracts/argumentDocs.ts';
 import { argDocs, type ArgDoc } from '../registry/args/index.ts';
 import { knownArgs, type ClassWithArgs } from '../registry/constructorArgs.ts';
 import { kindNamed } from '../registry/argKinds.ts';
@@ -46,30 +46,13 @@ function docsOfClass(module: ClassWithArgs): ArgDoc[] {
   return [...required, ...optional].map(([name, isRequired]) => {
     const kind = known.kinds[name];
     return {
-      ...NOTHING,
+      ...EMPTY_ARG_DOC,
       name,
       kind: kind === undefined ? 'any' : kindNamed(kind).label,
       isRequired,
     };
   });
 }
-
-const NOTHING: ArgDoc = {
-  name: '',
-  kind: 'any',
-  isRequired: false,
-  default: null,
-  unit: null,
-  help: '',
-  choices: [],
-  builds: null,
-  part: null,
-  builtType: null,
-  gives: [],
-  keys: [],
-  entries: [],
-  variants: null,
-};
 
 /** `docs/ARGUMENTS.md`: a table a section, then one a class. */
 export function argumentTables(): string {

@@ -9,6 +9,7 @@ import type { BaseRunner } from '../runner/baseRunner.ts';
 import { EvalHook, type Evaluator } from '../runner/hooks/evaluation.ts';
 import { Hook } from '../runner/hooks/hook.ts';
 import { misspeltMethods } from '../runner/hooks/misspeltMethods.ts';
+import { LOGGER_ARGS } from '../runner/hooks/logger/base.ts';
 import { MeasureHook } from '../runner/hooks/measure.ts';
 import { ProgressHook } from '../runner/hooks/progress.ts';
 import { StepProfileHook } from '../runner/hooks/stepProfile.ts';
@@ -131,7 +132,7 @@ export function registerTrainingHooks(
 
 function registerCustomHooks(runner: BaseRunner, cfgs: unknown, context: BuildContext): void {
   for (const [i, cfg] of listOf(cfgs).entries()) {
-    const path = `custom_hooks[${i}]`;
+    const path = Array.isArray(cfgs) ? `custom_hooks[${i}]` : 'custom_hooks';
     if (cfg instanceof Hook) {
       runner.registerHook(cfg, 'NORMAL');
       continue;
@@ -195,6 +196,13 @@ export function buildLoggers(
       hint: "log_config = dict(interval=50, hooks=[dict(type='TextLoggerHook')])",
     });
   }
+  // Each logger gets it: what is wrong with it is told where it stands.
+  const fault = LOGGER_ARGS.table.interval.kind.fault(cfg.interval);
+  if (fault)
+    throw new ConfigError(`log_config.interval ${fault.says}`, {
+      code: fault.code,
+      path: 'log_config.interval',
+    });
   return listOf(cfg.hooks).map((hook, i) =>
     buildHook(hook, `log_config.hooks[${i}]`, context, { interval: cfg.interval, ...unit }),
   );

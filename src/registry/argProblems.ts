@@ -6,6 +6,7 @@ import { spanOfPath } from '../lang/spanOfPath.ts';
 import { nearest } from '../util/nearest.ts';
 import { kindNamed } from './argKinds.ts';
 import { allFaults } from './args/kinds.ts';
+import type { DeclaredArgs } from './args/types.ts';
 import { snakeToCamel } from './argNames.ts';
 import { isArgument, knownArgs, type ClassWithArgs, type KnownArgs } from './constructorArgs.ts';
 
@@ -15,6 +16,7 @@ import { isArgument, knownArgs, type ClassWithArgs, type KnownArgs } from './con
  * @param cfg the dict that the person wrote, for places
  * @param path of `cfg` in the config
  * @param gives config names of arguments that whoever builds it adds
+ * @param beside keys that whoever builds it has taken out before
  * @returns unknown keys first, then what is missing, then values
  */
 export function argProblems(
@@ -23,6 +25,7 @@ export function argProblems(
   cfg: object,
   path: string,
   gives: readonly string[] = [],
+  beside?: DeclaredArgs,
 ): Problem[] {
   const spec = knownArgs(module);
   if (!spec) return [];
@@ -39,7 +42,7 @@ export function argProblems(
       path: `${path}.${key}`,
       at: 'key',
       span: sourceOf(cfg, key)?.keySpan ?? sourceOf(cfg, key)?.span ?? sourceOf(cfg, null)?.span,
-      hint: unknownHint(key, spec, module),
+      hint: unknownHint(key, { spec, module, gives, beside }),
     })),
     ...missingArguments(
       module,
@@ -111,16 +114,36 @@ function badValues(
   });
 }
 
-function unknownHint(key: string, spec: KnownArgs, module: ClassWithArgs): string {
+interface Taken {
+  readonly spec: KnownArgs;
+  readonly module: ClassWithArgs;
+  readonly gives: readonly string[];
+  readonly beside?: DeclaredArgs;
+}
+
+function unknownHint(key: string, { spec, module, gives, beside }: Taken): string {
   if (spec.unreachable.includes(key))
     return `arguments arrive in camelCase: call it ${snakeToCamel(key)} in the constructor of ${spec.owner.name}`;
   const known = [...spec.required, ...spec.optional];
   // Any two letters are near each other.
-  const near = key.length > 1 ? nearest(key, known) : undefined;
+  const writable = [...known.filter((name) => !gives.includes(name)), ...Object.keys(beside?.kinds ?? {})];
+  // What is given may be written all the same: a logger's interval.
+  const near = key.length > 1 ? (nearest(key, [...writable, 'type']) ?? nearest(key, gives, 1)) : undefined;
   if (near) return `did you mean '${near}'?`;
-  const list = `it takes: ${known.join(', ') || 'no arguments'}`;
+  const inner = innerKey(key, { ...spec.kinds, ...beside?.kinds });
+  if (inner !== undefined) return `did you mean ${inner}?`;
+  const list = `it takes: ${writable.join(', ') || 'no arguments'}`;
   // A subclass that takes more than its base must say so itself.
   return spec.owner === module
     ? list
     : `${list}; that list is ${spec.owner.name}'s: give ${module.name} its own \`static args\` to take others`;
+}
+
+/** A key of a dict inside, written one level too far out. @example innerKey('max_norm', kinds) // 'grad_clip=dict(max_norm=…)' */
+function innerKey(key: string, kinds: KnownArgs['kinds']): string | undefined {
+  for (const [name, kind] of Object.entries(kinds)) {
+    const inner = nearest(key, Object.keys(kindNamed(kind).keys?.kinds ?? {}), key.length < 6 ? 1 : 2);
+    if (inner !== undefined) return `${name}=dict(${inner}=…)`;
+  }
+  return undefined;
 }

@@ -10,7 +10,7 @@ import { pathBelow } from '../util/configPath.ts';
 import { argProblems } from './argProblems.ts';
 import { kindNamed, type ArgKind } from './argKinds.ts';
 import { variantOf } from './args/kinds.ts';
-import type { Kind } from './args/types.ts';
+import type { DeclaredArgs, Kind } from './args/types.ts';
 import { knownArgs, wrongPart } from './constructorArgs.ts';
 import type { Registries, RegistryKind } from './registries.ts';
 import type { ModelPart } from './registryKinds.ts';
@@ -22,6 +22,8 @@ export interface CfgOptions {
   readonly type?: string;
   /** Which classes of MODELS fit. */
   readonly part?: ModelPart;
+  /** Keys that are taken out before: for hints. */
+  readonly beside?: DeclaredArgs;
 }
 
 /**
@@ -32,7 +34,7 @@ export function cfgProblems(
   kind: RegistryKind,
   registries: Registries,
   path: string,
-  { gives = [], type, part }: CfgOptions = {},
+  { gives = [], type, part, beside }: CfgOptions = {},
 ): Problem[] {
   if (!isDict(cfg))
     return [
@@ -69,7 +71,7 @@ export function cfgProblems(
   }
   const wrong = wrongPart(module, ownType, part);
   if (wrong) return [{ severity: 'error', ...wrong, path: `${path}.type`, span }];
-  const own = argProblems(module, args, cfg, path, gives);
+  const own = argProblems(module, args, cfg, path, gives, beside);
   return [...own, ...keyProblems(args, knownArgs(module)?.kinds ?? {}, registries, path)];
 }
 
@@ -98,7 +100,7 @@ function nestedProblems(
   const own = beside ? without(value, Object.keys(beside.kinds)) : value;
   const cfg = expand ? expand(own) : own;
   if (!isDict(cfg)) return [];
-  if (builds !== undefined) return cfgProblems(cfg, builds, registries, path, { gives, part, type });
+  if (builds !== undefined) return cfgProblems(cfg, builds, registries, path, { gives, part, type, beside });
   const keys = kind.keys ?? (variants && variantOf(variants, cfg[variants.by] ?? variants.fallback));
   return keyProblems(cfg, keys?.kinds ?? {}, registries, path);
 }

@@ -1,15 +1,25 @@
-import { above, anything, below, number, oneOf, optional } from '../registry/args/index.ts';
+import { above, below, kindOf, listOf, number, oneOf, optional, type Kind } from '../registry/args/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import { ANNEAL_STRATEGIES, annealFunction } from './annealing.ts';
 import { fromCurve, type Policy } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
 import { at as itemAt } from '../util/at.ts';
 
+const targetRatio: Kind<number | readonly number[]> = kindOf(
+  'float | (float,) | (float, float)',
+  'a float or a tuple of one or two numbers',
+  (value) =>
+    number.fault(value) === null ||
+    (value instanceof Tuple &&
+      (value.length === 1 || value.length === 2) &&
+      listOf(number).fault(value) === null),
+);
+
 /** @param peak @param end defaults of target_ratio */
 export const cyclicTable = (peak: number, end: number) =>
   ({
     target_ratio: optional(
-      anything,
+      targetRatio,
       Tuple.of(peak, end),
       'Factors of the own value at the peak and at the end of a cycle; one float: the peak, and 1e-5 of it.',
     ),

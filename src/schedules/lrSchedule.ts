@@ -2,7 +2,6 @@
 
 import {
   absent,
-  anything,
   atLeast,
   between,
   declareArgs,
@@ -24,7 +23,7 @@ import { fixedPolicy } from './fixed.ts';
 import { flatCosineAnnealingPolicy } from './flatCosineAnnealing.ts';
 import { invPolicy } from './inv.ts';
 import { linearAnnealingPolicy } from './linearAnnealing.ts';
-import { oneCycleLrPolicy, oneCycleTable } from './oneCycle.ts';
+import { oneCycleLrPolicy, oneCycleTable, perGroupKind } from './oneCycle.ts';
 import { polyPolicy } from './poly.ts';
 import {
   createSchedule,
@@ -104,7 +103,7 @@ const POLICIES: ReadonlyMap<string, PolicySpec> = new Map([
     policy(
       {
         max_lr: required(
-          anything,
+          perGroupKind,
           "The highest learning rate: one for all groups, one per group, or a dict of such lists by the optimizer's class.",
         ),
         total_steps: absent(

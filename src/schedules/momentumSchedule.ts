@@ -3,7 +3,6 @@
 import { ConfigError } from '../errors/trainerError.ts';
 import {
   absent,
-  anything,
   atLeast,
   declareArgs,
   flag,
@@ -16,7 +15,7 @@ import {
 import { cosineAnnealingPolicy } from './cosineAnnealing.ts';
 import { cyclicPolicy, cyclicTable } from './cyclic.ts';
 import { linearAnnealingPolicy } from './linearAnnealing.ts';
-import { oneCycleMomentumPolicy, oneCycleTable } from './oneCycle.ts';
+import { oneCycleMomentumPolicy, oneCycleTable, perGroupKind } from './oneCycle.ts';
 import {
   createSchedule,
   describeSchedule,
@@ -65,8 +64,8 @@ const POLICIES: ReadonlyMap<string, PolicySpec> = new Map([
     'OneCycle',
     policy(
       {
-        base_momentum: optional(anything, 0.85, `The lowest momentum: ${PER_GROUP}.`),
-        max_momentum: optional(anything, 0.95, `The highest momentum: ${PER_GROUP}.`),
+        base_momentum: optional(perGroupKind, 0.85, `The lowest momentum: ${PER_GROUP}.`),
+        max_momentum: optional(perGroupKind, 0.95, `The highest momentum: ${PER_GROUP}.`),
         ...oneCycleTable,
       },
       (args, run) => oneCycleMomentumPolicy(args, run.maxIters),

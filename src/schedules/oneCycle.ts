@@ -1,10 +1,29 @@
 import { ConfigError } from '../errors/trainerError.ts';
-import { between, flag, number, oneOf, optional } from '../registry/args/index.ts';
+import { isDict } from '../lang/plain.ts';
+import {
+  between,
+  either,
+  flag,
+  kindOf,
+  listOf,
+  number,
+  oneOf,
+  optional,
+  type Kind,
+} from '../registry/args/index.ts';
 import { Tuple } from '../util/tuple.ts';
 import { ANNEAL_STRATEGIES, annealFunction, type Anneal } from './annealing.ts';
 import type { Policy, SchedulePoint } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
 import { at as itemAt } from '../util/at.ts';
+
+/** One number for all groups, a list with one for each, or such lists by the optimizer's class. MMCV refuses tuples. */
+export const perGroupKind: Kind<number | readonly number[] | Readonly<Record<string, unknown>>> = kindOf(
+  'float | list of float | dict',
+  'a number, a list of numbers or a dict of such lists',
+  (value) =>
+    isDict(value) || (!(value instanceof Tuple) && either(number, listOf(number)).fault(value) === null),
+);
 
 /** What both cycles take. */
 export const oneCycleTable = {

@@ -148,7 +148,7 @@ export class ScheduleArgs {
     const known = [...required, ...optional];
     for (const key of Object.keys(this.#values)) {
       if (key === 'policy' || known.includes(key)) continue;
-      const near = nearest(key, known);
+      const near = nearest(key, [...known, 'policy']);
       throw new ConfigError(`${this.className} got an unexpected argument '${key}'`, {
         code: 'unknown-argument',
         path: `${this.kind.path}.${key}`,

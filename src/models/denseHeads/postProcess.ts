@@ -2,9 +2,11 @@
 // Source: mmdet 2.28.2 `models/dense_heads/base_dense_head.py` `_get_bboxes_single`, `_bbox_post_process`.
 
 import {
+  atLeast,
   declareArgs,
   dictOf,
   dictWithDefaults,
+  int,
   number,
   optional,
   orNone,
@@ -27,7 +29,12 @@ export const TEST_CFG_ARGS = declareArgs(
     ),
     score_thr: optional(number, 0, 'Pairs must score above this.'),
     nms: optional(orNone(NMS_CFG), null, 'How overlapping boxes are dropped; None: not at all.'),
-    max_per_img: optional(number, -1, 'How many boxes of a picture are kept; 0 or less: all.', 'boxes'),
+    max_per_img: optional(
+      orNone(atLeast(int, 1)),
+      null,
+      'How many boxes of a picture are kept; None: all.',
+      'boxes',
+    ),
   },
   // MMDetection's heads pick what they know out of it.
   { rest: true },
@@ -41,7 +48,8 @@ export interface TestCfg {
   readonly nmsPre: number;
   readonly scoreThr: number;
   readonly nms: NmsCfg | null;
-  readonly maxPerImg: number;
+  /** Null: all. */
+  readonly maxPerImg: number | null;
 }
 
 /** Read a `test_cfg` dict. */
@@ -84,7 +92,7 @@ export function selectDetections(levels: readonly LevelPredictions[], options: S
   const all = concatDetections(parts);
   if (rescale) divideByScale(all.boxes, meta.scale_factor);
   const keep = batchedNms(all.boxes, all.scores, all.labels, cfg.nms);
-  return takeDetections(all, cfg.maxPerImg > 0 ? keep.subarray(0, cfg.maxPerImg) : keep);
+  return takeDetections(all, keep.subarray(0, cfg.maxPerImg ?? undefined));
 }
 
 /** Flat indices (anchor * K + class) of the best scores above the threshold, best first. */

@@ -3,6 +3,8 @@
 import type { Problem } from '../../contracts/problem.ts';
 import { isDict } from '../../lang/plain.ts';
 import { plainRepr } from '../../lang/plainRepr.ts';
+import { TEST_CFG_ARGS } from '../../models/denseHeads/postProcess.ts';
+import type { Fault } from '../../registry/args/index.ts';
 import { formatBytes } from '../../util/formatBytes.ts';
 import type { ConfigInput } from './keys.ts';
 
@@ -64,15 +66,13 @@ function tooLarge(size: readonly unknown[], value: unknown, path: string): Probl
 function maxPerImg(cfg: unknown, path: string): Problem[] {
   if (!isDict(cfg)) return [];
   const { max_per_img: most } = cfg;
-  const isFine = most === undefined || most === null || (Number.isInteger(most) && Number(most) >= 1);
+  const fault = most === undefined ? null : TEST_CFG_ARGS.table.max_per_img.kind.fault(most);
   return [
-    ...(isFine ? [] : [outOf('of at least 1', most, `${path}.max_per_img`)]),
+    ...(fault ? [refused(fault, `${path}.max_per_img`)] : []),
     ...['rpn', 'rcnn'].flatMap((part) => maxPerImg(cfg[part], `${path}.${part}`)),
   ];
 }
 
-function outOf(range: string, value: unknown, path: string): Problem {
-  const key = path.slice(path.lastIndexOf('.') + 1);
-  const message = `${key} must be a whole number ${range}, but got ${plainRepr(value)}`;
-  return { severity: 'error', code: 'bad-value', message, path };
+function refused({ code, says }: Fault, path: string): Problem {
+  return { severity: 'error', code, message: `max_per_img ${says}`, path };
 }

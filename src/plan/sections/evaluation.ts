@@ -1,15 +1,7 @@
 // `evaluation`: what EvalHook takes, and what the data set's `evaluate` does.
 
 import { EVALUATE_ARGS } from '../../datasets/evaluateBoxes.ts';
-import {
-  absent,
-  anything,
-  atLeast,
-  declareArgs,
-  int,
-  optional,
-  type Arg,
-} from '../../registry/args/index.ts';
+import { absent, anything, atLeast, declareArgs, int, type Arg } from '../../registry/args/index.ts';
 import { EVAL_HOOK_ARGS } from '../../runner/hooks/evaluation.ts';
 
 /** EvalHook's and DistEvalHook's arguments that there is nothing to do with. */
@@ -24,7 +16,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
 /** Of EvalHook in a config, whose interval counts epochs or iterations. */
 export const HOOK_ARGS = declareArgs({
   ...EVAL_HOOK_ARGS.table,
-  interval: optional(atLeast(int, 1), 1, 'How often to evaluate.', 'epochs, or iterations without by_epoch'),
+  interval: { ...EVAL_HOOK_ARGS.table.interval, kind: atLeast(int, 1) },
 });
 
 const withoutEffect = Object.entries(WITHOUT_EFFECT).map(([key, why]): [string, Arg<unknown>] => [

@@ -262,7 +262,8 @@ export function listOf<T>(kind: Kind<T>, length?: number): Kind<readonly T[]> {
         allFaults(kind, entry).map((fault) => ({
           ...fault,
           below: `[${i}]${fault.below}`,
-          isOwn: !isInside(fault),
+          // Of a dict in a list the place says more than the list.
+          isOwn: kind.label !== dict.label && !isInside(fault),
         })),
       );
       return faults.some(({ isOwn }) => isOwn)
@@ -395,7 +396,13 @@ export function dictBy(variants: Variants): Kind<Readonly<Record<string, unknown
         return [missing(by, `write ${by}=${names.length > 1 ? '…, one of ' : ''}${choices.words}`)];
       }
       const keys = variantOf(variants, written);
-      if (keys) return keys.faults(rest);
+      if (keys) {
+        const isSlip = ({ at, below }: Fault): boolean =>
+          at === 'key' && nearest(below.slice(1), [by, ...Object.keys(keys.kinds)]) === by;
+        return keys
+          .faults(rest)
+          .map((fault) => (isSlip(fault) ? { ...fault, hint: `did you mean '${by}'?` } : fault));
+      }
       if (isOpen && typeof written === 'string') return [];
       const near = typeof written === 'string' ? nearest(nameOf(written), names) : undefined;
       const hint = near === undefined ? undefined : `did you mean '${near}'?`;

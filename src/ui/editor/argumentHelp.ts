@@ -1,6 +1,11 @@
 // What the editor proposes and explains at a place of a config, without a word of Monaco's.
 
-import type { ArgDoc, ArgumentDocs, ClassDoc } from '../../contracts/argumentDocs.ts';
+import {
+  EMPTY_ARG_DOC,
+  type ArgDoc,
+  type ArgumentDocs,
+  type ClassDoc,
+} from '../../contracts/argumentDocs.ts';
 import { innermostAt, placeAt, readContainers, type PlacedEntry } from '../../lang/configPlaces.ts';
 import { contextOf, type DictContext, type TypeName } from './argumentContext.ts';
 
@@ -63,25 +68,8 @@ function isUseful(kind: string): boolean {
 function withBy({ keys, by, built }: DictContext): readonly ArgDoc[] {
   if (!by || keys.some(({ name }) => name === by.name)) return keys;
   const help = by.name === 'type' ? 'The class that it is made with.' : 'Which of them it is.';
-  return [{ ...BY, name: by.name, help, isRequired: built === null }, ...keys];
+  return [{ ...EMPTY_ARG_DOC, kind: 'str', name: by.name, help, isRequired: built === null }, ...keys];
 }
-
-const BY: ArgDoc = {
-  name: 'type',
-  kind: 'str',
-  isRequired: false,
-  default: null,
-  unit: null,
-  help: '',
-  choices: [],
-  builds: null,
-  part: null,
-  builtType: null,
-  gives: [],
-  keys: [],
-  entries: [],
-  variants: null,
-};
 
 function keyProposal(doc: ArgDoc, insert: string): Proposal {
   const { name, kind, isRequired } = doc;
