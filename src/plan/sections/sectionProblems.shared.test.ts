@@ -52,7 +52,7 @@ data = dict(
       [
         "model.backbone.norm_cfg.typ",
         "key",
-        "it takes: requires_grad, eps, momentum, affine, track_running_stats",
+        "did you mean 'type'?",
       ],
       [
         "model.backbone.norm_cfg.momentum",
