@@ -192,8 +192,8 @@ async function checkEvaluation(model: SingleStageDetector, batch: TrainBatch, on
     const necks = model.neck ? model.neck.forward(features) : features;
     const head = model.bboxHead.forward(necks);
     stages.push(['backbone', features, one.backbone_out], ['neck', necks, one.neck_out]);
-    stages.push(['class scores', [...head.clsScores], one.head_out[0] ?? []]);
-    stages.push(['box deltas', [...head.bboxPreds], one.head_out[1] ?? []]);
+    for (const [i, levels] of head.entries())
+      stages.push([`head output ${i}`, [...levels], one.head_out[i] ?? []]);
     return stages.flatMap(([, tensors]) => tensors);
   });
   for (const [stage, tensors, wanted] of stages) {

@@ -4,6 +4,7 @@ import { toErrorReport } from '../errors/trainerError.ts';
 import type { Command, Tools } from './command.ts';
 import { COMMANDS, PARITY } from './commands.ts';
 import { watchOutput } from './output.ts';
+import '../plan/registerAll.ts';
 import { maskSecrets } from '../util/secrets.ts';
 import { parseArguments } from './arguments.ts';
 import { describeError } from './strayErrors.ts';

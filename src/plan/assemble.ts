@@ -14,7 +14,7 @@ import { createUserModules } from './ownModules.ts';
 import type { Parts, PartsHost, PlanJob } from './parts.ts';
 import { foundBy, locateProblem, PlanError, problemOf, sortProblems } from './problemOf.ts';
 import { findConfigProblems } from './problems/index.ts';
-import './registerAll.ts';
+import './registerCore.ts';
 import type { RunConfig } from './runConfig.ts';
 import { staticProblems } from './sections/sectionProblems.ts';
 import { withoutUnused } from './unusedParts.ts';

@@ -1,6 +1,7 @@
 // How each part of a run is built. A builder needs what the builders before it have made, and may be replaced by another.
 
 import { isDict } from '../lang/plain.ts';
+import { loadModels } from '../models/catalog.ts';
 import { buildOptimizer } from '../optim/index.ts';
 import { buildRunner } from '../runner/buildRunner.ts';
 import { EVALUATES_NOTHING } from '../runner/hooks/evaluation.ts';
@@ -10,6 +11,7 @@ import { buildModel } from './buildModel.ts';
 import { checkEvaluation, evaluationWarnings, readEvaluation } from './checkEvaluation.ts';
 import { checkModelOnData } from './checkModelOnData.ts';
 import { batchesPerEpoch } from './loaders.ts';
+import { namedTypes } from './namedTypes.ts';
 import { need, type Parts } from './parts.ts';
 import { readRunnerCfg, readWorkflow, runLength } from './runnerConfig.ts';
 import { registerRunHooks } from './trainingHooks.ts';
@@ -27,11 +29,12 @@ export interface Builder {
   build(parts: Parts): Promise<void> | void;
 }
 
-/** The person's own classes, registered. */
+/** The classes that the config names, registered: tabtrain's and the person's own. */
 export const importModules: Builder = {
   name: 'modules',
   needs: [],
   async build({ userModules, context, dict, job, problems }) {
+    await loadModels(namedTypes(dict));
     await userModules.import(job.configPath, dict, context);
     for (const { span, message, code } of await userModules.checkTypes(job.checkTypes))
       problems.push({

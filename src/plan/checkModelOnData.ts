@@ -3,7 +3,8 @@
 import type { Problem } from '../contracts/problem.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { isDict, plainTruth } from '../lang/plain.ts';
-import { AnchorHead, type Detector } from '../models/index.ts';
+import { AnchorHead } from '../models/denseHeads/anchorHead.ts';
+import type { Detector } from '../models/index.ts';
 import { numClassProblems } from '../runner/hooks/numClassCheck.ts';
 import { findTrainPipeline } from './buildDataset.ts';
 import { anchorReach, checkAnchors } from './checkAnchors.ts';

@@ -1,5 +1,3 @@
-// Importing a class's file registers it. This is the one list of all that a config can name.
-import '../datasets/index.ts';
+// Importing this registers all that a config can name, for whoever lists names or proposes them.
 import '../models/index.ts';
-import '../optim/index.ts';
-import '../runner/index.ts';
+import './registerCore.ts';

@@ -275,7 +275,7 @@ evaluation = dict(_delete_=True, ${evaluation})
     const head = (
       count: string,
     ): string => `import { MODELS, RetinaHead, add, mul, onStep, scalar, stepInput } from 'tabtrain';
-import type { HeadOutputs, Losses, Tensor, TrainBatch } from 'tabtrain';
+import type { AnchorOutputs, Losses, Tensor, TrainBatch } from 'tabtrain';
 
 const boxes = (batch: Omit<TrainBatch, 'img'>): number => batch.gtBboxes.reduce((n, b) => n + b.length / 4, 0);
 
@@ -283,7 +283,7 @@ let steps = 0;
 
 @MODELS.registerModule()
 export class CountingHead extends RetinaHead {
-  override loss(outputs: HeadOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
+  override loss(outputs: AnchorOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
     onStep(() => console.log(\`step \${(steps += 1)}\`));
     const count: Tensor = ${count};
     return new Map([...super.loss(outputs, batch), ['loss_count', mul(add(count, 1), 0.25)]]);

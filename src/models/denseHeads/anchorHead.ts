@@ -44,7 +44,7 @@ import type { ImageMeta, TrainBatch } from '../detectors/batch.ts';
 import { checkInputChannels } from '../inputChannels.ts';
 import type { Loss } from '../losses/reduction.ts';
 import { imageTargets, targetsByLevel, type TargetRules } from './anchorTargets.ts';
-import type { DenseHead, HeadOutputs, Losses } from './denseHead.ts';
+import type { DenseHead, Losses } from './denseHead.ts';
 import {
   readTestCfg,
   selectDetections,
@@ -103,6 +103,9 @@ export const ANCHOR_HEAD_ARGS = declareArgs({
   init_cfg: initCfgArg,
 });
 
+/** Per level scores [B, H, W, A * K], and boxes [B, H, W, A * 4]. */
+export type AnchorOutputs = readonly [clsScores: readonly Tensor[], bboxPreds: readonly Tensor[]];
+
 interface Pyramid {
   /** float32 [N, 4] per level. */
   readonly levels: readonly Boxes[];
@@ -113,7 +116,7 @@ interface Pyramid {
 /** Anchors of so many picture shapes are kept; a large picture's take 3 MB. */
 const MAX_PYRAMIDS = 64;
 
-export abstract class AnchorHead extends Module implements DenseHead {
+export abstract class AnchorHead extends Module implements DenseHead<AnchorOutputs> {
   static readonly part = 'head';
   readonly numClasses: number;
   readonly #inChannels: number;
@@ -161,17 +164,17 @@ export abstract class AnchorHead extends Module implements DenseHead {
   /** @param x float32 [B, H, W, C]; borrowed @returns scores [B, H, W, A * K] and deltas [B, H, W, A * 4] */
   protected abstract forwardSingle(x: Tensor): readonly [Tensor, Tensor];
 
-  forward(feats: readonly Tensor[]): HeadOutputs {
+  forward(feats: readonly Tensor[]): AnchorOutputs {
     const outputs = feats.map((x) => {
       checkInputChannels(this.#inChannels, x, 'bbox_head.in_channels');
       return this.forwardSingle(x);
     });
-    return { clsScores: outputs.map(([cls]) => cls), bboxPreds: outputs.map(([, bbox]) => bbox) };
+    return [outputs.map(([cls]) => cls), outputs.map(([, bbox]) => bbox)];
   }
 
-  loss(outputs: HeadOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
+  loss([clsScores, bboxPreds]: AnchorOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
     this.#rulesOrThrow();
-    const sizes = featureSizes(outputs);
+    const sizes = featureSizes(clsScores);
     const counts = this.#pyramid(sizes).levels.map((anchors) => (anchors.length / 4) * batch.imgMetas.length);
     // Targets are made on the host, once for each batch that a step is run with.
     const targetsOf = once((b: typeof batch) => this.#targets(sizes, b));
@@ -179,11 +182,11 @@ export abstract class AnchorHead extends Module implements DenseHead {
     const clsLosses: Tensor[] = [];
     const bboxLosses: Tensor[] = [];
     counts.forEach((n, i) => {
-      const scores = reshape(itemAt(outputs.clsScores, i), [n, this.clsOutChannels]);
+      const scores = reshape(itemAt(clsScores, i), [n, this.clsOutChannels]);
       const labels = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).labels, [n], 'int32');
       const labelWeights = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).labelWeights, [n]);
       clsLosses.push(this.#lossCls.forward(scores, labels, { weight: labelWeights, avgFactor }));
-      let boxes = reshape(itemAt(outputs.bboxPreds, i), [n, 4]);
+      let boxes = reshape(itemAt(bboxPreds, i), [n, 4]);
       if (this.#regDecodedBbox)
         boxes = this.#coder.decodeTensor(this.#anchorTensor(sizes, i, batch.imgMetas.length), boxes);
       const bboxTargets = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).bboxTargets, [n, 4]);
@@ -197,7 +200,7 @@ export abstract class AnchorHead extends Module implements DenseHead {
   }
 
   async getBboxes(
-    outputs: HeadOutputs,
+    [clsScores, bboxPreds]: AnchorOutputs,
     metas: readonly ImageMeta[],
     rescale: boolean,
   ): Promise<Detections[]> {
@@ -208,11 +211,11 @@ export abstract class AnchorHead extends Module implements DenseHead {
         path: 'model.test_cfg',
         hint: 'write test_cfg=dict(nms_pre=1000, score_thr=0.05, nms=dict(...), max_per_img=100) in the model',
       });
-    const { levels } = this.#pyramid(featureSizes(outputs));
-    const scores = tidy(() => outputs.clsScores.map((level) => this.#activate(level)));
+    const { levels } = this.#pyramid(featureSizes(clsScores));
+    const scores = tidy(() => clsScores.map((level) => this.#activate(level)));
     const [scoreValues, deltaValues] = await Promise.all([
       Promise.all(scores.map(readFloat32)),
-      Promise.all(outputs.bboxPreds.map(readFloat32)),
+      Promise.all(bboxPreds.map(readFloat32)),
     ]);
     dispose(scores);
     return metas.map((meta, b) => {
@@ -347,8 +350,8 @@ function once<A, R>(f: (args: A) => R): (args: A) => R {
 }
 
 /** [rows, columns] of every level. */
-function featureSizes(outputs: HeadOutputs): Size[] {
-  return outputs.clsScores.map((level) => {
+function featureSizes(levels: readonly Tensor[]): Size[] {
+  return levels.map((level) => {
     const [, rows, columns]: readonly number[] = take(level.shape, 3);
     return [rows, columns];
   });

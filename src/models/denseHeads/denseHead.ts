@@ -6,25 +6,23 @@ import type { ImageMeta, TrainBatch } from '../detectors/batch.ts';
 /** Losses by MMDetection's names, each a scalar or one scalar per level. */
 export type Losses = ReadonlyMap<string, Tensor | readonly Tensor[]>;
 
-/** Predictions of every level, as the convolutions give them. */
-export interface HeadOutputs {
-  /** float32 [B, H, W, A * K] per level. */
-  readonly clsScores: readonly Tensor[];
-  /** float32 [B, H, W, A * 4] per level. */
-  readonly bboxPreds: readonly Tensor[];
-}
+/** What a head predicts, in an order of its own: of each kind (scores, boxes, …) one float32 [B, H, W, …] per level. */
+export type HeadOutputs = readonly (readonly Tensor[])[];
 
-/** A head that predicts boxes at every cell of every level. */
-export interface DenseHead extends Module {
+/**
+ * A head that predicts boxes at every cell of every level.
+ * @typeParam O what its `forward` returns; nobody else looks inside
+ */
+export interface DenseHead<O extends HeadOutputs = HeadOutputs> extends Module {
   readonly numClasses: number;
-  /** @param feats float32 [B, H, W, C] per level; borrowed */
-  forward(feats: readonly Tensor[]): HeadOutputs;
+  /** @param feats float32 [B, H, W, C] per level; borrowed @returns as many tensors at each call */
+  forward(feats: readonly Tensor[]): O;
   /** Nothing is read back from the GPU. @throws RunError without train_cfg */
-  loss(outputs: HeadOutputs, batch: Omit<TrainBatch, 'img'>): Losses;
+  loss(outputs: O, batch: Omit<TrainBatch, 'img'>): Losses;
   /**
    * Read predictions back and turn them into boxes.
    * @param rescale true: boxes in px of the original pictures, else of the network's input
    * @returns per picture, best first
    */
-  getBboxes(outputs: HeadOutputs, metas: readonly ImageMeta[], rescale: boolean): Promise<Detections[]>;
+  getBboxes(outputs: O, metas: readonly ImageMeta[], rescale: boolean): Promise<Detections[]>;
 }

@@ -40,6 +40,8 @@ export class SingleStageDetector extends BaseDetector {
   readonly backbone: Backbone;
   readonly neck: Neck | null;
   readonly bboxHead: DenseHead;
+  /** How many tensors the head gives of each kind. */
+  #levels: readonly number[] = [];
 
   constructor(args: ArgsOf<typeof SINGLE_STAGE_ARGS>, context: BuildContext) {
     super();
@@ -75,8 +77,8 @@ export class SingleStageDetector extends BaseDetector {
 
   override async simpleTest(batch: ImageBatch, { rescale }: { rescale: boolean }): Promise<BboxResult[]> {
     const owned = await this.runForward(batch);
-    const levels = owned.length / 2;
-    const outputs = { clsScores: owned.slice(0, levels), bboxPreds: owned.slice(levels) };
+    let at = 0;
+    const outputs = this.#levels.map((n) => owned.slice(at, (at += n)));
     try {
       const detections = await this.bboxHead.getBboxes(outputs, batch.imgMetas, rescale);
       return detections.map((found) => toBboxResult(found, this.bboxHead.numClasses));
@@ -85,10 +87,11 @@ export class SingleStageDetector extends BaseDetector {
     }
   }
 
-  /** Scores of all levels, then boxes of all levels. */
+  /** All that the head predicts, one after another. */
   protected override forwardTest(img: Tensor): Tensor[] {
-    const { clsScores, bboxPreds } = this.bboxHead.forward(this.extractFeat(img));
-    return [...clsScores, ...bboxPreds];
+    const outputs = this.bboxHead.forward(this.extractFeat(img));
+    this.#levels = outputs.map((levels) => levels.length);
+    return outputs.flat();
   }
 
   protected override forwardTrain(img: Tensor, batch: TrainBatch): Losses {

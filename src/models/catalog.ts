@@ -1,0 +1,39 @@
+// Classes whose code is loaded where a config names them, so that a run's worker starts with what it needs.
+
+import { RunError } from '../errors/trainerError.ts';
+
+interface Entry {
+  /** What importing the file registers. */
+  readonly names: readonly string[];
+  load(): Promise<unknown>;
+}
+
+/** One row a file. What a file's own defaults name it imports itself. */
+export const CATALOG: readonly Entry[] = [];
+
+/**
+ * Register the classes of these names; those that nobody knows are left to whoever builds them.
+ * @param names values of `type`, also with a scope: `mmdet.FCOS`
+ * @throws RunError `not-loaded` where the page can't get their code
+ */
+export async function loadModels(names: Iterable<string>): Promise<void> {
+  const wanted = new Set([...names].map((name) => name.slice(name.lastIndexOf('.') + 1)));
+  await Promise.all(
+    CATALOG.filter((entry) => entry.names.some((name) => wanted.has(name))).map(async (entry) => {
+      try {
+        await entry.load();
+      } catch (error) {
+        throw new RunError(`the code of ${entry.names.join(', ')} must be loaded, but can't be`, {
+          code: 'not-loaded',
+          hint: 'reload the page when you are online',
+          cause: error,
+        });
+      }
+    }),
+  );
+}
+
+/** Register all of them. */
+export async function loadAllModels(): Promise<void> {
+  await Promise.all(CATALOG.map((entry) => entry.load()));
+}
