@@ -1,5 +1,5 @@
 import { isDict } from '../lang/plain.ts';
-import { ConfigError, DatasetError } from '../errors/trainerError.ts';
+import { ConfigError, DatasetError, type RunError } from '../errors/trainerError.ts';
 import type { ConfigDict } from '../config/config.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { seedIndexes } from '../datasets/indexCache.ts';
@@ -13,6 +13,7 @@ import type { DecodeImage } from '../contracts/image.ts';
 import { readRunConfig } from './runConfig.ts';
 import { createUserModules } from './ownModules.ts';
 import { UNATTENDED_POLICY } from '../usercode/moduleGuard.ts';
+import { takeStrays, type WatchStray } from '../usercode/strayErrors.ts';
 import { type UserModules } from '../usercode/userModules.ts';
 
 /**
@@ -83,10 +84,20 @@ export async function buildDataset(
   return dataset;
 }
 
+/** What making samples takes. */
+export interface SampleServices {
+  readonly fs: FileSystem;
+  readonly decodeImage: DecodeImage;
+  /** Hands over errors that nobody waits for, for as long as there are samples to make; default: they are not looked for. */
+  readonly watchStray?: WatchStray;
+  /** Hears of those of the spec's modules: RunError `stray-error`. */
+  readonly onStray?: (error: RunError) => void;
+}
+
 /** Build a spec's dataset in this thread and serve its samples. */
 export async function createLocalSampleSource(
   spec: DatasetSpec,
-  services: { fs: FileSystem; decodeImage: DecodeImage },
+  { watchStray, onStray = () => undefined, ...services }: SampleServices,
 ): Promise<SampleSource> {
   const config = await readRunConfig(services.fs, spec.configPath, spec.cfgOptions);
   const userModules = createUserModules();
@@ -97,6 +108,7 @@ export async function createLocalSampleSource(
     seed: spec.seed,
     warn: () => undefined,
   });
+  if (spec.withUserModules) takeStrays(watchStray, userModules, onStray);
   try {
     if (spec.withUserModules) await userModules.import(spec.configPath, config.dict, context);
     seedIndexes(services.fs, spec.indexedFiles ?? []);

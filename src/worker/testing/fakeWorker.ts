@@ -31,7 +31,9 @@ export class FakeWorker extends EventTarget {
     this.#outside.close();
   }
 
-  crash(message: string): void {
-    this.dispatchEvent(Object.assign(new Event('error'), { message }));
+  /** @returns whether somebody took it upon them; else a browser reports it to those above too */
+  crash(message: string): 'handled' | 'unhandled' {
+    const event = Object.assign(new Event('error', { cancelable: true }), { message });
+    return this.dispatchEvent(event) ? 'unhandled' : 'handled';
   }
 }
