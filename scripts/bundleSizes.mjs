@@ -7,7 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 // The plan worker knows every class by name.
-const LIMITS = { shell: 150_000, worker: 490_000, planner: 800_000, compiler: 1_300_000, typeChecking: 2_600_000 };
+const LIMITS = {
+  shell: 150_000,
+  worker: 490_000,
+  planner: 800_000,
+  compiler: 1_300_000,
+  typeChecking: 2_600_000,
+};
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
 const assets = readdirSync(join(dist, 'assets'));

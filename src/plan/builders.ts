@@ -34,7 +34,7 @@ export const importModules: Builder = {
   name: 'modules',
   needs: [],
   async build({ userModules, context, dict, job, problems }) {
-    await loadModels(namedTypes(dict));
+    await loadModels(namedTypes([dict.model, dict.train_cfg, dict.test_cfg]));
     await userModules.import(job.configPath, dict, context);
     for (const { span, message, code } of await userModules.checkTypes(job.checkTypes))
       problems.push({

@@ -39,7 +39,9 @@ export function scopeOf(ts: TypeScript, node: ts.Node): Scope | null {
   const declareAll = (statements: readonly ts.Statement[]): void => {
     for (const one of statements) {
       if (ts.isVariableStatement(one) && isBlockScoped(ts, one.declarationList)) declare(one.declarationList);
-      if (ts.isClassDeclaration(one) && one.name) names.set(one.name.text, one.end);
+      if ((ts.isClassDeclaration(one) || ts.isEnumDeclaration(one)) && one.name)
+        names.set(one.name.text, one.end);
+      if (ts.isModuleDeclaration(one) && ts.isIdentifier(one.name)) names.set(one.name.text, one.end);
     }
   };
   const declareVars = (body: ts.Node): void => {
@@ -79,6 +81,12 @@ export function scopeOf(ts: TypeScript, node: ts.Node): Scope | null {
   return null;
 }
 
+function bodyScope(ts: TypeScript, node: ts.Node): Scope | null {
+  if (ts.isIterationStatement(node, false)) return scopeOf(ts, node.statement);
+  const body = ts.isFunctionLike(node) && 'body' in node ? node.body : undefined;
+  return body ? scopeOf(ts, body) : null;
+}
+
 function isBlockScoped(ts: TypeScript, { flags }: ts.VariableDeclarationList): boolean {
   return (flags & ts.NodeFlags.BlockScoped) !== 0;
 }
@@ -90,10 +98,13 @@ function isBlockScoped(ts: TypeScript, { flags }: ts.VariableDeclarationList): b
  */
 export function grownValues(ts: TypeScript, node: ts.Node, scopes: Scopes): ts.Expression[] {
   const { factory } = ts;
+  // The guard comes first in the body: what that declares isn't there yet, and is anew each time.
+  const own = bodyScope(ts, node)?.names;
   const direct: ts.Expression[] = [];
   const asked: ts.Expression[] = [];
   for (const { base, name, path } of chainsIn(ts, node).values()) {
     if (direct.length + asked.length >= MAX_VALUES) break;
+    if (name !== null && own?.has(name)) continue;
     const kind = accessOf(name, node, scopes);
     if (kind === null) continue;
     const value =

@@ -134,6 +134,27 @@ describe('where nobody tells how full the heap is, what grows without end is tol
       'const l = Array.from({ length: 1e6 }, (_, i) => ({ i }));\nwhile (busy()) l.at(0);',
     ],
     ['a list with one far place', 'const l: number[] = [];\nwhile (busy()) l[4e8] = 1;'],
+    [
+      'a picture that many rows share',
+      'const picture = new Uint8Array(3e6);\nconst out: object[] = [];\nwhile (busy()) if (out.length < 1e5) out.push({ picture, x: [1, 2] });',
+    ],
+    [
+      'a map of such rows',
+      'const picture = new Uint8Array(3e6);\nconst m = new Map<number, object>();\nlet i = 0;\nwhile (busy()) if (m.size < 1e4) m.set(i++, { picture });',
+    ],
+    [
+      'lists of the same pictures',
+      'const pictures = Array.from({ length: 100 }, () => new Uint8Array(3e4));\nconst out: object[] = [];\nwhile (busy()) if (out.length < 1e3) out.push({ pictures: [...pictures] });',
+    ],
+    [
+      'views of one buffer',
+      'const all = new Float32Array(5e5);\nconst out: object[] = [];\nwhile (busy()) if (out.length < 2e3) out.push(all.subarray(out.length, out.length + 5));',
+    ],
+    [
+      'something large before many small ones',
+      'const out: unknown[] = [new Float64Array(1e5)];\nwhile (busy()) if (out.length < 1e5) out.push(out.length);',
+    ],
+    ['two far places', 'const l: number[] = [1];\nlet i = 0;\nwhile (busy()) l[9e8] = i++;'],
     ['a ring', 'const a: { n?: object } = {};\na.n = a;\nwhile (busy()) a.n = { n: a };'],
   ];
   test.each(fine)('%s is no alarm', async (_, text) => {
@@ -142,6 +163,30 @@ describe('where nobody tells how full the heap is, what grows without end is tol
     const start = 'const end = performance.now() + 300;\nconst busy = () => performance.now() < end;\n';
     await linked(`import { got } from 'tabtrain';\n${start}${text}`, guard);
     expect(guard.tripped).toBeNull();
+  });
+
+  test.each([
+    ['a revoked Proxy', 'const { proxy, revoke } = Proxy.revocable({}, {});\nrevoke();\nconst odd = proxy;'],
+    ['a Proxy that throws', "const odd = new Proxy({}, { ownKeys() { throw new Error('no'); } });"],
+    [
+      'a map with its own size',
+      "class M extends Map { get size(): number { throw new Error('no'); } }\nconst odd = new M([[1, 2]]);",
+    ],
+    [
+      'a set with its own values',
+      "class S extends Set { override values(): never { throw new Error('no'); } }\nconst odd = new S([1]);",
+    ],
+  ])('%s does no harm, and hides nothing', async (_, text) => {
+    const guard = new ModuleGuard(() => null);
+    guard.policy = { limitS: 30, roomBytes: 1e7 };
+    await linked(
+      `${text}\nconst l = [odd];\nconst end = performance.now() + 200;\nwhile (performance.now() < end) { l.at(0); Object(odd); }`,
+      guard,
+    );
+    expect(guard.tripped).toBeNull();
+    await expect(
+      linked(`${text}\nconst l: unknown[] = [];\nfor (;;) l.push(odd, new Float64Array(100));`, guard),
+    ).rejects.toMatchObject({ code: 'endless-allocation' });
   });
 
   test('no getter is asked, and a name that is not set yet does no harm', async () => {
@@ -200,6 +245,42 @@ got.work = async () => {
     guard,
   );
   expect(await (got.work as () => Promise<string>)()).toBe('done');
+});
+
+describe('a name that a body declares again is the inner one, whatever the guard looks at', () => {
+  const inner = [
+    'const l = [n];',
+    'let l = [n];',
+    'class l { static push() {} }',
+    'enum l { push }',
+    'var m = [n]; const l = m;',
+  ];
+  const around: [string, (body: string) => string][] = [
+    ['for', (body) => `for (let i = 0; i < 20; i++) { ${body} }`],
+    ['for of', (body) => `for (const x of Array(20).fill(1)) { ${body} }`],
+    ['for in', (body) => `for (const x in Array(20).fill(1)) { ${body} }`],
+    ['while', (body) => `let i = 0; while (i++ < 20) { ${body} }`],
+    ['do', (body) => `let i = 0; do { ${body} } while (i++ < 20)`],
+    ['a function', (body) => `function f() { ${body} }\nfor (let i = 0; i < 20; i++) f();`],
+    ['an arrow', (body) => `const f = () => { ${body} };\nfor (let i = 0; i < 20; i++) f();`],
+    ['a method', (body) => `class A { f() { ${body} } }\nfor (let i = 0; i < 20; i++) new A().f();`],
+  ];
+  test.each(around)('%s', async (_, wrap) => {
+    for (const declared of wrap === around[0]?.[1] ? inner : inner.slice(0, 3)) {
+      const text = wrap(`wait(); ${declared} touch(l); n++;`);
+      await linked(
+        `let n = 0;
+const l: number[] = [];
+const touch = (x: unknown) => x;
+const wait = () => { const end = performance.now() + 3; while (performance.now() < end); };
+function all(l: number[]) { ${text} }
+all(l);
+{ ${text} }
+`,
+        new ModuleGuard(() => null),
+      );
+    }
+  });
 });
 
 test('guards change nothing of what a module does, and its errors keep their lines', async () => {

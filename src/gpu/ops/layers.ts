@@ -11,6 +11,7 @@ export {
 } from '../kernels/batchNorm/op.ts';
 export { groupNorm } from '../kernels/groupNorm/op.ts';
 export { maxPool2d } from '../kernels/maxPool/op.ts';
+export { resizeBilinear2d, type ResizeOptions } from '../kernels/resizeBilinear/op.ts';
 export { upsampleNearest2d } from '../kernels/upsample/op.ts';
 export {
   bceWithLogitsLoss,
