@@ -13,6 +13,7 @@ import type { DecodeImage } from '../contracts/image.ts';
 import { readRunConfig } from './runConfig.ts';
 import { createUserModules } from './ownModules.ts';
 import { UNATTENDED_POLICY } from '../usercode/moduleGuard.ts';
+import { takeStrays, type WatchStray } from '../usercode/strayErrors.ts';
 import { type UserModules } from '../usercode/userModules.ts';
 
 /**
@@ -83,10 +84,17 @@ export async function buildDataset(
   return dataset;
 }
 
+interface SampleServices {
+  readonly fs: FileSystem;
+  readonly decodeImage: DecodeImage;
+  /** Given where nobody else hears of what the modules throw unasked: the samples after it are rejected with it. */
+  readonly watchStray?: WatchStray;
+}
+
 /** Build a spec's dataset in this thread and serve its samples. */
 export async function createLocalSampleSource(
   spec: DatasetSpec,
-  services: { fs: FileSystem; decodeImage: DecodeImage },
+  { watchStray, ...services }: SampleServices,
 ): Promise<SampleSource> {
   const config = await readRunConfig(services.fs, spec.configPath, spec.cfgOptions);
   const userModules = createUserModules();
@@ -102,18 +110,21 @@ export async function createLocalSampleSource(
     seedIndexes(services.fs, spec.indexedFiles ?? []);
     const dataset = await buildDataset(config.dict, spec.split, context, spec.classes);
     const source = new DatasetSampleSource(dataset, spec.seed);
-    return spec.withUserModules ? locating(source, userModules) : source;
+    return spec.withUserModules ? locating(source, userModules, watchStray) : source;
   } catch (error) {
     throw userModules.locate(error);
   }
 }
 
 /** The same source; what a person's own dataset or transform throws gets its line. */
-function locating(source: SampleSource, userModules: UserModules): SampleSource {
+function locating(source: SampleSource, userModules: UserModules, watchStray?: WatchStray): SampleSource {
+  const failed = new Promise<never>((_, fail) => void takeStrays(watchStray, userModules, fail));
+  // Told to whoever asks for a sample.
+  failed.catch(() => undefined);
   return {
     getSample: async (index, epoch) => {
       try {
-        return await source.getSample(index, epoch);
+        return await Promise.race([failed, source.getSample(index, epoch)]);
       } catch (error) {
         throw userModules.locate(error);
       }

@@ -78,7 +78,7 @@ test('a crash is told to who waits for a sample of that worker, with its number'
   const other = source.getSample(0, 0);
   other.catch(() => undefined);
   const waiting = source.getSample(1, 0);
-  at(workers, 1).crash('out of memory');
+  expect(at(workers, 1).crash('out of memory')).toBe(true);
   await expect(waiting).rejects.toMatchObject({
     code: 'worker-crashed',
     message: 'decode worker 1 stopped working: out of memory',

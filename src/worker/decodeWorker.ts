@@ -6,6 +6,7 @@ import '../datasets/index.ts';
 import { createLocalSampleSource } from '../plan/buildDataset.ts';
 import { createOpfs } from '../storage/opfs.ts';
 import { serveSamples } from './samples.ts';
+import { watchStray } from './watchStray.ts';
 import { giveSigns } from './workerSigns.ts';
 
 const opened = createOpfs();
@@ -14,6 +15,6 @@ opened.catch(() => undefined);
 
 giveSigns(
   serveSamples(self as DedicatedWorkerGlobalScope, async (spec) =>
-    createLocalSampleSource(spec, { fs: await opened, decodeImage: decodeInBrowser }),
+    createLocalSampleSource(spec, { fs: await opened, decodeImage: decodeInBrowser, watchStray }),
   ),
 );

@@ -23,7 +23,7 @@ export class ArgumentHelp {
     if (this.#asked?.plan !== plan || !this.#asked) {
       // A worker that hangs is told by the plan itself.
       const answer = this.#clients.plans.describeArguments().catch(() => {
-        this.#asked = null;
+        if (this.#asked?.answer === answer) this.#asked = null;
         return null;
       });
       this.#asked = { plan, answer };

@@ -31,7 +31,8 @@ export class FakeWorker extends EventTarget {
     this.#outside.close();
   }
 
-  crash(message: string): void {
-    this.dispatchEvent(Object.assign(new Event('error'), { message }));
+  /** @returns whether whoever heard of it kept it from going on to the page */
+  crash(message: string): boolean {
+    return !this.dispatchEvent(Object.assign(new Event('error', { cancelable: true }), { message }));
   }
 }
