@@ -29,6 +29,18 @@ ${body}
 }
 `;
 
+/** It is made in a decode worker, and leaves something alone there. */
+const transform = (statement: string): string => `import { PIPELINES } from 'mmdet/datasets';
+
+@PIPELINES.registerModule()
+export class Part {
+  async call(results: object): Promise<object> {
+    ${statement};
+    return results;
+  }
+}
+`;
+
 test('a module that hangs is told by its line, Stop ends it, and what is mended works without a reload', async ({
   page,
 }) => {
@@ -91,7 +103,35 @@ test('a module that hangs is told by its line, Stop ends it, and what is mended 
   await app.button('Train').click();
   await expect(app.status).toContainText('a module must not end its worker', { timeout: TRAIN_TIMEOUT_MS });
 
+  // Beside the samples, in a decode worker: its line, and the run's own end.
+  await app.openFile(DEFAULT_FILE);
+  await app.editorIsReady();
+  await app.setText(
+    config
+      .replace(/custom_hooks = .*/, '')
+      .replace("dict(type='RandomFlip', flip_ratio=0.5),", "$& dict(type='Part'),"),
+  );
+  for (const statement of [
+    "void Promise.reject(new Error('boom'))",
+    // No Error: the event alone knows where.
+    "setTimeout(() => { throw 'boom'; })",
+  ]) {
+    await edit(transform(statement));
+    await app.button('Train').click();
+    await expect(app.status, statement).not.toContainText('Failed');
+    await expect(app.status, statement).toContainText('Failed: nobody waited for what failed', {
+      timeout: TRAIN_TIMEOUT_MS,
+    });
+    await expect(problems).toContainText('6:');
+    await expect(app.log).toContainText('boom');
+    await expect(app.runs.getByRole('listitem').first()).toContainText('Failed');
+    await expect.poll(() => workers('runWorker') + workers('decodeWorker')).toBe(0);
+  }
+
   // Mended: runs end well, one worker each, none left.
+  await app.openFile(DEFAULT_FILE);
+  await app.editorIsReady();
+  await app.setText(config);
   await edit(hook('  override beforeRun(): void {}'));
   for (let run = 0; run < 3; run++) {
     await app.button('Train').click();

@@ -146,3 +146,48 @@ test('Train starts the config it was pressed for, or none', async ({ page }) => 
   await expect(app.button('Train')).toBeVisible();
   await expect(app.runs.getByRole('listitem')).toHaveCount(0);
 });
+
+test('while the run lock is waited for: a Pause reaches the run, a Stop ends it, and a refusal is told', async ({
+  page,
+}) => {
+  await page.addInitScript(() => {
+    const { locks } = navigator;
+    const request = locks.request.bind(locks) as (...args: unknown[]) => Promise<unknown>;
+    const held = { isRefused: false, letGo: (): void => undefined };
+    Object.assign(window, { held });
+    locks.request = async (name: string, ...rest: unknown[]) => {
+      if (name === 'tabtrain-run') {
+        if (held.isRefused) throw new DOMException('the lock manager is gone', 'SecurityError');
+        await new Promise<void>((letGo) => (held.letGo = letGo));
+      }
+      return request(name, ...rest);
+    };
+  });
+  const letGo = (): Promise<void> =>
+    page.evaluate(() => (window as unknown as { held: { letGo(): void } }).held.letGo());
+  const app = new TabtrainPage(page);
+  await app.open();
+
+  await app.button('Train').click();
+  await expect(app.status).toContainText('Preparing');
+  await app.button('Pause').click();
+  await expect(app.status).toContainText('Pausing…');
+  await expect(app.button('Resume')).toBeVisible();
+  await letGo();
+  await expect(app.status).toContainText('Paused before the first iteration', { timeout: TRAIN_TIMEOUT_MS });
+  await app.button('Resume').click();
+  await expect(app.status).toContainText('Preparing');
+  await app.button('Stop').click();
+  await expect(app.button('Train')).toBeVisible({ timeout: TRAIN_TIMEOUT_MS });
+
+  await app.button('Train').click();
+  await expect(app.status).toContainText('Preparing');
+  await app.button('Stop').click();
+  await letGo();
+  await expect(app.button('Train')).toBeVisible();
+
+  await page.evaluate(() => Object.assign((window as unknown as { held: object }).held, { isRefused: true }));
+  await app.button('Train').click();
+  await expect(app.status).toContainText('Failed: the lock manager is gone');
+  await expect(app.button('Train')).toBeVisible();
+});

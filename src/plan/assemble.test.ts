@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Plan } from '../contracts/plan.ts';
 import type { Problem } from '../contracts/problem.ts';
 import type { Module } from '../nn/index.ts';
-import type { TakeStray } from '../usercode/strayErrors.ts';
+import { withStrays } from '../util/testing/nodeStrays.ts';
 import { assemble } from './assemble.ts';
 import { BUILDERS, type Builder } from './builders.ts';
 import { readRunConfig, type RunConfig } from './runConfig.ts';
@@ -153,38 +153,19 @@ test.each([
   ['a timer', "setTimeout(() => { throw new Error('boom'); });"],
 ] as const)(
   'what a module leaves alone (%s) is a problem of the plan, at its line',
-  async (_, statement) => {
-    const takers = new Set<TakeStray>();
-    const onStray = (error: unknown): void => {
-      expect([...takers].some((take) => take(error))).toBe(true);
-    };
-    const others = ['unhandledRejection', 'uncaughtException'].map(
-      (name) => [name, process.listeners(name as 'exit')] as const,
-    );
-    for (const [name] of others) process.removeAllListeners(name).on(name, onStray);
-    try {
+  (_, statement) =>
+    withStrays(async (watchStray, count) => {
       const plan = await planText(
         "custom_imports = dict(imports=['mine'])",
         { 'workspace/mine.ts': `export const a = 1;\n${statement}\n` },
-        {
-          watchStray: (take) => {
-            takers.add(take);
-            return () => void takers.delete(take);
-          },
-        },
+        { watchStray },
       );
       expect(plan.problems).toMatchObject([
         { severity: 'error', code: 'stray-error', span: { file: 'workspace/mine.ts', line: 2 } },
       ]);
       expectTheRest(plan);
-      expect(takers.size).toBe(0);
-    } finally {
-      for (const [name, listeners] of others) {
-        process.removeAllListeners(name);
-        for (const listener of listeners) process.on(name, listener as () => void);
-      }
-    }
-  },
+      expect(count()).toBe(0);
+    }),
   60_000,
 );
 

@@ -1,5 +1,5 @@
 import { isDict } from '../lang/plain.ts';
-import { ConfigError, DatasetError } from '../errors/trainerError.ts';
+import { ConfigError, DatasetError, type RunError } from '../errors/trainerError.ts';
 import type { ConfigDict } from '../config/config.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { seedIndexes } from '../datasets/indexCache.ts';
@@ -84,17 +84,20 @@ export async function buildDataset(
   return dataset;
 }
 
-interface SampleServices {
+/** What making samples takes. */
+export interface SampleServices {
   readonly fs: FileSystem;
   readonly decodeImage: DecodeImage;
-  /** Given where nobody else hears of what the modules throw unasked: the samples after it are rejected with it. */
+  /** Hands over errors that nobody waits for, for as long as there are samples to make; default: they are not looked for. */
   readonly watchStray?: WatchStray;
+  /** Hears of those of the spec's modules: RunError `stray-error`. */
+  readonly onStray?: (error: RunError) => void;
 }
 
 /** Build a spec's dataset in this thread and serve its samples. */
 export async function createLocalSampleSource(
   spec: DatasetSpec,
-  { watchStray, ...services }: SampleServices,
+  { watchStray, onStray = () => undefined, ...services }: SampleServices,
 ): Promise<SampleSource> {
   const config = await readRunConfig(services.fs, spec.configPath, spec.cfgOptions);
   const userModules = createUserModules();
@@ -105,26 +108,24 @@ export async function createLocalSampleSource(
     seed: spec.seed,
     warn: () => undefined,
   });
+  if (spec.withUserModules) takeStrays(watchStray, userModules, onStray);
   try {
     if (spec.withUserModules) await userModules.import(spec.configPath, config.dict, context);
     seedIndexes(services.fs, spec.indexedFiles ?? []);
     const dataset = await buildDataset(config.dict, spec.split, context, spec.classes);
     const source = new DatasetSampleSource(dataset, spec.seed);
-    return spec.withUserModules ? locating(source, userModules, watchStray) : source;
+    return spec.withUserModules ? locating(source, userModules) : source;
   } catch (error) {
     throw userModules.locate(error);
   }
 }
 
 /** The same source; what a person's own dataset or transform throws gets its line. */
-function locating(source: SampleSource, userModules: UserModules, watchStray?: WatchStray): SampleSource {
-  const failed = new Promise<never>((_, fail) => void takeStrays(watchStray, userModules, fail));
-  // Told to whoever asks for a sample.
-  failed.catch(() => undefined);
+function locating(source: SampleSource, userModules: UserModules): SampleSource {
   return {
     getSample: async (index, epoch) => {
       try {
-        return await Promise.race([failed, source.getSample(index, epoch)]);
+        return await source.getSample(index, epoch);
       } catch (error) {
         throw userModules.locate(error);
       }

@@ -24,6 +24,7 @@ import type { Logger } from '../runner/logger.ts';
 import type { RunFolder } from './runFolder.ts';
 import { describeBudget, memoryBudget } from '../runner/memoryBudget.ts';
 import type { BatchLoader, Workflow } from '../runner/runnerTypes.ts';
+import type { TakeStray } from '../usercode/strayErrors.ts';
 import type { UserModules } from '../usercode/userModules.ts';
 import { Rng } from '../util/prng.ts';
 import { maskSecrets } from '../util/secrets.ts';
@@ -77,7 +78,7 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   logger.info(`Adapter: ${adapter.name}${adapter.isSoftware ? ' (software: the CPU does the work)' : ''}`);
   logger.info(`Config:\n${text}`);
   logger.info(`Set random seed to ${seed}, deterministic: ${options.areDeterministic ? 'True' : 'False'}`);
-  const samples = new OpenSamples(options);
+  const samples = new OpenSamples(options, cleanups);
   const live: LiveRun = { runner: null };
   const { onModules, control } = options;
   const ask = (): Promise<void> => throwIfStopped(control);
@@ -189,9 +190,11 @@ function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): P
 /** Opens sample sources of the run's data sets. */
 class OpenSamples {
   readonly #options: PrepareOptions;
+  readonly #cleanups: (() => void)[];
 
-  constructor(options: PrepareOptions) {
+  constructor(options: PrepareOptions, cleanups: (() => void)[]) {
     this.#options = options;
+    this.#cleanups = cleanups;
   }
 
   /** A source of the samples of a data set of the run. */
@@ -201,7 +204,7 @@ class OpenSamples {
     { userModules, trainSet, host }: Parts,
   ): Promise<SampleSource> {
     const { fs, decodeImage, configPath, cfgOptions, seed } = this.#options;
-    const { createSampleSource, runConfig } = this.#options;
+    const { createSampleSource, runConfig, control } = this.#options;
     const workers = workersOf(dataOf(runConfig.dict), split !== 'val');
     const spec: DatasetSpec = {
       configPath,
@@ -213,10 +216,17 @@ class OpenSamples {
       classes: split === 'train' && !host.weights ? undefined : trainSet?.CLASSES,
       indexedFiles,
     };
-    return createSampleSource && workers > 0
-      ? createSampleSource(spec, workers)
-      : createLocalSampleSource(spec, { fs, decodeImage });
+    if (createSampleSource && workers > 0) return createSampleSource(spec, workers);
+    const onStray = (error: Error): void => control.fail(error);
+    return createLocalSampleSource(spec, { fs, decodeImage, watchStray: this.#watchStray, onStray });
   }
+
+  /** Until the run is over. */
+  readonly #watchStray = (take: TakeStray): (() => void) => {
+    const stop = this.#options.watchStray?.(take) ?? ((): void => undefined);
+    this.#cleanups.push(stop);
+    return stop;
+  };
 }
 
 /** A loader for each entry of the workflow. */

@@ -45,7 +45,8 @@ export async function train(job: TrainJob): Promise<TrainResult> {
     const waitingFor = phase === 'stopping' ? (control.activity ?? undefined) : undefined;
     onEvent({ name: 'run.phaseChanged', phase, waitingFor });
   };
-  onEvent({ name: 'run.phaseChanged', phase: 'preparing' });
+  // It may have been paused before it came here.
+  tellPhase('preparing');
   control.onChange(() => tellPhase('preparing'));
   const started = new Date();
   const timestamp = formatTimestamp(started);

@@ -312,6 +312,22 @@ test('a storage that refuses a checkpoint pauses an attended run; Resume tries a
   expect(saved).toEqual([1, 2, 3, 4].map((epoch) => `${WORK_DIR}/epoch_${epoch}.pth`));
 });
 
+test('a pause that comes before the run waits in it, and is told', async () => {
+  const control = new RunControl({ isAttended: true });
+  control.pause();
+  const phases: string[] = [];
+  const { error } = await tryTraining(workspaceWith(CONFIGS), 'run.py', {
+    control,
+    onEvent: (event) => {
+      if (event.name !== 'run.phaseChanged') return;
+      phases.push(event.phase);
+      if (event.phase === 'paused') setTimeout(() => control.resume(), 5);
+    },
+  });
+  expect(error).toBeNull();
+  expect(phases).toEqual(['paused', 'preparing', 'running', 'finished']);
+});
+
 function bound(fs: FileSystem): FileSystem {
   return {
     readFile: (path) => fs.readFile(path),

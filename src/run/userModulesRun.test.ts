@@ -8,6 +8,7 @@ import { testAdapter } from '../gpu/testing/adapter.ts';
 import { RunControl } from '../runner/runControl.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import { train } from './train.ts';
+import type { TakeStray } from '../usercode/strayErrors.ts';
 import { take } from '../util/at.ts';
 
 await testAdapter();
@@ -37,6 +38,9 @@ async function run(config: string, modules: Record<string, string>): Promise<str
     ...modules,
   });
   const lines: string[] = [];
+  const takers = new Set<TakeStray>();
+  const stray = (error: unknown): boolean => [...takers].some((take) => take(error));
+  Object.assign(globalThis, { stray });
   try {
     await train({
       configPath: 'workspace/configs/shapes/own.py',
@@ -46,8 +50,8 @@ async function run(config: string, modules: Record<string, string>): Promise<str
       onInvalidLoss: 'go-on',
       // Vitest takes unhandled rejections for itself: modules hand theirs over.
       watchStray: (take) => {
-        Object.assign(globalThis, { stray: take });
-        return () => void Reflect.deleteProperty(globalThis, 'stray');
+        takers.add(take);
+        return () => void takers.delete(take);
       },
       onEvent: (event) => {
         if (event.name === 'run.logged') lines.push(event.line);
@@ -56,6 +60,7 @@ async function run(config: string, modules: Record<string, string>): Promise<str
   } catch (error) {
     lines.push(formatReport(toErrorReport(error)));
   }
+  expect(takers.size).toBe(0);
   return lines.join('\n');
 }
 
@@ -231,6 +236,16 @@ data['train']['pipeline'] = [
     expect(losses(await run(config(100), files))).toHaveLength(2);
     expect(await run(config(1), files)).toMatch(
       /Counting\.call threw Error: more than 1\n {2}at workspace\/mine\/counting\.ts:8:44$/,
+    );
+    // Beside the samples, in modules that were imported for them.
+    const left = await run(config(1), {
+      'workspace/mine/counting.ts': transform.replace(
+        /throw (new Error\(.*?\));/,
+        'Reflect.get(globalThis, "stray")($1);',
+      ),
+    });
+    expect(left).toMatch(
+      /nobody waited for what failed: Counting\.call threw Error: more than 1\n {2}at workspace\/mine\/counting\.ts:8:\d+\n/,
     );
   });
 

@@ -5,11 +5,11 @@ const LOCK = 'tabtrain-run';
 
 export class RunGuard {
   #release: (() => void) | null = null;
-  /** Settles when the browser has taken the lock back. */
+  /** Fulfilled when the browser has taken the lock back. */
   #whenReleased: Promise<unknown> = Promise.resolve();
   #wakeLock: WakeLockSentinel | null = null;
 
-  /** @returns false when another tab holds the lock. */
+  /** @returns false when another tab holds the lock. @throws what the browser refuses it with */
   async acquire(): Promise<boolean> {
     const got = await this.#acquireLock();
     if (!got) return false;
@@ -19,7 +19,7 @@ export class RunGuard {
     return true;
   }
 
-  /** Let other tabs train. Settles when {@link isHeld} no longer sees this tab's lock. */
+  /** Let other tabs train. Fulfilled when {@link isHeld} no longer sees this tab's lock; never rejected. */
   async release(): Promise<void> {
     this.#release?.();
     this.#release = null;
@@ -39,14 +39,16 @@ export class RunGuard {
 
   #acquireLock(): Promise<boolean> {
     if (!('locks' in navigator)) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      this.#whenReleased = navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => {
+    return new Promise((resolve, reject) => {
+      const released = navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => {
         resolve(lock !== null);
         if (!lock) return undefined;
         return new Promise<void>((release) => {
           this.#release = release;
         });
       });
+      // Refused, or taken away later: nobody holds it then.
+      this.#whenReleased = released.catch(reject);
     });
   }
 

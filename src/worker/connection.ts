@@ -32,8 +32,6 @@ export class Connection<C extends Client> {
     this.#onGone = onGone;
     this.#what = what;
     worker.addEventListener('error', (event: ErrorEvent) => {
-      // Of a worker's own worker it would go on to the page, as if the outer one had failed.
-      event.preventDefault();
       const cause = event.message === '' ? 'it could not be loaded' : event.message;
       this.lose(
         new RunError(`${what} stopped working: ${cause}`, {

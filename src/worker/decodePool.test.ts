@@ -2,9 +2,14 @@ import { expect, test } from 'vitest';
 import type { Sample } from '../datasets/sample.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
 import { DatasetError } from '../errors/trainerError.ts';
+import { createLocalSampleSource } from '../plan/buildDataset.ts';
+import { jobOf, PLANNED } from '../plan/testing/planText.ts';
+// Registers what a config's datasets and pipelines can name, as the worker's entry does.
+import '../datasets/index.ts';
 import { at } from '../util/at.ts';
+import { withStrays } from '../util/testing/nodeStrays.ts';
 import { DecodePool } from './decodePool.ts';
-import { serveSamples } from './samples.ts';
+import { serveSamples, type CreateSource } from './samples.ts';
 import { FakeWorker } from './testing/fakeWorker.ts';
 
 const SPEC = { configPath: 'a.py', split: 'train', seed: 3 } as const;
@@ -14,20 +19,22 @@ const made = (worker: number, index: number, epoch: number): Sample =>
   ({ img: Float32Array.of(worker, index, epoch), imgShape: [1, 1, 3], imgMeta: {} }) as unknown as Sample;
 
 /** @param createSource what worker `n` answers with */
-function setUp(createSource: (n: number) => Promise<SampleSource>) {
+function setUp(createSource: (n: number, ...asked: Parameters<CreateSource>) => Promise<SampleSource>) {
+  const strays: Error[] = [];
   const workers: FakeWorker[] = [];
   const locks = new Map<string, () => void>();
   const pool = new DecodePool({
     create: () => {
       const worker = new FakeWorker();
       const n = workers.push(worker) - 1;
-      const server = serveSamples(worker.inside, () => createSource(n));
+      const server = serveSamples(worker.inside, (...asked) => createSource(n, ...asked));
       server.emit('worker.alive', { lock: `lock ${n}` });
       return worker.asWorker;
     },
     whenReleased: (lock) => new Promise((resolve) => locks.set(lock, resolve)),
+    onStray: (error) => strays.push(error),
   });
-  return { workers, locks, pool };
+  return { workers, locks, pool, strays };
 }
 
 const quick = async (n: number): Promise<SampleSource> => ({
@@ -78,7 +85,8 @@ test('a crash is told to who waits for a sample of that worker, with its number'
   const other = source.getSample(0, 0);
   other.catch(() => undefined);
   const waiting = source.getSample(1, 0);
-  expect(at(workers, 1).crash('out of memory')).toBe(true);
+  // Or the browser would report it to the page as an error of the run worker.
+  expect(at(workers, 1).crash('out of memory')).toBe('handled');
   await expect(waiting).rejects.toMatchObject({
     code: 'worker-crashed',
     message: 'decode worker 1 stopped working: out of memory',
@@ -107,3 +115,48 @@ test('what building the dataset throws in a worker crosses with its path', async
   await expect(pool.open(SPEC, 2)).rejects.toMatchObject({ name: 'DatasetError', path: 'data/x.json' });
   pool.end();
 });
+
+test.each([
+  ['a rejected promise', "void Promise.reject(new Error('boom'))"],
+  ['a timer', "setTimeout(() => { throw new Error('boom'); })"],
+])('what a transform leaves alone (%s) is told at its line, and its worker goes on', (_, statement) =>
+  withStrays(async (watchStray) => {
+    const { fs, decodeImage } = jobOf(
+      `custom_imports = dict(imports=['mine'])
+data = dict(train=dict(num_images=4, pipeline=[dict(type='Mine')]))
+`,
+      {
+        'workspace/mine.ts': `import { PIPELINES } from 'mmdet/datasets';
+@PIPELINES.registerModule()
+export class Mine {
+  constructor() {}
+  async call() {
+    ${statement};
+    return { img: new Float32Array(3), img_shape: [1, 1, 3] };
+  }
+}
+`,
+      },
+    );
+    const { pool, strays, workers } = setUp((_n, spec, onStray) =>
+      createLocalSampleSource(spec, { fs, decodeImage, watchStray, onStray }),
+    );
+    const source = await pool.open(
+      { configPath: PLANNED, split: 'train', seed: 3, withUserModules: true },
+      1,
+    );
+    for (const index of [0, 1]) await source.getSample(index, 0).catch(() => undefined);
+    await expect.poll(() => strays.length).toBe(2);
+    expect(strays).toMatchObject([
+      {
+        name: 'RunError',
+        code: 'stray-error',
+        message: expect.stringContaining('nobody waited for what failed: '),
+        span: { file: 'workspace/mine.ts', line: 6 },
+      },
+      { code: 'stray-error' },
+    ]);
+    expect(at(workers, 0).isTerminated).toBe(false);
+    pool.end();
+  }),
+);

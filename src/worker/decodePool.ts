@@ -4,14 +4,15 @@ import type { SampleSource } from '../datasets/sampleSource.ts';
 import { TrainerError } from '../errors/trainerError.ts';
 import type { DatasetSpec } from '../plan/buildDataset.ts';
 import { at } from '../util/at.ts';
-import { RpcClient } from './channel.ts';
+import { RemoteError, RpcClient } from './channel.ts';
 import { Connection, type WhenReleased, type WorkerLike } from './connection.ts';
-import { openSamples, type SampleCalls, type SampleClient } from './samples.ts';
-import type { WorkerSigns } from './protocol.ts';
+import { openSamples, type SampleCalls, type SampleClient, type SampleEvents } from './samples.ts';
 
 export interface DecodeWorkers {
   create(): WorkerLike;
   readonly whenReleased: WhenReleased;
+  /** Hears what modules throw beside the samples, a RunError `stray-error` at their line: it ends the run, as anywhere else. */
+  readonly onStray: (error: Error) => void;
 }
 
 /** Workers are started when a loader first needs them, and shared by the loaders of a run. */
@@ -46,10 +47,13 @@ export class DecodePool {
 
   #start(): Connection<SampleClient> {
     const worker = this.#workers.create();
-    const client = new RpcClient<SampleCalls, WorkerSigns>(worker);
+    const client = new RpcClient<SampleCalls, SampleEvents>(worker);
+    // Otherwise the browser goes on to report it as an error of the run worker, and of the page.
+    worker.addEventListener('error', (event: ErrorEvent) => event.preventDefault());
     // Whoever waits for a sample is told; a pool doesn't replace what it lost.
     const onGone = (): void => undefined;
     const connection = new Connection(worker, client, onGone, `decode worker ${this.#connections.length}`);
+    client.on('module.strayed', ({ report }) => this.#workers.onStray(new RemoteError(report)));
     client.on('worker.alive', ({ lock }) => void connection.watch(lock, this.#workers.whenReleased));
     return connection;
   }

@@ -14,7 +14,7 @@ const opened = createOpfs();
 opened.catch(() => undefined);
 
 giveSigns(
-  serveSamples(self as DedicatedWorkerGlobalScope, async (spec) =>
-    createLocalSampleSource(spec, { fs: await opened, decodeImage: decodeInBrowser, watchStray }),
+  serveSamples(self as DedicatedWorkerGlobalScope, async (spec, onStray) =>
+    createLocalSampleSource(spec, { fs: await opened, decodeImage: decodeInBrowser, watchStray, onStray }),
   ),
 );

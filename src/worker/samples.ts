@@ -4,7 +4,7 @@ import type { DatasetSpec } from '../plan/buildDataset.ts';
 import type { DatasetChange } from '../datasets/datasetChange.ts';
 import { transferablesOf, type Sample } from '../datasets/sample.ts';
 import type { SampleSource } from '../datasets/sampleSource.ts';
-import { RunError } from '../errors/trainerError.ts';
+import { RunError, toErrorReport, type ErrorReport } from '../errors/trainerError.ts';
 import { serve, Transferred, type Endpoint, type RpcClient, type Server } from './channel.ts';
 import type { WorkerSigns } from './protocol.ts';
 
@@ -14,13 +14,18 @@ export interface SampleCalls {
   'source.changeDataset': { req: { sourceId: number; change: DatasetChange }; res: undefined };
 }
 
-export type SampleClient = RpcClient<SampleCalls, WorkerSigns>;
+export interface SampleEvents extends WorkerSigns {
+  /** A module threw what nobody waits for, at its line. */
+  'module.strayed': { report: ErrorReport };
+}
+
+export type SampleClient = RpcClient<SampleCalls, SampleEvents>;
+
+/** Makes the source of a data set. @param onStray hears what its modules throw beside that */
+export type CreateSource = (spec: DatasetSpec, onStray: (error: Error) => void) => Promise<SampleSource>;
 
 /** Serve sample sources, which end with their worker: the decode worker's end. */
-export function serveSamples(
-  endpoint: Endpoint,
-  createSource: (spec: DatasetSpec) => Promise<SampleSource>,
-): Server<WorkerSigns> {
+export function serveSamples(endpoint: Endpoint, createSource: CreateSource): Server<SampleEvents> {
   const sources = new Map<number, SampleSource>();
   let nextId = 1;
   const sourceOf = (sourceId: number): SampleSource => {
@@ -28,10 +33,11 @@ export function serveSamples(
     if (!source) throw new RunError(`internal: no sample source ${sourceId}`, { code: 'internal' });
     return source;
   };
-  return serve<SampleCalls, WorkerSigns>(endpoint, {
+  const onStray = (error: Error): void => server.emit('module.strayed', { report: toErrorReport(error) });
+  const server = serve<SampleCalls, SampleEvents>(endpoint, {
     'source.open': async ({ spec }) => {
       const sourceId = nextId++;
-      sources.set(sourceId, await createSource(spec));
+      sources.set(sourceId, await createSource(spec, onStray));
       return { sourceId };
     },
     'source.getSample': async ({ sourceId, index, epoch }) => {
@@ -42,6 +48,7 @@ export function serveSamples(
       sourceOf(sourceId).changeDataset?.(change);
     },
   });
+  return server;
 }
 
 /**

@@ -95,8 +95,9 @@ export class RunView {
     for (const event of events) {
       switch (event.name) {
         case 'run.phaseChanged':
+          // One that was said before the pause or the stop was heard changes nothing.
+          if (this.isPausing && isGoing(event.phase) && event.phase !== 'paused') break;
           this.isPausing = false;
-          // One that was said before the stop was heard changes nothing.
           this.phase = this.#isStopAsked && isGoing(event.phase) ? 'stopping' : event.phase;
           this.error = event.error ?? null;
           this.waitingFor = event.waitingFor ?? null;
@@ -180,6 +181,13 @@ export class RunView {
     if (!isGoing(this.phase)) return;
     this.phase = 'paused';
     this.isPausing = true;
+  }
+
+  /** Show that it goes on, also where its worker has not heard of the pause. */
+  askResume(): void {
+    if (this.phase !== 'paused') return;
+    this.phase = this.hasBegun ? 'running' : 'preparing';
+    this.isPausing = false;
   }
 
   #addLog(lines: readonly string[]): void {

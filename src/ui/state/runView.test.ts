@@ -96,10 +96,31 @@ test('a stop is shown at once, and what was said before it was heard changes not
 
 test('a pause is shown at once, and called done when its worker has heard of it', () => {
   const view = new RunView();
-  view.apply([started(0), { name: 'run.phaseChanged', phase: 'running' }]);
   view.askPause();
   expect(view.phase).toBe('paused');
   expect(describeRun(view)).toBe('Pausing…');
+  view.apply([
+    { name: 'run.phaseChanged', phase: 'preparing' },
+    started(0),
+    { name: 'run.phaseChanged', phase: 'running' },
+  ]);
+  expect(describeRun(view)).toBe('Pausing…');
   view.apply([{ name: 'run.phaseChanged', phase: 'paused' }]);
   expect(describeRun(view)).toBe('Paused before the first iteration');
+  view.apply([{ name: 'run.phaseChanged', phase: 'running' }]);
+  expect(view.phase).toBe('running');
+});
+
+test('a pause that was not heard is taken back by Resume', () => {
+  const view = new RunView();
+  view.askPause();
+  view.askResume();
+  expect([view.phase, view.isPausing]).toEqual(['preparing', false]);
+  view.apply([started(0), { name: 'run.phaseChanged', phase: 'running' }]);
+  view.askPause();
+  view.askResume();
+  expect(view.phase).toBe('running');
+  view.askStop();
+  view.askResume();
+  expect(view.phase).toBe('stopping');
 });

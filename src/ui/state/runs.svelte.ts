@@ -105,12 +105,14 @@ export class Runs {
     await this.#run(configPath, view, { ...from, workDir });
   }
 
+  /** Let the run wait; one that has no worker yet is told of it as soon as there is one. */
   async pause(): Promise<void> {
     this.active?.askPause();
     await this.#control('run.pause');
   }
 
   async resume(): Promise<void> {
+    this.active?.askResume();
     await this.#control('run.resume');
   }
 
@@ -196,7 +198,9 @@ export class Runs {
       }
       const client = this.#clients.startRun();
       unsubscribe = this.#follow(client, runId, view);
-      await client.call('run.train', { runId, configPath, ...from });
+      const ended = client.call('run.train', { runId, configPath, ...from });
+      if (view.isPausing) void this.#control('run.pause');
+      await ended;
       if (view.isAlive) view.phase = 'finished';
     } catch (error) {
       if (isRunEnded(error)) {

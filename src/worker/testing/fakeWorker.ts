@@ -31,8 +31,9 @@ export class FakeWorker extends EventTarget {
     this.#outside.close();
   }
 
-  /** @returns whether whoever heard of it kept it from going on to the page */
-  crash(message: string): boolean {
-    return !this.dispatchEvent(Object.assign(new Event('error', { cancelable: true }), { message }));
+  /** @returns whether somebody took it upon them; else a browser reports it to those above too */
+  crash(message: string): 'handled' | 'unhandled' {
+    const event = Object.assign(new Event('error', { cancelable: true }), { message });
+    return this.dispatchEvent(event) ? 'unhandled' : 'handled';
   }
 }
