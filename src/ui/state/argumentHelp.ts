@@ -5,17 +5,11 @@ import type { WorkerClients } from '../../worker/client.ts';
 import type { ConfigCheck } from './configCheck.svelte.ts';
 import type { PlanState } from './planState.svelte.ts';
 
-interface Question {
-  /** Asked of it. */
-  readonly plan: unknown;
-  readonly answer: Promise<ArgumentDocs | null>;
-}
-
 export class ArgumentHelp {
   readonly #clients: WorkerClients;
   readonly #check: Pick<ConfigCheck, 'lastValues'>;
   readonly #plan: Pick<PlanState, 'value'>;
-  #asked: Question | null = null;
+  #asked: { readonly plan: unknown; readonly answer: Promise<ArgumentDocs | null> } | null = null;
 
   constructor(
     clients: WorkerClients,
@@ -30,21 +24,15 @@ export class ArgumentHelp {
   /** Of our classes, and of the person's in the plan that was made last; null when the worker doesn't answer. */
   arguments(): Promise<ArgumentDocs | null> {
     const { value: plan } = this.#plan;
-    if (this.#asked?.plan !== plan || !this.#asked) this.#asked = this.#ask(plan);
-    return this.#asked.answer;
-  }
-
-  #ask(plan: unknown): Question {
-    const question: Question = {
-      plan,
+    if (this.#asked?.plan !== plan || !this.#asked) {
       // A worker that hangs is told by the plan itself.
-      answer: this.#clients.plans.describeArguments().catch(() => {
-        // A newer one stays.
-        if (this.#asked === question) this.#asked = null;
+      const answer = this.#clients.plans.describeArguments().catch(() => {
+        if (this.#asked?.answer === answer) this.#asked = null;
         return null;
-      }),
-    };
-    return question;
+      });
+      this.#asked = { plan, answer };
+    }
+    return this.#asked.answer;
   }
 
   /** The open config as it was when it could be read last. */
