@@ -1,11 +1,13 @@
 // `model_parity/ops.json`: anchors, coders, overlaps, losses, suppression and assignment, one by one.
 
-import { dispose, read, sum, tensor, valueAndGrads, variable } from '../../src/gpu/index.ts';
-import type { AnchorGenerator } from '../../src/models/index.ts';
+import { dispose, read, sum, tensor, valueAndGrads, variable, type Tensor } from '../../src/gpu/index.ts';
+import type { AnchorGenerator, MlvlPointGenerator } from '../../src/models/index.ts';
 import {
   alignedOverlaps,
+  ATSSAssigner,
   batchedNms,
   bboxOverlaps,
+  DistancePointBBoxCoder,
   multiclassNms,
   nms,
   type Assigner,
@@ -42,6 +44,9 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   nms: runNms,
   multiclass_nms: runMulticlassNms,
   max_iou_assigner: runAssigner,
+  atss_assigner: runAtss,
+  distance_coder: runDistanceCoder,
+  points: runPoints,
 };
 
 const REGISTRY_OF: Readonly<Record<string, RegistryKind>> = {
@@ -115,15 +120,11 @@ async function runLoss(
     grad_of_sum: Values;
   },
 ): Promise<ParityOutcome> {
-  if (Array.isArray(one.target)) return notBuilt(one.cfg.type);
-  const loss = build<Loss>('MODELS', one.cfg);
-  // Class targets are vectors of integers, everything else is a matrix.
-  const isLabels = one.target.shape.length === 1;
+  const loss = build<Loss<Tensor | readonly Tensor[]>>('MODELS', one.cfg);
   const source = tensor(floats(one.pred), one.pred.shape);
   const pred = variable(source);
-  const target = isLabels
-    ? tensor(Int32Array.from(one.target.data), one.target.shape)
-    : tensor(floats(one.target), one.target.shape);
+  const targets = [one.target].flat().map((values) => targetTensor(values, one.cfg.type));
+  const target = Array.isArray(one.target) ? targets : (targets[0] ?? source);
   const weight = one.weight && tensor(floats(one.weight), one.weight.shape);
   const options = { weight, avgFactor: one.avg_factor, reductionOverride: one.reduction_override };
   const {
@@ -140,8 +141,65 @@ async function runLoss(
     diff('value', aux[0] ? await read(aux[0]) : [], wanted, LOSS_CLOSE),
     grad ? diff('gradient', await read(grad), one.grad_of_sum.data, LOSS_CLOSE) : 'there is no gradient',
   ]);
-  dispose([source, pred, target, total, ...aux, ...(weight ? [weight] : []), ...(grad ? [grad] : [])]);
+  dispose([source, pred, ...targets, total, ...aux, ...(weight ? [weight] : []), ...(grad ? [grad] : [])]);
   return outcome;
+}
+
+/** Class targets are vectors of integers, everything else is a matrix, or no whole numbers. */
+function targetTensor(values: Values, type: string): Tensor {
+  const isLabels =
+    values.shape.length === 1 && type !== 'DistributionFocalLoss' && values.data.every(Number.isInteger);
+  return tensor(isLabels ? Int32Array.from(values.data) : floats(values), values.shape);
+}
+
+function runDistanceCoder(one: {
+  points: Values;
+  gt: Values;
+  encoded: Values;
+  encoded_max16: Values;
+  distances: Values;
+  decoded: Values;
+  decoded_clip: Values;
+  max_shape: number[];
+}): ParityOutcome {
+  const coder = new DistancePointBBoxCoder();
+  const [points, gt, distances] = [floats(one.points), floats(one.gt), floats(one.distances)];
+  return firstFailure([
+    diff('encoded', coder.encode(points, gt), one.encoded.data, CLOSE),
+    diff('encoded_max16', coder.encode(points, gt, 16, 0.1), one.encoded_max16.data, CLOSE),
+    diff('decoded', coder.decode(points, distances), one.decoded.data, CLOSE),
+  ]);
+}
+
+function runPoints(one: Typed & { featmap_sizes: [number, number][]; grid: Values[] }): ParityOutcome {
+  const grid = build<MlvlPointGenerator>('PRIOR_GENERATORS', one.cfg).gridPriorsWithStride(one.featmap_sizes);
+  return firstFailure(grid.map((got, i) => diff(`grid[${i}]`, got, one.grid[i]?.data ?? [], CLOSE)));
+}
+
+/** Positive anchors as [anchor, ground truth + 1]. */
+function runAtss(one: {
+  topk: number;
+  anchor_cfg: Record<string, unknown>;
+  featmap_sizes: [number, number][];
+  gt: Values;
+  gt_labels: number[];
+  positive: [number, number][];
+  num: number;
+}): ParityOutcome {
+  const generator = build<AnchorGenerator>('PRIOR_GENERATORS', {
+    type: 'AnchorGenerator',
+    ...one.anchor_cfg,
+  });
+  const levels = generator.gridPriors(one.featmap_sizes);
+  const anchors = Float32Array.from(levels.flatMap((level) => [...level]));
+  const counts = levels.map((level) => level.length / 4);
+  const assigner = new ATSSAssigner({ topk: one.topk });
+  const { gtInds } = assigner.assign(anchors, floats(one.gt), null, Int32Array.from(one.gt_labels), counts);
+  const positive = [...gtInds].flatMap((k, i) => (k > 0 ? [[i, k]] : []));
+  return firstFailure([
+    diff('num', [gtInds.length], [one.num], 0),
+    diff('positive', positive.flat(), one.positive.flat(), 0),
+  ]);
 }
 
 function runNms(one: {

@@ -16,10 +16,33 @@ interface StateDictCase {
   readonly state_dict: readonly Row[];
 }
 
-/** MMDetection's `_base_/models/retinanet_r50_fpn.py` in our words; the fixture names the config only. */
-function retinaNet(depth: number, inChannels: readonly number[]): unknown {
+/** MMDetection's models of these folders in our words; the fixture names the config only. */
+const HEADS: Readonly<
+  Record<string, { readonly type: string; readonly head: string; readonly extra: string }>
+> = {
+  retinanet: { type: 'RetinaNet', head: 'RetinaHead', extra: 'on_input' },
+  gfl: { type: 'GFL', head: 'GFLHead', extra: 'on_output' },
+};
+
+const ANCHOR_PER_CELL = {
+  type: 'AnchorGenerator',
+  ratios: [1],
+  octave_base_scale: 8,
+  scales_per_octave: 1,
+  strides: [8, 16, 32, 64, 128],
+};
+
+const BOTTLENECK_CHANNELS = [256, 512, 1024, 2048];
+const BASIC_CHANNELS = [64, 128, 256, 512];
+
+/** @param config as the fixture names it: `retinanet/retinanet_r50_fpn_1x_coco.py` */
+function modelOf(config: string): unknown {
+  const [, folder = '', digits] = /^(\w+)\/\w+_r(\d+)_fpn_\w+\.py$/.exec(config) ?? [];
+  const parts = HEADS[folder];
+  if (!parts) return undefined;
+  const depth = Number(digits);
   return {
-    type: 'RetinaNet',
+    type: parts.type,
     backbone: {
       type: 'ResNet',
       depth,
@@ -32,30 +55,21 @@ function retinaNet(depth: number, inChannels: readonly number[]): unknown {
     },
     neck: {
       type: 'FPN',
-      in_channels: inChannels,
+      in_channels: depth < 50 ? BASIC_CHANNELS : BOTTLENECK_CHANNELS,
       out_channels: 256,
       start_level: 1,
-      add_extra_convs: 'on_input',
+      add_extra_convs: parts.extra,
       num_outs: 5,
     },
     bbox_head: {
-      type: 'RetinaHead',
+      type: parts.head,
       num_classes: 80,
       in_channels: 256,
       stacked_convs: 4,
       feat_channels: 256,
+      ...(folder === 'retinanet' ? {} : { anchor_generator: ANCHOR_PER_CELL }),
     },
   };
-}
-
-const BOTTLENECK_CHANNELS = [256, 512, 1024, 2048];
-const BASIC_CHANNELS = [64, 128, 256, 512];
-
-/** @param config as the fixture names it: `retinanet/retinanet_r50_fpn_1x_coco.py` */
-function modelOf(config: string): unknown {
-  const depth = Number(/^retinanet\/retinanet_r(\d+)_fpn_\w+\.py$/.exec(config)?.[1]);
-  if (Number.isNaN(depth)) return undefined;
-  return retinaNet(depth, depth < 50 ? BASIC_CHANNELS : BOTTLENECK_CHANNELS);
 }
 
 async function runStateDict(one: StateDictCase): Promise<ParityOutcome> {
@@ -94,7 +108,7 @@ function diffCounts(model: SingleStageDetector, one: StateDictCase): string | nu
   return `${all} parameters (${trainable} trainable), wanted ${one.number_of_parameters} (${one.trainable})`;
 }
 
-/** RetinaNets. Needs no GPU: values stay on the CPU until used. */
+/** Needs no GPU: values stay on the CPU until used. */
 export const suite: ParitySuite = {
   files: ['state_dicts.json'],
   run: (fixture, file) =>

@@ -9,7 +9,18 @@ interface Entry {
 }
 
 /** One row a file. What a file's own defaults name it imports itself. */
-export const CATALOG: readonly Entry[] = [];
+export const CATALOG: readonly Entry[] = [
+  { names: ['CustomCspNet'], load: () => import('./backbones/customCspNet.ts') },
+  { names: ['ATSSAssigner'], load: () => import('./bbox/atssAssigner.ts') },
+  { names: ['DistancePointBBoxCoder'], load: () => import('./bbox/distancePointBBoxCoder.ts') },
+  { names: ['MlvlPointGenerator'], load: () => import('./bbox/pointGenerator.ts') },
+  { names: ['GFLHead'], load: () => import('./denseHeads/gflHead.ts') },
+  { names: ['NanoDetHead'], load: () => import('./denseHeads/nanoDetHead.ts') },
+  { names: ['GFL'], load: () => import('./detectors/gfl.ts') },
+  { names: ['NanoDet'], load: () => import('./detectors/nanoDet.ts') },
+  { names: ['QualityFocalLoss', 'DistributionFocalLoss'], load: () => import('./losses/gflLosses.ts') },
+  { names: ['PAN'], load: () => import('./necks/pan.ts') },
+];
 
 /**
  * Register the classes of these names; those that nobody knows are left to whoever builds them.

@@ -8,6 +8,7 @@ export * from './layers/conv2d.ts';
 export * from './layers/convModule.ts';
 export * from './layers/groupNorm.ts';
 export * from './layers/layerCfgs.ts';
+export * from './layers/scale.ts';
 export * from './layers/sequential.ts';
 export * from './layout.ts';
 export * from './module.ts';

@@ -15,9 +15,11 @@ export { resizeBilinear2d, type ResizeOptions } from '../kernels/resizeBilinear/
 export { upsampleNearest2d } from '../kernels/upsample/op.ts';
 export {
   bceWithLogitsLoss,
+  distributionFocalLoss,
   giouLoss,
   iouLoss,
   l1Loss,
+  qualityFocalLoss,
   sigmoidFocalLoss,
   smoothL1Loss,
   softmaxCrossEntropyLoss,

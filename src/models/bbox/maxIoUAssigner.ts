@@ -30,11 +30,13 @@ export interface AssignResult {
 }
 
 export interface Assigner {
+  /** @param counts how many of the boxes each level has, for those that go by levels */
   assign(
     boxes: Boxes,
     gtBoxes: Boxes,
     gtBoxesIgnore: Boxes | null,
     gtLabels: Int32Array | null,
+    counts?: readonly number[],
   ): AssignResult;
 }
 

@@ -8,7 +8,6 @@ import {
   sigmoid,
   slice,
   softmax,
-  stepInput,
   tensor,
   tidy,
   type Tensor,
@@ -44,6 +43,7 @@ import type { ImageMeta, TrainBatch } from '../detectors/batch.ts';
 import { checkInputChannels } from '../inputChannels.ts';
 import type { Loss } from '../losses/reduction.ts';
 import { imageTargets, targetsByLevel, type TargetRules } from './anchorTargets.ts';
+import { StepTargets, type BatchTargets } from './stepTargets.ts';
 import type { DenseHead, Losses } from './denseHead.ts';
 import {
   readTestCfg,
@@ -124,9 +124,9 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
   readonly clsOutChannels: number;
   readonly generator: AnchorGenerator;
   readonly #useSigmoid: boolean;
-  readonly #coder: BBoxCoder;
-  readonly #lossCls: Loss;
-  readonly #lossBbox: Loss;
+  protected readonly coder: BBoxCoder;
+  protected readonly lossCls: Loss;
+  protected readonly lossBbox: Loss;
   readonly #regDecodedBbox: boolean;
   readonly #rules: TargetRules | null;
   readonly #testCfg: TestCfg | null;
@@ -142,9 +142,9 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
     this.clsOutChannels = this.#useSigmoid ? numClasses : numClasses + 1;
     this.initCfg = complete.initCfg ?? { type: 'Normal', layer: 'Conv2d', std: 0.01 };
     this.#regDecodedBbox = complete.regDecodedBbox;
-    this.#coder = context.build<BBoxCoder>('BBOX_CODERS', complete.bboxCoder, 'bbox_coder');
-    this.#lossCls = context.build<Loss>('MODELS', lossCls, 'loss_cls', {}, 'loss');
-    this.#lossBbox = context.build<Loss>('MODELS', complete.lossBbox, 'loss_bbox', {}, 'loss');
+    this.coder = context.build<BBoxCoder>('BBOX_CODERS', complete.bboxCoder, 'bbox_coder');
+    this.lossCls = context.build<Loss>('MODELS', lossCls, 'loss_cls', {}, 'loss');
+    this.lossBbox = context.build<Loss>('MODELS', complete.lossBbox, 'loss_bbox', {}, 'loss');
     this.generator = context.build<AnchorGenerator>(
       'PRIOR_GENERATORS',
       complete.anchorGenerator,
@@ -162,37 +162,38 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
   }
 
   /** @param x float32 [B, H, W, C]; borrowed @returns scores [B, H, W, A * K] and deltas [B, H, W, A * 4] */
-  protected abstract forwardSingle(x: Tensor): readonly [Tensor, Tensor];
+  protected abstract forwardSingle(x: Tensor, level: number): readonly [Tensor, Tensor];
 
   forward(feats: readonly Tensor[]): AnchorOutputs {
-    const outputs = feats.map((x) => {
+    const outputs = feats.map((x, level) => {
       checkInputChannels(this.#inChannels, x, 'bbox_head.in_channels');
-      return this.forwardSingle(x);
+      return this.forwardSingle(x, level);
     });
     return [outputs.map(([cls]) => cls), outputs.map(([, bbox]) => bbox)];
   }
 
   loss([clsScores, bboxPreds]: AnchorOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
-    this.#rulesOrThrow();
     const sizes = featureSizes(clsScores);
-    const counts = this.#pyramid(sizes).levels.map((anchors) => (anchors.length / 4) * batch.imgMetas.length);
-    // Targets are made on the host, once for each batch that a step is run with.
-    const targetsOf = once((b: typeof batch) => this.#targets(sizes, b));
-    const avgFactor = stepInput(batch, (b) => Float32Array.of(targetsOf(b).numTotalSamples), []);
+    const images = batch.imgMetas.length;
+    const targets = this.stepTargets(sizes, batch);
+    const avgFactor = targets.numTotalSamples;
     const clsLosses: Tensor[] = [];
     const bboxLosses: Tensor[] = [];
-    counts.forEach((n, i) => {
+    for (const [i, anchors] of this.anchors(sizes).entries()) {
+      const n = (anchors.length / 4) * images;
       const scores = reshape(itemAt(clsScores, i), [n, this.clsOutChannels]);
-      const labels = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).labels, [n], 'int32');
-      const labelWeights = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).labelWeights, [n]);
-      clsLosses.push(this.#lossCls.forward(scores, labels, { weight: labelWeights, avgFactor }));
+      const labels = targets.level(i, (t) => t.labels, [n], 'int32');
+      const labelWeights = targets.level(i, (t) => t.labelWeights, [n]);
+      clsLosses.push(this.lossCls.forward(scores, labels, { weight: labelWeights, avgFactor }));
       let boxes = reshape(itemAt(bboxPreds, i), [n, 4]);
-      if (this.#regDecodedBbox)
-        boxes = this.#coder.decodeTensor(this.#anchorTensor(sizes, i, batch.imgMetas.length), boxes);
-      const bboxTargets = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).bboxTargets, [n, 4]);
-      const bboxWeights = stepInput(batch, (b) => itemAt(targetsOf(b).targets, i).bboxWeights, [n, 4]);
-      bboxLosses.push(this.#lossBbox.forward(boxes, bboxTargets, { weight: bboxWeights, avgFactor }));
-    });
+      if (this.#regDecodedBbox) {
+        const all = tensor(repeated(anchors, images), [n, 4]);
+        boxes = this.coder.decodeTensor(all, boxes);
+      }
+      const bboxTargets = targets.level(i, (t) => t.bboxTargets, [n, 4]);
+      const bboxWeights = targets.level(i, (t) => t.bboxWeights, [n, 4]);
+      bboxLosses.push(this.lossBbox.forward(boxes, bboxTargets, { weight: bboxWeights, avgFactor }));
+    }
     return new Map([
       ['loss_cls', clsLosses],
       ['loss_bbox', bboxLosses],
@@ -200,7 +201,7 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
   }
 
   async getBboxes(
-    [clsScores, bboxPreds]: AnchorOutputs,
+    outputs: AnchorOutputs,
     metas: readonly ImageMeta[],
     rescale: boolean,
   ): Promise<Detections[]> {
@@ -211,15 +212,17 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
         path: 'model.test_cfg',
         hint: 'write test_cfg=dict(nms_pre=1000, score_thr=0.05, nms=dict(...), max_per_img=100) in the model',
       });
-    const { levels } = this.#pyramid(featureSizes(clsScores));
-    const scores = tidy(() => clsScores.map((level) => this.#activate(level)));
+    const [clsScores] = outputs;
+    const pyramid = this.anchors(featureSizes(clsScores));
+    const [scores, deltas] = tidy(() => this.predictions(outputs));
     const [scoreValues, deltaValues] = await Promise.all([
       Promise.all(scores.map(readFloat32)),
-      Promise.all(bboxPreds.map(readFloat32)),
+      Promise.all(deltas.map(readFloat32)),
     ]);
-    dispose(scores);
+    const borrowed = new Set(outputs.flat());
+    dispose([...scores, ...deltas].filter((made) => !borrowed.has(made)));
     return metas.map((meta, b) => {
-      const predictions = levels.map((anchors, i): LevelPredictions => {
+      const predictions = pyramid.map((anchors, i): LevelPredictions => {
         const n = anchors.length / 4;
         const k = this.numClasses;
         return {
@@ -230,12 +233,28 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
       });
       return selectDetections(predictions, {
         numClasses: this.numClasses,
-        coder: this.#coder,
+        decode: (anchors, values, shape) => this.decode(anchors, values, shape),
         meta,
         cfg,
         rescale,
       });
     });
+  }
+
+  /** What is read back: scores in [0, 1], [B * N, K], and what {@link decode} takes, [B * N, 4], per level. */
+  protected predictions([clsScores, bboxPreds]: AnchorOutputs): [scores: Tensor[], deltas: Tensor[]] {
+    return [clsScores.map((level) => this.#activate(level)), [...bboxPreds]];
+  }
+
+  /** Boxes of predictions. float32 [N, 4] each; `maxShape`: [height, width, …] to clip to, px */
+  protected decode(anchors: Boxes, deltas: Float32Array, maxShape: readonly number[] | null): Boxes {
+    return this.coder.decode(anchors, deltas, maxShape);
+  }
+
+  /** The targets of a batch. @throws ConfigError `no-train-cfg` */
+  protected stepTargets<B extends Omit<TrainBatch, 'img'>>(sizes: readonly Size[], batch: B): StepTargets<B> {
+    this.#rulesOrThrow();
+    return new StepTargets(batch, (b) => this.#targets(sizes, b));
   }
 
   /** The anchors of a picture of the given feature sizes. float32 [N, 4] per level. */
@@ -250,12 +269,10 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
     return slice(softmax(rows), [0, 0], [rows.shape[0], this.numClasses]);
   }
 
-  #targets(
-    sizes: readonly Size[],
-    batch: Omit<TrainBatch, 'img'>,
-  ): { targets: ReturnType<typeof targetsByLevel>; numTotalSamples: number } {
+  #targets(sizes: readonly Size[], batch: Omit<TrainBatch, 'img'>): BatchTargets {
     const rules = this.#rulesOrThrow();
     const { levels, all } = this.#pyramid(sizes);
+    const counts = levels.map((anchors) => anchors.length / 4);
     const images = batch.imgMetas.map((meta, b) => {
       const valid = concatFlags(this.generator.validFlags(sizes, meta.pad_shape), all.length / 4);
       const truth = {
@@ -264,9 +281,8 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
         labels: itemAt(batch.gtLabels, b),
         ignore: batch.gtBboxesIgnore?.[b] ?? null,
       };
-      return imageTargets(all, valid, truth, rules);
+      return imageTargets(all, valid, counts, truth, rules);
     });
-    const counts = levels.map((anchors) => anchors.length / 4);
     // A picture without a positive anchor counts as one, so that the losses stay finite. With sampling, the chosen
     // background anchors count too.
     const isSampling = !(rules.sampler instanceof PseudoSampler);
@@ -274,7 +290,7 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
       (total, { numPos, numNeg }) => total + Math.max(numPos, 1) + (isSampling ? Math.max(numNeg, 1) : 0),
       0,
     );
-    return { targets: targetsByLevel(images, counts), numTotalSamples };
+    return { levels: targetsByLevel(images, counts), numTotalSamples };
   }
 
   /** @throws ConfigError `no-train-cfg` */
@@ -304,21 +320,13 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
     return pyramid;
   }
 
-  /** A level's anchors, repeated for each picture: a constant of the compiled step. */
-  #anchorTensor(sizes: readonly Size[], level: number, images: number): Tensor {
-    const anchors = itemAt(this.#pyramid(sizes).levels, level);
-    const repeated = new Float32Array(anchors.length * images);
-    for (let b = 0; b < images; b++) repeated.set(anchors, b * anchors.length);
-    return tensor(repeated, [repeated.length / 4, 4]);
-  }
-
   /** @param context the detector's: it is its `train_cfg` */
   #resolveRules(trainCfg: TrainCfg, lossType: unknown, context: BuildContext): TargetRules {
     const { assigner, sampler, allowed_border, pos_weight } = dictWithDefaults(TRAIN_CFG_ARGS, trainCfg);
     return {
       assigner: context.build<Assigner>('BBOX_ASSIGNERS', assigner, 'train_cfg.assigner'),
       sampler: sampler ? this.#buildSampler(sampler, lossType, context) : new PseudoSampler(),
-      coder: this.#coder,
+      coder: this.coder,
       numClasses: this.numClasses,
       regDecodedBbox: this.#regDecodedBbox,
       allowedBorder: allowed_border,
@@ -340,17 +348,15 @@ function detectorOf(context: BuildContext): BuildContext {
   return context.at(context.path.replace(/\.?[^.]*$/, ''));
 }
 
-/** Remember the result for the last argument. */
-function once<A, R>(f: (args: A) => R): (args: A) => R {
-  let last: { readonly args: A; readonly result: R } | null = null;
-  return (args) => {
-    if (last?.args !== args) last = { args, result: f(args) };
-    return last.result;
-  };
+/** A level's anchors once for each picture. */
+export function repeated(anchors: Boxes, images: number): Boxes {
+  const all = new Float32Array(anchors.length * images);
+  for (let b = 0; b < images; b++) all.set(anchors, b * anchors.length);
+  return all;
 }
 
 /** [rows, columns] of every level. */
-function featureSizes(levels: readonly Tensor[]): Size[] {
+export function featureSizes(levels: readonly Tensor[]): Size[] {
   return levels.map((level) => {
     const [, rows, columns]: readonly number[] = take(level.shape, 3);
     return [rows, columns];

@@ -13,7 +13,7 @@ import { at as itemAt, i32At, take } from '../../util/at.ts';
 export interface TargetRules {
   readonly assigner: Assigner;
   readonly sampler: Sampler;
-  readonly coder: BBoxCoder;
+  readonly coder: Pick<BBoxCoder, 'encode'>;
   readonly numClasses: number;
   /** Boxes themselves are the targets, not their deltas. */
   readonly regDecodedBbox: boolean;
@@ -51,11 +51,13 @@ export interface ImageGroundTruth {
  * Targets of one picture.
  * @param anchors float32 [N, 4] of all levels, xyxy, px
  * @param valid 0 or 1 per anchor: its cell is inside the padded picture
+ * @param counts anchors of each level
  * @throws RunError when no anchor is inside the picture
  */
 export function imageTargets(
   anchors: Boxes,
   valid: Uint8Array,
+  counts: readonly number[],
   truth: ImageGroundTruth,
   rules: TargetRules,
 ): ImageTargets {
@@ -68,7 +70,13 @@ export function imageTargets(
     });
   }
   const candidates = inside === null ? anchors : takeRows(anchors, inside);
-  const assigned = rules.assigner.assign(candidates, truth.boxes, truth.ignore, truth.labels);
+  const assigned = rules.assigner.assign(
+    candidates,
+    truth.boxes,
+    truth.ignore,
+    truth.labels,
+    inside === null ? counts : insideCounts(inside, counts),
+  );
   const { posInds, negInds, posAssignedGtInds } = rules.sampler.sample(assigned);
   const place = (i: number): number => (inside === null ? i : itemAt(inside, i));
 
@@ -113,6 +121,18 @@ export function targetsByLevel(images: readonly AnchorTargets[], counts: readonl
     });
     start += count;
     return level;
+  });
+}
+
+/** How many of the anchors that take part each level has. */
+function insideCounts(inside: readonly number[], counts: readonly number[]): number[] {
+  let end = 0;
+  let done = 0;
+  return counts.map((count) => {
+    end += count;
+    const before = done;
+    while (done < inside.length && itemAt(inside, done) < end) done += 1;
+    return done - before;
   });
 }
 

@@ -70,7 +70,7 @@ export interface LevelPredictions {
 
 export interface SelectOptions {
   readonly numClasses: number;
-  readonly coder: BBoxCoder;
+  readonly decode: BBoxCoder['decode'];
   readonly meta: ImageMeta;
   readonly cfg: TestCfg;
   /** True: boxes in px of the original picture. */
@@ -79,12 +79,12 @@ export interface SelectOptions {
 
 /** Take each level's best pairs, decode their boxes, suppress overlapping ones of a class, keep the best. */
 export function selectDetections(levels: readonly LevelPredictions[], options: SelectOptions): Detections {
-  const { numClasses, coder, meta, cfg, rescale } = options;
+  const { numClasses, decode, meta, cfg, rescale } = options;
   const parts = levels.map(({ anchors, scores, deltas }): Detections => {
     const picked = topPairs(scores, cfg.scoreThr, cfg.nmsPre);
     const rows = picked.map((pair) => Math.floor(pair / numClasses));
     return {
-      boxes: coder.decode(takeRows(anchors, rows), takeRows(deltas, rows), meta.img_shape),
+      boxes: decode(takeRows(anchors, rows), takeRows(deltas, rows), meta.img_shape),
       scores: Float32Array.from(picked, (pair) => itemAt(scores, pair)),
       labels: Int32Array.from(picked, (pair) => pair % numClasses),
     };

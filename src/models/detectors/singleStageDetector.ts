@@ -56,7 +56,9 @@ export class SingleStageDetector extends BaseDetector {
       context.build<Backbone>('MODELS', backboneCfg, 'backbone', {}, 'backbone'),
     );
     this.neck =
-      neck === null ? null : this.addModule('neck', context.build<Neck>('MODELS', neck, 'neck', {}, 'neck'));
+      neck === null
+        ? null
+        : this.addModule(this.partNames.neck, context.build<Neck>('MODELS', neck, 'neck', {}, 'neck'));
     // The detector's settings win over those inside the head, as in MMDetection.
     const headCfg = withKeys(
       args.bboxHead,
@@ -64,9 +66,14 @@ export class SingleStageDetector extends BaseDetector {
       `${context.path}.bbox_head`,
     );
     this.bboxHead = this.addModule(
-      'bbox_head',
+      this.partNames.head,
       context.build<DenseHead>('MODELS', headCfg, 'bbox_head', {}, 'head'),
     );
+  }
+
+  /** What neck and head are called in a state dict. */
+  protected get partNames(): { readonly neck: string; readonly head: string } {
+    return { neck: 'neck', head: 'bbox_head' };
   }
 
   /** Backbone and neck. @param img float32 [B, H, W, C]; borrowed @returns new tensors, one per level */

@@ -18,10 +18,13 @@ export interface LossOptions {
   readonly reductionOverride?: Reduction | null;
 }
 
-/** A registered loss: how far predictions are from targets. Borrows its tensors, returns a new one. */
-export interface Loss {
+/**
+ * A registered loss: how far predictions are from targets. Borrows its tensors, returns a new one.
+ * @typeParam T what it takes as targets
+ */
+export interface Loss<T = Tensor> {
   /** A scalar, or one value per element with reduction `none`. */
-  forward(pred: Tensor, target: Tensor, options?: LossOptions): Tensor;
+  forward(pred: Tensor, target: T, options?: LossOptions): Tensor;
 }
 
 // MMDetection adds float32's epsilon to avg_factor.

@@ -56,6 +56,36 @@ export function crossEntropyCpu(
   });
 }
 
+/** labels [N] with K for background, quality [N]; weights one per element. */
+export function qualityFocalCpu(
+  logits: Values,
+  labels: Values,
+  quality: Values,
+  weights: Values,
+  beta: number,
+): Float64Array {
+  const k = logits.length / labels.length;
+  return Float64Array.from(logits, (x, i) => {
+    const row = Math.floor(i / k);
+    const t = labels[row] === i % k ? itemAt(quality, row) : 0;
+    const p = 1 / (1 + Math.exp(-x));
+    return Math.abs(t - p) ** beta * (softplus(x) - x * t) * itemAt(weights, i);
+  });
+}
+
+/** goal and weights [N]. */
+export function distributionFocalCpu(logits: Values, goal: Values, weights: Values): Float64Array {
+  const k = logits.length / goal.length;
+  return Float64Array.from(goal, (place, row) => {
+    const x = Array.from({ length: k }, (_, c) => itemAt(logits, row * k + c));
+    const total = Math.log(x.reduce((sum, v) => sum + Math.exp(v), 0));
+    const low = Math.floor(place);
+    const high = Math.min(low + 1, k - 1);
+    const loss = (low + 1 - place) * (total - itemAt(x, low)) + (place - low) * (total - itemAt(x, high));
+    return itemAt(weights, row) * loss;
+  });
+}
+
 /** Overlap of box i with box i (xyxy). */
 function overlapCpu(
   a: Values,

@@ -2,7 +2,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as gpu from '../../index.ts';
 import { testAdapter } from '../../testing/adapter.ts';
 import { expectClose, numericalGrad, values } from '../../testing/numbers.ts';
-import { bceCpu, crossEntropyCpu, focalCpu, giouCpu, iouCpu, smoothL1Cpu } from './op.cpu.ts';
+import {
+  bceCpu,
+  crossEntropyCpu,
+  distributionFocalCpu,
+  focalCpu,
+  giouCpu,
+  iouCpu,
+  qualityFocalCpu,
+  smoothL1Cpu,
+} from './op.cpu.ts';
 import { at } from '../../../util/at.ts';
 
 beforeAll(testAdapter);
@@ -83,6 +92,58 @@ test.each([
     run: (x, reduction) => gpu.sigmoidFocalLoss(x, target, weights, options, reduction),
     reference: (v) => focalCpu(v, labels, each, options),
   });
+});
+
+test.each([
+  [1, 1, 2, 'none'],
+  [7, 3, 2, 'row'],
+  [130, 5, 1.5, 'element'],
+] as const)('qualityFocalLoss: N %i, K %i, beta %d, weights %s', async (n, k, beta, layout) => {
+  const pred = values(n * k).map((v) => v * 8);
+  const labels = Int32Array.from({ length: n }, (_, i) => i % (k + 1));
+  const [wv, rows, quality] = [values(n * k, 2), values(n, 3), values(n, 5).map((v) => (v + 1) / 2)];
+  const each = Array.from(pred, (_, i) =>
+    layout === 'none' ? 1 : layout === 'row' ? at(rows, Math.floor(i / k)) : at(wv, i),
+  );
+  const weights =
+    layout === 'none' ? null : layout === 'row' ? gpu.tensor(rows, [n]) : gpu.tensor(wv, [n, k]);
+  const [target, goal] = [gpu.tensor(labels, [n]), gpu.tensor(quality, [n])];
+  await check({
+    pred,
+    shape: [n, k],
+    run: (x, reduction) => gpu.qualityFocalLoss(x, target, goal, weights, beta, reduction),
+    reference: (v) => qualityFocalCpu(v, labels, quality, each, beta),
+  });
+});
+
+test.each([
+  [1, 2, false],
+  [37, 11, true],
+])('distributionFocalLoss: N %i, %i places, weights %s', async (n, k, hasWeights) => {
+  const pred = values(n * k).map((v) => v * 5);
+  const goal = values(n, 2).map((v) => ((v + 1) / 2) * (k - 1));
+  goal[0] = k - 1;
+  const wv = values(n, 3);
+  const target = gpu.tensor(goal, [n]);
+  const weights = hasWeights ? gpu.tensor(wv, [n]) : null;
+  await check({
+    pred,
+    shape: [n, k],
+    run: (x, reduction) => gpu.distributionFocalLoss(x, target, weights, reduction),
+    reference: (v) => distributionFocalCpu(v, goal, hasWeights ? wv : ones(n)),
+  });
+});
+
+test('qualityFocalLoss: huge logits stay finite', async () => {
+  const x = gpu.variable(gpu.tensor([1e4, -1e4, 300, -300], [4, 1]));
+  const labels = gpu.tensor(Int32Array.of(0, 0, 1, 1), [4]);
+  const quality = gpu.tensor([1, 1, 1, 1], [4]);
+  const out = gpu.valueAndGrads(() => {
+    const loss = gpu.qualityFocalLoss(x, labels, quality, null, 2, { isElementwise: true });
+    return { loss: gpu.sum(loss), aux: [loss] };
+  }, [x]);
+  expectClose(await gpu.read(at(out.aux, 0)), [0, 1e4, 300, 0], 1e-6);
+  expectClose(await gpu.read(out.grads[0]!), [0, -1, 1, 0], 1e-6);
 });
 
 test('sigmoidFocalLoss: huge logits stay finite', async () => {

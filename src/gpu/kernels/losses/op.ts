@@ -7,8 +7,10 @@ import { fusedLoss, type FusedLoss, type LossReduction } from './fused.ts';
 import {
   bceSource,
   crossEntropySource,
+  distributionFocalSource,
   focalSource,
   l1Source,
+  qualityFocalSource,
   smoothL1Source,
   type WeightLayout,
 } from './sources.wgsl.ts';
@@ -145,6 +147,54 @@ export function softmaxCrossEntropyLoss(
   const source = crossEntropySource(weights !== null, classWeight !== null);
   const integers = [classes, ignoreIndex];
   return fusedLoss({ source, pred: logits, constants, shape: [rows], integers, floats: [] }, reduction);
+}
+
+/**
+ * Quality focal loss, one value per logit.
+ *
+ * @param logits float32 [N, K]. @param labels int32 [N], 0 to K - 1, or K for background.
+ * @param quality float32 [N] what the right class should score, in [0, 1]; a constant.
+ * @param weights float32 [N] or [N, K], or null for 1; a constant.
+ * @param beta > 0. Source: mmdet 2.28.2 `quality_focal_loss`.
+ */
+export function qualityFocalLoss(
+  logits: Tensor,
+  labels: Tensor,
+  quality: Tensor,
+  weights: Tensor | null,
+  beta: number,
+  reduction?: LossReduction,
+): Tensor {
+  const rows = labels.size;
+  invariant(labels.dtype === 'int32', `quality focal loss labels are ${labels.dtype}, not int32`);
+  invariant(quality.size === rows, `quality focal loss of ${rows} labels and ${quality.size} qualities`);
+  const layout = layoutOf(logits, weights, rows);
+  const constants = [labels, ...floats([quality, weights])];
+  return elementwise(qualityFocalSource(layout), logits, constants, rows, [beta], reduction);
+}
+
+/**
+ * Distribution focal loss, one value per row.
+ *
+ * @param logits float32 [N, n + 1] over the places 0 to n. @param goal float32 [N], in [0, n]; a constant.
+ * @param weights float32 [N], or null for 1; a constant. Source: mmdet 2.28.2 `distribution_focal_loss`.
+ */
+export function distributionFocalLoss(
+  logits: Tensor,
+  goal: Tensor,
+  weights: Tensor | null,
+  reduction?: LossReduction,
+): Tensor {
+  const rows = goal.size;
+  const places = at(logits.shape, logits.rank - 1);
+  invariant(rows * places === logits.size, `distributions [${logits.shape.join()}] and ${rows} goals`);
+  invariant(!weights || weights.size === rows, `${rows} distributions and ${weights?.size} weights`);
+  const constants = floats([goal, weights]);
+  const source = distributionFocalSource(weights !== null);
+  return fusedLoss(
+    { source, pred: logits, constants, shape: [rows], integers: [places], floats: [] },
+    reduction,
+  );
 }
 
 /**

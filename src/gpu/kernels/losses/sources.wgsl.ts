@@ -163,3 +163,81 @@ fn value(i: u32) -> f32 {
   }`,
   };
 }
+
+/**
+ * Quality focal loss (Li et al. 2020) of logit x with the quality t of the right class, 0 for the others:
+ * weight * |t - p|^beta * (softplus(x) - x t), p = sigmoid(x).
+ */
+export function qualityFocalSource(weights: WeightLayout): LossSource {
+  return {
+    name: `qualityFocalLoss ${weights}`,
+    reads: { logits: 'f32', labels: 'i32', quality: 'f32', ...weightReads(weights) },
+    uniforms: 'classes: u32, beta: f32',
+    functions: `${SOFTPLUS}
+fn goal(i: u32) -> f32 {
+  let row = i / u.classes;
+  return select(0.0, quality[row], labels[row] == i32(i % u.classes));
+}
+fn value(i: u32) -> f32 {
+  let t = goal(i);
+  let x = logits[i];
+  let far = abs(t - exp(-softplus(-x)));
+  return pow(far, u.beta) * (softplus(x) - x * t) * ${weightAt[weights]};
+}
+fn slope(i: u32) -> f32 {
+  let t = goal(i);
+  let x = logits[i];
+  let p = exp(-softplus(-x));
+  let off = p - t;
+  let far = abs(off);
+  if (far == 0.0) { return 0.0; }
+  let steep = u.beta * pow(far, u.beta - 1.0) * sign(off) * p * (1.0 - p);
+  return (pow(far, u.beta) * off + steep * (softplus(x) - x * t)) * ${weightAt[weights]};
+}`,
+    gradient: SLOPE,
+  };
+}
+
+/**
+ * Distribution focal loss (Li et al. 2020) per row of logits over the places 0 to n: cross entropies with the two places around
+ * the goal, each weighted by how near it is. One thread per row.
+ */
+export function distributionFocalSource(hasWeights: boolean): LossSource {
+  return {
+    name: `distributionFocalLoss${hasWeights ? ' row' : ''}`,
+    reads: { logits: 'f32', goal: 'f32', ...(hasWeights ? { weights: 'f32' } : {}) },
+    uniforms: 'classes: u32',
+    functions: `
+fn rowWeight(i: u32) -> f32 { return ${hasWeights ? 'weights[i]' : '1.0'}; }
+fn highest(start: u32) -> f32 {
+  var high = logits[start];
+  for (var k = 1u; k < u.classes; k++) { high = max(high, logits[start + k]); }
+  return high;
+}
+fn sumExp(start: u32, high: f32) -> f32 {
+  var sum = 0.0;
+  for (var k = 0u; k < u.classes; k++) { sum += exp(logits[start + k] - high); }
+  return sum;
+}
+fn lowerPlace(i: u32) -> u32 { return u32(goal[i]); }
+fn upperPlace(i: u32) -> u32 { return min(lowerPlace(i) + 1u, u.classes - 1u); }
+fn upperShare(i: u32) -> f32 { return goal[i] - f32(lowerPlace(i)); }
+fn value(i: u32) -> f32 {
+  let start = i * u.classes;
+  let high = highest(start);
+  let all = log(sumExp(start, high)) + high;
+  let share = upperShare(i);
+  return ((1.0 - share) * (all - logits[start + lowerPlace(i)]) + share * (all - logits[start + upperPlace(i)])) * rowWeight(i);
+}`,
+    gradient: `
+  let start = i * u.classes;
+  let high = highest(start);
+  let total = sumExp(start, high);
+  let scale = d * rowWeight(i);
+  let share = upperShare(i);
+  for (var k = 0u; k < u.classes; k++) {
+    let hit = select(0.0, 1.0 - share, k == lowerPlace(i)) + select(0.0, share, k == upperPlace(i));
+    grad[start + k] = (exp(logits[start + k] - high) / total - hit) * scale;
+  }`,
+  };
+}
