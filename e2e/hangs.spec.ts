@@ -111,19 +111,24 @@ test('a module that hangs is told by its line, Stop ends it, and what is mended 
       .replace(/custom_hooks = .*/, '')
       .replace("dict(type='RandomFlip', flip_ratio=0.5),", "$& dict(type='Part'),"),
   );
-  for (const statement of [
-    "void Promise.reject(new Error('boom'))",
+  for (const [statement, message] of [
+    ["void Promise.reject(new Error('boom'))", 'nobody waited for what failed: Part.call threw Error: boom'],
     // No Error: the event alone knows where.
-    "setTimeout(() => { throw 'boom'; })",
-  ]) {
+    ["setTimeout(() => { throw 'boom'; })", 'nobody waited for what failed: the module threw Error: boom'],
+    // Of no module, as far as anybody knows: it ends its worker, and the run, but not the run's worker.
+    [
+      "setTimeout(() => { throw Object.assign(new Error('boom'), { stack: '' }); })",
+      'decode worker 0 stopped working: Uncaught Error: boom',
+    ],
+  ] as const) {
     await edit(transform(statement));
     await app.button('Train').click();
     await expect(app.status, statement).not.toContainText('Failed');
-    await expect(app.status, statement).toContainText('Failed: nobody waited for what failed', {
+    await expect(app.status, statement).toContainText(`Failed: ${message}`, {
       timeout: TRAIN_TIMEOUT_MS,
     });
-    await expect(problems).toContainText('6:');
-    await expect(app.log).toContainText('boom');
+    if (message.startsWith('nobody')) await expect(problems).toContainText('6:');
+    await expect(app.log).toContainText(message);
     await expect(app.runs.getByRole('listitem').first()).toContainText('Failed');
     await expect.poll(() => workers('runWorker') + workers('decodeWorker')).toBe(0);
   }

@@ -74,6 +74,7 @@ test('Stop while a run is prepared ends it before anything is trained; Pause hol
   expect(await run).toMatchObject({ end: 'stopped' });
   expect(events.flatMap((event) => (event.name === 'run.phaseChanged' ? [event.phase] : []))).toEqual([
     'preparing',
+    'paused',
     'stopping',
     'stopped',
   ]);

@@ -41,12 +41,11 @@ export async function prepareEngine(): Promise<AdapterInfo> {
 export async function train(job: TrainJob): Promise<TrainResult> {
   const { fs, onEvent, control } = job;
   const tellPhase = (going: RunPhase): void => {
-    const phase = control.isStopRequested ? 'stopping' : control.isPaused ? 'paused' : going;
+    const phase = control.isStopRequested ? 'stopping' : control.isWaiting ? 'paused' : going;
     const waitingFor = phase === 'stopping' ? (control.activity ?? undefined) : undefined;
     onEvent({ name: 'run.phaseChanged', phase, waitingFor });
   };
-  // It may have been paused before it came here.
-  tellPhase('preparing');
+  onEvent({ name: 'run.phaseChanged', phase: 'preparing' });
   control.onChange(() => tellPhase('preparing'));
   const started = new Date();
   const timestamp = formatTimestamp(started);

@@ -312,20 +312,29 @@ test('a storage that refuses a checkpoint pauses an attended run; Resume tries a
   expect(saved).toEqual([1, 2, 3, 4].map((epoch) => `${WORK_DIR}/epoch_${epoch}.pth`));
 });
 
-test('a pause that comes before the run waits in it, and is told', async () => {
+test('a run is called paused once it waits: nothing is said until Resume, whenever the pause came', async () => {
   const control = new RunControl({ isAttended: true });
   control.pause();
-  const phases: string[] = [];
+  const said: string[] = [];
   const { error } = await tryTraining(workspaceWith(CONFIGS), 'run.py', {
     control,
     onEvent: (event) => {
-      if (event.name !== 'run.phaseChanged') return;
-      phases.push(event.phase);
-      if (event.phase === 'paused') setTimeout(() => control.resume(), 5);
+      said.push(event.name === 'run.phaseChanged' ? event.phase : event.name);
+      // In the middle of an iteration, whose line of the log follows.
+      if (event.name === 'run.progressed' && event.iter === 1) control.pause();
+      if (event.name === 'run.phaseChanged' && event.phase === 'paused')
+        setTimeout(() => {
+          said.push('Resume');
+          control.resume();
+        }, 300);
     },
   });
   expect(error).toBeNull();
-  expect(phases).toEqual(['paused', 'preparing', 'running', 'finished']);
+  const paused = said.flatMap((name, i) => (name === 'paused' ? [said.slice(i, i + 3)] : []));
+  expect(paused).toEqual([
+    ['paused', 'Resume', 'preparing'],
+    ['paused', 'Resume', 'running'],
+  ]);
 });
 
 function bound(fs: FileSystem): FileSystem {

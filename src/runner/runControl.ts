@@ -21,8 +21,9 @@ export class RunControl {
     this.isAttended = isAttended;
   }
 
-  get isPaused(): boolean {
-    return this.#paused;
+  /** A pause has come into effect: what is done waits in {@link checkpoint}. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
   }
 
   get isStopRequested(): boolean {
@@ -45,14 +46,14 @@ export class RunControl {
     if (this.#stopRequested && activity) this.#listener?.();
   }
 
-  /** Call `listener` after every change. */
+  /** Call `listener` after every change: also when a pause comes into effect. */
   onChange(listener: () => void): void {
     this.#listener = listener;
   }
 
+  /** Wait at the next {@link checkpoint}. */
   pause(): void {
     this.#paused = true;
-    this.#listener?.();
   }
 
   resume(): void {
@@ -100,6 +101,7 @@ export class RunControl {
     while (this.#paused && !this.#stopRequested && !this.#failure) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
+        this.#listener?.();
       });
     }
     this.throwFailure();

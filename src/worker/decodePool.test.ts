@@ -20,7 +20,7 @@ const made = (worker: number, index: number, epoch: number): Sample =>
 
 /** @param createSource what worker `n` answers with */
 function setUp(createSource: (n: number, ...asked: Parameters<CreateSource>) => Promise<SampleSource>) {
-  const strays: Error[] = [];
+  const failures: Error[] = [];
   const workers: FakeWorker[] = [];
   const locks = new Map<string, () => void>();
   const pool = new DecodePool({
@@ -32,9 +32,9 @@ function setUp(createSource: (n: number, ...asked: Parameters<CreateSource>) => 
       return worker.asWorker;
     },
     whenReleased: (lock) => new Promise((resolve) => locks.set(lock, resolve)),
-    onStray: (error) => strays.push(error),
+    onFailure: (error) => failures.push(error),
   });
-  return { workers, locks, pool, strays };
+  return { workers, locks, pool, failures };
 }
 
 const quick = async (n: number): Promise<SampleSource> => ({
@@ -79,8 +79,8 @@ test('a change of the dataset reaches every worker before the samples that are a
   pool.end();
 });
 
-test('a crash is told to who waits for a sample of that worker, with its number', async () => {
-  const { workers, pool } = setUp(never);
+test('a crash is told to who waits for a sample of that worker, with its number, and ends the run where nobody does', async () => {
+  const { workers, pool, failures } = setUp(never);
   const source = await pool.open(SPEC, 2);
   const other = source.getSample(0, 0);
   other.catch(() => undefined);
@@ -92,6 +92,7 @@ test('a crash is told to who waits for a sample of that worker, with its number'
     message: 'decode worker 1 stopped working: out of memory',
   });
   expect(workers.map(({ isTerminated }) => isTerminated)).toEqual([false, true]);
+  expect(failures).toMatchObject([{ code: 'worker-crashed' }]);
   pool.end();
   await expect(other).rejects.toThrow('the run is over');
 });
@@ -117,16 +118,19 @@ test('what building the dataset throws in a worker crosses with its path', async
 });
 
 test.each([
-  ['a rejected promise', "void Promise.reject(new Error('boom'))"],
-  ['a timer', "setTimeout(() => { throw new Error('boom'); })"],
-])('what a transform leaves alone (%s) is told at its line, and its worker goes on', (_, statement) =>
-  withStrays(async (watchStray) => {
-    const { fs, decodeImage } = jobOf(
-      `custom_imports = dict(imports=['mine'])
+  ['a rejected promise', "void Promise.reject(new Error('boom'))", true],
+  ['a timer', "setTimeout(() => { throw new Error('boom'); })", true],
+  ['a promise rejected with a text', "void Promise.reject('boom')", false],
+])(
+  'what a transform leaves alone (%s) is told at its line, and its worker goes on',
+  (_, statement, isError) =>
+    withStrays(async (watchStray) => {
+      const { fs, decodeImage } = jobOf(
+        `custom_imports = dict(imports=['mine'])
 data = dict(train=dict(num_images=4, pipeline=[dict(type='Mine')]))
 `,
-      {
-        'workspace/mine.ts': `import { PIPELINES } from 'mmdet/datasets';
+        {
+          'workspace/mine.ts': `import { PIPELINES } from 'mmdet/datasets';
 @PIPELINES.registerModule()
 export class Mine {
   constructor() {}
@@ -136,27 +140,28 @@ export class Mine {
   }
 }
 `,
-      },
-    );
-    const { pool, strays, workers } = setUp((_n, spec, onStray) =>
-      createLocalSampleSource(spec, { fs, decodeImage, watchStray, onStray }),
-    );
-    const source = await pool.open(
-      { configPath: PLANNED, split: 'train', seed: 3, withUserModules: true },
-      1,
-    );
-    for (const index of [0, 1]) await source.getSample(index, 0).catch(() => undefined);
-    await expect.poll(() => strays.length).toBe(2);
-    expect(strays).toMatchObject([
-      {
-        name: 'RunError',
-        code: 'stray-error',
-        message: expect.stringContaining('nobody waited for what failed: '),
-        span: { file: 'workspace/mine.ts', line: 6 },
-      },
-      { code: 'stray-error' },
-    ]);
-    expect(at(workers, 0).isTerminated).toBe(false);
-    pool.end();
-  }),
+        },
+      );
+      const { pool, failures, workers } = setUp((_n, spec, onStray) =>
+        createLocalSampleSource(spec, { fs, decodeImage, watchStray, onStray }),
+      );
+      const source = await pool.open(
+        { configPath: PLANNED, split: 'train', seed: 3, withUserModules: true },
+        1,
+      );
+      for (const index of [0, 1]) await source.getSample(index, 0).catch(() => undefined);
+      await expect.poll(() => failures.length).toBe(2);
+      expect(failures).toMatchObject([
+        {
+          name: 'RunError',
+          code: 'stray-error',
+          message: expect.stringMatching(/^nobody waited for what failed: .* threw .*boom$/),
+          // Only an Error knows.
+          span: isError ? { file: 'workspace/mine.ts', line: 6 } : undefined,
+        },
+        { code: 'stray-error' },
+      ]);
+      expect(at(workers, 0).isTerminated).toBe(false);
+      pool.end();
+    }),
 );

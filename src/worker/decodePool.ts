@@ -11,8 +11,11 @@ import { openSamples, type SampleCalls, type SampleClient, type SampleEvents } f
 export interface DecodeWorkers {
   create(): WorkerLike;
   readonly whenReleased: WhenReleased;
-  /** Hears what modules throw beside the samples, a RunError `stray-error` at their line: it ends the run, as anywhere else. */
-  readonly onStray: (error: Error) => void;
+  /**
+   * Hears of what must end the run though nobody may wait for a sample: RunError `stray-error`, what modules throw beside the
+   * samples; `worker-crashed` and `worker-gone`, a worker that is lost.
+   */
+  readonly onFailure: (error: Error) => void;
 }
 
 /** Workers are started when a loader first needs them, and shared by the loaders of a run. */
@@ -50,10 +53,10 @@ export class DecodePool {
     const client = new RpcClient<SampleCalls, SampleEvents>(worker);
     // Otherwise the browser goes on to report it as an error of the run worker, and of the page.
     worker.addEventListener('error', (event: ErrorEvent) => event.preventDefault());
-    // Whoever waits for a sample is told; a pool doesn't replace what it lost.
-    const onGone = (): void => undefined;
-    const connection = new Connection(worker, client, onGone, `decode worker ${this.#connections.length}`);
-    client.on('module.strayed', ({ report }) => this.#workers.onStray(new RemoteError(report)));
+    const { onFailure } = this.#workers;
+    // A pool doesn't replace what it lost.
+    const connection = new Connection(worker, client, onFailure, `decode worker ${this.#connections.length}`);
+    client.on('module.strayed', ({ report }) => onFailure(new RemoteError(report)));
     client.on('worker.alive', ({ lock }) => void connection.watch(lock, this.#workers.whenReleased));
     return connection;
   }

@@ -27,7 +27,7 @@ const host = createRunHost(self as DedicatedWorkerGlobalScope, {
           name: 'tabtrain decode',
         }),
       whenReleased,
-      onStray: (error) => control.fail(error),
+      onFailure: (error) => control.fail(error),
     });
     try {
       return await train({

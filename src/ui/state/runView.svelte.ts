@@ -72,7 +72,7 @@ export class RunView {
   isProfiling = $state(false);
 
   readonly isAlive = $derived(isGoing(this.phase) || this.phase === 'stopping');
-  /** A pause was asked for, and its worker has not said that it heard of it. */
+  /** A pause was asked for, and its worker has not said that it waits. */
   isPausing = $state(false);
   #isStopAsked = false;
 
@@ -95,7 +95,7 @@ export class RunView {
     for (const event of events) {
       switch (event.name) {
         case 'run.phaseChanged':
-          // One that was said before the pause or the stop was heard changes nothing.
+          // One that was said before the pause took effect, or the stop was heard, changes nothing.
           if (this.isPausing && isGoing(event.phase) && event.phase !== 'paused') break;
           this.isPausing = false;
           this.phase = this.#isStopAsked && isGoing(event.phase) ? 'stopping' : event.phase;
@@ -183,7 +183,7 @@ export class RunView {
     this.isPausing = true;
   }
 
-  /** Show that it goes on, also where its worker has not heard of the pause. */
+  /** Show that it goes on, also where it has not waited yet. */
   askResume(): void {
     if (this.phase !== 'paused') return;
     this.phase = this.hasBegun ? 'running' : 'preparing';
