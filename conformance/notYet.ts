@@ -6,7 +6,28 @@ export const EVERYTHING = '*';
 
 /** By fixture file, names of what is not built yet: a registered class, a kind of case, a folder of MMDetection's configs. */
 export const NOT_YET: Readonly<Record<string, readonly string[]>> = {
-  'augment.json': [EVERYTHING],
+  'augment.json': [
+    'AutoAugment',
+    'BrightnessTransform',
+    'ColorTransform',
+    'ContrastTransform',
+    'CutOut',
+    'EqualizeTransform',
+    'FilterAnnotations',
+    'MixUp',
+    'Mosaic',
+    'RandomAffine',
+    'RandomCenterCropPad',
+    'RandomCrop',
+    'RandomShift',
+    'Rotate',
+    'Shear',
+    'Translate',
+    'YOLOXHSVRandomAug',
+    'resize_area',
+    'resize_bicubic',
+    'resize_near',
+  ],
   'models.json': ['ATSS', 'FCOS', 'MobileNetV2', 'SSDVGG', 'YOLOX'],
   'models2.json': [EVERYTHING],
   'ops.json': [

@@ -1,3 +1,4 @@
+import { suite as augment } from './augment.ts';
 import { suite as checkpoints } from './checkpoints.ts';
 import { suite as cocoEval } from './cocoEval.ts';
 import { suite as config } from './config.ts';
@@ -17,6 +18,7 @@ import type { ParitySuite } from './types.ts';
 
 /** Everything `tabtrain parity` can run, by fixture file. */
 export const SUITES: readonly ParitySuite[] = [
+  augment,
   checkpoints,
   cocoEval,
   config,

@@ -4,6 +4,7 @@ import { invariant } from '../errors/index.ts';
 import type { Rng } from '../util/prng.ts';
 import { initialize, isPretrained, type InitOptions } from './init/initialize.ts';
 import type { Buffer, Parameter, StateTensor } from './parameter.ts';
+import type { TorchTensor } from '../serialization/pth/values.ts';
 import { loadStateDict, saveStateDict, type LoadOptions, type LoadReport } from './stateDict.ts';
 
 /**
@@ -154,6 +155,14 @@ export abstract class Module {
   /** All parameters and buffers by name in PyTorch's order and layout, copied out with one batch of readbacks. */
   async stateDict(): Promise<Map<string, StateTensor>> {
     return saveStateDict(this);
+  }
+
+  /**
+   * Replace, in weights that are about to be loaded into the whole model, what would be of another shape but can be used in part.
+   * @param _state by full names @returns what is to be told of it
+   */
+  async fitState(_state: Map<string, TorchTensor>): Promise<readonly string[]> {
+    return [];
   }
 
   /** Set parameters and buffers by name. See {@link loadStateDict}. */

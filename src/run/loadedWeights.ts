@@ -2,6 +2,32 @@ import { CheckpointError } from '../errors/trainerError.ts';
 import type { Module } from '../nn/index.ts';
 import { prefixInFile } from '../nn/namePrefix.ts';
 import type { LoadReport } from '../nn/stateDict.ts';
+import type { TorchTensor } from '../serialization/pth/index.ts';
+
+type StateDict = ReadonlyMap<string, TorchTensor>;
+
+/**
+ * Fit the weights of other trainers, or for other classes, to a model: names behind a prefix (Lightning's `model.`) lose it, and
+ * modules that can use a part of a tensor take that.
+ * @returns the fitted weights, and what is to be told of them
+ */
+export async function fitted(
+  model: Module,
+  given: StateDict,
+): Promise<{ readonly stateDict: StateDict; readonly notes: readonly string[] }> {
+  const stateDict = new Map(given);
+  const notes: string[] = [];
+  const names = model.namedParameters().map(([name]) => name);
+  const prefix = prefixInFile(given.keys(), names);
+  if (prefix && !names.some((name) => given.has(name))) {
+    stateDict.clear();
+    for (const [name, value] of given)
+      if (name.startsWith(prefix)) stateDict.set(name.slice(prefix.length), value);
+    notes.push(`the names behind '${prefix}' are taken, ${given.size - stateDict.size} others are left out`);
+  }
+  for (const [, module] of model.namedModules()) notes.push(...(await module.fitState(stateDict)));
+  return { stateDict, notes };
+}
 
 /** A checkpoint of which a smaller share of the parameters fits is of another model. */
 const LEAST_SHARE = 0.1;

@@ -19,7 +19,8 @@ import { need, type Parts, type PartsHost } from '../plan/parts.ts';
 import { classesOfMeta, type GivenWeights } from '../plan/weightClasses.ts';
 import type { RunConfig } from '../plan/runConfig.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';
-import { readCheckpoint, resumeRun, type LoadedCheckpoint } from '../runner/checkpoint.ts';
+import { readCheckpoint, resumeRun } from '../runner/checkpoint.ts';
+import { NOTICES, noticesOf, type LoadedCheckpoint } from '../runner/loadedCheckpoint.ts';
 import type { Logger } from '../runner/logger.ts';
 import type { RunFolder } from './runFolder.ts';
 import { describeBudget, memoryBudget } from '../runner/memoryBudget.ts';
@@ -29,7 +30,7 @@ import type { UserModules } from '../usercode/userModules.ts';
 import { Rng } from '../util/prng.ts';
 import { maskSecrets } from '../util/secrets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
-import { checkSomethingLoaded } from './loadedWeights.ts';
+import { checkSomethingLoaded, fitted } from './loadedWeights.ts';
 import { INVALID_LOSS_HINT, watchLosses } from './lossWatch.ts';
 import { readResumeOptimizer, stringOrNull, type ResumedRun } from './resumedRun.ts';
 import { throwIfStopped } from './stoppedEarly.ts';
@@ -83,7 +84,9 @@ export async function prepareRun(options: PrepareOptions, cleanups: (() => void)
   const { onModules, control } = options;
   const ask = (): Promise<void> => throwIfStopped(control);
   const given = await openWeights(options);
-  const host: PartsHost = { ...hostOf(options, samples, live), weights: given && weightsOf(given) };
+  const notices = given ? noticesOf(given.checkpoint.meta) : [];
+  for (const notice of notices) logger.info(notice);
+  const host: PartsHost = { ...hostOf(options, samples, live, notices), weights: given && weightsOf(given) };
   const assembly = await assemble(options, runConfig, { seed, host, onModules, onBuild: ask });
   cleanups.push(() => assembly.dispose());
   throwFirstError(assembly, (message) => logger.warning(message));
@@ -122,7 +125,12 @@ interface LiveRun {
 }
 
 /** What the runner and the hooks are connected to. */
-function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): PartsHost {
+function hostOf(
+  options: PrepareOptions,
+  samples: OpenSamples,
+  live: LiveRun,
+  notices: readonly string[],
+): PartsHost {
   const { logger, workDir, timestamp, host, control, onEvent, runConfig, seed, fs, decodeImage } = options;
   const { config } = runConfig;
   const { readEnv, askSecret } = options;
@@ -169,6 +177,7 @@ function hostOf(options: PrepareOptions, samples: OpenSamples, live: LiveRun): P
         seed,
         exp_name: config.filename.split('/').at(-1),
         mmdet_version: '2.28.2',
+        ...(notices.length > 0 && { [NOTICES]: notices }),
         tabtrain: { version: '0.1.0', seed, batch_size: batchSizeOf(dataOf(runConfig.dict), true) },
       },
     },
@@ -310,10 +319,11 @@ async function loadWeights(
       batchSize: batchSizeOf(dataOf(dict), true),
     });
   }
-  const { stateDict, notes } = checkpoint;
+  const { stateDict, notes } = await fitted(model, checkpoint.stateDict);
   const report = model.loadStateDict(stateDict);
   checkSomethingLoaded(model, report, path, stateDict);
-  for (const warning of [...notes, ...report.warnings]) logger.warning(warning);
+  for (const note of notes) logger.info(`${path}: ${note}`);
+  for (const warning of [...checkpoint.notes, ...report.warnings]) logger.warning(warning);
   logger.info(`load checkpoint from ${path}`);
 }
 

@@ -1,7 +1,8 @@
 import type { ConfigDict } from '../config/index.ts';
 import { invariant } from '../errors/invariant.ts';
 import { CheckpointError, ConfigError } from '../errors/trainerError.ts';
-import { isFiniteTensor, readCheckpoint, type LoadedCheckpoint } from '../runner/checkpoint.ts';
+import { isFiniteTensor, readCheckpoint } from '../runner/checkpoint.ts';
+import type { LoadedCheckpoint } from '../runner/loadedCheckpoint.ts';
 import { plainTruth } from '../lang/plain.ts';
 import { plainRepr } from '../lang/plainRepr.ts';
 import type { BaseRunner } from '../runner/baseRunner.ts';

@@ -26,6 +26,8 @@ import { statCheckpoint } from './checkpointFile.ts';
 import type { BaseRunner } from './baseRunner.ts';
 import type { RunnerMeta, RunPosition } from './runnerTypes.ts';
 import { partialName } from './partialFile.ts';
+import { readGraphCheckpoint } from './graphCheckpoint.ts';
+import type { LoadedCheckpoint } from './loadedCheckpoint.ts';
 import { isPlainPth, plainPth } from './plainPth.ts';
 import { previousGpuCount } from './previousGpus.ts';
 import { applyConfigured, differenceTexts, optionDifferences } from './resumedOptions.ts';
@@ -164,23 +166,17 @@ export function isFiniteTensor({ data }: Pick<TorchTensor, 'data'>): boolean {
   return sum === 0;
 }
 
-/** What a checkpoint file holds, whoever wrote it. */
-export interface LoadedCheckpoint {
-  readonly meta: ReadonlyMap<string, PthValue>;
-  readonly stateDict: ReadonlyMap<string, TorchTensor>;
-  readonly optimizer: PthValue | undefined;
-  /** What a person should know of the file: where its weights were found. */
-  readonly notes: readonly string[];
-}
-
 /**
- * Read a checkpoint: `{state_dict, meta, optimizer}`, a bare state dict, or one under a key of other trainers (`model`, `ema`).
+ * Read a checkpoint: `{state_dict, meta, optimizer}`, a bare state dict, or one under a key of other trainers (`model`, `ema`); a
+ * TensorFlow.js graph model of NanoDet-g.
  * @throws CheckpointError when it is missing, damaged, unsafe, another kind of file, or holds no state dict
  */
 export async function readCheckpoint(fs: FileSystem, path: string): Promise<LoadedCheckpoint> {
   const stat = await statCheckpoint(fs, path);
   let root: PthValue;
   try {
+    const graph = await readGraphCheckpoint(fs, path);
+    if (graph) return graph;
     root = await readPth(fileSource(fs, path, stat.bytes));
   } catch (error) {
     throw withPath(error, path);

@@ -17,3 +17,13 @@ export function changeBoxes(results: Results, change: (boxes: Float32Array) => F
     if (boxes instanceof Float32Array) results[field] = change(boxes);
   }
 }
+
+/** The labels that belong to a field of boxes; undefined where it has none. */
+export function labelsOf(
+  results: Results,
+  field: string,
+): { readonly key: string; readonly values: Int32Array } | undefined {
+  const key = field.replace('bboxes', 'labels');
+  const values = results[key];
+  return values instanceof Int32Array ? { key, values } : undefined;
+}

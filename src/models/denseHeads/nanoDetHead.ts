@@ -18,6 +18,7 @@ import {
   type ArgsOf,
   type BuildContext,
 } from '../../registry/index.ts';
+import { toFloat32, TorchTensor } from '../../serialization/pth/index.ts';
 import { at, take } from '../../util/at.ts';
 import { activationCfg, NANODET_ACTIVATION } from '../backbones/customCspNet.ts';
 import '../bbox/atssAssigner.ts';
@@ -107,6 +108,29 @@ export class NanoDetHead extends DistributionHead {
     this.#gflReg = shareClsReg
       ? null
       : this.addModule('gfl_reg', new ModuleList(strides.map(() => last(this.boxChannels))));
+  }
+
+  /** Weights of other classes: what says the boxes is taken, the classes start anew. */
+  override async fitState(state: Map<string, TorchTensor>): Promise<readonly string[]> {
+    if (this.#gflReg) return [];
+    const notes: string[] = [];
+    for (const conv of this.#gflCls.items)
+      for (const parameter of conv.ownParameters().values()) {
+        const { name, shape } = parameter;
+        const given = state.get(name);
+        const [rows = 0, ...rest] = given?.shape ?? [];
+        if (!given || rows === shape[0] || rows <= this.boxChannels || rest.join() !== shape.slice(1).join())
+          continue;
+        const data = await parameter.toTorch();
+        const boxes = (data.length / (shape[0] ?? 1)) * this.boxChannels;
+        data.set(toFloat32(given.dtype, given.data).subarray(-boxes), data.length - boxes);
+        state.set(name, new TorchTensor({ shape, dtype: 'float32', data }));
+        if (notes.length === 0)
+          notes.push(
+            `its ${rows - this.boxChannels} classes are not the ${this.numClasses} of the config: they start anew, the boxes are taken`,
+          );
+      }
+    return notes;
   }
 
   protected override forwardSingle(x: Tensor, level: number): readonly [Tensor, Tensor] {

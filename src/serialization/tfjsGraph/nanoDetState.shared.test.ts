@@ -11,8 +11,8 @@ test.skipIf(!sharedDir)('the seed gives 34 convolutions by their names in upstre
   const state = nanoDetState(
     await readGraphModel(text, (name) => Promise.resolve(readFileSync(join(folder, name)))),
   );
-  expect(state.size).toBe(68);
-  expect([...state.values()].reduce((sum, { data }) => sum + data.length, 0)).toBe(3_786_068);
+  expect(state.size).toBe(69);
+  expect([...state.values()].reduce((sum, { data }) => sum + data.length, 0)).toBe(3_786_068 + 11);
   expect([...state].map(([name, { shape }]) => `${name} ${shape.join('x')}`)).toMatchInlineSnapshot(`
     [
       "backbone.stages.0.conv.weight 32x3x3x3",

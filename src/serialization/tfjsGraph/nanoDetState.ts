@@ -58,7 +58,23 @@ export function nanoDetState(graph: GraphModel): Map<string, TorchTensor> {
     );
     state.set(`${name}.bias`, new TorchTensor({ shape: [outputs], dtype: 'float32', data: conv.bias }));
   }
+  // Upstream keeps the places of the distributions as a buffer: 0, 1, 2, …
+  const places = Float32Array.from({ length: boxChannels(graph) / 4 }, (_, i) => i);
+  state.set(
+    'head.distribution_project.project',
+    new TorchTensor({ shape: [places.length], dtype: 'float32', data: places }),
+  );
   return state;
+}
+
+/** Numbers of a box, 4 distributions: of the outputs that go through no sigmoid. */
+function boxChannels(graph: GraphModel): number {
+  for (const [name, shape] of graph.outputs) {
+    const isScore = [...before(graph, name)].some(({ op }) => op === 'Sigmoid');
+    const channels = shape.at(-1) ?? 0;
+    if (!isScore && channels % 4 === 0) return channels;
+  }
+  throw foreign();
 }
 
 function indexed(list: readonly unknown[], before: string, after: string): string[] {
@@ -137,15 +153,19 @@ function biasOf(graph: GraphModel, conv: GraphNode): Float32Array | undefined {
 
 /** The convolutions nearest before a node, itself included. */
 function sourcesOf(graph: GraphModel, start: string): Set<string> {
-  const found = new Set<string>();
-  const seen = new Set<string>();
+  const convs = [...before(graph, start)].filter(({ op }) => CONVS.includes(op));
+  return new Set(convs.map(({ name }) => name));
+}
+
+/** The nodes that lead to a node, itself included, back to the convolutions nearest before it. */
+function before(graph: GraphModel, start: string): Set<GraphNode> {
+  const found = new Set<GraphNode>();
   const queue = [start];
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     const node = graph.nodes.get(name);
-    if (!node || seen.has(name)) continue;
-    seen.add(name);
-    if (CONVS.includes(node.op)) found.add(name);
-    else queue.push(...node.inputs);
+    if (!node || found.has(node)) continue;
+    found.add(node);
+    if (!CONVS.includes(node.op)) queue.push(...node.inputs);
   }
   return found;
 }
