@@ -27,3 +27,32 @@ export function maxPoolCpu(s: PoolShape, x: ArrayLike<number>): { y: Float64Arra
   }
   return { y, winner };
 }
+
+/** Reference of pooling to a size: value and winning input index of each output. */
+export function adaptiveMaxPoolCpu(
+  [batch = 0, inH = 0, inW = 0, channels = 0]: readonly number[],
+  [outH, outW]: readonly [number, number],
+  x: ArrayLike<number>,
+): { y: Float64Array; winner: Int32Array } {
+  const y = new Float64Array(batch * outH * outW * channels);
+  const winner = new Int32Array(y.length);
+  const from = (o: number, size: number, count: number): number => Math.floor((o * size) / count);
+  const to = (o: number, size: number, count: number): number => Math.ceil(((o + 1) * size) / count);
+  for (let o = 0; o < y.length; o += 1) {
+    const c = o % channels;
+    const ow = Math.floor(o / channels) % outW;
+    const oh = Math.floor(o / channels / outW) % outH;
+    const b = Math.floor(o / channels / outW / outH);
+    y[o] = -Infinity;
+    winner[o] = -1;
+    for (let ih = from(oh, inH, outH); ih < to(oh, inH, outH); ih += 1)
+      for (let iw = from(ow, inW, outW); iw < to(ow, inW, outW); iw += 1) {
+        const place = ((b * inH + ih) * inW + iw) * channels + c;
+        const isBetter = itemAt(winner, o) < 0 || itemAt(x, place) > itemAt(y, o);
+        if (!isBetter && !(Number.isNaN(x[place]) && !Number.isNaN(y[o]))) continue;
+        y[o] = itemAt(x, place);
+        winner[o] = place;
+      }
+  }
+  return { y, winner };
+}

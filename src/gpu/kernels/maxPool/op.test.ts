@@ -36,8 +36,18 @@ test.each([
     [3, 3],
     [0, 0],
   ],
-] as const)('maxPool2d: %j kernel %j stride %j padding %j', async (dims, kernel, stride, padding) => {
-  const shape = poolShape(dims, kernel, stride, padding);
+  [[2, 7, 10, 4], [2, 2], [2, 2], [0, 0], true],
+  [[1, 6, 8, 3], [3, 3], [2, 2], [1, 1], true],
+  [[1, 5, 6, 4], [2, 2], [4, 4], [1, 1], true],
+  [
+    [1, 7, 6, 4],
+    [13, 13],
+    [1, 1],
+    [6, 6],
+  ],
+] as const)('maxPool2d: %j kernel %j stride %j padding %j, rounded up: %j', async (...args) => {
+  const [dims, kernel, stride, padding, ceilMode = false] = args;
+  const shape = poolShape(dims, kernel, stride, padding, ceilMode);
   const size = dims.reduce<number>((a, b) => a * b, 1);
   // Few distinct values: many ties.
   const xv = values(size).map((v) => Math.round(v * 2));
@@ -45,7 +55,7 @@ test.each([
   const dyv = values(y.length, 2);
   const x = gpu.variable(gpu.tensor(xv, dims));
   const out = gpu.valueAndGrads(() => {
-    const pooled = gpu.maxPool2d(x, kernel, stride, padding);
+    const pooled = gpu.maxPool2d(x, kernel, stride, padding, ceilMode);
     return { loss: gpu.sum(gpu.mul(pooled, gpu.tensor(dyv, pooled.shape))), aux: [pooled] };
   }, [x]);
   expect([...(await gpu.read(itemAt(out.aux, 0)))]).toEqual([...y]);
@@ -58,4 +68,12 @@ test('maxPool2d: NaN and infinities', async () => {
   const x = gpu.tensor([-Infinity, -Infinity, 1, NaN, 2, Infinity], [1, 1, 6, 1]);
   const y = await gpu.read(gpu.maxPool2d(x, [1, 2], [1, 2], [0, 0]));
   expect([...y]).toEqual([-Infinity, NaN, Infinity]);
+});
+
+test('maxPool2d: sizes as torch 1.13 rounds them up', () => {
+  const out = (size: number, kernel: number, stride: number, padding: number): number =>
+    poolShape([1, size, size, 1], [kernel, kernel], [stride, stride], [padding, padding], true).outH;
+  expect([out(75, 2, 2, 0), out(150, 2, 2, 0), out(5, 2, 4, 1), out(6, 2, 4, 1)]).toEqual([38, 75, 2, 2]);
+  // A window that would begin in the padding behind the picture is left out.
+  expect([out(4, 3, 2, 1), out(3, 1, 2, 0), out(5, 2, 3, 1)]).toEqual([3, 2, 2]);
 });

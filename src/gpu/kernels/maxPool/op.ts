@@ -14,9 +14,10 @@ import { take } from '../../../util/at.ts';
  * Pool x [B, H, W, C] to [B, outH, outW, C], out = floor((in + 2 padding - kernel) / stride) + 1.
  *
  * @param padding at most half the kernel, as torch asks.
+ * @param ceilMode round up instead, where the last window begins within the picture or the padding before it.
  */
-export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair): Tensor {
-  const shape = poolShape(x.shape, kernel, stride, padding);
+export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, ceilMode = false): Tensor {
+  const shape = poolShape(x.shape, kernel, stride, padding, ceilMode);
   const width = shape.channels % 4 === 0 ? 4 : 1;
   const outShape = [shape.batch, shape.outH, shape.outW, shape.channels];
   const [y] = runOp({
@@ -52,17 +53,27 @@ export function maxPool2d(x: Tensor, kernel: Pair, stride: Pair, padding: Pair):
   return y;
 }
 
-/** Derive the sizes. */
-export function poolShape(x: readonly number[], kernel: Pair, stride: Pair, padding: Pair): PoolShape {
-  invariant(x.length === 4, `maxPool2d of rank ${x.length}`);
-  const out = (size: number, a: 0 | 1): number =>
-    Math.floor((size + 2 * padding[a] - kernel[a]) / stride[a]) + 1;
+/** Derive the sizes. Source of the rule of `ceilMode`: ATen `Pool.h`, `pooling_output_shape_pad_lr`. */
+export function poolShape(
+  x: readonly number[],
+  kernel: Pair,
+  stride: Pair,
+  padding: Pair,
+  ceilMode = false,
+): PoolShape {
+  invariant(x.length === 4, `pooling of rank ${x.length}`);
+  const out = (size: number, a: 0 | 1): number => {
+    const steps = (size + 2 * padding[a] - kernel[a]) / stride[a];
+    if (!ceilMode) return Math.floor(steps) + 1;
+    const count = Math.ceil(steps) + 1;
+    return (count - 1) * stride[a] >= size + padding[a] ? count - 1 : count;
+  };
   const [batch, inH, inW, channels] = take(x, 4);
   const [outH, outW] = [out(inH, 0), out(inW, 1)];
-  invariant(outH > 0 && outW > 0, `maxPool2d: ${inH}x${inW} is smaller than its kernel`);
+  invariant(outH > 0 && outW > 0, `pooling: ${inH}x${inW} is smaller than its kernel`);
   invariant(
     2 * padding[0] <= kernel[0] && 2 * padding[1] <= kernel[1],
-    `maxPool2d: padding ${padding.join()} is more than half the kernel ${kernel.join()}`,
+    `pooling: padding ${padding.join()} is more than half the kernel ${kernel.join()}`,
   );
   return { ...{ batch, inH, inW, channels, outH, outW }, ...{ kernel, stride, padding } };
 }

@@ -16,19 +16,35 @@ export interface PoolShape {
   readonly padding: Pair;
 }
 
-const UNIFORMS = ['size', 'inH', 'inW', 'channels', 'outH', 'outW'].map((name) => `${name}: u32`).join(', ');
+/** Of the programs that pool. */
+export const POOL_UNIFORMS = ['size', 'inH', 'inW', 'channels', 'outH', 'outW']
+  .map((name) => `${name}: u32`)
+  .join(', ');
 
 /** Words of the uniform buffer. `size` counts threads, `channels` counts vec4s where four at a time are taken. */
 export function poolUniforms(s: PoolShape, size: number, width: 1 | 4): Uint32Array {
   return Uint32Array.of(size, s.inH, s.inW, s.channels / width, s.outH, s.outW);
 }
 
-const typeOf = (scalar: string, width: 1 | 4): string => (width === 4 ? `vec4<${scalar}>` : scalar);
+/**
+ * WGSL: `fn order(bits: U) -> I`, floats as integers that order alike, NaN above all, -0 equal to 0: comparisons of floats
+ * may be compiled as if NaN didn't exist.
+ */
+export const orderWgsl = (U: string, I: string): string => `
+fn order(bits: ${U}) -> ${I} {
+  let size = bits & ${U}(0x7fffffffu);
+  let ordered = select(${I}(size), -${I}(size), (bits & ${U}(0x80000000u)) != ${U}(0u));
+  return select(ordered, ${I}(0x7fffffff), size > ${U}(0x7f800000u));
+}`;
 
-const keyOf = ({ kernel, stride, padding }: PoolShape, width: 1 | 4): string =>
+export const typeOf = (scalar: string, width: 1 | 4): string => (width === 4 ? `vec4<${scalar}>` : scalar);
+
+/** The part of a program's key that they make. */
+export const keyOf = ({ kernel, stride, padding }: PoolShape, width: 1 | 4): string =>
   `k${kernel.join('x')} s${stride.join('x')} p${padding.join('x')} c${width}`;
 
-function constants({ kernel, stride, padding }: PoolShape): string {
+/** WGSL: kernel, stride and padding by name. */
+export function constants({ kernel, stride, padding }: PoolShape): string {
   const lines = Object.entries({ kernel, stride, pad: padding }).flatMap(([name, [h, w]]) => [
     `const ${name}H = ${h}u;`,
     `const ${name}W = ${w}u;`,
@@ -41,15 +57,9 @@ export function forwardProgram(shape: PoolShape, width: 1 | 4): Program {
   const [U, I] = [typeOf('u32', width), typeOf('i32', width)];
   return {
     key: `maxPool2d ${keyOf(shape, width)}`,
-    source: () => `${bindings({ x: U }, { y: U, winner: I }, UNIFORMS)}
+    source: () => `${bindings({ x: U }, { y: U, winner: I }, POOL_UNIFORMS)}
 ${constants(shape)}
-// Floats as integers that order alike, NaN above all, -0 equal to 0: comparisons of floats may be compiled as if NaN
-// didn't exist.
-fn order(bits: ${U}) -> ${I} {
-  let size = bits & ${U}(0x7fffffffu);
-  let ordered = select(${I}(size), -${I}(size), (bits & ${U}(0x80000000u)) != ${U}(0u));
-  return select(ordered, ${I}(0x7fffffff), size > ${U}(0x7f800000u));
-}
+${orderWgsl(U, I)}
 ${flatMain(`
   if (i >= u.size) { return; }
   let c = i % u.channels;
@@ -87,7 +97,7 @@ export function inputGradProgram(shape: PoolShape, width: 1 | 4): Program {
   const windows = (axis: 0 | 1): number => Math.ceil(kernel[axis] / stride[axis]);
   return {
     key: `maxPool2dInputGrad ${keyOf(shape, width)}`,
-    source: () => `${bindings({ dy: F, winner: I }, { dx: F }, UNIFORMS)}
+    source: () => `${bindings({ dy: F, winner: I }, { dx: F }, POOL_UNIFORMS)}
 ${constants(shape)}
 ${flatMain(`
   if (i >= u.size) { return; }
