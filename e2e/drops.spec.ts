@@ -39,11 +39,11 @@ async function drop(page: Page, paths: string[]): Promise<void> {
   const at = { x: 700, y: 300, data };
   await session.send('Input.dispatchDragEvent', { type: 'dragEnter', ...at });
   await session.send('Input.dispatchDragEvent', { type: 'dragOver', ...at });
-  await expect(page.getByText('Drop to import as a data set')).toBeVisible();
+  await expect(page.getByText('Drop to import: a data set, or weights')).toBeVisible();
   // The browser drops only where the page has taken a dragover before.
   await session.send('Input.dispatchDragEvent', { type: 'dragOver', ...at });
   await session.send('Input.dispatchDragEvent', { type: 'drop', ...at });
-  await expect(page.getByText('Drop to import as a data set')).toHaveCount(0);
+  await expect(page.getByText('Drop to import: a data set, or weights')).toHaveCount(0);
 }
 
 /** Every path below `data/` in the tab's storage. */
@@ -72,6 +72,12 @@ test('a dropped folder is imported; class names are text, whatever they look lik
   }
   const app = new TabtrainPage(page);
   await app.open();
+  const weights = testInfo.outputPath('resnet18-f37072fd.pth');
+  writeFileSync(weights, 'weights');
+  await drop(page, [weights]);
+  await expect(page.getByText('Kept as checkpoints/resnet18-f37072fd.pth')).toBeAttached();
+  expect(await app.readStored('checkpoints/resnet18-f37072fd.pth')).toBe('weights');
+
   await drop(page, [folder]);
   const dialog = page.getByRole('dialog');
   await expect(dialog.getByLabel('Name')).toHaveValue('odd_names');

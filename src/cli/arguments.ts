@@ -68,9 +68,11 @@ export function parseArguments(
       throw new ConfigError(`--${name} needs a value: --${name} ${option.value}`, { code: 'missing-value' });
     }
   }
-  if (positional.length !== command.positional.length) {
+  const least = command.positional.filter((name) => !name.endsWith('?')).length;
+  if (positional.length < least || positional.length > command.positional.length) {
+    const most = command.positional.length;
     throw new ConfigError(
-      `tabtrain ${command.name} takes ${command.positional.length} argument(s) (${command.positional.join(', ')}), but got ${positional.length}`,
+      `tabtrain ${command.name} takes ${least === most ? most : `${least} to ${most}`} argument(s) (${command.positional.join(', ')}), but got ${positional.length}`,
       { code: 'wrong-arguments', hint: `tabtrain ${command.name} --help` },
     );
   }

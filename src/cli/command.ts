@@ -17,6 +17,7 @@ export function typeChecker({ loadApiTypes }: Tools): CheckTypes | undefined {
 /** One `tabtrain` command. Its code is loaded when it runs: `print-config` must not wait for the GPU's. */
 export interface Command {
   readonly name: string;
+  /** Names of its words; those that end with `?` may be left out. */
   readonly positional: readonly string[];
   readonly summary: string;
   readonly options: readonly OptionSpec[];

@@ -106,6 +106,21 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: 'weights',
+    positional: ['action', 'what?'],
+    summary: 'weights to start from: list, fetch ADDRESS, import FILE, remove NAME',
+    options: [],
+    run: async (args) => {
+      const [{ weights }, { createNodeRoot }] = await Promise.all([
+        import('./weights.ts'),
+        import('./nodeRoot.ts'),
+      ]);
+      const tell = (line: string): void => console.error(line);
+      console.log(await weights(createNodeRoot().fs, args.word(0), args.positional[1], tell));
+      return 0;
+    },
+  },
+  {
     name: 'send-unsent',
     positional: ['work-dir'],
     summary: 'deliver what the W&B and MLflow loggers of a run that is over could not',

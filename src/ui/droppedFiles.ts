@@ -19,6 +19,20 @@ export function sourceFromFiles(files: readonly PathFile[]): { source: ImportSou
   return { source: { kind: 'files', files }, name: isOneFolder || files.length === 1 ? top : 'dataset' };
 }
 
+const CHECKPOINT = /\.(pth|pt|ckpt|safetensors)$/i;
+
+/** Whether files are weights to start from and not a data set: checkpoints, or a graph model with its `.bin`. */
+export async function areWeights(files: readonly PathFile[]): Promise<boolean> {
+  if (files.length === 0) return false;
+  for (const { file } of files) {
+    if (CHECKPOINT.test(file.name)) continue;
+    const isGraph =
+      /\.json$/i.test(file.name) && /"format"\s*:\s*"graph-model"/.test(await file.slice(0, 4096).text());
+    if (!isGraph && !(/\.bin$/i.test(file.name) && files.length <= 2)) return false;
+  }
+  return true;
+}
+
 /** One line about what will be imported. */
 export function sourceSummary(
   source: ImportSource,

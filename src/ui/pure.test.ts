@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { describeAdapter } from './adapterName.ts';
-import { sourceFromFiles } from './droppedFiles.ts';
+import { areWeights, sourceFromFiles } from './droppedFiles.ts';
 import { freePath } from './filePaths.ts';
 import { entriesOf, folderTree } from './folderTree.ts';
 import { formatBytes, formatDuration, formatValue, plural } from './format.ts';
@@ -76,6 +76,23 @@ test('a name that is taken gets a number', () => {
     'a/d.ts',
     'c2',
   ]);
+});
+
+test('weights are told from data sets', async () => {
+  const drop = (...names: string[]): Promise<boolean> =>
+    areWeights(
+      names.map((name) => ({
+        path: name,
+        file: new File([name.startsWith('graph') ? '{"format": "graph-model"' : '{}'], name),
+      })),
+    );
+  expect(await drop('resnet18-f37072fd.pth')).toBe(true);
+  expect(await drop('a.safetensors', 'b.ckpt')).toBe(true);
+  expect(await drop('graph.json', 'graph.bin')).toBe(true);
+  expect(await drop('graph.bin')).toBe(true);
+  expect(await drop('annotations.json')).toBe(false);
+  expect(await drop('a.pth', 'a.jpg')).toBe(false);
+  expect(await drop()).toBe(false);
 });
 
 test('a single zip is an archive; a folder gives its name', () => {

@@ -5,6 +5,9 @@ import { ConfigError } from '../errors/trainerError.ts';
 import { nearest } from '../util/nearest.ts';
 import { remoteScheme } from '../util/remoteAddress.ts';
 
+/** Where fetched, imported and dropped weights are kept. */
+export const WEIGHTS_FOLDER = 'checkpoints';
+
 /** A file that holds the weights, whole. */
 export interface WeightsPlace {
   readonly url: string;

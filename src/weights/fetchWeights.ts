@@ -3,10 +3,7 @@
 import type { FileSystem } from '../contracts/fileSystem.ts';
 import { RunError, StorageError, TrainerError } from '../errors/trainerError.ts';
 import { isGraphModel, weightFiles } from '../serialization/tfjsGraph/graphModel.ts';
-import { placeOf, placesOf, type WeightsPlace } from './addresses.ts';
-
-/** Where fetched, imported and dropped weights are kept. */
-export const WEIGHTS_FOLDER = 'checkpoints';
+import { placeOf, placesOf, WEIGHTS_FOLDER, type WeightsPlace } from './addresses.ts';
 
 export interface FetchProgress {
   readonly name: string;

@@ -4,7 +4,8 @@ import type { FileSystem } from '../contracts/fileSystem.ts';
 import type { Locks } from '../contracts/locks.ts';
 import type { CheckImage } from '../contracts/image.ts';
 import { serve, type Endpoint, type Server } from './channel.ts';
-import { copyFile, fileTree, requireBelow, seedWorkspace, writeExpected } from './files.ts';
+import { WEIGHTS_FOLDER } from '../weights/addresses.ts';
+import { copyFile, fileTree, keepFile, requireBelow, seedWorkspace, writeExpected } from './files.ts';
 import type { DataCalls, DataEvents, ParameterRow } from './protocol.ts';
 import { listRuns, readRun } from './runHistory.ts';
 
@@ -42,6 +43,11 @@ export function createDataHost(endpoint: Endpoint, parts: DataHostParts): Server
       await (await fs()).remove(own(path));
     },
     'files.open': ({ path }) => openFile(path),
+    'weights.add': async ({ files }) => {
+      const paths: string[] = [];
+      for (const file of files) paths.push(await keepFile(await fs(), WEIGHTS_FOLDER, file));
+      return { paths };
+    },
     'workspace.seed': async ({ files }) => {
       for (const { path } of files) own(path);
       return { written: await seedWorkspace(await fs(), files) };

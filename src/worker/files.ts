@@ -74,6 +74,23 @@ export async function copyFile(fs: FileSystem, from: string, to: string): Promis
   await fs.writeFile(to, await fs.readFile(from));
 }
 
+const PIECE_BYTES = 2 ** 22;
+
+/** Copy a file into a folder, piece by piece. @returns its path */
+export async function keepFile(fs: FileSystem, folder: string, file: File): Promise<string> {
+  const path = `${folder}/${file.name}`;
+  const writer = await fs.createWriter(path);
+  try {
+    for (let at = 0; at < file.size; at += PIECE_BYTES)
+      await writer.write(new Uint8Array(await file.slice(at, at + PIECE_BYTES).arrayBuffer()));
+    await writer.close();
+  } catch (error) {
+    await writer.abort().catch(() => undefined);
+    throw error;
+  }
+  return path;
+}
+
 /**
  * Bring the shipped files into the workspace: new ones are written, unedited ones get the newest text; edited and
  * deleted ones stay as the person left them.

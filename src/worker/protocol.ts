@@ -135,6 +135,8 @@ export interface DataCalls {
   'files.copy': { req: { from: string; to: string }; res: undefined };
   'files.remove': { req: { path: string }; res: undefined };
   /** A handle on the stored bytes, for downloads and pictures. */
+  /** Keep dropped weights where configs and addresses find them. @returns their paths */
+  'weights.add': { req: { files: readonly File[] }; res: { paths: readonly string[] } };
   'files.open': { req: { path: string }; res: File };
   'workspace.seed': { req: { files: readonly SeedFile[] }; res: { written: string[] } };
   /** `activeWorkDir` is the run that is alive now: any other `running` one was interrupted. */

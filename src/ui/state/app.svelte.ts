@@ -49,6 +49,16 @@ export class AppState {
     }
   }
 
+  /** Keep dropped weights where configs find them. */
+  async keepWeights(files: readonly File[]): Promise<void> {
+    const { paths } = await this.clients.data.call('weights.add', { files });
+    this.notices.add(
+      'info',
+      `Kept as ${paths.join(', ')}`,
+      `write load_from='${paths[0] ?? ''}', or keep the address of the config: it is taken from there`,
+    );
+  }
+
   /** Run an action of the person's; tell what goes wrong. */
   readonly attempt = (action: () => Promise<unknown>): void => {
     action().catch((error: unknown) => this.notices.addError(error));
