@@ -28,7 +28,7 @@ import type { BatchLoader, Workflow } from '../runner/runnerTypes.ts';
 import type { TakeStray } from '../usercode/strayErrors.ts';
 import type { UserModules } from '../usercode/userModules.ts';
 import { Rng } from '../util/prng.ts';
-import { localWeights } from '../weights/fetchWeights.ts';
+import { remoteScheme } from '../util/remoteAddress.ts';
 import { maskSecrets } from '../util/secrets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
 import { checkSomethingLoaded, fitted } from './loadedWeights.ts';
@@ -292,6 +292,8 @@ async function openWeights(options: PrepareOptions): Promise<GivenCheckpoint | n
 
 /** The file of a path, or of an address: fetched once. @throws StoppedEarly; as {@link localWeights} */
 async function localFile(address: string, { fs, logger, control, onEvent }: PrepareOptions): Promise<string> {
+  if (remoteScheme(address) === null) return address;
+  const { localWeights } = await import('../weights/fetchWeights.ts');
   const phase = 'preparing';
   try {
     return await localWeights(fs, address, {

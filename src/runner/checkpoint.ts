@@ -26,7 +26,6 @@ import { statCheckpoint } from './checkpointFile.ts';
 import type { BaseRunner } from './baseRunner.ts';
 import type { RunnerMeta, RunPosition } from './runnerTypes.ts';
 import { partialName } from './partialFile.ts';
-import { readGraphCheckpoint } from './graphCheckpoint.ts';
 import type { LoadedCheckpoint } from './loadedCheckpoint.ts';
 import { isPlainPth, plainPth } from './plainPth.ts';
 import { previousGpuCount } from './previousGpus.ts';
@@ -175,8 +174,11 @@ export async function readCheckpoint(fs: FileSystem, path: string): Promise<Load
   const stat = await statCheckpoint(fs, path);
   let root: PthValue;
   try {
-    const graph = await readGraphCheckpoint(fs, path);
-    if (graph) return graph;
+    if (path.endsWith('.json')) {
+      const { readGraphCheckpoint } = await import('./graphCheckpoint.ts');
+      const graph = await readGraphCheckpoint(fs, path);
+      if (graph) return graph;
+    }
     root = await readPth(fileSource(fs, path, stat.bytes));
   } catch (error) {
     throw withPath(error, path);

@@ -16,7 +16,6 @@ const NANODET_NOTICE =
  * @throws CheckpointError `not-found` where its weights are not beside it; `damaged`, `unsupported`, `foreign-checkpoint`
  */
 export async function readGraphCheckpoint(fs: FileSystem, path: string): Promise<LoadedCheckpoint | null> {
-  if (!path.endsWith('.json')) return null;
   const text = await fs.readText(path);
   if (!isGraphModel(text)) return null;
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
