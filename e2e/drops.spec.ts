@@ -78,7 +78,7 @@ test('a dropped folder is imported; class names are text, whatever they look lik
   await page.keyboard.press('Enter');
   await expect(dialog).toContainText('6 pictures', { timeout: 60_000 });
   for (const name of CLASSES) await expect(dialog.getByRole('cell', { name, exact: true })).toBeVisible();
-  await dialog.getByRole('button', { name: 'Use in a config' }).click();
+  await dialog.getByRole('button', { name: 'RetinaNet from nothing' }).click();
   await expect(app.editor).toContainText('__proto__');
   await app.tab('Data').click();
   await expect(page.getByRole('tabpanel')).toContainText(HOSTILE);

@@ -48,7 +48,7 @@ test('a BCCD zip is imported, trained on with falling loss, evaluated, and its c
   const report = page.getByRole('dialog', { name: 'Imported bccd' });
   await expect(report).toContainText('24 pictures', { timeout: 120_000 });
   for (const name of ['RBC', 'WBC', 'Platelets']) await expect(report).toContainText(name);
-  await report.getByRole('button', { name: 'Use in a config' }).click();
+  await report.getByRole('button', { name: 'RetinaNet from nothing' }).click();
   await expect(app.editor.getByRole('heading', { name: 'retinanet_r18_bccd_imported.py' })).toBeVisible();
   await app.tab('Data').click();
   await expect(page.getByRole('tabpanel').getByRole('img').first()).toBeVisible();

@@ -13,7 +13,7 @@ const LAYERS = [
   ['config', 'registry', 'storage', 'evaluation'],
   ['usercode', 'schedules'],
   ['gpu', 'loggers'],
-  ['nn', 'formats'],
+  ['nn', 'formats', 'weights'],
   ['optim', 'datasets', 'models'],
   ['importing', 'runner'],
   ['tabtrain.ts'],

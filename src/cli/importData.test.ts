@@ -50,7 +50,8 @@ describe('tabtrain import', () => {
       warning [empty-box] images/2.png: a box with zero width or height was dropped
       note [split-made] the source has no train and val split: 1 of 2 pictures are kept for validation
       2 warnings, 0 skipped
-      next: npx tabtrain train configs/a/retinanet_r18_a.py"
+      next: npx tabtrain train configs/a/nanodet_g_a.py  (Fine-tune NanoDet)
+      or: npx tabtrain train configs/a/retinanet_r18_a.py  (RetinaNet from nothing)"
     `);
     expect((await readdir(join(root, 'data'))).sort()).toEqual(['a']);
   });
@@ -91,11 +92,14 @@ describe('tabtrain import', () => {
     expect(await readdir(join(root, 'data')).catch(() => [])).toEqual([]);
   });
 
-  test('the config that the page offers is written; one of a person stays', async () => {
+  test('the configs that the page offers are written; one of a person stays', async () => {
     const folder = await makeDrop();
     const path = join(root, 'configs/a/retinanet_r18_a.py');
     const first = await importData(folder, { name: 'a', root, json: true });
-    expect(JSON.parse(first.text).config).toBe('configs/a/retinanet_r18_a.py');
+    expect(JSON.parse(first.text).configs).toEqual([
+      'configs/a/nanodet_g_a.py',
+      'configs/a/retinanet_r18_a.py',
+    ]);
     expect(await readFile(path, 'utf8')).toContain("ann_file='data/a/annotations/instances_train.json'");
     await writeFile(path, '# mine');
     const second = await importData(folder, { name: 'a', root, replace: true });

@@ -1,9 +1,8 @@
 // `tabtrain import PATH --name NAME [--json]`
 
 import {
-  datasetConfig,
-  datasetConfigPath,
   importDataset,
+  offeredConfigs,
   suggestName,
   type ImportItem,
   type ImportProgress,
@@ -61,9 +60,10 @@ export async function importData(
       onProgress,
     });
     const isEmpty = report.warnings.some(({ code }) => code === 'nothing-left');
-    const config = isEmpty ? undefined : await writeConfig(fs, report);
-    const text = json ? JSON.stringify({ ...report, config: config?.path }) : formatImport(report);
-    const rest = config && !json ? `\n${nextStep(config)}` : '';
+    const configs = isEmpty ? [] : await writeConfigs(fs, report);
+    const paths = configs.map(({ path: written }) => written);
+    const text = json ? JSON.stringify({ ...report, configs: paths }) : formatImport(report);
+    const rest = configs.length > 0 && !json ? `\n${nextSteps(configs)}` : '';
     return { exitCode: isEmpty ? 2 : 0, text: `${text}${rest}` };
   } catch (error) {
     const report = toErrorReport(error);
@@ -74,24 +74,31 @@ export async function importData(
 
 interface WrittenConfig {
   readonly path: string;
+  readonly label: string;
   /** A person's own text stood there and was left alone. */
   readonly isOther: boolean;
 }
 
-/** The config that the page offers too. @returns undefined when there is no class to learn */
-async function writeConfig(fs: FileSystem, report: ImportReport): Promise<WrittenConfig | undefined> {
-  if (report.classes.length === 0) return undefined;
-  const path = datasetConfigPath(report);
-  const text = datasetConfig(report);
-  if ((await fs.stat(path)) !== null) return { path, isOther: (await fs.readText(path)) !== text };
-  await fs.writeFile(path, text);
-  return { path, isOther: false };
+/** The configs that the page offers too; none when there is no class to learn. */
+async function writeConfigs(fs: FileSystem, report: ImportReport): Promise<WrittenConfig[]> {
+  const written: WrittenConfig[] = [];
+  for (const { path, label, text } of offeredConfigs(report)) {
+    const isThere = (await fs.stat(path)) !== null;
+    written.push({ path, label, isOther: isThere && (await fs.readText(path)) !== text });
+    if (!isThere) await fs.writeFile(path, text);
+  }
+  return written;
 }
 
-function nextStep({ path, isOther }: WrittenConfig): string {
-  const kept = isOther ? `${path} was there and is kept as it is: does it fit this data?\n` : '';
+function nextSteps(configs: readonly WrittenConfig[]): string {
+  const kept = configs
+    .filter(({ isOther }) => isOther)
+    .map(({ path }) => `${path} was there and is kept as it is: does it fit this data?`);
   // A dataset's name has no white space: the path needs no quotes.
-  return `${kept}next: npx tabtrain train ${path}`;
+  const steps = configs.map(
+    ({ path, label }, i) => `${i === 0 ? 'next' : 'or'}: npx tabtrain train ${path}  (${label})`,
+  );
+  return [...kept, ...steps].join('\n');
 }
 
 // Codes of findings of which there can be one per picture and which need nobody's attention.

@@ -74,7 +74,7 @@ export interface StepProfile {
 }
 
 export interface RunEventMap {
-  /** `waitingFor`: what a stop waits for, such as `finishing the checkpoint`. */
+  /** `waitingFor`: what a stop or a run that is prepared waits for: `finishing the checkpoint`, `fetching a.pth: 1.2 of 40.0 MB`. */
   'run.phaseChanged': { phase: RunPhase; error?: ErrorReport; waitingFor?: string };
   'run.started': {
     workDir: string;

@@ -9,15 +9,10 @@ import { createRunRegistries } from '../registry/registries.ts';
 import { createMemoryFs } from '../storage/memoryFs.ts';
 import { createMemoryLocks } from '../storage/memoryLocks.ts';
 import type { FileSystem } from '../contracts/fileSystem.ts';
+import { at } from '../util/at.ts';
 import { Tuple } from '../util/tuple.ts';
 import { buildDataset } from '../plan/buildDataset.ts';
-import {
-  datasetConfig,
-  datasetConfigPath,
-  filesSource,
-  importDataset,
-  type ImportReport,
-} from './importFolder.ts';
+import { filesSource, importDataset, offeredConfigs, type ImportReport } from './importFolder.ts';
 import '../plan/registerAll.ts';
 
 const NAMES = [
@@ -52,7 +47,7 @@ async function drop(count: number): Promise<{ path: string; file: Blob }[]> {
   return [{ path: 'cells/annotations.json', file: new Blob([text]) }, ...(await Promise.all(pictures))];
 }
 
-describe('an imported dataset and its config', () => {
+describe.each([0, 1])('an imported dataset and the config %i that is offered', (which) => {
   let fs: FileSystem;
   let report: ImportReport;
   let config: Config;
@@ -61,8 +56,8 @@ describe('an imported dataset and its config', () => {
     const source = filesSource(await drop(10), 'cells');
     const locks = createMemoryLocks();
     report = await importDataset(source, { fs, locks, name: 'cells', checkImage: decodeWithSharp });
-    const path = datasetConfigPath(report);
-    await fs.writeFile(path, datasetConfig(report));
+    const { path, text } = at(offeredConfigs(report), which);
+    await fs.writeFile(path, text);
     config = await loadConfigOrThrow(path, (file) => fs.readText(file));
   });
 

@@ -1,20 +1,18 @@
 // Importing, as the page's worker and the command line call it.
 
 export {
-  datasetConfig,
-  datasetConfigPath,
   fileOf,
   filesSource,
   importDataset,
   isUnfinished,
   lockDataset,
+  offeredConfigs,
   recoverImports,
   reportPath,
   suggestName,
   zipSource,
 } from './index.ts';
 export type {
-  DatasetConfigTemplate,
   DroppedFile,
   ImportFormat,
   ImportItem,
@@ -22,5 +20,6 @@ export type {
   ImportProgress,
   ImportReport,
   ImportSource,
+  OfferedConfig,
   SourceFile,
 } from './index.ts';

@@ -1,4 +1,4 @@
-export { datasetConfig, datasetConfigPath, type DatasetConfigTemplate } from './datasetConfig.ts';
+export { offeredConfigs, type OfferedConfig } from './datasetConfig.ts';
 export { importDataset, reportPath } from './importDataset.ts';
 export { filesSource, fileOf, zipSource, type DroppedFile } from './sources.ts';
 export { isUnfinished, lockDataset, recoverImports, suggestName } from './staging.ts';

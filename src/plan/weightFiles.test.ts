@@ -14,7 +14,7 @@ test.each([
   ["load_from = 'work_dirs/shapes/best.pth'", 'work_dirs/shapes has epoch_11.pth, epoch_12.pth'],
   ["load_from = 'work_dirs/shapes'", 'work_dirs/shapes has epoch_11.pth, epoch_12.pth'],
   ["load_from = 'nowhere/at/all.pth'", undefined],
-  ["load_from = 'https://x.org/a.pth'", 'download the file and drop it on the page (or give its path)'],
+  ["resume_from = 'https://x.org/a.pth'", 'download the file and drop it on the page (or give its path)'],
   // Nobody looks at it beside resume_from.
   ["resume_from = 'work_dirs/shapes/epoch_12.pth'\nload_from = 'none.pth'", null],
 ])('%s: %s', async (text, hint) => {
@@ -53,13 +53,15 @@ test('the file of an init_cfg Pretrained, and an address there, are told at the 
       span: expect.objectContaining({ line: 2 }),
     }),
   ]);
-  expect((await withFile('torchvision://resnet18')).problems).toEqual([
+  // What is known where to get is fetched when the run begins.
+  expect((await withFile('torchvision://resnet18')).problems).toEqual([]);
+  expect((await withFile('https://x.org/a.pth')).problems).toEqual([]);
+  expect((await withFile('open-mmlab://detectron2/resnet50_cafe')).problems).toEqual([
     expect.objectContaining({
-      code: 'remote-checkpoint',
+      severity: 'error',
+      code: 'unknown-address',
       path: 'model.backbone.init_cfg.checkpoint',
-      message:
-        "init_cfg Pretrained must name a file of the workspace, but got the address 'torchvision://resnet18'",
-      hint: expect.stringContaining("checkpoint='checkpoints/resnet50.pth'"),
+      hint: "did you mean 'open-mmlab://detectron2/resnet50_caffe'?",
     }),
   ]);
 });

@@ -6,6 +6,7 @@ import { StorageError, TrainerError } from '../errors/trainerError.ts';
 import { plainTruth } from '../lang/plain.ts';
 import { pretrainedParts } from '../nn/init/pretrained.ts';
 import { statCheckpoint } from '../runner/checkpointFile.ts';
+import { placesOf } from '../weights/addresses.ts';
 import { checkpointsOfRuns } from '../runner/foundCheckpoints.ts';
 import type { Parts } from './parts.ts';
 import { runsFolderOf, type RunConfig } from './runConfig.ts';
@@ -49,7 +50,8 @@ async function hasCheckpoint(fs: FileSystem, folder: string): Promise<boolean> {
 
 async function problemsOf({ path, span, file }: Named, fs: FileSystem): Promise<Problem[]> {
   try {
-    await statCheckpoint(fs, file());
+    // What can be fetched is, when the run begins; a run goes on from its own files.
+    if (path === 'resume_from' || placesOf(file()) === null) await statCheckpoint(fs, file());
     return [];
   } catch (error) {
     if (!(error instanceof TrainerError)) throw error;

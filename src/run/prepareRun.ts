@@ -28,6 +28,7 @@ import type { BatchLoader, Workflow } from '../runner/runnerTypes.ts';
 import type { TakeStray } from '../usercode/strayErrors.ts';
 import type { UserModules } from '../usercode/userModules.ts';
 import { Rng } from '../util/prng.ts';
+import { localWeights } from '../weights/fetchWeights.ts';
 import { maskSecrets } from '../util/secrets.ts';
 import { DetectorEvaluator } from './evaluator.ts';
 import { checkSomethingLoaded, fitted } from './loadedWeights.ts';
@@ -258,13 +259,10 @@ async function makeLoaders({ parts }: Assembly, samples: OpenSamples): Promise<B
   return loaders;
 }
 
-async function initWeights(
-  model: Detector,
-  { fs, seed }: PrepareOptions,
-  { parts }: Assembly,
-): Promise<void> {
+async function initWeights(model: Detector, options: PrepareOptions, { parts }: Assembly): Promise<void> {
+  const { fs, seed } = options;
   await model.initWeights(Rng.derive(seed, INIT_STREAM), {
-    loadPretrained: async (path) => (await readCheckpoint(fs, path)).stateDict,
+    loadPretrained: async (path) => (await readCheckpoint(fs, await localFile(path, options))).stateDict,
     warn: parts.context.services.warn,
   });
 }
@@ -277,23 +275,43 @@ interface GivenCheckpoint {
 }
 
 /** What the run goes on from, or starts with. */
-async function openWeights({
-  fs,
-  resume,
-  loadFrom,
-  runConfig,
-}: PrepareOptions): Promise<GivenCheckpoint | null> {
+async function openWeights(options: PrepareOptions): Promise<GivenCheckpoint | null> {
+  const { fs, resume, loadFrom, runConfig } = options;
   if (resume) return { path: resume.path, checkpoint: resume.take(), isResumed: true };
   const path = loadFrom ?? stringOrNull(runConfig.dict.load_from);
   if (path === null) return null;
   try {
-    return { path, checkpoint: await readCheckpoint(fs, path), isResumed: false };
+    return { path, checkpoint: await readCheckpoint(fs, await localFile(path, options)), isResumed: false };
   } catch (error) {
     // The file that was asked for by an option stands in no config.
     if (loadFrom !== undefined || !(error instanceof TrainerError)) throw error;
     const message = error.message.includes(path) ? error.message : `${path}: ${error.message}`;
     throw error.with({ message, path: 'load_from', span: spanOfPath(runConfig.dict, 'load_from') });
   }
+}
+
+/** The file of a path, or of an address: fetched once. @throws StoppedEarly; as {@link localWeights} */
+async function localFile(address: string, { fs, logger, control, onEvent }: PrepareOptions): Promise<string> {
+  const phase = 'preparing';
+  try {
+    return await localWeights(fs, address, {
+      signal: control.stopSignal,
+      onProgress: ({ name, bytes, total }) => {
+        const amount = total === null ? megabytes(bytes) : `${megabytes(bytes)} of ${megabytes(total)}`;
+        onEvent({ name: 'run.phaseChanged', phase, waitingFor: `fetching ${name}: ${amount} MB` });
+      },
+      onFetched: (path, url) => logger.info(`fetched ${url} into ${path}`),
+    });
+  } catch (error) {
+    await throwIfStopped(control);
+    throw error;
+  } finally {
+    onEvent({ name: 'run.phaseChanged', phase });
+  }
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }
 
 function weightsOf({ path, checkpoint, isResumed }: GivenCheckpoint): GivenWeights {

@@ -18,6 +18,7 @@ export function describeRun(view: RunView): string {
   }
   switch (phase) {
     case 'preparing':
+      if (waitingFor !== null) return `Preparing the run: ${waitingFor}…`;
       return view.configPath === null ? 'Ready. Press Train to start the open config.' : 'Preparing the run…';
     case 'running':
       return where === '' ? 'Training: first iteration…' : `Training: ${where}`;

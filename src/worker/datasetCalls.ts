@@ -1,7 +1,7 @@
 // The data worker's data set calls: import, list, preview.
 
 import {
-  datasetConfig,
+  offeredConfigs,
   filesSource,
   importDataset,
   isUnfinished,
@@ -166,7 +166,7 @@ function describeProgress({ phase, done, total }: ImporterProgress): ImportProgr
 
 /** The report as the page shows it. */
 export function toSummary(report: ImportReport): DatasetSummary {
-  const { name, format, images, boxes, boxesPerClass, warnings, skipped, notes, classes } = report;
+  const { name, format, images, boxes, boxesPerClass, warnings, skipped, notes } = report;
   return {
     name,
     format: FORMAT_NAMES[format],
@@ -182,7 +182,7 @@ export function toSummary(report: ImportReport): DatasetSummary {
       ...warnings.map((item) => toIssue('warning', item)),
       ...notes.map((item) => toIssue('note', item)),
     ],
-    configText: classes.length === 0 ? null : datasetConfig(report),
+    configs: offeredConfigs(report),
   };
 }
 

@@ -68,6 +68,15 @@ export interface DatasetIssue {
   readonly message: string;
 }
 
+/** A config that trains on a data set. */
+export interface OfferedConfig {
+  /** In the workspace. */
+  readonly path: string;
+  /** What it does. */
+  readonly label: string;
+  readonly text: string;
+}
+
 export interface DatasetSummary {
   readonly name: string;
   readonly format: string;
@@ -76,8 +85,8 @@ export interface DatasetSummary {
   readonly classes: readonly { readonly name: string; readonly boxes: number }[];
   readonly splits: readonly { readonly name: string; readonly images: number; readonly boxes: number }[];
   readonly issues: readonly DatasetIssue[];
-  /** Text of a config that trains on it; null without a class to learn. */
-  readonly configText: string | null;
+  /** What may be trained on it, the best first; none without a class to learn. */
+  readonly configs: readonly OfferedConfig[];
 }
 
 export type ImportSource =

@@ -1,6 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { spanAt } from '../../errors/span.ts';
-import { setSource } from '../../lang/sourceMap.ts';
 import { Rng } from '../../util/prng.ts';
 import {
   BatchNorm2d,
@@ -125,29 +123,12 @@ describe('initWeights', () => {
     });
   });
 
-  test.each(['torchvision://resnet50', 'open-mmlab://resnet50', 'https://x.org/a.pth', 'https:/x.org/a.pth'])(
-    'Pretrained %s: refused at its place, and frozen_stages is not left freezing random weights',
-    async (checkpoint) => {
-      const net = new Net();
-      const cfg = { type: 'Pretrained', checkpoint };
-      const span = spanAt('a.py', 'x', 0, 1);
-      setSource(cfg, 'checkpoint', { span });
-      net.initCfg = cfg;
-      await expect(net.initWeights(new Rng(0))).rejects.toMatchObject({
-        code: 'remote-checkpoint',
-        span,
-        hint: expect.stringContaining('frozen_stages=-1'),
-      });
-    },
-  );
-
   test.each([
     [{ type: 'Kaimming', layer: 'Conv2d' }, 'is not an initialiser'],
     [{ type: 'Normal', layer: 'Conv2d', stdd: 1 }, "unexpected argument 'stdd'"],
     [{ type: 'Normal', layer: 'Conv2d', override: { name: 'head' } }, "no attribute 'head'"],
     [{ type: 'Normal', override: { type: 'Normal', std: 1 } }, 'must contain the key "name"'],
     [{ type: 'Kaiming', layer: 'BatchNorm2d' }, 'at least 2 dimensions'],
-    [{ type: 'Pretrained', checkpoint: 'torchvision://resnet50' }, 'must name a file of the workspace'],
     ['Kaiming', 'must be a dict or a list of dicts'],
   ])('refuses %j', async (cfg, message) => {
     await expect(init(cfg)).rejects.toThrow(message);

@@ -6,7 +6,6 @@ import { ConfigError, TrainerError } from '../../errors/index.ts';
 import type { Span } from '../../errors/span.ts';
 import { isDict } from '../../lang/plain.ts';
 import { sourceOf } from '../../lang/sourceMap.ts';
-import { remoteScheme } from '../../util/remoteAddress.ts';
 import { prefixInFile } from '../namePrefix.ts';
 import type { StateTensor } from '../parameter.ts';
 import type { InitTarget } from './initTarget.ts';
@@ -14,7 +13,7 @@ import type { InitTarget } from './initTarget.ts';
 type State = ReadonlyMap<string, StateTensor>;
 
 export interface PretrainedOptions {
-  /** Reads the state dict of a checkpoint file. Absent: such an init_cfg is refused. */
+  /** Reads the state dict of a checkpoint, by its path or address. Absent: such an init_cfg is refused. */
   loadPretrained?: (path: string) => Promise<State>;
   /** Told what a pretrained checkpoint lacked. */
   warn?: (message: string) => void;
@@ -23,7 +22,7 @@ export interface PretrainedOptions {
 /**
  * Load a module's weights from a file.
  * @param cfg the init_cfg; its place in the text goes into errors
- * @throws ConfigError `remote-checkpoint`, `bad-init`, `foreign-checkpoint` (nothing fits); what reading the file throws
+ * @throws ConfigError `bad-init`, `foreign-checkpoint` (nothing fits); what reading the file throws
  */
 export async function loadPretrained(
   module: InitTarget,
@@ -70,7 +69,7 @@ export async function loadPretrained(
 export interface PretrainedPart {
   readonly path: string;
   readonly span?: Span;
-  /** @throws ConfigError `remote-checkpoint`, `bad-init` */
+  /** A path or an address. @throws ConfigError `bad-init` */
   file(): string;
 }
 
@@ -96,16 +95,7 @@ function fileOf(module: InitTarget, cfg: Readonly<Record<string, unknown>>): str
       code: 'bad-init',
       ...placeOf(module, cfg, 'type'),
     });
-  const scheme = remoteScheme(checkpoint);
-  if (scheme === null) return checkpoint;
-  throw new ConfigError(
-    `init_cfg Pretrained must name a file of the workspace, but got the address '${checkpoint}'`,
-    {
-      code: 'remote-checkpoint',
-      hint: remoteHint(scheme, module),
-      ...placeOf(module, cfg, 'checkpoint'),
-    },
-  );
+  return checkpoint;
 }
 
 function placeOf(
@@ -135,16 +125,6 @@ function beginningsOf(state: State): string {
   const beginnings = new Set([...state.keys()].map((name) => `'${name.split('.', 1)[0] ?? ''}.'`));
   const shown = [...beginnings].slice(0, 4);
   return `${shown.join(', ')}${beginnings.size > shown.length ? ', …' : ''}`;
-}
-
-function remoteHint(scheme: string, module: InitTarget): string {
-  const model = scheme === 'torchvision' || scheme === 'open-mmlab' ? 'the file of that model' : 'it';
-  return (
-    `nothing is downloaded here: download ${model}, drop the .pth on the page and write its path, such as ` +
-    `checkpoint='checkpoints/resnet50.pth'. To start from random weights instead set ${module.fullName || 'the module'}'s ` +
-    'init_cfg=None (pretrained=None), and with it frozen_stages=-1 and norm_eval=False: otherwise those stages stay frozen ' +
-    'at random values'
-  );
 }
 
 function pathOf(module: InitTarget, key: string): string {

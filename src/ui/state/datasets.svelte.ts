@@ -2,7 +2,7 @@
 
 import { toErrorReport, type ErrorReport } from '../../errors/trainerError.ts';
 import type { WorkerClients } from '../../worker/client.ts';
-import type { DatasetSummary, ImportProgress, ImportSource } from '../../worker/protocol.ts';
+import type { DatasetSummary, OfferedConfig, ImportProgress, ImportSource } from '../../worker/protocol.ts';
 import { keepStorage } from '../runGuard.ts';
 import type { Workspace } from './workspace.svelte.ts';
 
@@ -96,13 +96,12 @@ export class Datasets {
   }
 
   /** Write a config that trains on the data set and open it; one written before is opened as it is now. */
-  async useInConfig(summary: DatasetSummary): Promise<void> {
-    if (summary.configText === null) return;
-    const base = `workspace/configs/${summary.name}/retinanet_r18_${summary.name}`;
+  async useConfig({ path: offered, text }: OfferedConfig): Promise<void> {
+    const own = `workspace/${offered}`;
     // A config that ships with the page may expect another layout of the same data.
-    const path = this.#workspace.isShipped(`${base}.py`) ? `${base}_imported.py` : `${base}.py`;
+    const path = this.#workspace.isShipped(own) ? own.replace(/\.py$/, '_imported.py') : own;
     if (this.#workspace.has(path)) await this.#workspace.open(path);
-    else await this.#workspace.create(path, summary.configText);
+    else await this.#workspace.create(path, text);
   }
 }
 
