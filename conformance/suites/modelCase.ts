@@ -1,7 +1,7 @@
 // Building detectors of fixture cases, and comparing tensors by their statistics.
 
 import { runElementwise, dispose, tensor, type Tensor } from '../../src/gpu/index.ts';
-import { gpuToTorch, type Parameter, type StateTensor } from '../../src/nn/index.ts';
+import { gpuToTorch, type Module, type Parameter, type StateTensor } from '../../src/nn/index.ts';
 import type { SingleStageDetector, TrainBatch } from '../../src/models/index.ts';
 import { BuildContext, createRunRegistries } from '../../src/registry/index.ts';
 import '../../src/models/index.ts';
@@ -68,7 +68,7 @@ export function missingType(modelCfg: unknown): string | null {
 }
 
 /** Set every tensor of a model by the weight formula. */
-export function setFormulaWeights(model: SingleStageDetector): void {
+export function setFormulaWeights(model: Module): void {
   const state = new Map<string, StateTensor>();
   for (const [name, { shape }] of model.namedParameters())
     state.set(name, { shape, dtype: 'float32', data: formulaWeights(name, shape) });

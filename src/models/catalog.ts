@@ -10,7 +10,13 @@ interface Entry {
 
 /** One row a file. What a file's own defaults name it imports itself. */
 export const CATALOG: readonly Entry[] = [
+  { names: ['CSPDarknet'], load: () => import('./backbones/cspDarknet.ts') },
   { names: ['CustomCspNet'], load: () => import('./backbones/customCspNet.ts') },
+  { names: ['Darknet'], load: () => import('./backbones/darknet.ts') },
+  { names: ['MobileNetV2'], load: () => import('./backbones/mobilenetV2.ts') },
+  { names: ['RegNet'], load: () => import('./backbones/regnet.ts') },
+  { names: ['ResNeXt'], load: () => import('./backbones/resnext.ts') },
+  { names: ['SSDVGG'], load: () => import('./backbones/ssdVgg.ts') },
   { names: ['ATSSAssigner'], load: () => import('./bbox/atssAssigner.ts') },
   { names: ['DistancePointBBoxCoder'], load: () => import('./bbox/distancePointBBoxCoder.ts') },
   { names: ['MlvlPointGenerator'], load: () => import('./bbox/pointGenerator.ts') },
@@ -19,7 +25,12 @@ export const CATALOG: readonly Entry[] = [
   { names: ['GFL'], load: () => import('./detectors/gfl.ts') },
   { names: ['NanoDet'], load: () => import('./detectors/nanoDet.ts') },
   { names: ['QualityFocalLoss', 'DistributionFocalLoss'], load: () => import('./losses/gflLosses.ts') },
+  { names: ['DilatedEncoder'], load: () => import('./necks/dilatedEncoder.ts') },
+  { names: ['PAFPN'], load: () => import('./necks/pafpn.ts') },
   { names: ['PAN'], load: () => import('./necks/pan.ts') },
+  { names: ['SSDNeck'], load: () => import('./necks/ssdNeck.ts') },
+  { names: ['YOLOV3Neck'], load: () => import('./necks/yoloV3Neck.ts') },
+  { names: ['YOLOXPAFPN'], load: () => import('./necks/yoloxPafpn.ts') },
 ];
 
 /**

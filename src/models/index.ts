@@ -1,8 +1,18 @@
 // Importing this folder registers every model part.
 
+export * from './backbones/backbone.ts';
+export * from './backbones/cspDarknet.ts';
+export * from './backbones/cspLayer.ts';
 export * from './backbones/customCspNet.ts';
+export * from './backbones/darknet.ts';
+export * from './backbones/invertedResidual.ts';
+export * from './backbones/mobilenetV2.ts';
+export * from './backbones/regnet.ts';
 export * from './backbones/resBlocks.ts';
 export * from './backbones/resnet.ts';
+export * from './backbones/resnetBase.ts';
+export * from './backbones/resnext.ts';
+export * from './backbones/ssdVgg.ts';
 export * from './bbox/anchorGenerator.ts';
 export * from './bbox/atssAssigner.ts';
 export * from './bbox/deltaXYWHBBoxCoder.ts';
@@ -31,5 +41,11 @@ export * from './losses/gflLosses.ts';
 export * from './losses/iouLosses.ts';
 export * from './losses/reduction.ts';
 export * from './losses/smoothL1Loss.ts';
+export * from './necks/dilatedEncoder.ts';
 export * from './necks/fpn.ts';
+export * from './necks/neck.ts';
+export * from './necks/pafpn.ts';
 export * from './necks/pan.ts';
+export * from './necks/ssdNeck.ts';
+export * from './necks/yoloV3Neck.ts';
+export * from './necks/yoloxPafpn.ts';

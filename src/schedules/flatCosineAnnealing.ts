@@ -1,3 +1,4 @@
+import { roundHalfEven } from '../util/roundHalfEven.ts';
 import { annealingCos } from './annealing.ts';
 import { fromCurve, type Policy } from './policy.ts';
 import type { ScheduleArgs } from './scheduleArgs.ts';
@@ -19,12 +20,4 @@ export function flatCosineAnnealingPolicy(args: ScheduleArgs): Policy {
     if (progress < start) return base;
     return annealingCos(base, target(base), (progress - start) / (maxProgress - start));
   });
-}
-
-/** Python's `round`: a half goes to the even neighbour. */
-export function roundHalfEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  if (rest !== 0.5) return Math.round(value);
-  return below % 2 === 0 ? below : below + 1;
 }

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { spanAt, type Span } from '../errors/span.ts';
 import { ConfigError } from '../errors/trainerError.ts';
 import { Tuple } from '../util/tuple.ts';
-import { roundHalfEven } from './flatCosineAnnealing.ts';
 import { createLrSchedule, LR_POLICY_NAMES } from './lrSchedule.ts';
 import { createMomentumSchedule, groupMomentum } from './momentumSchedule.ts';
 import type { ScheduleOptions, ScheduleRun } from './schedule.ts';
@@ -232,10 +231,6 @@ describe('createMomentumSchedule', () => {
     expect(groupMomentum({ betas: [0.8, 0.99] })).toBe(0.8);
     expect(() => groupMomentum({ lr: 1 })).toThrow('must have momentum or betas');
   });
-});
-
-test('roundHalfEven is Python’s round', () => {
-  expect([0.5, 1.5, 2.5, 2.4, 3.75].map(roundHalfEven)).toEqual([0, 2, 2, 2, 4]);
 });
 
 test('all twelve policies are there', () => {

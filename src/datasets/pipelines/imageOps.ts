@@ -4,6 +4,7 @@
 
 import type { FlipDirection, ImageArray } from './results.ts';
 import { at as itemAt, f32At, i32At } from '../../util/at.ts';
+import { roundHalfEven } from '../../util/roundHalfEven.ts';
 
 type Pixels = Uint8Array | Float32Array;
 
@@ -255,13 +256,6 @@ function halve(img: ImageArray, width: number, height: number): Pixels {
 function toFixedPoint(weight: Float32Array): { low: Int32Array; high: Int32Array } {
   const low = Int32Array.from(weight, (w) => roundHalfEven(Math.fround(1 - w) * 2048));
   return { low, high: Int32Array.from(weight, (w) => roundHalfEven(w * 2048)) };
-}
-
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 function clamp(index: number, size: number): number {

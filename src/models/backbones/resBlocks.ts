@@ -1,9 +1,10 @@
-// Residual blocks and stages. Sources: mmdet 2.28.2 `models/backbones/resnet.py`, `models/utils/res_layer.py`.
+// Residual blocks and stages. Sources: mmdet 2.28.2 `models/backbones/{resnet,resnext}.py`, `models/utils/res_layer.py`.
 
-import type { Tensor } from '../../gpu/index.ts';
+import { avgPool2d, type Tensor } from '../../gpu/index.ts';
 import {
   buildConvLayer,
   buildNormLayer,
+  ConvNormSequential,
   Module,
   Sequential,
   type Conv2d,
@@ -18,7 +19,10 @@ export interface BlockArgs {
   planes: number;
   stride: number;
   dilation: number;
-  downsample: Sequential | null;
+  /** Whether it is the first of its stage. */
+  isFirst: boolean;
+  /** Beside the block; null: its input as it is. */
+  downsample: Shortcut | null;
   /** Which convolution of a bottleneck has the stride: `pytorch` the 3x3, `caffe` the first 1x1. */
   style: BlockStyle;
   convCfg: LayerCfg;
@@ -30,13 +34,13 @@ export interface ResBlock extends Module {
   forward(x: Tensor): Tensor;
 }
 
-/** How a depth builds its blocks. */
-export interface BlockType {
+/** The blocks of a stage. */
+export interface BlockDesign {
   /** Output channels per plane. */
   readonly expansion: number;
-  /** The norm layer that `zero_init_residual` zeroes. */
-  readonly lastNorm: string;
-  new (args: BlockArgs): ResBlock;
+  /** The norm layer that `zero_init_residual` zeroes; null: none. */
+  readonly lastNorm: string | null;
+  build(args: BlockArgs): ResBlock;
 }
 
 interface ConvNorm {
@@ -44,15 +48,22 @@ interface ConvNorm {
   readonly norm: NormLayer;
 }
 
+interface BlockConv {
+  readonly size: number;
+  readonly out: number;
+  readonly stride: number;
+  readonly groups?: number;
+}
+
 abstract class ResBlockBase extends Module implements ResBlock {
-  readonly #downsample: Sequential | null = null;
+  readonly #downsample: Shortcut | null = null;
   readonly #steps: readonly ConvNorm[];
 
-  protected constructor(args: BlockArgs, convs: readonly { size: number; out: number; stride: number }[]) {
+  protected constructor(args: BlockArgs, convs: readonly BlockConv[]) {
     super();
     this.initCfg = args.initCfg;
     let channels = args.inplanes;
-    this.#steps = convs.map(({ size, out, stride }, i) => {
+    this.#steps = convs.map(({ size, out, stride, groups }, i) => {
       // MMDetection dilates the first 3x3 convolution only; a basic block's second one is plain.
       const dilation = size === 3 && convs.findIndex((c) => c.size === 3) === i ? args.dilation : 1;
       const conv = buildConvLayer(args.convCfg, {
@@ -62,6 +73,7 @@ abstract class ResBlockBase extends Module implements ResBlock {
         stride,
         padding: size === 3 ? dilation : 0,
         dilation,
+        groups,
         bias: false,
       });
       channels = out;
@@ -90,8 +102,6 @@ abstract class ResBlockBase extends Module implements ResBlock {
 
 /** Two 3x3 convolutions (ResNet-18 and 34). */
 export class BasicBlock extends ResBlockBase {
-  static readonly expansion = 1;
-  static readonly lastNorm = 'norm2';
   override readonly className = 'BasicBlock';
 
   constructor(args: BlockArgs) {
@@ -102,56 +112,91 @@ export class BasicBlock extends ResBlockBase {
   }
 }
 
+/** How wide the 3x3 convolution of a bottleneck is, and in how many groups. */
+export interface BottleneckWidth {
+  readonly expansion: number;
+  /** Default: that of the planes. */
+  readonly width?: number;
+  readonly groups?: number;
+}
+
 /** 1x1, 3x3, 1x1 convolutions with four times as many output channels (ResNet-50 and deeper). */
 export class Bottleneck extends ResBlockBase {
-  static readonly expansion = 4;
-  static readonly lastNorm = 'norm3';
   override readonly className = 'Bottleneck';
 
-  constructor(args: BlockArgs) {
+  constructor(
+    args: BlockArgs,
+    { expansion, width = args.planes, groups }: BottleneckWidth = { expansion: 4 },
+  ) {
     const isCaffe = args.style === 'caffe';
     super(args, [
-      { size: 1, out: args.planes, stride: isCaffe ? args.stride : 1 },
-      { size: 3, out: args.planes, stride: isCaffe ? 1 : args.stride },
-      { size: 1, out: args.planes * Bottleneck.expansion, stride: 1 },
+      { size: 1, out: width, stride: isCaffe ? args.stride : 1 },
+      { size: 3, out: width, stride: isCaffe ? 1 : args.stride, groups },
+      { size: 1, out: args.planes * expansion, stride: 1 },
     ]);
   }
 }
 
-export interface ResLayerArgs extends Omit<BlockArgs, 'downsample'> {
-  block: BlockType;
+export const BASIC_BLOCK: BlockDesign = {
+  expansion: 1,
+  lastNorm: 'norm2',
+  build: (args) => new BasicBlock(args),
+};
+
+export const BOTTLENECK: BlockDesign = {
+  expansion: 4,
+  lastNorm: 'norm3',
+  build: (args) => new Bottleneck(args),
+};
+
+export interface ResLayerArgs extends Omit<BlockArgs, 'downsample' | 'isFirst'> {
+  block: BlockDesign;
   numBlocks: number;
+  /** Pooling before the shortcut's convolution instead of its stride. */
+  avgDown: boolean;
 }
 
 /** One stage: blocks in a row, of which the first may change stride and width. */
 export class ResLayer extends Sequential {
   override readonly className = 'ResLayer';
 
-  constructor({ block, numBlocks, ...args }: ResLayerArgs) {
+  constructor({ block, numBlocks, avgDown, ...args }: ResLayerArgs) {
     const outChannels = args.planes * block.expansion;
     const reshapes = args.stride !== 1 || args.inplanes !== outChannels;
-    const blocks = Array.from({ length: numBlocks }, (_, i) => {
-      if (i > 0) return new block({ ...args, inplanes: outChannels, stride: 1, downsample: null });
-      return new block({ ...args, downsample: reshapes ? makeDownsample(args, outChannels) : null });
-    });
-    super(blocks);
+    const downsample = reshapes ? new Shortcut({ ...args, outChannels, avgDown }) : null;
+    super(
+      Array.from({ length: numBlocks }, (_, i) => {
+        if (i === 0) return block.build({ ...args, isFirst: true, downsample });
+        return block.build({ ...args, inplanes: outChannels, stride: 1, isFirst: false, downsample: null });
+      }),
+    );
   }
 }
 
-function makeDownsample(args: Omit<BlockArgs, 'downsample'>, outChannels: number): Sequential {
-  const conv = buildConvLayer(args.convCfg, {
-    inChannels: args.inplanes,
-    outChannels,
-    kernelSize: 1,
-    stride: args.stride,
-    bias: false,
-  });
-  return new PlainSequential([conv, buildNormLayer(args.normCfg, outChannels)[1]]);
+export interface ShortcutArgs extends Pick<BlockArgs, 'inplanes' | 'stride' | 'convCfg' | 'normCfg'> {
+  outChannels: number;
+  avgDown: boolean;
 }
 
-/** PyTorch's own `Sequential`, which MMCV's `init_weights` doesn't enter. */
-class PlainSequential extends Sequential {
-  override async applyInitCfg(): Promise<void> {
-    // Nothing: plain layers have no init_cfg.
+/** Brings a block's input to the shape of its result: 1x1 convolution and norm, after pooling with `avgDown`. */
+export class Shortcut extends ConvNormSequential {
+  readonly #pooling: number | null;
+
+  constructor({ inplanes, stride, convCfg, normCfg, outChannels, avgDown }: ShortcutArgs) {
+    const conv = buildConvLayer(convCfg, {
+      inChannels: inplanes,
+      outChannels,
+      kernelSize: 1,
+      stride: avgDown ? 1 : stride,
+      bias: false,
+    });
+    super([{ conv, norm: buildNormLayer(normCfg, outChannels)[1] }], avgDown ? 1 : 0);
+    this.#pooling = avgDown && stride > 1 ? stride : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    if (this.#pooling === null) return super.forward(x);
+    const options = { ceilMode: true, countIncludePad: false };
+    return super.forward(avgPool2d(x, [this.#pooling, this.#pooling], options));
   }
 }

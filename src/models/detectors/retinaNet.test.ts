@@ -317,7 +317,7 @@ describe('FPN', () => {
       { ...base, num_outs: 3, add_extra_convs: 'on_top' },
       "'on_input', 'on_lateral' or 'on_output', but got 'on_top'",
     ],
-    [{ ...base, num_outs: 3, upsample_cfg: { mode: 'bilinear' } }, "mode must be 'nearest'"],
+    [{ ...base, num_outs: 3, upsample_cfg: { mode: 'bicubic' } }, "mode must be 'nearest' or 'bilinear'"],
   ])('refuses %j', (args, message) => {
     expect(() => build({ type: 'FPN', ...args })).toThrow(message);
   });

@@ -1,21 +1,15 @@
 // Feature pyramid network. Source: Lin et al., "Feature Pyramid Networks for Object Detection", 2017; mmdet 2.28.2 `models/necks/fpn.py`.
 
-import { add, maxPool2d, relu, upsampleNearest2d, type Tensor } from '../../gpu/index.ts';
+import { add, maxPool2d, relu, type Tensor } from '../../gpu/index.ts';
 import { ConfigError } from '../../errors/index.ts';
 import { ACT_CFG, convCfgArg, ConvModule, initCfgArg, Module, ModuleList, NORM_CFG } from '../../nn/index.ts';
 import {
-  above,
-  absent,
-  atLeast,
   bool,
   declareArgs,
-  dictOf,
   either,
   flag,
   int,
-  listOf,
   MODELS,
-  number,
   oneOf,
   optional,
   orNone,
@@ -23,28 +17,29 @@ import {
   withDefaults,
   type ArgsOf,
   type Complete,
+  type DeclaredArgs,
 } from '../../registry/index.ts';
-import { checkInputChannels } from '../inputChannels.ts';
-import { at, take } from '../../util/at.ts';
+import { at } from '../../util/at.ts';
+import {
+  checkLevels,
+  inChannelsArg,
+  outChannelsArg,
+  UPSAMPLE_CFG,
+  upsampleTo,
+  countKind,
+  type Neck,
+  type UpsampleCfg,
+} from './neck.ts';
 
-/** Feature maps in, feature maps out. */
-export interface Neck extends Module {
-  /** @param inputs float32 [B, H, W, C] per level; borrowed @returns new ones */
-  forward(inputs: readonly Tensor[]): Tensor[];
-}
+export type { Neck } from './neck.ts';
 
-const width = atLeast(int, 1);
 const sources = oneOf('on_input', 'on_lateral', 'on_output');
 
-const UPSAMPLE_KEYS = declareArgs({
-  mode: optional(oneOf('nearest'), 'nearest', 'How pixels in between are made.'),
-  scale_factor: absent(orNone(above(number, 0)), 'By how much; None: to the size of the next level.'),
-});
-
-const FPN_ARGS = declareArgs({
-  in_channels: required(listOf(width), 'Channels of each input level.', 'channels'),
-  out_channels: required(width, 'Channels of each output level.', 'channels'),
-  num_outs: required(width, 'How many levels come out.', 'levels'),
+/** Arguments of pyramids, in MMDetection's order. */
+export const PYRAMID_TABLE = {
+  in_channels: inChannelsArg,
+  out_channels: outChannelsArg,
+  num_outs: required(countKind, 'How many levels come out.', 'levels'),
   start_level: optional(int, 0, 'First input level used.'),
   end_level: optional(int, -1, 'Last input level used; -1: the last.'),
   add_extra_convs: optional(
@@ -57,44 +52,45 @@ const FPN_ARGS = declareArgs({
   conv_cfg: convCfgArg,
   norm_cfg: optional(orNone(NORM_CFG), null, 'The norm behind each convolution; None: none.'),
   act_cfg: optional(orNone(ACT_CFG), null, 'The activation behind each convolution; None: none.'),
-  upsample_cfg: optional(dictOf(UPSAMPLE_KEYS), {}, 'How levels are enlarged.'),
+} as const;
+type PyramidArgs = Complete<DeclaredArgs<typeof PYRAMID_TABLE>> & { readonly initCfg: unknown };
+
+const FPN_ARGS = declareArgs({
+  ...PYRAMID_TABLE,
+  upsample_cfg: optional(UPSAMPLE_CFG, {}, 'How levels are enlarged.'),
   init_cfg: initCfgArg,
 });
-type FpnArgs = Complete<typeof FPN_ARGS>;
 
 type ExtraSource = 'on_input' | 'on_lateral' | 'on_output';
 
-export class FPN extends Module implements Neck {
-  static readonly args = FPN_ARGS;
+/** What FPN and PAFPN have in common. */
+export abstract class Pyramid extends Module implements Neck {
   static readonly part = 'neck';
-  override readonly className = 'FPN';
   readonly #inChannels: readonly number[];
   readonly #numOuts: number;
   readonly #startLevel: number;
   readonly #backboneEndLevel: number;
   readonly #extraSource: ExtraSource | null;
   readonly #reluBeforeExtra: boolean;
-  readonly #upsampleFactor: number | null;
+  readonly #upsampleCfg: UpsampleCfg;
   readonly #laterals: ModuleList<ConvModule>;
   readonly #convs: ModuleList<ConvModule>;
 
-  constructor(args: ArgsOf<typeof FPN_ARGS>) {
+  protected constructor(args: PyramidArgs, upsampleCfg: UpsampleCfg = {}) {
     super();
-    const complete = withDefaults(FPN_ARGS, args);
-    const { inChannels, outChannels, numOuts, startLevel, convCfg, normCfg, actCfg, addExtraConvs } =
-      complete;
+    const { inChannels, outChannels, numOuts, startLevel, convCfg, normCfg, actCfg, addExtraConvs } = args;
     this.#inChannels = inChannels;
     this.#numOuts = numOuts;
     this.#startLevel = startLevel;
-    this.#backboneEndLevel = resolveEndLevel(complete);
+    this.#backboneEndLevel = resolveEndLevel(args);
     this.#extraSource = addExtraConvs === true ? 'on_input' : addExtraConvs || null;
-    this.#reluBeforeExtra = complete.reluBeforeExtraConvs;
-    this.#upsampleFactor = complete.upsampleCfg.scale_factor ?? null;
-    this.initCfg = complete.initCfg ?? { type: 'Xavier', layer: 'Conv2d', distribution: 'uniform' };
+    this.#reluBeforeExtra = args.reluBeforeExtraConvs;
+    this.#upsampleCfg = upsampleCfg;
+    this.initCfg = args.initCfg ?? { type: 'Xavier', layer: 'Conv2d', distribution: 'uniform' };
 
     const common = { outChannels, convCfg, actCfg };
     const used = inChannels.slice(startLevel, this.#backboneEndLevel);
-    const lateralNorm = complete.noNormOnLateral ? null : normCfg;
+    const lateralNorm = args.noNormOnLateral ? null : normCfg;
     const laterals = used.map(
       (channels) => new ConvModule({ ...common, inChannels: channels, kernelSize: 1, normCfg: lateralNorm }),
     );
@@ -114,32 +110,26 @@ export class FPN extends Module implements Neck {
   }
 
   forward(inputs: readonly Tensor[]): Tensor[] {
-    const numIns = this.#inChannels.length;
-    if (inputs.length !== numIns)
-      throw new ConfigError(
-        `neck.in_channels must have one entry per feature map of the backbone (${inputs.length}), but has ${numIns}`,
-        {
-          code: 'bad-value',
-          path: 'model.neck.in_channels',
-          hint: 'backbone.out_indices says which maps come',
-        },
-      );
-    inputs.forEach((x, i) => checkInputChannels(at(this.#inChannels, i), x, `neck.in_channels[${i}]`));
+    checkLevels(this.#inChannels, inputs);
     const laterals = this.#laterals.items.map((conv, i) => conv.forward(at(inputs, i + this.#startLevel)));
     for (let i = laterals.length - 1; i > 0; i--) {
-      const [, targetH, targetW] = take(at(laterals, i - 1).shape, 3);
-      const [, h, w] = take(at(laterals, i).shape, 3);
-      const factor = this.#upsampleFactor;
-      const size =
-        factor === null
-          ? ([targetH, targetW] as const)
-          : ([Math.floor(h * factor), Math.floor(w * factor)] as const);
-      laterals[i - 1] = add(at(laterals, i - 1), upsampleNearest2d(at(laterals, i), size));
+      const target = at(laterals, i - 1);
+      laterals[i - 1] = add(target, upsampleTo(at(laterals, i), target, this.#upsampleCfg));
     }
-    const used = laterals.length;
-    const outputs = laterals.map((lateral, i) => at(this.#convs.items, i).forward(lateral));
-    for (let i = used; i < this.#numOuts; i++) outputs.push(this.#extraLevel(i, inputs, laterals, outputs));
+    const outputs = this.levels(laterals);
+    for (let i = laterals.length; i < this.#numOuts; i++)
+      outputs.push(this.#extraLevel(i, inputs, laterals, outputs));
     return outputs;
+  }
+
+  /** How many input levels are used. */
+  protected get lateralCount(): number {
+    return this.#laterals.items.length;
+  }
+
+  /** The outputs that belong to laterals. */
+  protected levels(laterals: readonly Tensor[]): Tensor[] {
+    return laterals.map((lateral, i) => at(this.#convs.items, i).forward(lateral));
   }
 
   #extraLevel(
@@ -163,7 +153,7 @@ export class FPN extends Module implements Neck {
   }
 }
 
-function resolveEndLevel({ inChannels, numOuts, startLevel, endLevel }: FpnArgs): number {
+function resolveEndLevel({ inChannels, numOuts, startLevel, endLevel }: PyramidArgs): number {
   const numIns = inChannels.length;
   if (!(startLevel >= 0 && startLevel < numIns))
     throw bad(`start_level must be below the ${numIns} input levels, but got ${startLevel}`);
@@ -182,6 +172,16 @@ function resolveEndLevel({ inChannels, numOuts, startLevel, endLevel }: FpnArgs)
       `num_outs must be ${endLevel - startLevel + 1} (end_level - start_level + 1), but got ${numOuts}`,
     );
   return endLevel + 1;
+}
+
+export class FPN extends Pyramid {
+  static readonly args = FPN_ARGS;
+  override readonly className = 'FPN';
+
+  constructor(given: ArgsOf<typeof FPN_ARGS>) {
+    const args = withDefaults(FPN_ARGS, given);
+    super(args, args.upsampleCfg);
+  }
 }
 
 function bad(message: string): ConfigError {

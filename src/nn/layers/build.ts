@@ -6,6 +6,7 @@ import { plainTruth } from '../../lang/plain.ts';
 import type { Module } from '../module.ts';
 import { BatchNorm2d } from './batchNorm2d.ts';
 import { Conv2d, type Conv2dArgs } from './conv2d.ts';
+import { ConvWS2d } from './convWs2d.ts';
 import { GroupNorm } from './groupNorm.ts';
 
 /** A `conv_cfg`, `norm_cfg` or `act_cfg` dict as the config holds it; null switches the layer off. */
@@ -18,13 +19,19 @@ export interface NormLayer extends Module {
 
 /** Build the convolution that `conv_cfg` asks for; null means `Conv2d`. @throws ConfigError for another type */
 export function buildConvLayer(cfg: LayerCfg, args: Conv2dArgs): Conv2d {
-  if (cfg !== null && cfg.type !== 'Conv2d' && cfg.type !== 'Conv') {
-    throw new ConfigError(`conv_cfg type must be 'Conv2d', but got '${String(cfg.type)}'`, {
-      code: 'unsupported',
-      hint: 'other convolutions (deformable, 1d, 3d) are not built; remove conv_cfg',
-    });
+  switch (cfg?.type) {
+    case undefined:
+    case 'Conv2d':
+    case 'Conv':
+      return new Conv2d(args);
+    case 'ConvWS':
+      return new ConvWS2d(typeof cfg?.eps === 'number' ? { ...args, eps: cfg.eps } : args);
+    default:
+      throw new ConfigError(`conv_cfg type must be 'Conv2d' or 'ConvWS', but got '${String(cfg?.type)}'`, {
+        code: 'unsupported',
+        hint: 'other convolutions (deformable, 1d, 3d) are not built; remove conv_cfg',
+      });
   }
-  return new Conv2d(args);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { conv2d, type Activation, type Pair, type Tensor } from '../../gpu/index.ts';
+import { conv2d, type Activation, type Conv2dOptions, type Pair, type Tensor } from '../../gpu/index.ts';
 import type { Rng } from '../../util/prng.ts';
 import { fans, fillUniform } from '../init/initializers.ts';
 import { Module } from '../module.ts';
@@ -21,8 +21,8 @@ export interface Conv2dArgs {
 
 /** PyTorch's `Conv2d` on NHWC activations. Parameters: `weight` [out, in / groups, kh, kw], `bias` [out]. */
 export class Conv2d extends Module {
-  override readonly className = 'Conv2d';
-  override readonly baseNames = ['_ConvNd'];
+  override readonly className: string = 'Conv2d';
+  override readonly baseNames: readonly string[] = ['_ConvNd'];
   readonly inChannels: number;
   readonly outChannels: number;
   readonly groups: number;
@@ -53,13 +53,18 @@ export class Conv2d extends Module {
    * @returns float32 [B, H', W', outChannels], new
    */
   forward(x: Tensor, activation?: Activation): Tensor {
-    return conv2d(x, this.weight.variable, this.bias?.variable ?? null, {
+    return conv2d(x, this.weight.variable, this.bias?.variable ?? null, this.options(activation));
+  }
+
+  /** What the GPU is asked for, for a subclass with a `forward` of its own. */
+  protected options(activation?: Activation): Conv2dOptions {
+    return {
       stride: this.#stride,
       padding: this.#padding,
       dilation: this.#dilation,
       groups: this.groups,
       activation,
-    });
+    };
   }
 
   /** Kaiming uniform with a = sqrt(5), which comes to ±1 / sqrt(fan_in) for weight and bias. Source: torch 1.13 `_ConvNd.reset_parameters`. */

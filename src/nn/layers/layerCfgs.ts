@@ -18,7 +18,11 @@ import {
 const PLAIN_CONV = declareArgs({});
 
 /** Of a `conv_cfg`. */
-export const CONV_CFG = dictByType({ Conv2d: PLAIN_CONV, Conv: PLAIN_CONV });
+export const CONV_CFG = dictByType({
+  Conv2d: PLAIN_CONV,
+  Conv: PLAIN_CONV,
+  ConvWS: declareArgs({ eps: optional(number, 1e-5, "Added to each filter's spread.") }),
+});
 
 const requiresGrad = optional(flag, true, 'Whether scale and shift are trained.');
 const eps = optional(number, 1e-5, 'Added to the variance.');

@@ -180,7 +180,7 @@ describe('building from a config', () => {
     [() => buildNormLayer({ type: 'BN', epsilon: 1 }, 4), "unexpected argument 'epsilon'"],
     [
       () => buildConvLayer({ type: 'DCNv2' }, { inChannels: 1, outChannels: 1, kernelSize: 1 }),
-      "must be 'Conv2d'",
+      "must be 'Conv2d' or 'ConvWS'",
     ],
     [() => resolveActivation({ type: 'Mish' }), 'must be one of ReLU, LeakyReLU, ReLU6, SiLU, Swish, HSwish'],
     [() => resolveActivation({ type: 'ReLU', negative_slope: 1 }), "unexpected argument 'negative_slope'"],
