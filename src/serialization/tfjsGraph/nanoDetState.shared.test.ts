@@ -83,6 +83,7 @@ test.skipIf(!sharedDir)('the seed gives 34 convolutions by their names in upstre
       "head.gfl_cls.1.bias 124",
       "head.gfl_cls.2.weight 124x128x1x1",
       "head.gfl_cls.2.bias 124",
+      "head.distribution_project.project 11",
     ]
   `);
 });
