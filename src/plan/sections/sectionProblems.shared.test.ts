@@ -125,12 +125,12 @@ model = dict(
       [
         "model.neck.type",
         "PAFPNX is not in the necks of the models registry",
-        "necks are: FPN; register your own class and list its file in custom_imports",
+        "did you mean 'PAFPN'?",
       ],
       [
         "model.bbox_head.loss_bbox.type",
         "Retina is not in the losses of the models registry",
-        "losses are: CrossEntropyLoss, FocalLoss, GIoULoss, IoULoss, L1Loss, SmoothL1Loss; register your own class and list its file in custom_imports",
+        "losses are: CrossEntropyLoss, DistributionFocalLoss, FocalLoss, GIoULoss, IoULoss, L1Loss, QualityFocalLoss, SmoothL1Loss; register your own class and list its file in custom_imports",
       ],
     ]
   `);
