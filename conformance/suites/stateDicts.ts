@@ -21,6 +21,7 @@ const HEADS: Readonly<
   Record<string, { readonly type: string; readonly head: string; readonly extra: string }>
 > = {
   retinanet: { type: 'RetinaNet', head: 'RetinaHead', extra: 'on_input' },
+  atss: { type: 'ATSS', head: 'ATSSHead', extra: 'on_output' },
   gfl: { type: 'GFL', head: 'GFLHead', extra: 'on_output' },
 };
 

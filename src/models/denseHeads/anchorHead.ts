@@ -103,8 +103,12 @@ export const ANCHOR_HEAD_ARGS = declareArgs({
   init_cfg: initCfgArg,
 });
 
-/** Per level scores [B, H, W, A * K], and boxes [B, H, W, A * 4]. */
-export type AnchorOutputs = readonly [clsScores: readonly Tensor[], bboxPreds: readonly Tensor[]];
+/** Per level scores [B, H, W, A * K], boxes [B, H, W, A * 4], and what a head says besides. */
+export type AnchorOutputs = readonly [
+  clsScores: readonly Tensor[],
+  bboxPreds: readonly Tensor[],
+  ...others: (readonly Tensor[])[],
+];
 
 interface Pyramid {
   /** float32 [N, 4] per level. */
@@ -162,14 +166,16 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
   }
 
   /** @param x float32 [B, H, W, C]; borrowed @returns scores [B, H, W, A * K] and deltas [B, H, W, A * 4] */
-  protected abstract forwardSingle(x: Tensor, level: number): readonly [Tensor, Tensor];
+  protected abstract forwardSingle(x: Tensor, level: number): readonly [Tensor, Tensor, ...Tensor[]];
 
   forward(feats: readonly Tensor[]): AnchorOutputs {
     const outputs = feats.map((x, level) => {
       checkInputChannels(this.#inChannels, x, 'bbox_head.in_channels');
       return this.forwardSingle(x, level);
     });
-    return [outputs.map(([cls]) => cls), outputs.map(([, bbox]) => bbox)];
+    const others =
+      outputs[0]?.slice(2).map((_, kind) => outputs.map((output) => itemAt(output, kind + 2))) ?? [];
+    return [outputs.map(([cls]) => cls), outputs.map(([, bbox]) => bbox), ...others];
   }
 
   loss([clsScores, bboxPreds]: AnchorOutputs, batch: Omit<TrainBatch, 'img'>): Losses {
@@ -214,13 +220,19 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
       });
     const [clsScores] = outputs;
     const pyramid = this.anchors(featureSizes(clsScores));
-    const [scores, deltas] = tidy(() => this.predictions(outputs));
-    const [scoreValues, deltaValues] = await Promise.all([
-      Promise.all(scores.map(readFloat32)),
-      Promise.all(deltas.map(readFloat32)),
+    const [scores, deltas, factors] = tidy((): [Tensor[], Tensor[], Tensor[]] => [
+      ...this.predictions(outputs),
+      this.factors(outputs),
+    ]);
+    const readAll = (levels: readonly Tensor[]): Promise<Float32Array[]> =>
+      Promise.all(levels.map(readFloat32));
+    const [scoreValues, deltaValues, factorValues] = await Promise.all([
+      readAll(scores),
+      readAll(deltas),
+      readAll(factors),
     ]);
     const borrowed = new Set(outputs.flat());
-    dispose([...scores, ...deltas].filter((made) => !borrowed.has(made)));
+    dispose([...scores, ...deltas, ...factors].filter((made) => !borrowed.has(made)));
     return metas.map((meta, b) => {
       const predictions = pyramid.map((anchors, i): LevelPredictions => {
         const n = anchors.length / 4;
@@ -229,6 +241,7 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
           anchors,
           scores: itemAt(scoreValues, i).subarray(b * n * k, (b + 1) * n * k),
           deltas: itemAt(deltaValues, i).subarray(b * n * 4, (b + 1) * n * 4),
+          factors: factorValues[i]?.subarray(b * n, (b + 1) * n),
         };
       });
       return selectDetections(predictions, {
@@ -244,6 +257,11 @@ export abstract class AnchorHead extends Module implements DenseHead<AnchorOutpu
   /** What is read back: scores in [0, 1], [B * N, K], and what {@link decode} takes, [B * N, 4], per level. */
   protected predictions([clsScores, bboxPreds]: AnchorOutputs): [scores: Tensor[], deltas: Tensor[]] {
     return [clsScores.map((level) => this.#activate(level)), [...bboxPreds]];
+  }
+
+  /** By what the scores of each anchor are multiplied, [B * N] per level; none: by nothing. */
+  protected factors(_outputs: AnchorOutputs): Tensor[] {
+    return [];
   }
 
   /** Boxes of predictions. float32 [N, 4] each; `maxShape`: [height, width, …] to clip to, px */

@@ -1,7 +1,7 @@
 // GFL's head. Source: Li et al., "Generalized Focal Loss", 2020; mmdet 2.28.2 `models/dense_heads/gfl_head.py`.
 
 import type { Tensor } from '../../gpu/index.ts';
-import { Conv2d, convCfgArg, ConvModule, ModuleList, NORM_CFG, Scale } from '../../nn/index.ts';
+import { Conv2d, convCfgArg, ModuleList, NORM_CFG, Scale, type ConvModule } from '../../nn/index.ts';
 import {
   atLeast,
   declareArgs,
@@ -15,6 +15,7 @@ import {
 } from '../../registry/index.ts';
 import { at } from '../../util/at.ts';
 import '../bbox/atssAssigner.ts';
+import { convTower, runTower } from './convTower.ts';
 import { DISTRIBUTION_HEAD_ARGS, DistributionHead } from './distributionHead.ts';
 import { Integral } from './integral.ts';
 
@@ -57,20 +58,7 @@ export class GFLHead extends DistributionHead {
     super({ ...complete, initCfg: complete.initCfg ?? DEFAULT_INIT }, context);
     const { inChannels, featChannels, stackedConvs, convCfg, normCfg } = complete;
     const branch = (): ModuleList<ConvModule> =>
-      new ModuleList(
-        Array.from(
-          { length: stackedConvs },
-          (_, i) =>
-            new ConvModule({
-              inChannels: i === 0 ? inChannels : featChannels,
-              outChannels: featChannels,
-              kernelSize: 3,
-              padding: 1,
-              convCfg,
-              normCfg,
-            }),
-        ),
-      );
+      convTower(stackedConvs, inChannels, featChannels, { convCfg, normCfg });
     const last = (outChannels: number): Conv2d =>
       new Conv2d({ inChannels: featChannels, outChannels, kernelSize: 3, padding: 1 });
     this.#clsConvs = this.addModule('cls_convs', branch());
@@ -82,10 +70,8 @@ export class GFLHead extends DistributionHead {
   }
 
   protected override forwardSingle(x: Tensor, level: number): readonly [Tensor, Tensor] {
-    const run = (convs: ModuleList<ConvModule>): Tensor =>
-      convs.items.reduce((value, conv) => conv.forward(value), x);
-    const boxes = this.#gflReg.forward(run(this.#regConvs));
-    return [this.#gflCls.forward(run(this.#clsConvs)), at(this.#scales.items, level).forward(boxes)];
+    const boxes = this.#gflReg.forward(runTower(this.#regConvs, x));
+    return [this.#gflCls.forward(runTower(this.#clsConvs, x)), at(this.#scales.items, level).forward(boxes)];
   }
 }
 

@@ -66,6 +66,8 @@ export interface LevelPredictions {
   readonly scores: Float32Array;
   /** float32 [N, 4]. */
   readonly deltas: Float32Array;
+  /** float32 [N]: scores are multiplied by it once pairs are picked; absent: they are not. */
+  readonly factors?: Float32Array;
 }
 
 export interface SelectOptions {
@@ -80,12 +82,15 @@ export interface SelectOptions {
 /** Take each level's best pairs, decode their boxes, suppress overlapping ones of a class, keep the best. */
 export function selectDetections(levels: readonly LevelPredictions[], options: SelectOptions): Detections {
   const { numClasses, decode, meta, cfg, rescale } = options;
-  const parts = levels.map(({ anchors, scores, deltas }): Detections => {
+  const parts = levels.map(({ anchors, scores, deltas, factors }): Detections => {
     const picked = topPairs(scores, cfg.scoreThr, cfg.nmsPre);
     const rows = picked.map((pair) => Math.floor(pair / numClasses));
     return {
       boxes: decode(takeRows(anchors, rows), takeRows(deltas, rows), meta.img_shape),
-      scores: Float32Array.from(picked, (pair) => itemAt(scores, pair)),
+      scores: Float32Array.from(
+        picked,
+        (pair, i) => itemAt(scores, pair) * (factors ? itemAt(factors, itemAt(rows, i)) : 1),
+      ),
       labels: Int32Array.from(picked, (pair) => pair % numClasses),
     };
   });

@@ -1,7 +1,8 @@
 // RetinaNet's head. Source: mmdet 2.28.2 `models/dense_heads/retina_head.py`.
 
 import type { Tensor } from '../../gpu/index.ts';
-import { Conv2d, convCfgArg, ConvModule, ModuleList, NORM_CFG } from '../../nn/index.ts';
+import type { ModuleList} from '../../nn/index.ts';
+import { Conv2d, convCfgArg, NORM_CFG, type ConvModule } from '../../nn/index.ts';
 import {
   atLeast,
   built,
@@ -15,6 +16,7 @@ import {
   type BuildContext,
 } from '../../registry/index.ts';
 import { ANCHOR_HEAD_ARGS, AnchorHead } from './anchorHead.ts';
+import { convTower, runTower } from './convTower.ts';
 
 /** The anchors of the paper. */
 const ANCHORS = {
@@ -51,20 +53,7 @@ export class RetinaHead extends AnchorHead {
     super({ ...complete, initCfg: complete.initCfg ?? DEFAULT_INIT }, context);
     const { inChannels, featChannels, stackedConvs, convCfg, normCfg } = complete;
     const branch = (): ModuleList<ConvModule> =>
-      new ModuleList(
-        Array.from(
-          { length: stackedConvs },
-          (_, i) =>
-            new ConvModule({
-              inChannels: i === 0 ? inChannels : featChannels,
-              outChannels: featChannels,
-              kernelSize: 3,
-              padding: 1,
-              convCfg,
-              normCfg,
-            }),
-        ),
-      );
+      convTower(stackedConvs, inChannels, featChannels, { convCfg, normCfg });
     const last = (outChannels: number): Conv2d =>
       new Conv2d({ inChannels: featChannels, outChannels, kernelSize: 3, padding: 1 });
     this.#clsConvs = this.addModule('cls_convs', branch());
@@ -74,9 +63,10 @@ export class RetinaHead extends AnchorHead {
   }
 
   protected override forwardSingle(x: Tensor): readonly [Tensor, Tensor] {
-    const run = (convs: ModuleList<ConvModule>): Tensor =>
-      convs.items.reduce((value, conv) => conv.forward(value), x);
-    return [this.#retinaCls.forward(run(this.#clsConvs)), this.#retinaReg.forward(run(this.#regConvs))];
+    return [
+      this.#retinaCls.forward(runTower(this.#clsConvs, x)),
+      this.#retinaReg.forward(runTower(this.#regConvs, x)),
+    ];
   }
 }
 

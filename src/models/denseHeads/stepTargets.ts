@@ -2,6 +2,7 @@
 
 import { stepInput, type DType, type HostValues, type Tensor } from '../../gpu/index.ts';
 import { at } from '../../util/at.ts';
+import { once } from '../../util/once.ts';
 import type { AnchorTargets } from './anchorTargets.ts';
 
 /** Targets of all levels. */
@@ -27,6 +28,11 @@ export class StepTargets<B> {
     return stepInput(this.#batch, (b) => Float32Array.of(this.#make(b).numTotalSamples), []);
   }
 
+  /** The targets of a step's own batch: inside a step input. */
+  of(batch: B): BatchTargets {
+    return this.#make(batch);
+  }
+
   /** @param pick what becomes of a level's targets, always as many values */
   level(
     i: number,
@@ -36,13 +42,4 @@ export class StepTargets<B> {
   ): Tensor {
     return stepInput(this.#batch, (b) => pick(at(this.#make(b).levels, i)), shape, dtype);
   }
-}
-
-/** Remember the result for the last argument. */
-function once<A, R>(f: (args: A) => R): (args: A) => R {
-  let last: { readonly args: A; readonly result: R } | null = null;
-  return (args) => {
-    if (last?.args !== args) last = { args, result: f(args) };
-    return last.result;
-  };
 }
