@@ -10,6 +10,7 @@ export * from './hooks/earlyStopping.ts';
 export * from './hooks/ema.ts';
 export * from './hooks/emptyCache.ts';
 export * from './hooks/evaluation.ts';
+export * from './hooks/freeze.ts';
 export * from './hooks/expMomentumEma.ts';
 export * from './hooks/fp16Optimizer.ts';
 export * from './hooks/gradientCumulativeFp16Optimizer.ts';
