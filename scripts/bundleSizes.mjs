@@ -74,7 +74,7 @@ const lazy = assets
   .map((name) => `assets/${name}`);
 const worker = closure([asset(/^runWorker-.*\.js$/)], true, [...compilers, ...lazy]);
 const wholeWorker = closure([asset(/^runWorker-.*\.js$/)], true, compilers);
-const decoder = closure([asset(/^decodeWorker-.*\.js$/)], true, compilers);
+const decoder = closure([asset(/^decodeWorker-.*\.js$/)], true, [...compilers, ...lazy]);
 const planner = closure([asset(/^planWorker-.*\.js$/)], true, compilers);
 const typeChecking = closure([asset(/^typeChecking-.*\.js$/), asset(/^ts\.worker-.*\.js$/)], true);
 const without = (files, ...others) => new Set([...files].filter((file) => !others.some((o) => o.has(file))));
