@@ -31,7 +31,7 @@ describe('planRun', () => {
 
   test('custom_keys and frozen_stages: who decides, what is frozen, a key that matches nothing', async () => {
     const plan = await describeConfig(`
-model = dict(backbone=dict(frozen_stages=1))
+model = dict(backbone=dict(frozen_stages=1, init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18')))
 optimizer = dict(_delete_=True, type='SGD', lr=0.02, momentum=0.9, weight_decay=0.0001,
     paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1), 'bone.layr': dict(lr_mult=2)}))
 `);

@@ -65,3 +65,17 @@ test('the file of an init_cfg Pretrained, and an address there, are told at the 
     }),
   ]);
 });
+
+test('frozen stages of a backbone that starts from random weights are an error, with the cure', async () => {
+  const told = async (backbone: string, more = ''): Promise<unknown[]> =>
+    (await planText(`model = dict(backbone=dict(${backbone}))\n${more}`, FILES)).problems.map(
+      ({ code, path, severity }) => [severity, code, path],
+    );
+  const wrong = ['error', 'frozen-random-weights', 'model.backbone.frozen_stages'];
+  expect(await told('frozen_stages=1')).toEqual([wrong]);
+  expect(await told('frozen_stages=0, init_cfg=None')).toEqual([wrong]);
+  expect(await told('frozen_stages=-1')).toEqual([]);
+  expect(await told('frozen_stages=1', "load_from = 'work_dirs/shapes/epoch_12.pth'")).toEqual([]);
+  const pretrained = "init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18')";
+  expect(await told(`frozen_stages=1, ${pretrained}`)).toEqual([]);
+});

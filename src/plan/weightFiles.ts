@@ -8,6 +8,7 @@ import { pretrainedParts } from '../nn/init/pretrained.ts';
 import { statCheckpoint } from '../runner/checkpointFile.ts';
 import { placesOf } from '../weights/addresses.ts';
 import { checkpointsOfRuns } from '../runner/foundCheckpoints.ts';
+import { frozenProblems } from './frozenWeights.ts';
 import type { Parts } from './parts.ts';
 import { runsFolderOf, type RunConfig } from './runConfig.ts';
 
@@ -21,7 +22,10 @@ interface Named {
 export async function weightProblems({ config, host, job, model }: Parts): Promise<Problem[]> {
   const given = host.weights === undefined ? await beginningsOf(config, job.fs) : [];
   const pretrained = model ? pretrainedParts(model) : [];
-  const problems: Problem[] = [];
+  const { resume_from: resumed, auto_resume: auto } = config.dict;
+  // Whether auto_resume finds anything is known when the run begins.
+  const hasWeights = host.weights != null || given.length > 0 || isName(resumed) || plainTruth(auto);
+  const problems: Problem[] = frozenProblems(config.dict, hasWeights);
   for (const named of [...given, ...pretrained]) problems.push(...(await problemsOf(named, job.fs)));
   return problems;
 }
