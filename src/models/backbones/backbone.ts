@@ -86,7 +86,7 @@ export function runStages(
 /** @throws ConfigError `bad-value` */
 export function checkIndices(name: string, values: readonly number[], count: number, what: string): void {
   const outside = values.find((i) => i >= count);
-  if (outside !== undefined) throw badValue(`${name} must be below ${what} ${count}, but got ${outside}`);
+  if (outside !== undefined) throw badValue(`${name} must be below ${what}${count}, but got ${outside}`);
 }
 
 export function badValue(message: string, hint?: string): ConfigError {

@@ -165,7 +165,7 @@ export class CSPDarknet extends Module implements Backbone {
     const settings = args.archOvewrite?.length
       ? args.archOvewrite.map(stageSetting)
       : ARCHITECTURES[args.arch];
-    checkIndices('out_indices', outIndices, settings.length + 1, 'the number of parts,');
+    checkIndices('out_indices', outIndices, settings.length + 1, 'the number of parts, ');
     if (frozenStages > settings.length)
       throw badValue(`frozen_stages must be -1 to ${settings.length}, but got ${frozenStages}`);
     this.initCfg = args.initCfg;

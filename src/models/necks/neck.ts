@@ -18,8 +18,9 @@ import {
   orNone,
   required,
 } from '../../registry/index.ts';
-import { at, take } from '../../util/at.ts';
+import { at } from '../../util/at.ts';
 import { checkInputChannels } from '../inputChannels.ts';
+import { checkFits, sizeOf } from '../levelSizes.ts';
 
 /** Feature maps in, feature maps out. */
 export interface Neck extends Module {
@@ -73,32 +74,12 @@ export function upsampleTo(x: Tensor, target: Tensor, cfg: UpsampleCfg = {}): Te
   const { mode = 'nearest', align_corners: alignCorners } = cfg;
   const factor = cfg.scale_factor ?? null;
   const size = factor === null ? sizeOf(target) : scaled(sizeOf(x), factor);
-  if (factor !== null) checkFits(size, target);
+  if (factor !== null) checkFits(size, target, 'model.neck');
   if (mode === 'nearest') return upsampleNearest2d(x, size);
   const options = factor === null ? {} : { scale: [factor, factor] as const };
   return resizeBilinear2d(x, size, { ...options, alignCorners: alignCorners === true });
 }
 
-/** [H, W] */
-export function sizeOf(x: Tensor): Pair {
-  const [, height, width] = take(x.shape, 3);
-  return [height, width];
-}
-
 function scaled([height, width]: Pair, factor: number): Pair {
   return [Math.floor(height * factor), Math.floor(width * factor)];
-}
-
-/** @throws ConfigError `bad-size`: a level doesn't have the size of another one */
-export function checkFits([height, width]: Pair, target: Tensor): void {
-  const [wantedH, wantedW] = sizeOf(target);
-  if (height === wantedH && width === wantedW) return;
-  throw new ConfigError(
-    `the picture's sides must be multiples of the coarsest stride, so that levels fit each other, but ${height}x${width} is not ${wantedH}x${wantedW}`,
-    {
-      code: 'bad-size',
-      path: 'model.neck',
-      hint: "add dict(type='Pad', size_divisor=32) to the pipelines",
-    },
-  );
 }
