@@ -1,6 +1,7 @@
 // HRNet. Source: Wang et al., "Deep High-Resolution Representation Learning", 2019; mmdet 2.28.2 `models/backbones/hrnet.py`.
 
 import { add, addRelu, type Tensor } from '../../gpu/index.ts';
+import type { Sequential } from '../../nn/index.ts';
 import {
   buildConvLayer,
   buildNormLayer,
@@ -8,7 +9,6 @@ import {
   initCfgArg,
   Module,
   NORM_CFG,
-  Sequential,
   type Conv2d,
   type NormLayer,
 } from '../../nn/index.ts';
