@@ -66,6 +66,11 @@ test('conv2d variants: lanes on software adapters, tiles on GPUs', () => {
   const few = shapeOf([8, 16, 20, 32], [1, 1, 32, 24]);
   expect(choose('forward', few, LAVAPIPE)).toBe('lanes x8');
   expect(choose('inputGrad', few, LAVAPIPE)).toBe('lanes x16');
+  const groupsOf = (channels: number): ConvShape =>
+    shapeOf([2, 28, 28, 32], [3, 3, channels, 32], { padding: [1, 1], groups: 32 / channels });
+  expect([4, 8, 16].map((channels) => choose('filterGrad', groupsOf(channels), LAVAPIPE))).toEqual([
+    ...['plain', 'lanes x8', 'lanes x16'],
+  ]);
   const picture = shapeOf([8, 128, 160, 3], [7, 7, 3, 16], { stride: [2, 2], padding: [3, 3] });
   expect(choose('forward', picture, LAVAPIPE)).toBe('lanes x16');
   expect(choose('forward', picture, GPU)).toBe('plain');

@@ -147,8 +147,10 @@ function byRule(
   const isWide = Math.min(shape.inC, shape.outC) / shape.groups >= 8;
   if (!traits.isSoftware) return isWide ? 'tiled' : 'plain';
   if (!names.includes('lanes x16')) return 'plain';
-  // A tile of 8 channels costs more than half of one of 16: worth it where 16 would be mostly empty.
   const channels = (kind === 'inputGrad' ? shape.inC : shape.outC) / shape.groups;
+  // A group of 4 channels leaves half of the smallest tile empty.
+  if (shape.groups > 1 && channels <= 4) return 'plain';
+  // A tile of 8 channels costs more than half of one of 16: worth it where 16 would be mostly empty.
   return Math.ceil(channels / 8) * 1.25 <= Math.ceil(channels / 16) * 2 ? 'lanes x8' : 'lanes x16';
 }
 
