@@ -17,13 +17,15 @@ import { invariant } from '../../errors/index.ts';
 import { ConvModule, INIT_CFG, Module, ModuleList, NORM_CFG, type LayerCfg } from '../../nn/index.ts';
 import {
   atLeast,
+  bool,
   declareArgs,
-  flag,
+  either,
   int,
   MODELS,
   optional,
   orNone,
   required,
+  str,
   withDefaults,
   type ArgsOf,
 } from '../../registry/index.ts';
@@ -39,7 +41,7 @@ const NAS_FPN_ARGS = declareArgs({
   stack_times: required(countKind, 'How often the cells are repeated.', 'times'),
   start_level: optional(atLeast(int, 0), 0, 'First input level used.'),
   end_level: optional(int, -1, 'The input level behind the last one used; -1: all.'),
-  add_extra_convs: optional(flag, false, 'Changes nothing, as in MMDetection 2.28.2.'),
+  add_extra_convs: optional(either(bool, str), false, 'Changes nothing, as in MMDetection 2.28.2.'),
   norm_cfg: optional(orNone(NORM_CFG), null, 'The norm behind each convolution; None: none.'),
   init_cfg: optional(orNone(INIT_CFG), { type: 'Caffe2Xavier', layer: 'Conv2d' }, 'What weights start at.'),
 });
