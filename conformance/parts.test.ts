@@ -123,6 +123,38 @@ describe('state_dicts.json', () => {
   );
 });
 
+/** What MMDetection's configs have and nobody has built here. */
+const MISSING = ['EfficientNet', 'SwinTransformer'];
+
+interface RealConfig {
+  readonly id: string;
+  readonly kind: string;
+  readonly out: unknown;
+}
+
+describe.skipIf(!sharedDir)("MMDetection's configs", () => {
+  const cases = sharedDir ? casesOf<RealConfig>(`${sharedDir}fixtures/config.json`) : [];
+  const parts = cases
+    .filter(({ kind }) => kind === 'real_mmdet_config')
+    .flatMap(({ id, out }): [string, string, unknown][] => {
+      const { model = {} } = decodeValue(out) as { model?: Record<string, unknown> };
+      const both = [model.backbone, model.neck].flat();
+      return both.flatMap((part): [string, string, unknown][] => (part ? [[id, typeOf(part), part]] : []));
+    });
+
+  test('there are some, and what they miss is known', () => {
+    expect(parts.length).toBeGreaterThan(40);
+    const types = parts.map(([, type]) => type);
+    expect(MISSING.filter((type) => types.includes(type))).toEqual(MISSING);
+  });
+
+  test.each(parts.filter(([, type]) => !MISSING.includes(type)))('%s: %s builds', async (_, type, part) => {
+    await loadModels([type]);
+    const built = modelContext().build<Module>('MODELS', part, 'part');
+    expect(built.className).toBe(type);
+  });
+});
+
 const files = [
   `${FIXTURES}models.json`,
   ...(sharedDir ? [`${sharedDir}fixtures/model_parity/models2.json`] : []),
