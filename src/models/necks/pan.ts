@@ -17,7 +17,8 @@ import {
 } from '../../registry/index.ts';
 import { activationCfg, NANODET_ACTIVATION } from '../backbones/customCspNet.ts';
 import { checkInputChannels } from '../inputChannels.ts';
-import { at, take } from '../../util/at.ts';
+import { checkFits, sizeOf } from '../levelSizes.ts';
+import { at } from '../../util/at.ts';
 import type { Neck } from './fpn.ts';
 
 const width = atLeast(int, 1);
@@ -88,18 +89,9 @@ export class PAN extends Module implements Neck {
 
 /** @param target a level whose size must come out */
 function resized(x: Tensor, scale: number, target: Tensor): Tensor {
-  const [, height, width] = take(x.shape, 3);
+  const [height, width] = sizeOf(x);
   const size = [Math.floor(height * scale), Math.floor(width * scale)] as const;
-  const [, wantedH, wantedW] = take(target.shape, 3);
-  if (size[0] !== wantedH || size[1] !== wantedW)
-    throw new ConfigError(
-      `the picture's sides must be multiples of the coarsest stride, so that PAN's levels fit, but ${height}x${width} by ${scale} is not ${wantedH}x${wantedW}`,
-      {
-        code: 'bad-size',
-        path: 'model.neck',
-        hint: "add dict(type='Pad', size_divisor=32) to the pipelines",
-      },
-    );
+  checkFits(size, target, 'model.neck');
   return resizeBilinear2d(x, size, { scale: [scale, scale] });
 }
 
