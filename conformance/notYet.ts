@@ -16,7 +16,6 @@ export const NOT_YET: Readonly<Record<string, readonly string[]>> = {
     'FilterAnnotations',
     'MixUp',
     'Mosaic',
-    'RandomAffine',
     'RandomCenterCropPad',
     'RandomCrop',
     'RandomShift',

@@ -51,9 +51,14 @@ function storedData(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     const found: string[] = [];
     const walk = async (folder: FileSystemDirectoryHandle, path: string): Promise<void> => {
-      for await (const handle of folder.values()) {
-        found.push(path + handle.name);
-        if (handle.kind === 'directory') await walk(handle, `${path}${handle.name}/`);
+      try {
+        for await (const handle of folder.values()) {
+          found.push(path + handle.name);
+          if (handle.kind === 'directory') await walk(handle, `${path}${handle.name}/`);
+        }
+      } catch (error) {
+        // Removed while it was walked through: who asks again finds it gone.
+        if (!(error instanceof DOMException && error.name === 'NotFoundError')) throw error;
       }
     };
     const root = await navigator.storage.getDirectory();

@@ -70,7 +70,7 @@ const catalog = readFileSync(join(root, 'src/models/catalog.ts'), 'utf8');
 const classes = [...catalog.matchAll(/import\('(.+)\.ts'\)/g)].map(([, path]) => basename(path));
 const named = [...classes, 'builtins', 'linker', 'fetchWeights', 'graphCheckpoint', 'yamlText'];
 const lazy = assets
-  .filter((name) => named.some((one) => name.replace(/-[^-]{8}\.js$/, '') === one))
+  .filter((name) => named.some((one) => name.replace(/-.{8}\.js$/, '') === one))
   .map((name) => `assets/${name}`);
 const worker = closure([asset(/^runWorker-.*\.js$/)], true, [...compilers, ...lazy]);
 const wholeWorker = closure([asset(/^runWorker-.*\.js$/)], true, compilers);

@@ -10,6 +10,7 @@ export * from './multiScaleFlipAug.ts';
 export * from './normalize.ts';
 export * from './pad.ts';
 export * from './photoMetricDistortion.ts';
+export * from './randomAffine.ts';
 export * from './randomFlip.ts';
 export * from './resize.ts';
 export * from './results.ts';

@@ -1,7 +1,7 @@
 // RetinaNet's head. Source: mmdet 2.28.2 `models/dense_heads/retina_head.py`.
 
 import type { Tensor } from '../../gpu/index.ts';
-import type { ModuleList} from '../../nn/index.ts';
+import type { ModuleList } from '../../nn/index.ts';
 import { Conv2d, convCfgArg, NORM_CFG, type ConvModule } from '../../nn/index.ts';
 import {
   atLeast,
